@@ -1,0 +1,134 @@
+"""Which library an array belongs to, and moving arrays between host and device.
+
+The numerics of dlnlab are written against the array API standard, so the array decides where the
+work is done: NumPy arrays on the CPU, CuPy arrays on a GPU, and any other conforming library.  This
+is the only module that names CuPy.  It is looked up without being imported: an array can only be a
+CuPy array if its user has imported CuPy already.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import array_api_compat
+import numpy as np
+from array_api_compat import device as device_of
+
+Array = Any
+"""An array of any library that follows the array API standard."""
+
+__all__ = [
+    "Array",
+    "available_bytes",
+    "default_device_name",
+    "device_of",
+    "dtype_name",
+    "is_array",
+    "is_host",
+    "like",
+    "namespace",
+    "on_gpu",
+    "to_host",
+    "triangular_factor",
+]
+
+
+def namespace(*arrays: Array, names: tuple[str, ...] = ("arrays",)) -> Any:
+    """Return the array-API namespace that all of `arrays` belong to; `names` is for the message.
+
+    Raises
+    ------
+    TypeError
+        If they belong to different libraries, since nothing is copied silently.
+    """
+    try:
+        return array_api_compat.array_namespace(*arrays)
+    except TypeError as error:
+        kinds = sorted({type(a).__module__.split(".")[0] for a in arrays})
+        listed = ", ".join(f"`{name}`" for name in names)
+        raise TypeError(
+            f"{listed} must all belong to one array library, got {', '.join(kinds)}; "
+            "move them first, for instance with cupy.asarray(x) or x.get()"
+        ) from error
+
+
+def is_array(value: object) -> bool:
+    """Tell whether `value` is an array of a library dlnlab can compute with."""
+    return array_api_compat.is_array_api_obj(value)
+
+
+def is_host(value: object) -> bool:
+    """Tell whether `value` is a NumPy array."""
+    return isinstance(value, np.ndarray)
+
+
+def on_gpu(value: object) -> bool:
+    """Tell whether `value` is a CuPy array."""
+    return array_api_compat.is_cupy_array(value)
+
+
+def to_host(value: Array) -> np.ndarray:
+    """Return `value` as a NumPy array, copying it from its device if it lives on one."""
+    if isinstance(value, np.ndarray | np.generic):
+        return np.asarray(value)
+    if on_gpu(value):
+        return value.get()
+    if is_array(value):
+        return np.array(np.from_dlpack(value))
+    return np.asarray(value)
+
+
+def like(host: Any, reference: Array, *, keep_dtype: bool = False) -> Array:
+    """Move a NumPy array to the library, device and dtype of `reference`.
+
+    Random draws are made on the host and moved here, so that one seed gives the same numbers
+    everywhere.
+    """
+    if not is_array(reference):
+        raise TypeError(f"`like` must be an array, got {type(reference).__name__}")
+    host = np.asarray(host)
+    if not keep_dtype:
+        host = host.astype(dtype_name(reference), copy=False)
+    if is_host(reference):
+        return host
+    return namespace(reference).asarray(host, device=device_of(reference))
+
+
+def triangular_factor(A: Array) -> Array:
+    """Return the factor R of A = QR, without forming Q where the library allows it.
+
+    The array API standard always forms Q, which for a tall matrix doubles time and memory.
+    """
+    if is_host(A):
+        return np.linalg.qr(A, mode="r")
+    if on_gpu(A):
+        return sys.modules["cupy"].linalg.qr(A, mode="r")
+    return namespace(A).linalg.qr(A)[1]
+
+
+def dtype_name(value: Array) -> str:
+    """Return the name of the dtype of `value`, such as ``'float64'``, in any library."""
+    return str(value.dtype).rsplit(".", maxsplit=1)[-1]
+
+
+def available_bytes(reference: Array | None = None) -> int:
+    """Return the bytes of memory that can still be allocated where `reference` lives.
+
+    On the host this is the kernel's own estimate (``MemAvailable``), or the physical memory where
+    there is no such estimate; on a GPU it is the free device memory.
+    """
+    if reference is not None and on_gpu(reference):
+        return int(sys.modules["cupy"].cuda.runtime.memGetInfo()[0])
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            fields = dict(line.split(":", 1) for line in lines)
+        return int(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def default_device_name(value: Array) -> str:
+    """Return a short readable name of where `value` lives, for messages."""
+    return f"{type(value).__module__.split('.')[0]} on {device_of(value)}"

@@ -1,0 +1,18 @@
+"""The claims of the theory: what each says, what it presupposes, and by how much it holds.
+
+Every module holds one claim: its statement and source, its premises as measurable quantities, and
+its margin, a signed, scale-free number that is ≥ 0 where the conclusion holds.
+"""
+
+from dlnlab.claims import assumption1, dominance, proposition1, theorem2
+from dlnlab.claims.verdict import Premise, Verdict, judge
+
+__all__ = [
+    "Premise",
+    "Verdict",
+    "assumption1",
+    "dominance",
+    "judge",
+    "proposition1",
+    "theorem2",
+]

@@ -1,0 +1,74 @@
+"""Proposition 1 (Arora et al. 2019): how singular values move under balanced gradient flow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dlnlab import networks
+from dlnlab.claims.verdict import Premise
+
+__all__ = ["SOURCE", "STATEMENT", "balancedness", "margins"]
+
+STATEMENT = (
+    "Along gradient flow of a balanced network, σ̇_i = −L (σ_i²)^{1−1/L} ⟨∇ℓ(W_{L:1}), u_i v_iᵀ⟩."
+)
+SOURCE = "Kwon et al. 2024, Proposition 1 and Eq. (23); Arora et al. 2019, Theorem 3"
+
+
+def balancedness(weights: Sequence[np.ndarray]) -> Premise:
+    """Measure the premise W_{l+1}ᵀW_{l+1} = W_l W_lᵀ for l = 1, …, L − 1.
+
+    The margin is −max_l ‖W_{l+1}ᵀW_{l+1} − W_l W_lᵀ‖_F / max_l ‖W_l‖_F², 0 for a balanced network.
+    Rounding of the Gram matrices, and of orthogonal factors computed by QR, is at most a modest
+    multiple of d·u relative to the same scale; ten times that is allowed.
+    """
+    gaps = [float(np.linalg.norm(D)) for D in networks.imbalance(weights)]
+    scale = max(float(np.sum(W**2)) for W in weights)
+    width = max(max(W.shape) for W in weights)
+    return Premise(
+        "balanced start",
+        "W_{l+1}(0)ᵀ W_{l+1}(0) = W_l(0) W_l(0)ᵀ for every l",
+        -max(gaps) / scale,
+        10 * width * float(np.finfo(weights[0].dtype).eps),
+    )
+
+
+def margins(weights: Sequence[np.ndarray], gradient: np.ndarray, speed: float) -> np.ndarray:
+    """Return minus the relative violation of Eq. (23), for every member of a batch of networks.
+
+    On the left, u_iᵀ Ẇ v_i with Ẇ = −Σ_l S_l ∇_l P_l from the layers' own velocities; on the right
+    the formula.  Both hold for any choice of singular vectors, so repeated values do no harm.
+
+    Parameters
+    ----------
+    weights : sequence of L arrays, shapes (..., d_l, d_{l−1})
+    gradient : array, shape (..., d_out, d_in)
+        ∇ℓ(W_{L:1}).
+    speed : float
+        c·σ_1*: violations are measured relative to L σ_1^{2−2/L} c σ_1*, the speed of the fastest
+        mode.
+
+    Returns
+    -------
+    array, shape (...,)
+    """
+    depth = len(weights)
+    prefixes = networks.prefix_products(weights)
+    moves = networks.backward(weights, prefixes, gradient)
+    U, s, Vh = np.linalg.svd(prefixes[-1], full_matrices=False)
+    velocity, suffix = np.zeros_like(prefixes[-1]), None
+    for layer in range(depth - 1, -1, -1):
+        move = -moves[layer] if layer == 0 else -moves[layer] @ prefixes[layer - 1]
+        velocity = velocity + (move if suffix is None else suffix @ move)
+        suffix = weights[layer] if suffix is None else suffix @ weights[layer]
+    power = s ** (2 - 2 / depth)
+    formula = -depth * power * _diagonal(U, gradient, Vh)
+    scale = depth * power[..., 0] * speed
+    return -np.max(np.abs(_diagonal(U, velocity, Vh) - formula), axis=-1) / scale
+
+
+def _diagonal(U: np.ndarray, A: np.ndarray, Vh: np.ndarray) -> np.ndarray:
+    """u_iᵀ A v_i for every i."""
+    return np.einsum("...ik,...ik->...k", U, A @ Vh.mT)

@@ -1,0 +1,264 @@
+"""``dlnlab compare``: Theorem 2's two gradient flows side by side."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import dlnlab
+from dlnlab import checks, report, spectra
+from dlnlab.commands import RunFailed, files
+from dlnlab.flow import Comparison
+from dlnlab.trajectory import Status
+
+__all__ = ["add"]
+
+EPILOG = """\
+examples:
+  dlnlab compare                              100 x 100 of rank 10, L = 3, ε = 0.01
+  dlnlab compare --shape 40 60 --rank 3 --r-hat 6 --eps 0.05 --out results
+  dlnlab compare --shape 100000 --rank 5 --factored
+  dlnlab compare target.csv --depth 4         recover your own matrix
+
+the same run in Python:
+  M = dlnlab.random_target(SHAPE, RANK, rng=SEED)
+  c = dlnlab.compare(M, R_HAT, depth=L, eps=EPS, rng=SEED)
+  print(c.summary()); c.plot()
+"""
+
+DEFAULT_SIZE, DEFAULT_RANK = 100, 10
+
+DEFAULTS = {
+    name: parameter.default
+    for name, parameter in inspect.signature(dlnlab.compare).parameters.items()
+}
+"""The command line has the defaults of the library."""
+
+GENERATED = ("shape", "rank", "spectrum", "factored")
+"""Options that describe a generated target, and are at odds with a file."""
+
+
+def add(commands: Any, exit_codes: str) -> None:
+    """Declare the command and its options.
+
+    Parameters
+    ----------
+    commands : the subparsers of an argparse.ArgumentParser
+    exit_codes : str
+        What the exit codes mean, for the end of the help text.
+    """
+    parser = commands.add_parser(
+        "compare",
+        help="the gradient flows of the original and the compressed network side by side",
+        description="Run the gradient flows of the original and the compressed network (Theorem\n"
+        "2) and judge every claim that can be seen on them.",
+        epilog=f"{EPILOG}\n{exit_codes}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run, prog=parser.prog)
+    for declare in (_target_options, _network_options, _run_options, _output_options):
+        declare(parser)
+
+
+def _target_options(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument_group("target M*").add_argument
+    text = "matrix in a .npy or .csv file (commas or blanks between numbers); default: generated"
+    option("target", nargs="?", type=Path, metavar="TARGET", help=text)
+    text = "d_out and d_in, or one number for a square target (default: 100)"
+    option("--shape", nargs="+", type=int, metavar="D", help=text)
+    option("--rank", type=int, metavar="R", help="rank r (default: 10, if it fits)")
+    text = "singular values σ_1* ≥ … ≥ σ_r* > 0 (default: evenly spaced from 1 to 1/r)"
+    option("--spectrum", nargs="+", type=float, metavar="S", help=text)
+    text = "store only singular vectors, for shapes whose matrix does not fit in memory"
+    option("--factored", action="store_true", default=None, help=text)
+    text = "seed of the target and, independently, of the network's random start"
+    _default(option, "--seed", "rng", text, type=int, metavar="N")
+
+
+def _network_options(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument_group("networks").add_argument
+    text = (
+        "width r̂ of the compressed network (default: twice the rank, at most min(d_out, d_in); "
+        "for a file its numerical rank)"
+    )
+    option("--r-hat", type=int, metavar="N", help=text)
+    _default(option, "--depth", "depth", "number of layers L", type=int, metavar="L")
+    text = "ε, the singular value of every initial layer"
+    _default(option, "--eps", "eps", text, type=float, metavar="E")
+    text = "hidden width of the original network, one or L − 1 of them (default: max(d_out, d_in))"
+    option("--width", nargs="+", type=int, metavar="D", help=text)
+    text = "loss ½‖W − M*‖² as it is, or divided by the number of entries"
+    _default(option, "--normalization", "normalization", text, choices=("sum", "mean"))
+
+
+def _run_options(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument_group("integration").add_argument
+    text = (
+        "latest time (default: many times what the compressed network needs; a run ends before, "
+        "once the original network has fitted the target)"
+    )
+    option("--t-end", type=float, metavar="T", help=text)
+    _default(option, "--rtol", "rtol", "relative tolerance of a step", type=float, metavar="X")
+    text = "integrator; stiff needs scikit-sundae"
+    _default(option, "--method", "method", text, choices=("DOP853", "RK45", "stiff"))
+    _default(option, "--max-steps", "max_steps", "step budget", type=int, metavar="N")
+    text = "σ_i counts as fitted within this fraction of σ_i*"
+    _default(option, "--within", "within", text, type=float, metavar="X")
+    text = "approximate number of recorded times"
+    _default(option, "--records", "num_records", text, type=int, metavar="N")
+
+
+def _output_options(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument_group("output").add_argument
+    text = (
+        "write comparison.png, .pdf, .npz, .json and manifest.json there; DIR is created if "
+        "missing, and files of these names are replaced"
+    )
+    option("--out", type=Path, metavar="DIR", help=text)
+    text = "show progress on the error stream (default: on a terminal only)"
+    option("--progress", action=argparse.BooleanOptionalAction, default=None, help=text)
+    option("--quiet", action="store_true", help="print nothing but errors")
+
+
+def _default(option: Any, flag: str, name: str, text: str, **settings: Any) -> None:
+    """Declare an option with the default of the library's argument, and say it."""
+    default = DEFAULTS[name]
+    option(flag, default=default, help=f"{text} (default: {default})", **settings)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command; return 1 if a claim was refuted, else 0."""
+    M, r_hat = _problem(args)
+    if args.out is not None:
+        files.prepare(args.out)
+    c = _compare(args, M, r_hat)
+    if not args.quiet:
+        print(c.summary())
+    if args.out is not None:
+        _write(args, c)
+    status = c.original.status
+    if status in (Status.BUDGET, Status.DIVERGED):
+        raise RunFailed(f"the run did not end: {status.describe}")
+    return int(any(verdict.status == "refuted" for verdict in c.verdicts.values()))
+
+
+def _problem(args: argparse.Namespace) -> tuple[Any, int]:
+    """The target and r̂."""
+    if args.target is None:
+        M, rank = _generated(args)
+        r_hat = min(2 * rank, *M.shape)
+    else:
+        M = _from_file(args)
+        r_hat = max(1, spectra.numerical_rank(np.linalg.svdvals(M), M.shape))
+    return M, r_hat if args.r_hat is None else args.r_hat
+
+
+def _generated(args: argparse.Namespace) -> tuple[Any, int]:
+    shape = args.shape or [DEFAULT_SIZE]
+    if len(shape) > 2:
+        raise ValueError(f"`shape` must be one or two numbers, got {len(shape)}")
+    d_out, d_in = checks.shape("shape", (shape[0], shape[-1]))
+    rank = args.rank
+    if rank is None:
+        rank = len(args.spectrum) if args.spectrum else min(DEFAULT_RANK, d_out, d_in)
+    options = {"singular_values": args.spectrum, "factored": bool(args.factored)}
+    return dlnlab.random_target((d_out, d_in), rank, rng=args.seed, **options), rank
+
+
+def _from_file(args: argparse.Namespace) -> np.ndarray:
+    given = [f"--{name}" for name in GENERATED if getattr(args, name) is not None]
+    if given:
+        raise ValueError(f"{', '.join(given)}: only for a generated target, not with a TARGET file")
+    return checks.matrix("M", files.read_matrix(args.target), ndim=2)
+
+
+def _compare(args: argparse.Namespace, M: Any, r_hat: int) -> Comparison:
+    """Run the comparison, and note in its settings where the target came from."""
+    shown = sys.stderr.isatty() if args.progress is None else args.progress
+    line = _ProgressLine()
+    try:
+        c = dlnlab.compare(
+            M,
+            r_hat,
+            depth=args.depth,
+            eps=args.eps,
+            rng=args.seed,
+            width=args.width[0] if args.width and len(args.width) == 1 else args.width,
+            normalization=args.normalization,
+            within=args.within,
+            t_end=args.t_end,
+            rtol=args.rtol,
+            method=args.method,
+            max_steps=args.max_steps,
+            num_records=args.records,
+            progress=line if shown and not args.quiet else False,
+        )
+    finally:
+        line.clear()
+    target = "generated" if args.target is None else str(args.target)
+    return dataclasses.replace(c, settings=c.settings | {"target": target})
+
+
+class _ProgressLine:
+    """One line on the error stream that follows the two integrations of a comparison.
+
+    How long the first one takes is not known before it ends, so it shows time and loss only.
+    """
+
+    def __init__(self) -> None:
+        self.last, self.again, self.length = 0.0, False, 0
+
+    def __call__(self, done: float, total: float, loss: float) -> None:
+        self.again = self.again or done < self.last
+        self.last = done
+        if self.again:
+            self._show(f"recording: {100 * done / total:3.0f} %")
+        else:
+            self._show(f"integrating: t = {done:.4g}, loss {loss:.2e}")
+
+    def clear(self) -> None:
+        """Wipe the line."""
+        if self.length:
+            self._show("")
+            sys.stderr.write("\r")
+            sys.stderr.flush()
+
+    def _show(self, text: str) -> None:
+        padded = text.ljust(self.length)
+        self.length = len(padded)  # before writing: Ctrl-C may come in between
+        sys.stderr.write("\r" + padded)
+        sys.stderr.flush()
+
+
+def _write(args: argparse.Namespace, c: Comparison) -> None:
+    """Write figures, arrays, outcome and manifest, all of them or none."""
+    from dlnlab import plotting  # Matplotlib takes a second to load
+
+    figure = plotting.comparison(c)
+    with files.replacing(args.out) as directory:
+        for suffix in ("png", "pdf"):
+            plotting.save(figure, directory / f"comparison.{suffix}")
+            figure.set_layout_engine("none")  # laid out once is enough, and takes half the time
+        np.savez(directory / "comparison.npz", **c.to_dict())  # type: ignore[arg-type]
+        files.write_json(directory / "comparison.json", report.comparison_json(c))
+        files.write_json(directory / "manifest.json", _manifest(args, c))
+        names = sorted(path.name for path in directory.iterdir())
+    if not args.quiet:
+        print(f"Wrote to {args.out}: {', '.join(names)}")
+
+
+def _manifest(args: argparse.Namespace, c: Comparison) -> dict[str, Any]:
+    parameters = dict(c.settings)
+    for name in ("spectrum", "max_steps", "records"):
+        parameters[name] = getattr(args, name)
+    parameters["factored"] = bool(args.factored)
+    if args.target is not None:
+        parameters["target_sha256"] = hashlib.sha256(args.target.read_bytes()).hexdigest()
+    return report.manifest(args.command_line, parameters, c.seconds)

@@ -1,0 +1,320 @@
+"""Gradient descent on all layers of a deep linear network (Eq. 2 and Algorithm 1)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dlnlab import arrays, checks, networks
+from dlnlab.arrays import Array
+from dlnlab.networks import Weights
+from dlnlab.problems import Problem
+from dlnlab.progress import Progress
+from dlnlab.trajectory import (
+    Checkpoint,
+    Interrupted,
+    Recorder,
+    Status,
+    Trajectory,
+    check_record,
+)
+
+__all__ = ["gradient_descent"]
+
+
+def gradient_descent(
+    problem: Problem,
+    weights: Sequence[Array],
+    *,
+    eta: Any,
+    alpha: Any = 1.0,
+    num_steps: int,
+    record_every: int | Sequence[int] = 1,
+    record: Sequence[str] = ("loss", "error", "singular_values"),
+    tol: float = 0.0,
+    progress: Any = False,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: float = 10.0,
+) -> Trajectory:
+    """Run gradient descent W_l ← W_l − η_l ∇_{W_l} ℓ(W_{L:1}) on all layers at once (Eq. 2).
+
+    Parameters
+    ----------
+    problem : Problem
+    weights : sequence of L arrays
+        Initial weights, shapes (..., d_l, d_{l−1}); not changed.  Batch axes run side by side.
+    eta : float or array
+        Step size η > 0; an array broadcasts over the batch axes, one step size per member.
+    alpha : float or array
+        Factor α > 0 on the step of the first and last layer (Algorithm 1).
+    num_steps : int
+        Number of steps, ≥ 0.
+    record_every : int or sequence of ints
+        Record every so many steps, or after exactly these numbers of steps.  The start and the end
+        are always recorded.
+    record : sequence of str
+        Among "loss", "error", "singular_values", "alignment", "end_to_end", "imbalance", "layers".
+        What needs an unknown target is left out.
+    tol : float
+        A member ends once its loss is ≤ `tol`; looked at when a record is taken.  So is divergence.
+    progress : bool or callable
+        True shows a line on the terminal; a callable gets (step, num_steps, largest loss).
+    checkpoint : path, optional
+        File to keep the state in.  If it exists the run continues from it, with results identical
+        bit for bit to an uninterrupted run on the same machine; more `num_steps` may be asked for.
+    checkpoint_every : float
+        Seconds between writes of the checkpoint.
+
+    Returns
+    -------
+    Trajectory
+        With status COMPLETED, CONVERGED or DIVERGED; an array of them for a batch, whose converged
+        members are frozen while the others go on.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed or out of range, or the checkpoint belongs to another run.
+    Interrupted
+        On Ctrl-C, after the checkpoint has been written; its `run` holds the record so far.
+
+    Examples
+    --------
+    >>> import dlnlab
+    >>> M = dlnlab.random_target((20, 20), 2, rng=0)
+    >>> problem = dlnlab.factorization(M)
+    >>> narrow = dlnlab.compressed_weights(problem, r_hat=2, depth=3, eps=0.1)
+    >>> run = dlnlab.gradient_descent(problem, narrow, eta=0.2, num_steps=1000, tol=1e-20)
+    >>> run.status, bool(run.errors[-1] < 1e-9)
+    (<Status.CONVERGED: 'converged'>, True)
+    """
+    run = _prepare(problem, weights, eta, alpha, num_steps, record_every, record, tol)
+    bar = Progress(progress, run.num_steps, "step")
+    if checkpoint is not None:
+        every = checks.nonnegative("checkpoint_every", checkpoint_every)
+        run.checkpoint = Checkpoint(checkpoint, run.fingerprint(), every)
+        run.resume()
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            run.go(bar)
+    except KeyboardInterrupt:
+        run.save(Status.INTERRUPTED)
+        raise Interrupted(run.trajectory(Status.INTERRUPTED)) from None
+    finally:
+        bar.close()
+    run.save()
+    return run.trajectory()
+
+
+@dataclass
+class _Schedule:
+    """After which steps a record is taken."""
+
+    every: int | None
+    steps: frozenset[int]
+    num_steps: int
+
+    def due(self, step: int) -> bool:
+        if step in (0, self.num_steps):
+            return True
+        return step % self.every == 0 if self.every else step in self.steps
+
+
+class _Descent:
+    """The state of a run: step, weights, and which members of the batch are done."""
+
+    checkpoint: Checkpoint | None = None
+
+    def __init__(
+        self,
+        problem: Problem,
+        weights: Weights,
+        rates: list[Any],
+        eta: Any,
+        schedule: _Schedule,
+        recorder: Recorder,
+        tol: float,
+        batch: tuple[int, ...],
+    ) -> None:
+        self.problem, self.initial, self.rates, self.eta = problem, weights, rates, eta
+        self.schedule, self.recorder, self.tol = schedule, recorder, tol
+        self.num_steps = schedule.num_steps
+        self.state: tuple[int, Weights] = (0, weights)
+        self.done = np.zeros(batch, dtype=bool)
+        self.codes = np.full(batch, Status.COMPLETED, dtype=object)
+        self.earlier_seconds, self.started = 0.0, time.monotonic()
+
+    def go(self, bar: Progress) -> None:
+        """Take steps until all members are done or the steps are used up."""
+        largest = float("nan")
+        while True:
+            step, weights = self.state
+            prefixes = networks.prefix_products(weights)
+            if self.schedule.due(step) and self.recorder.last_step < step:
+                largest = self._record(step, weights, prefixes[-1])
+            if bar.due():
+                bar.update(step, largest)
+            if step >= self.num_steps or self.done.all():
+                return
+            gradient = self.problem.gradient(prefixes[-1])
+            gradients = networks.backward(weights, prefixes, gradient)
+            self.state = (
+                step + 1,
+                tuple(
+                    W - rate * g for W, rate, g in zip(weights, self.rates, gradients, strict=True)
+                ),
+            )
+            if self.checkpoint is not None and self.checkpoint.due():
+                self.save()
+
+    def _record(self, step: int, weights: Weights, W: Array) -> float:
+        """Take a record and see which members have converged or diverged; return the worst loss."""
+        self.recorder.take(step, self.eta * step, weights, W)
+        recorded = self.recorder.rows[-1].get("losses")
+        losses = arrays.to_host(self.problem.loss(W) if recorded is None else recorded)
+        diverged = ~np.isfinite(losses) & ~self.done
+        converged = (losses <= self.tol) & ~self.done if self.tol else np.zeros_like(diverged)
+        self.codes[converged], self.codes[diverged] = Status.CONVERGED, Status.DIVERGED
+        if (converged | diverged).any():
+            self.done = self.done | converged | diverged
+            self._freeze()
+        return float(np.max(losses))
+
+    def _freeze(self) -> None:
+        """Set the step size of the members that are done to zero."""
+        moving = arrays.like((~self.done)[..., None, None], self.initial[0])
+        self.rates = [rate * moving for rate in self.rates]
+
+    def trajectory(self, status: Status | None = None) -> Trajectory:
+        """Return the record so far."""
+        codes = self.codes.copy()
+        if status is not None:
+            codes[~self.done] = status
+        weights = self.state[1]
+        seconds = self.earlier_seconds + time.monotonic() - self.started
+        return self.recorder.finish(weights, codes if codes.shape else codes[()], seconds)
+
+    def save(self, status: Status | None = None) -> None:
+        """Write the checkpoint, if there is one."""
+        if self.checkpoint is not None and self.recorder.rows:
+            self.checkpoint.write(self.trajectory(status), step=self.state[0], done=self.done)
+
+    def resume(self) -> None:
+        """Continue from the checkpoint, if it exists."""
+        stored = self.checkpoint.load() if self.checkpoint is not None else None
+        if stored is None:
+            return
+        run, extra = stored
+        step = int(extra["step"])
+        if step > self.num_steps:
+            raise ValueError(
+                f"`num_steps` must be at least the {step} steps already in the checkpoint, "
+                f"got {self.num_steps}"
+            )
+        self.state = (step, _moved(run.weights, self.initial[0]))
+        self.recorder.restore(_columns(run, self.initial[0]))
+        rows = self.recorder.rows
+        self.done = np.asarray(extra["done"], dtype=bool)
+        self.codes[self.done] = np.asarray(run.status, dtype=object)[self.done]
+        if rows and not self.done.all() and not self.schedule.due(rows[-1]["steps"]):
+            rows.pop()  # the end of a shorter run, which this longer one does not record
+        if self.done.any():
+            self._freeze()
+        self.earlier_seconds = run.seconds
+
+    def fingerprint(self) -> str:
+        """Hash everything that determines the run, the number of steps excepted."""
+        settings = (self.schedule.every, sorted(self.schedule.steps), self.recorder.names, self.tol)
+        digest = hashlib.sha256(f"{self.problem.fingerprint()}{settings}".encode())
+        for array in (*self.initial, *self.rates, self.eta):
+            host = np.ascontiguousarray(arrays.to_host(array))
+            digest.update(f"{host.shape}{host.dtype}".encode() + host.tobytes())
+        return digest.hexdigest()
+
+
+def _columns(run: Trajectory, reference: Array) -> dict[str, Any]:
+    """The recorded fields of a stored trajectory, moved to where the run lives."""
+
+    skipped = {"weights", "status", "seconds", "drift"}
+    columns = {n: v for n, v in vars(run).items() if n not in skipped and v is not None}
+    host = ("steps", "times")
+    return {n: v if n in host else _moved(v, reference) for n, v in columns.items()}
+
+
+def _moved(value: Any, reference: Array) -> Any:
+    """Stored arrays in the library of `reference`, with the precision they were stored in."""
+    if isinstance(value, tuple):
+        return tuple(_moved(part, reference) for part in value)
+    return arrays.like(value, reference, keep_dtype=True)
+
+
+def _prepare(
+    problem: Problem,
+    weights: Any,
+    eta: Any,
+    alpha: Any,
+    num_steps: Any,
+    record_every: Any,
+    record: Any,
+    tol: Any,
+) -> _Descent:
+    """Check the arguments and bring the weights to the common batch shape."""
+    weights = networks.check_weights(weights)
+    check_network(problem, weights)
+    weights = tuple(checks.matrix("weights", W) for W in weights)  # integers become floats
+    names = check_record(record)
+    schedule = _schedule(record_every, checks.integer("num_steps", num_steps, 0))
+    tol = checks.nonnegative("tol", tol)
+    with np.errstate(over="ignore", invalid="ignore"):
+        shapes = [problem.loss(networks.prefix_products(weights)[-1]).shape]
+    shapes += [x.shape for x in (eta, alpha) if arrays.is_array(x)]
+    try:
+        batch = np.broadcast_shapes(*(tuple(shape) for shape in shapes))
+    except ValueError as error:
+        raise ValueError(
+            "`eta`, `alpha`, `weights` and `problem` must have batch axes that broadcast, got "
+            f"{[tuple(shape) for shape in shapes]}"
+        ) from error
+    eta = checks.step_sizes("eta", eta, batch)
+    alpha = checks.step_sizes("alpha", alpha, batch)
+    weights = tuple(_spread(W, batch) for W in weights)
+    outer, inner = (_as_rate(rate, weights[0]) for rate in (alpha * eta, eta))
+    rates = [outer, *[inner] * (len(weights) - 2), outer]
+    return _Descent(problem, weights, rates, eta, schedule, Recorder(problem, names), tol, batch)
+
+
+def check_network(problem: Problem, weights: Weights) -> None:
+    """Raise unless the weights are real and finite and end to end have the problem's shape."""
+    networks.check_problem(problem)
+    shape = (weights[-1].shape[-2], weights[0].shape[-1])
+    if shape != problem.shape:
+        raise ValueError(
+            f"`weights` must have the problem's shape (d_out, d_in) = {problem.shape}, got {shape}"
+        )
+    arrays.namespace(problem.reference, *weights, names=("problem", "weights"))
+    for index, W in enumerate(weights):
+        checks.matrix(f"weights[{index}]", W)
+
+
+def _spread(W: Array, batch: tuple[int, ...]) -> Array:
+    xp = arrays.namespace(W)
+    shape = (*batch, *W.shape[-2:])
+    return W if tuple(W.shape) == shape else xp.broadcast_to(W, shape)
+
+
+def _as_rate(rate: Any, reference: Array) -> Any:
+    """A step size as a float, or as an array that multiplies batched matrices."""
+    return arrays.like(rate[..., None, None], reference) if np.ndim(rate) else float(rate)
+
+
+def _schedule(record_every: Any, num_steps: int) -> _Schedule:
+    if isinstance(record_every, Sequence | np.ndarray) and not isinstance(record_every, str):
+        steps = frozenset(checks.integer("record_every", step, 0) for step in record_every)
+        return _Schedule(None, steps, num_steps)
+    return _Schedule(checks.integer("record_every", record_every, 1), frozenset(), num_steps)

@@ -1,0 +1,339 @@
+"""Theorem 2's two gradient flows side by side: the original and the compressed network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dlnlab import arrays, checks, networks
+from dlnlab.arrays import Array
+from dlnlab.claims import assumption1, theorem2
+from dlnlab.claims.verdict import Verdict
+from dlnlab.flow import judging
+from dlnlab.flow.compressed import CompressedFlow, Evaluation
+from dlnlab.flow.original import FITTED, OriginalFlow, OriginalNetwork
+from dlnlab.problems import factorization
+from dlnlab.targets import FactoredTarget
+from dlnlab.trajectory import Trajectory
+
+__all__ = ["Comparison", "Pair", "compare"]
+
+PATIENCE = 20.0
+"""The default `t_end` in units of the time the compressed network takes.  Random starts take 1 to 3
+of them; a start the flow cannot escape from, such as W(0) = −ε^L for a 1 × 1 target, takes for
+ever."""
+
+
+class Pair(NamedTuple):
+    """One quantity for both networks."""
+
+    original: Any
+    compressed: Any
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison:
+    """Both gradient flows of Theorem 2 on one time grid.
+
+    Attributes
+    ----------
+    times : array, shape (records,)
+    original, compressed : Trajectory
+        Errors ‖W − M*‖_F, losses, the leading singular values (as many as are needed to see
+        min(r, r̂) fitted and one more) and alignments.  Their `weights` are the final ones in
+        reduced coordinates; `matrices` rebuilds end-to-end matrices.
+    margin : array, shape (records,)
+        ‖W − M*‖_F² − ‖W̃ − M*‖_F², the margin of Theorem 2 as stated.
+    margin_error : array, shape (records,)
+        Bound on the numerical error of `margin`.
+    residual : array, shape (records,)
+        β(t)^L, the singular value of the compressed network in directions without a target.
+    fitting_times, c_val, c_vec : Pair of arrays, shape (r,)
+        t_i, and the suprema after t_i of (σ_i − σ_i*)² and of one minus the alignment
+        (Assumption 1).
+    verdicts : dict of Verdict
+        "proposition1", "assumption1", "theorem2", "theorem2_refined", "dominance".
+    targets : array, shape (r,)
+        σ_i*.
+    settings : dict
+        r_hat, depth, eps and everything else that was asked for.
+    seconds : float
+    """
+
+    times: np.ndarray
+    original: Trajectory
+    compressed: Trajectory
+    margin: np.ndarray
+    margin_error: np.ndarray
+    residual: np.ndarray
+    fitting_times: Pair
+    c_val: Pair
+    c_vec: Pair
+    verdicts: dict[str, Verdict]
+    targets: np.ndarray
+    settings: dict[str, Any]
+    seconds: float
+    _flow: OriginalFlow = field(repr=False)
+
+    def plot(self, figure: Any = None) -> Any:
+        """Draw errors, singular values, alignments and margin; return the Matplotlib figure.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure, optional
+            To draw into; a new one by default.
+        """
+        from dlnlab import plotting
+
+        return plotting.comparison(self, figure)
+
+    def summary(self) -> str:
+        """Return a table of the outcome as text."""
+        from dlnlab import report
+
+        return report.comparison_text(self)
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        from dlnlab import report
+
+        return report.comparison_html(self)
+
+    def to_dict(self) -> dict[str, np.ndarray]:
+        """Return all recorded arrays by name, for `numpy.savez` and the like."""
+        out = {
+            "times": self.times,
+            "targets": self.targets,
+            "margin": self.margin,
+            "margin_error": self.margin_error,
+            "residual": self.residual,
+        }
+        for side in ("original", "compressed"):
+            run = getattr(self, side)
+            for name in (
+                "errors",
+                "losses",
+                "singular_values",
+                "left_alignments",
+                "right_alignments",
+            ):
+                out[f"{side}_{name}"] = getattr(run, name)
+            for name in ("fitting_times", "c_val", "c_vec"):
+                out[f"{side}_{name}"] = getattr(getattr(self, name), side)
+        return out
+
+    def to_xarray(self) -> Any:
+        """Return the recorded arrays as an `xarray.Dataset` with coordinates time, mode, network.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If xarray is not installed.
+        """
+        try:
+            import xarray
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                "`to_xarray` needs xarray: pip install 'dlnlab[io]'"
+            ) from error
+        data: dict[str, Any] = {
+            "margin": ("time", self.margin),
+            "margin_error": ("time", self.margin_error),
+            "residual": ("time", self.residual),
+            "target": ("target_mode", self.targets),
+        }
+        layout = {
+            "errors": ("time",),
+            "losses": ("time",),
+            "singular_values": ("time", "mode"),
+            "left_alignments": ("time", "target_mode"),
+            "right_alignments": ("time", "target_mode"),
+        }
+        for name, axes in layout.items():
+            both = [getattr(run, name) for run in (self.original, self.compressed)]
+            data[name] = (("network", *axes), np.stack(both))
+        for name in ("fitting_times", "c_val", "c_vec"):
+            data[name] = (("network", "target_mode"), np.stack(getattr(self, name)))
+        coordinates = {
+            "time": self.times,
+            "network": ["original", "compressed"],
+            "mode": np.arange(1, self.original.singular_values.shape[1] + 1),  # type: ignore[union-attr]
+            "target_mode": np.arange(1, self.targets.size + 1),
+        }
+        attributes = {name: str(value) for name, value in self.settings.items()}
+        return xarray.Dataset(data, coordinates, attributes)
+
+    def matrices(self, record: int) -> Pair:
+        """Rebuild both end-to-end matrices, shape (d_out, d_in), at one record.
+
+        Raises
+        ------
+        ValueError
+            If the original network was never formed (factored targets), or they do not fit in
+            memory.
+        """
+        record = checks.integer("record", record, -self.times.size, self.times.size - 1)
+        full, r_hat = self._flow.network.full, self.settings["r_hat"]
+        original = self._flow.network.matrix(self._flow.blocks[record])
+        frames = networks.compressed_weights(full, r_hat, 2, 1.0)
+        values = np.asarray(self.compressed.singular_values)[record, :r_hat]
+        return Pair(original, (frames[1] * arrays.like(values, frames[1])) @ frames[0])
+
+
+def compare(
+    M: Array | FactoredTarget,
+    r_hat: int,
+    *,
+    depth: int = 3,
+    eps: float = 1e-2,
+    rng: np.random.Generator | int = 0,
+    width: int | Sequence[int] | None = None,
+    weights: Sequence[Array] | None = None,
+    normalization: str = "sum",
+    within: float = 0.05,
+    t_end: float | None = None,
+    rtol: float = 1e-12,
+    method: str = "DOP853",
+    max_steps: int | None = 100_000,
+    num_records: int = 400,
+    progress: Any = False,
+) -> Comparison:
+    """Run the gradient flows of the original and the compressed network side by side (Theorem 2).
+
+    Parameters
+    ----------
+    M : array, shape (d_out, d_in), or FactoredTarget
+        The target, on the host or a device; only the reduced network moves to the host.
+    r_hat : int
+        r̂, between 1 and min(d_out, d_in).  Below the rank it is an unmet premise, not an error.
+    depth, eps : int, float
+        L ≥ 2 and ε.
+    rng : numpy.random.Generator or int
+        For the original network's start.  For a dense target the network is
+        ``original_weights(M.shape, depth, eps, rng=rng, width=width)``; for a factored one it is
+        drawn by `dlnlab.parsimony.reduce_random`, without forming a d × d matrix.
+    width : int or sequence of ints, optional
+        Hidden widths of the original network; max(M.shape) by default.
+    weights : sequence of L arrays, optional
+        Another start for the original network, instead of `rng` and `width`.  Starts that are not
+        orthogonal have no exact reduction and are integrated in full.
+    normalization : {"sum", "mean"}
+        See `dlnlab.factorization`.
+    within : float
+        A singular value counts as fitted within this fraction of its target.
+    t_end : float, optional
+        Latest time; by default 20 times what the compressed network needs.  The comparison ends
+        before, once the original network has fitted the target.
+    rtol, method, max_steps
+        As in `gradient_flow`.
+    num_records : int
+        Approximate number of records.
+    progress : bool or callable
+        As in `gradient_flow`.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed or out of range.
+    Interrupted
+        On Ctrl-C.
+
+    Examples
+    --------
+    >>> import dlnlab
+    >>> M = dlnlab.random_target((40, 40), 2, rng=0)
+    >>> c = dlnlab.flow.compare(M, 2, eps=0.05)
+    >>> c.verdicts["theorem2_refined"].status, c.verdicts["theorem2"].status
+    ('tested', 'premise-not-met')
+    >>> bool((c.margin > -c.margin_error).all())
+    True
+    """
+    started = time.monotonic()
+    if not isinstance(M, FactoredTarget):
+        M = checks.matrix("M", M, ndim=2)
+        if not bool(arrays.namespace(M).any(M != 0)):
+            raise ValueError("`M` must not be the zero matrix: it has no singular vectors to fit")
+    problem = factorization(M, normalization)
+    r_hat = checks.integer("r_hat", r_hat, 1, min(problem.shape))
+    depth = checks.integer("depth", depth, 2)
+    eps = checks.positive("eps", eps)
+    within = checks.positive("within", within)
+    if within >= 1:
+        raise ValueError(f"`within` must be a finite number > 0 and < 1, got {within}")
+    rtol = checks.positive("rtol", rtol)
+    num_records = checks.integer("num_records", num_records, 10)
+    targets = np.asarray(arrays.to_host(problem.target_svd.s), dtype=float)
+    law = CompressedFlow(targets, r_hat, depth, eps, float(problem.scale))
+    t_end = PATIENCE * law.horizon(FITTED) if t_end is None else checks.positive("t_end", t_end)
+    seed = rng if isinstance(rng, int) else "generator"
+    settings = {
+        "shape": problem.shape,
+        "rank": targets.size,
+        "r_hat": r_hat,
+        "depth": depth,
+        "eps": eps,
+        "width": width,
+        "seed": seed if weights is None else "weights given",
+        "normalization": normalization,
+        "within": within,
+        "t_end": t_end,
+        "rtol": rtol,
+        "method": method,
+        "max_steps": max_steps,
+        "num_records": num_records,
+    }
+    network = OriginalNetwork(problem, depth, eps, rng, width, weights)
+    flow = OriginalFlow(
+        network,
+        law,
+        t_end,
+        rtol,
+        num_records,
+        method=method,
+        max_steps=max_steps,
+        progress=progress,
+    )
+    settings["reduced_dimension"] = network.weights[0].shape[1]
+    return _assemble(flow, law.at(flow.times), within, settings, started)
+
+
+def _assemble(
+    flow: OriginalFlow, law: Evaluation, within: float, settings: dict[str, Any], started: float
+) -> Comparison:
+    """Evaluate both networks on the grid and judge the claims."""
+    targets = law.law.targets
+    count = min(*flow.network.full.shape, max(targets.size, law.law.r_hat) + 1)
+    runs = Pair(flow.trajectory(count), law.trajectory(count))
+    learned = Pair(*(_assumption(run, targets, within) for run in runs))
+    return Comparison(
+        times=law.times,
+        original=runs.original,
+        compressed=runs.compressed,
+        margin=theorem2.margins(runs.original.errors, runs.compressed.errors),
+        margin_error=judging.margin_error(flow, law, runs.original),
+        residual=law.residual,
+        fitting_times=Pair(learned.original.fitting_times, law.law.fitting_times(within)),
+        c_val=Pair(*(constants.c_val for constants in learned)),
+        c_vec=Pair(*(constants.c_vec for constants in learned)),
+        verdicts=judging.verdicts(flow, law, runs.original, learned.original),
+        targets=targets,
+        settings=settings,
+        seconds=time.monotonic() - started,
+        _flow=flow,
+    )
+
+
+def _assumption(run: Trajectory, targets: np.ndarray, within: float) -> assumption1.Constants:
+    values = np.asarray(run.singular_values)[:, : targets.size]
+    left, right = np.asarray(run.left_alignments), np.asarray(run.right_alignments)
+    return assumption1.measure(run.times, values, left, right, targets, within)

@@ -1,0 +1,151 @@
+"""The verdicts of one comparison: every claim's margin on this pair of flows, with its premises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from dlnlab import networks
+from dlnlab.claims import assumption1, dominance, proposition1, theorem2
+from dlnlab.claims.verdict import Premise, Verdict, judge
+from dlnlab.flow.compressed import Evaluation
+from dlnlab.flow.original import OriginalFlow
+from dlnlab.trajectory import Trajectory
+
+__all__ = ["margin_error", "verdicts"]
+
+EPS = float(np.finfo(float).eps)
+
+
+def margin_error(flow: OriginalFlow, law: Evaluation, original: Trajectory) -> np.ndarray:
+    """Bound the numerical error of ‖W − M*‖² − ‖W̃ − M*‖².
+
+    An error δ of a matrix changes the square e² of its distance to M* by at most (2e + δ) δ.
+    """
+    errors, rounding = np.asarray(original.errors), law.rounding()
+    of_original = (2 * errors + flow.error) * flow.error
+    return of_original + (2 * law.errors() + rounding) * rounding
+
+
+def verdicts(
+    flow: OriginalFlow,
+    law: Evaluation,
+    original: Trajectory,
+    constants: assumption1.Constants,
+) -> dict[str, Verdict]:
+    """Judge every claim that a comparison can see.
+
+    Parameters
+    ----------
+    flow, original
+        The original network's flow and its trajectory.
+    law
+        The compressed network's flow on the same grid.
+    constants
+        Assumption 1, measured on the original network.
+    """
+    balanced, same = flow.network.balancedness, _same_start(flow, law)
+    enough = theorem2.enough_rank(law.law.r_hat, law.law.targets.size)
+    below = theorem2.small_start(law.law.start, float(law.law.targets[-1]), 8 * EPS)
+    learned = assumption1.premise(constants, _vector_error(flow, law))
+    dominated = _dominance(flow, law, original, [balanced, same])
+    ahead = Premise("dominance", dominated.statement, dominated.margin, dominated.error)
+    all_verdicts = [
+        _proposition1(flow, law, [balanced]),
+        _assumption1(constants, learned),
+        _theorem2(flow, law, original, [balanced, same, enough, learned]),
+        _refined(flow, law, original, [balanced, same, enough, below, ahead]),
+        dominated,
+    ]
+    return {verdict.claim: verdict for verdict in all_verdicts}
+
+
+def _same_start(flow: OriginalFlow, law: Evaluation) -> Premise:
+    network = flow.network
+    start = networks.prefix_products(network.weights)[-1]
+    rounding = 10 * network.balancedness.error
+    return dominance.same_start(network.problem.singular_values(start), law.law.start, rounding)
+
+
+def _vector_error(flow: OriginalFlow, law: Evaluation) -> float:
+    """Numerical error of 1 − cos: it is of second order in that of the vectors."""
+    return 100 * flow.blocks.shape[-1] * EPS + float(np.max(flow.error)) / law.law.targets[0]
+
+
+def _proposition1(flow: OriginalFlow, law: Evaluation, premises: Sequence[Premise]) -> Verdict:
+    """Eq. (23) at every record, from the layers' own velocities.
+
+    The integration breaks balancedness by a little, D = W_{l+1}ᵀW_{l+1} − W_l W_lᵀ ≠ 0, which
+    changes each of the L products in Eq. (23) by at most (L − 1)‖D‖/σ_max(W_l)² of its size; that,
+    and a hundred units of rounding per dimension, is the error of the margin.
+    """
+    problem, depth = flow.network.problem, law.law.depth
+    speed = law.law.scale * float(law.law.targets[0])
+    margin = proposition1.margins(flow.layers, problem.gradient(flow.blocks), speed)
+    gaps = [np.linalg.norm(D, axis=(-2, -1)) for D in networks.imbalance(flow.layers)]
+    norms = [np.linalg.norm(W, 2, axis=(-2, -1)) for W in flow.layers]
+    drift = np.max(gaps, axis=0) / np.min(norms, axis=0) ** 2
+    error = 100 * flow.blocks.shape[-1] * EPS + depth * (depth - 1) * drift
+    return _worst("proposition1", proposition1.STATEMENT, law.times, margin, error, premises)
+
+
+def _assumption1(constants: assumption1.Constants, learned: Premise) -> Verdict:
+    """An assumption is not refuted by an instance: it is met there or not."""
+    witness = {
+        name: float(np.nanmax(values)) if np.isfinite(values).any() else None
+        for name, values in (("c_vec", constants.c_vec), ("waiting", constants.waiting))
+    }
+    return judge(
+        "assumption1",
+        assumption1.STATEMENT,
+        learned.margin,
+        learned.error,
+        [assumption1.all_fitted(constants), learned],
+        witness,
+    )
+
+
+def _theorem2(
+    flow: OriginalFlow, law: Evaluation, original: Trajectory, premises: Sequence[Premise]
+) -> Verdict:
+    size = float(np.sum(law.law.targets**2))
+    margin = theorem2.margins(np.asarray(original.errors), law.errors()) / size
+    error = margin_error(flow, law, original) / size
+    return _worst("theorem2", theorem2.STATEMENT, law.times, margin, error, premises)
+
+
+def _refined(
+    flow: OriginalFlow, law: Evaluation, original: Trajectory, premises: Sequence[Premise]
+) -> Verdict:
+    size = float(np.sum(law.law.targets**2))
+    margin = theorem2.refined_margins(
+        np.asarray(original.errors), law.errors(), law.law.spare, law.residual
+    )
+    error = margin_error(flow, law, original) / size
+    statement = theorem2.REFINED_STATEMENT
+    return _worst("theorem2_refined", statement, law.times, margin / size, error, premises)
+
+
+def _dominance(
+    flow: OriginalFlow, law: Evaluation, original: Trajectory, premises: Sequence[Premise]
+) -> Verdict:
+    values, size = np.asarray(original.singular_values), law.law.targets[0]
+    margin = dominance.margins(values, law.leading(values.shape[1])) / size
+    error = (flow.error + law.rounding()) / size
+    return _worst("dominance", dominance.STATEMENT, law.times, margin, error, premises)
+
+
+def _worst(
+    claim: str,
+    statement: str,
+    times: np.ndarray,
+    margin: np.ndarray,
+    error: np.ndarray,
+    premises: Sequence[Premise],
+) -> Verdict:
+    """Judge by the record at which the margin falls lowest beyond its own error."""
+    k = int(np.argmin(margin + error))
+    witness: dict[str, Any] = {"time": float(times[k]), "record": k}
+    return judge(claim, statement, float(margin[k]), float(error[k]), premises, witness)

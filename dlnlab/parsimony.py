@@ -1,0 +1,439 @@
+"""The exact low-dimensional reduction of the wide network for matrix factorization (A = Id).
+
+Suppose the layers start as W_l(0) = ε_l Q_l with Q_l Q_lᵀ = I (so widths never grow from input to
+output; the other case is the transposed network).  Let M = U S Vᵀ have rank r.  Choose orthonormal
+bases Z_l of subspaces of the layers' spaces such that
+
+    Z_L ⊇ span{U, Q_{L:1} V},     Z_{l−1} = [Q_lᵀ Z_l, N_{l−1}],
+
+N_{l−1} spanning what the kernel of Q_l holds of the input directions V (nothing if Q_l is square).
+Then Q_l maps span Z_{l−1} into span Z_l and the complement of one into that of the other, Q_lᵀ does
+the same backwards, and U and V lie in Z_L and Z_0.  Writing
+
+    W_l = Z_l B_l Z_{l−1}ᵀ + ρ_l (Q_l − Z_l [I 0] Z_{l−1}ᵀ),
+
+the gradient G = c (W_{L:1} − M) splits into c Z_L (B_{L:1} − T) Z_0ᵀ with T = Z_Lᵀ M Z_0, and
+c ρ_{L:1} times the complement of Q_{L:1}.  The chain rule keeps the two apart, so one step of
+gradient descent or flow is a step of the small network (B_1, …, B_L) towards T, and of the scalar
+network (ρ_1, …, ρ_L) towards 0: exactly, whatever the step sizes.
+
+So the wide network *is* a network of about 2r + 1 dimensions: layers diag(B_l, ρ_l), target
+diag(T, 0), whose last coordinate stands for n = d_L − k_L identical directions.  It runs through
+the same engine as any other network; only its loss counts the last coordinate n times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dlnlab import arrays, checks, networks, spectra
+from dlnlab.arrays import Array
+from dlnlab.networks import Weights
+from dlnlab.problems import Factorization, Problem
+from dlnlab.targets import FactoredTarget, orthonormal_frame
+
+__all__ = ["NoReductionError", "ReducedFactorization", "Reduction", "reduce", "reduce_random"]
+
+
+class NoReductionError(ValueError):
+    """The network is well-formed but has no exact reduction; run it in full."""
+
+
+class ReducedFactorization(Factorization):
+    """Factorization seen from the reduced coordinates.
+
+    The gradient is the one every single direction sees; loss, error and singular values are those
+    of the wide network, in which the last coordinate occurs `multiplicity` times.
+    """
+
+    def __init__(self, target: FactoredTarget, multiplicity: int, original: Factorization) -> None:
+        super().__init__(target, original.normalization)
+        self.scale = original.scale
+        self.multiplicity = multiplicity
+
+    def _data(self) -> tuple[Array, ...]:
+        return *super()._data(), np.array([self.multiplicity, self.scale])
+
+    def squared_norm(self, residual: Array) -> Array:
+        """Return ‖residual‖² of the wide network."""
+        total = super().squared_norm(residual)
+        if self.multiplicity > 1:
+            total = total + (self.multiplicity - 1) * residual[..., -1, -1] ** 2
+        return total
+
+    def singular_values(self, W: Array) -> Array:
+        """Return the leading k + 1 singular values of the wide network.
+
+        All values that follow are equal to |ρ_{L:1}|, which is among the k + 1.
+        """
+        if self.multiplicity == 0:
+            return spectra.singular_values(W)
+        xp = arrays.namespace(W)
+        block = spectra.singular_values(W[..., :-1, :-1])
+        k = block.shape[-1]
+        copies = min(self.multiplicity, k + 1)
+        shape = (*block.shape[:-1], copies)
+        residual = xp.broadcast_to(xp.abs(W[..., -1, -1])[..., None], shape)
+        return xp.sort(xp.concat([block, residual], axis=-1), axis=-1, descending=True)[
+            ..., : k + 1
+        ]
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """The wide network in its invariant subspace.
+
+    Attributes
+    ----------
+    problem : ReducedFactorization
+        To be run with `weights` by `gradient_descent` or `gradient_flow`.
+    weights : tuple of L arrays
+        diag(B_l, ρ_l) at the start, shapes (k_l + 1, k_{l−1} + 1); without the last row and column
+        if the block already fills the space.
+    multiplicity : int
+        n, the number of identical residual directions.
+    initial : tuple of L arrays or None
+        The wide network it was made from; None if that was never formed.
+    bases : tuple of L + 1 arrays or None
+        Z_0, …, Z_L, shapes (d_l, k_l); None if they were never formed.
+    """
+
+    problem: ReducedFactorization
+    weights: Weights
+    multiplicity: int
+    initial: Weights | None = field(default=None, repr=False)
+    bases: tuple[Array, ...] | None = field(default=None, repr=False)
+
+    def lift(self, weights: Sequence[Array]) -> Weights:
+        """Return the wide network's weights from those of the reduced one.
+
+        Parameters
+        ----------
+        weights : sequence of L arrays
+            Reduced weights, shapes (..., k_l + 1, k_{l−1} + 1).
+
+        Returns
+        -------
+        tuple of L arrays
+            Shapes (..., d_l, d_{l−1}).
+
+        Raises
+        ------
+        ValueError
+            If the wide network was never formed (`reduce_random`).
+        """
+        initial, bases = self._require_wide()
+        scales = [_scale(W) for W in initial]
+        Q = [W / scale for W, scale in zip(initial, scales, strict=True)]
+        layers = []
+        for layer, live in enumerate(_live_parts(Q, bases)):
+            after, before = bases[layer + 1], bases[layer]
+            B = weights[layer][..., : after.shape[1], : before.shape[1]]
+            idle = Q[layer] - after @ (after.mT @ Q[layer] @ before) @ before.mT - live
+            rest = scales[layer] * idle
+            if self.multiplicity:
+                rest = rest + weights[layer][..., -1:, -1:] * live
+            layers.append(after @ B @ before.mT + rest)
+        return tuple(layers)
+
+    def lift_end_to_end(self, W: Array) -> Array:
+        """Return the wide network's end-to-end matrix from that of the reduced one.
+
+        Parameters
+        ----------
+        W : array, shape (..., k_L + 1, k_0 + 1)
+
+        Returns
+        -------
+        array, shape (..., d_out, d_in)
+
+        Raises
+        ------
+        ValueError
+            If the wide network was never formed, or the result would not fit in memory.
+        """
+        initial, bases = self._require_wide()
+        Q = networks.end_to_end(tuple(W / _scale(W) for W in initial))
+        checks.fits_in_memory(
+            "`W`: the wide end-to-end matrices", int(np.prod(W.shape[:-2])) * Q.size * 8, Q
+        )
+        after, before = bases[-1], bases[0]
+        inside = after @ W[..., : after.shape[1], : before.shape[1]] @ before.mT
+        if self.multiplicity == 0:
+            return inside
+        return inside + W[..., -1:, -1:] * (Q - after @ (after.mT @ Q @ before) @ before.mT)
+
+    def to_host(self) -> Reduction:
+        """Return the reduction with its small problem and weights as NumPy arrays.
+
+        Only arrays of about 2r + 1 dimensions move; the wide network and the bases stay.
+        """
+        if arrays.is_host(self.weights[0]):
+            return self
+        target = FactoredTarget(*(arrays.to_host(part) for part in self.problem.target_svd))
+        problem = ReducedFactorization(target, self.multiplicity, self.problem)
+        weights = tuple(arrays.to_host(W) for W in self.weights)
+        return Reduction(problem, weights, self.multiplicity, self.initial, self.bases)
+
+    def _require_wide(self) -> tuple[Weights, tuple[Array, ...]]:
+        if self.initial is None or self.bases is None:
+            raise ValueError(
+                "this reduction never formed the wide network, so it cannot be lifted; draw the "
+                "network with dlnlab.original_weights and reduce it with dlnlab.parsimony.reduce"
+            )
+        return self.initial, self.bases
+
+
+def reduce(problem: Problem, weights: Sequence[Array]) -> Reduction:
+    """Reduce a wide network with (semi-)orthogonal layers to its invariant subspace.
+
+    Parameters
+    ----------
+    problem : Factorization
+        With an unbatched target of rank r.
+    weights : sequence of L arrays
+        W_l(0) = ε_l Q_l with semi-orthogonal Q_l, and widths that never grow, or never shrink, from
+        input to output.
+
+    Returns
+    -------
+    Reduction
+        Of at most (2 + number of non-square layers)·r + 1 dimensions; 2r + 1 for a square network.
+        If 2r reaches the width the block is the whole space and the reduction remains exact, but
+        saves nothing.
+
+    Raises
+    ------
+    TypeError
+        If `problem` is not a factorization.
+    NoReductionError
+        If the network has no such reduction; a ValueError whose message says why.
+
+    Examples
+    --------
+    >>> import dlnlab
+    >>> problem = dlnlab.factorization(dlnlab.random_target((50, 50), 2, rng=0))
+    >>> wide = dlnlab.original_weights((50, 50), 3, 0.1, rng=1)
+    >>> reduction = dlnlab.parsimony.reduce(problem, wide)
+    >>> [W.shape for W in reduction.weights], reduction.multiplicity
+    ([(5, 5), (5, 5), (5, 5)], 46)
+    """
+    weights = networks.check_weights(weights)
+    _check_reducible(problem, weights)
+    U, s, Vh = problem.target_svd
+    scales = [_scale(W) for W in weights]
+    Q = [W / scale for W, scale in zip(weights, scales, strict=True)]
+    if weights[0].shape[1] >= weights[-1].shape[0]:
+        bases, left, right = _invariant_bases(Q, U, Vh.mT)
+    else:
+        flipped = [q.mT for q in reversed(Q)]
+        bases, right, left = _invariant_bases(flipped, Vh.mT, U)
+        bases = bases[::-1]
+    multiplicity = min(W.shape[0] - Z.shape[1] for W, Z in zip(weights, bases[1:], strict=True))
+    multiplicity = min(multiplicity, weights[0].shape[1] - bases[0].shape[1])
+    sizes = [Z.shape[1] for Z in bases]
+    reduced, small = _assemble(problem, left, s, right, sizes, scales, multiplicity)
+    return Reduction(reduced, small, multiplicity, weights, tuple(bases))
+
+
+def reduce_random(
+    problem: Problem,
+    depth: int,
+    eps: float,
+    *,
+    rng: np.random.Generator | int,
+    width: int | None = None,
+) -> Reduction:
+    """Draw a wide orthogonal network directly in reduced coordinates.
+
+    For uniformly random Q_l the product Q = Q_L ⋯ Q_1 is uniformly random too, and the reduction
+    depends on Q only through F = QV (through the first d_out rows of a random frame F if d_out <
+    d_in, the remaining rows being the kernel's part).  So only the d × r frame F is drawn, never a
+    d × d matrix.  The network has the distribution of ``original_weights(problem.shape, …)``.
+
+    Parameters
+    ----------
+    problem : Factorization
+        Usually of a `FactoredTarget`; d = 10⁶ takes a second or two.
+    depth, eps : int, float
+        L ≥ 2 and ε.
+    rng : numpy.random.Generator or int
+    width : int, optional
+        Hidden width, max(shape) (default) or min(shape).
+
+    Returns
+    -------
+    Reduction
+        Which cannot be lifted, since the wide network is not formed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range.
+    """
+    _check_factorization(problem)
+    depth = checks.integer("depth", depth, 2)
+    eps = checks.positive("eps", eps)
+    rng = checks.generator("rng", rng, "network")
+    low, high = sorted(problem.shape)
+    width = high if width is None else checks.integer("width", width, 1)
+    if width not in (low, high):
+        raise ValueError(
+            f"`width` must be min(shape) = {low} or max(shape) = {high}, got {width}; draw other "
+            "networks with dlnlab.original_weights"
+        )
+    U, s, Vh = problem.target_svd
+    shrinking = problem.shape[0] <= problem.shape[1]
+    near = U if shrinking else Vh.mT
+    frame = arrays.like(orthonormal_frame(high, s.shape[0], rng), near)
+    left, right, k = _random_coordinates(near, frame)
+    if not shrinking:
+        left, right = right, left
+    inner, outer = k, right.shape[0] if shrinking else left.shape[0]
+    hidden = outer if width == high else inner
+    ends = (outer, inner) if shrinking else (inner, outer)
+    sizes = [ends[0], *[hidden] * (depth - 1), ends[1]]
+    parts = _assemble(problem, left, s, right, sizes, [eps] * depth, low - k)
+    return Reduction(*parts, low - k)
+
+
+def _random_coordinates(near: Array, frame: Array) -> tuple[Array, Array, int]:
+    """Coordinates of U and V from U and F, for d_out ≤ d_in: [U, F_1] = Z_L R."""
+    xp = arrays.namespace(near, frame)
+    d, r = near.shape
+    R = arrays.triangular_factor(xp.concat([near, frame[:d, :]], axis=-1))
+    kernel = frame[d:, :]
+    parts = [R[:, r:], _range(kernel)[1]] if kernel.shape[0] else [R[:, r:]]
+    return R[:, :r], xp.concat(parts, axis=0), R.shape[0]
+
+
+def _invariant_bases(Q: Sequence[Array], U: Array, V: Array) -> tuple[list[Array], Array, Array]:
+    """Return Z_0, …, Z_L and the coordinates of U in Z_L and of V in Z_0, for Q_l Q_lᵀ = I."""
+    xp = arrays.namespace(U)
+    images = [V]
+    for q in Q:
+        images.append(q @ images[-1])
+    r = U.shape[1]
+    Z, R = xp.linalg.qr(xp.concat([U, images[-1]], axis=-1))
+    bases, left, right = [Z], R[:, :r], R[:, r:]
+    for q, image in zip(reversed(Q), reversed(images[:-1]), strict=True):
+        back = q.mT @ bases[-1]
+        if q.shape[0] < q.shape[1]:
+            new, coordinates = _range(image - q.mT @ (q @ image))
+            new, change = xp.linalg.qr(new - q.mT @ (q @ new))
+            back = xp.concat([back, new], axis=-1)
+            right = xp.concat([right, change @ coordinates], axis=0)
+        bases.append(back)
+    return bases[::-1], left, right
+
+
+def _live_parts(Q: Sequence[Array], bases: Sequence[Array]) -> list[Array]:
+    """Return the part of each Q_l on the n directions that run from input to output outside Z.
+
+    For widths that never grow these are S_{l+1}ᵀ S_l with S_l = (I − Z_L Z_Lᵀ) Q_L ⋯ Q_l.  What is
+    left of Q_l beside them and Z_l meets a kernel on its way to the output, so it sees no gradient
+    and keeps its initial value.
+    """
+    if Q[0].shape[1] < Q[-1].shape[0]:
+        flipped = _live_parts([q.mT for q in reversed(Q)], bases[::-1])
+        return [part.mT for part in reversed(flipped)]
+    xp = arrays.namespace(*Q)
+    Z = bases[-1]
+    S = xp.eye(Z.shape[0], dtype=Z.dtype, device=arrays.device_of(Z)) - Z @ Z.mT
+    parts = []
+    for q in reversed(Q):
+        before = S @ q
+        parts.append(S.mT @ before)
+        S = before
+    return parts[::-1]
+
+
+def _range(A: Array) -> tuple[Array, Array]:
+    """Factor A = N C with orthonormal N spanning its range, up to rounding of unit columns."""
+    xp = arrays.namespace(A)
+    N, s, Vh = xp.linalg.svd(A, full_matrices=False)
+    rounding = 10 * max(A.shape) * float(xp.finfo(A.dtype).eps)
+    rank = int(xp.sum(xp.astype(s > rounding, xp.int64)))
+    return N[:, :rank], s[:rank, None] * Vh[:rank, :]
+
+
+def _assemble(
+    problem: Problem,
+    left: Array,
+    s: Array,
+    right: Array,
+    sizes: Sequence[int],
+    scales: Sequence[float],
+    multiplicity: int,
+) -> tuple[ReducedFactorization, Weights]:
+    """Build the reduced problem and its start diag(ε_l [I 0], ε_l)."""
+    xp = arrays.namespace(left)
+    corner = 1 if multiplicity else 0
+    pad = xp.zeros_like(left[:1, :])
+    if corner:
+        left, right = (xp.concat([part, pad], axis=0) for part in (left, right))
+    target = FactoredTarget(left, s, right.mT)
+    reduced = ReducedFactorization(target, multiplicity, problem)  # type: ignore[arg-type]
+    return reduced, tuple(
+        scale * _start(rows, columns, corner, left)
+        for scale, columns, rows in zip(scales, sizes[:-1], sizes[1:], strict=True)
+    )
+
+
+def _start(rows: int, columns: int, corner: int, reference: Array) -> Array:
+    start = np.zeros((rows + corner, columns + corner))
+    np.fill_diagonal(start[:rows, :columns], 1.0)
+    if corner:
+        start[-1, -1] = 1.0
+    return arrays.like(start, reference)
+
+
+def _scale(W: Array) -> float:
+    """The scale ε of a semi-orthogonal layer: ‖W‖_F / √rank."""
+    xp = arrays.namespace(W)
+    return float(xp.linalg.vector_norm(W)) / min(W.shape) ** 0.5
+
+
+def _check_factorization(problem: Problem) -> None:
+    if not isinstance(problem, Factorization) or isinstance(problem, ReducedFactorization):
+        raise TypeError(
+            "`problem` must be a factorization (A = Id): for other measurements the wide network "
+            f"has no exact reduction, got {problem!r}"
+        )
+    if not isinstance(problem.target, FactoredTarget) and problem.target.ndim > 2:
+        raise ValueError("`problem` must have one target, not a batch; reduce them one by one")
+
+
+def _check_reducible(problem: Problem, weights: Weights) -> None:
+    _check_factorization(problem)
+    if any(W.ndim > 2 for W in weights):
+        raise ValueError("`weights` must be one network, not a batch; reduce them one by one")
+    widths = [weights[0].shape[1], *(W.shape[0] for W in weights)]
+    if (widths[-1], widths[0]) != problem.shape:
+        raise ValueError(
+            f"`weights` must form a network of shape {problem.shape}, got {widths[::-1]}"
+        )
+    if sorted(widths) not in (widths, widths[::-1]):
+        raise NoReductionError(
+            f"`weights` must have widths that never grow or never shrink, got {widths}: hidden "
+            "layers wider than both ends have no exact reduction; run the full network"
+        )
+    arrays.namespace(problem.reference, *weights, names=("problem", "weights"))
+    for index, W in enumerate(weights):
+        _check_semi_orthogonal(f"weights[{index}]", checks.matrix(f"weights[{index}]", W))
+
+
+def _check_semi_orthogonal(name: str, W: Array) -> None:
+    xp = arrays.namespace(W)
+    Q = W / (_scale(W) or 1.0)
+    gram = Q @ Q.mT if W.shape[0] <= W.shape[1] else Q.mT @ Q
+    identity = xp.eye(gram.shape[0], dtype=W.dtype, device=arrays.device_of(W))
+    defect = float(xp.max(xp.abs(gram - identity)))
+    if not defect <= 100 * max(W.shape) * float(xp.finfo(W.dtype).eps):
+        raise NoReductionError(
+            f"`{name}` must be a multiple of a (semi-)orthogonal matrix, but is off by "
+            f"{defect:.1e}: only orthogonal starts have an exact reduction; run the full network"
+        )

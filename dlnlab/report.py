@@ -1,0 +1,316 @@
+"""Results as text, HTML and JSON: the same facts for the terminal, the notebook and the archive."""
+
+from __future__ import annotations
+
+import datetime
+import html
+import math
+import os
+import platform
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import scipy
+
+from dlnlab.claims import Premise, Verdict
+from dlnlab.trajectory import Status
+
+if TYPE_CHECKING:
+    from dlnlab.flow import Comparison
+
+__all__ = ["comparison_html", "comparison_json", "comparison_text", "manifest", "plain"]
+
+WIDTH = 80
+ROWS = 12
+"""Modes in a table; of more, evenly spread ones are shown, the first and the last among them."""
+
+CLAIMS = {
+    "proposition1": "Proposition 1",
+    "assumption1": "Assumption 1",
+    "theorem2": "Theorem 2",
+    "theorem2_refined": "Theorem 2, refined",
+    "dominance": "Dominance",
+}
+
+UNMET = {
+    "balanced start": "the initial layers are not balanced (relative gap {by:.1e})",
+    "same start": "the singular values do not all start at ε^L (relative gap {by:.1e})",
+    "r_hat >= r": "r̂ < r: the compressed network cannot represent the target",
+    "eps^L <= sigma_r": "ε^L is larger than the smallest target value σ_r*",
+    "Assumption 1 with c_vec = 0": "modes are not learned strictly one after another (by {by:.1e})",
+    "every mode fitted": "not every mode was fitted while the run lasted",
+    "dominance": "a singular value ran ahead of the compressed network's (by {by:.1e})",
+}
+"""What an unmet premise means, by its name; {by} is how far it is from being met."""
+
+ENDINGS = {
+    Status.STOPPED: "the original network has fitted the target",
+    Status.COMPLETED: "t_end was reached",
+    Status.STATIONARY: "nothing moved any more",
+}
+"""How a comparison ends, where this says more than the status of a run in general."""
+
+HEADERS = ("mode", "σ_i*", "t_i original", "t_i compressed", "ratio", "c_val", "c_vec")
+WIDTHS = (5, 10, 13, 15, 8, 9, 9)
+NOTE = (
+    "t_i: when σ_i comes, for good, within {within:.3g} σ_i* of its target σ_i*.  c_val, c_vec: "
+    "the constants of Assumption 1 for the original network."
+)
+
+
+class _Row(NamedTuple):
+    """One mode of the table, as text."""
+
+    mode: str
+    target: str
+    original: str
+    compressed: str
+    ratio: str
+    c_val: str
+    c_vec: str
+
+
+def comparison_text(c: Comparison) -> str:
+    """Return a comparison as a table of at most 80 columns: setting, modes, verdicts, ending.
+
+    Parameters
+    ----------
+    c : Comparison
+
+    Returns
+    -------
+    str
+        Without a newline at the end.
+    """
+    rows, note = _rows(c)
+    lines = [*_wrap(_head(c)), "", _aligned(HEADERS), *map(_aligned, rows)]
+    lines += [f"  ({note})"] if note else []
+    lines += [*_wrap(_note(c), "  "), ""]
+    lines.append(_verdict_line("claim", "verdict", "worst margin ± numerical error"))
+    for verdict in c.verdicts.values():
+        lines.append(_verdict_line(_name(verdict), _status(verdict), _margin(verdict)))
+        for remark in _remarks(verdict):
+            lines += _wrap(f"– {remark}", "    ")
+    return "\n".join([*lines, "", *_wrap(_ending(c))])
+
+
+def comparison_html(c: Comparison) -> str:
+    """Return a comparison as a fragment of HTML for notebooks, without scripts or resources.
+
+    Parameters
+    ----------
+    c : Comparison
+
+    Returns
+    -------
+    str
+    """
+    rows, note = _rows(c)
+    modes = _table(HEADERS, rows, numeric=True)
+    judged = [
+        (_name(v), _status(v), _margin(v), "; ".join(_remarks(v))) for v in c.verdicts.values()
+    ]
+    verdicts = _table(("claim", "verdict", "worst margin ± numerical error", "remarks"), judged)
+    parts = [_tag("p", _tag("b", _escape(_head(c)))), modes]
+    parts += [_tag("p", _escape(note))] if note else []
+    parts += [_tag("p", _escape(_note(c))), verdicts, _tag("p", _escape(_ending(c)))]
+    return _tag("div", "\n".join(parts))
+
+
+def comparison_json(c: Comparison) -> dict[str, Any]:
+    """Return a comparison's outcome as plain numbers, strings, lists and dicts.
+
+    What JSON cannot hold becomes None (NaN) or a string ("inf"), so that
+    ``json.dumps(..., allow_nan=False)`` works.  The time series are not included; see
+    `Comparison.to_dict` for these.
+
+    Parameters
+    ----------
+    c : Comparison
+
+    Returns
+    -------
+    dict
+    """
+    out: dict[str, Any] = {
+        "settings": plain(c.settings),
+        "status": c.original.status.value,
+        "ending": _why(c),
+        "t_final": plain(c.times[-1]),
+        "records": int(c.times.size),
+        "seconds": plain(c.seconds),
+        "drift": plain(c.original.drift),
+        "targets": plain(c.targets),
+    }
+    for name in ("fitting_times", "c_val", "c_vec"):
+        out[name] = plain(getattr(c, name)._asdict())
+    for name in ("original", "compressed"):
+        out[f"final_error_{name}"] = plain(getattr(c, name).errors[-1])
+    out["verdicts"] = [plain(verdict.to_dict()) for verdict in c.verdicts.values()]
+    return out
+
+
+def manifest(command: str, parameters: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """Return what is needed to repeat a command: its parameters and where it ran.
+
+    Parameters
+    ----------
+    command : str
+        The command line.
+    parameters : mapping
+        Every setting with its value, defaults included; "seed" is repeated at the top.
+    seconds : float
+        Wall time.
+
+    Returns
+    -------
+    dict
+        Ready for JSON.  Times are UTC.
+    """
+    import dlnlab
+
+    return {
+        "command": command,
+        "seed": plain(parameters.get("seed")),
+        "parameters": plain(parameters),
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "seconds": plain(seconds),
+        "versions": {
+            "dlnlab": dlnlab.__version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "scipy": scipy.__version__,
+        },
+        "platform": platform.platform(),
+        "processors": os.cpu_count(),
+    }
+
+
+def plain(value: Any) -> Any:
+    """Return `value` in the types JSON has; NaN becomes None, infinities "inf" and "-inf"."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _head(c: Comparison) -> str:
+    s = c.settings
+    return (
+        f"{s['shape'][0]} × {s['shape'][1]} target of rank {s['rank']}: "
+        f"r̂ = {s['r_hat']}, L = {s['depth']}, ε = {s['eps']:.6g}, seed {s['seed']}"
+    )
+
+
+def _note(c: Comparison) -> str:
+    return NOTE.format(within=c.settings["within"])
+
+
+def _rows(c: Comparison) -> tuple[list[_Row], str]:
+    """The rows of the table of modes, and a note on those left out."""
+    rank = c.targets.size
+    shown = np.unique(np.linspace(0, rank - 1, min(rank, ROWS)).round().astype(int))
+    note = f"{shown.size} of {rank} modes shown" if shown.size < rank else ""
+    return [_row(c, int(i)) for i in shown], note
+
+
+def _row(c: Comparison, i: int) -> _Row:
+    original, compressed = (float(times[i]) for times in c.fitting_times)
+    both = math.isfinite(original) and math.isfinite(compressed) and compressed > 0
+    return _Row(
+        str(i + 1),
+        f"{c.targets[i]:.4g}",
+        _time(original),
+        _time(compressed),
+        f"{original / compressed:.3f}" if both else "–",
+        _small(c.c_val.original[i]),
+        _small(c.c_vec.original[i]),
+    )
+
+
+def _time(t: float) -> str:
+    return f"{t:.4g}" if math.isfinite(t) else "never"
+
+
+def _small(value: float) -> str:
+    return f"{value:.1e}" if math.isfinite(value) else "–"
+
+
+def _aligned(cells: Iterable[str]) -> str:
+    pairs = zip(cells, WIDTHS, strict=True)
+    return " ".join(cell.rjust(width) for cell, width in pairs).rstrip()
+
+
+def _wrap(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
+
+
+def _name(verdict: Verdict) -> str:
+    return CLAIMS.get(verdict.claim, verdict.claim)
+
+
+def _status(verdict: Verdict) -> str:
+    refuted = verdict.status == "refuted"
+    return "REFUTED" if refuted else verdict.status.replace("-", " ")
+
+
+def _margin(verdict: Verdict) -> str:
+    if math.isnan(verdict.margin):
+        return "not measured"
+    return f"{verdict.margin + 0.0:.2e} ± {verdict.error:.1e}"  # + 0.0 turns -0.0 into 0.0
+
+
+def _verdict_line(claim: str, status: str, margin: str) -> str:
+    return f"{claim:<20}{status:<17}{margin}"
+
+
+def _remarks(verdict: Verdict) -> list[str]:
+    """Which premises a verdict lacks, in words, or where its claim fails."""
+    remarks = [_unmet(premise) for premise in verdict.unmet]
+    if not remarks and math.isnan(verdict.margin):
+        remarks = ["a mode was never fitted, so there is nothing to measure"]
+    if verdict.status == "refuted" and "time" in verdict.witness:
+        remarks = [f"worst at t = {verdict.witness['time']:.6g}"]
+    return remarks
+
+
+def _unmet(premise: Premise) -> str:
+    if math.isnan(premise.margin):
+        return "with a mode never fitted, incremental learning cannot be measured"
+    words = UNMET.get(premise.name, f"{premise.name}: {premise.statement}")
+    return words.replace("{by:.1e}", f"{-premise.margin:.1e}")
+
+
+def _why(c: Comparison) -> str:
+    status, rank = c.original.status, c.targets.size
+    reason = ENDINGS.get(status, status.describe)
+    missing = int(np.count_nonzero(np.isinf(c.fitting_times.original)))
+    return f"{reason}; {missing} of {rank} modes were not fitted" if missing else reason
+
+
+def _ending(c: Comparison) -> str:
+    return f"Ended at t = {c.times[-1]:.6g} after {c.seconds:.2f} s: {_why(c)}."
+
+
+def _escape(text: str) -> str:
+    return html.escape(text, quote=True)
+
+
+def _tag(name: str, content: str, style: str = "") -> str:
+    attribute = f' style="{style}"' if style else ""
+    return f"<{name}{attribute}>{content}</{name}>"
+
+
+def _table(headers: Sequence[str], rows: Sequence[Sequence[str]], numeric: bool = False) -> str:
+    """An HTML table; every cell is escaped."""
+    style = f"text-align: {'right' if numeric else 'left'}"
+    head = "".join(_tag("th", _escape(cell), style) for cell in headers)
+    body = ["".join(_tag("td", _escape(cell), style) for cell in row) for row in rows]
+    return _tag("table", "\n".join(_tag("tr", cells) for cells in [head, *body]))

@@ -1,0 +1,238 @@
+"""Singular values and singular subspaces of a network, compared with those of its target.
+
+Singular vectors are never compared by sign: an SVD fixes u_i and v_i only up to a common sign, and
+where singular values repeat only up to a rotation.  So a vector is compared with the whole singular
+subspace that belongs to its value, and where the network's own values are too close together for
+its vectors to be known, the answer is NaN rather than a guess.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dlnlab import arrays
+from dlnlab.arrays import Array
+
+__all__ = [
+    "SVD",
+    "Alignments",
+    "alignments",
+    "compact_svd",
+    "fitting_times",
+    "numerical_rank",
+    "singular_values",
+    "subspace_distance",
+]
+
+REPEATED = float(np.sqrt(np.finfo(float).eps))
+"""Target values closer than this, relative to the largest, count as one repeated value: a
+perturbation of relative size eps turns their vectors by eps / gap, so at a gap of sqrt(eps) more
+than half the digits of an individual vector are noise."""
+
+SEPARATED = 1e3 * float(np.finfo(float).eps)
+"""A network's vectors are reported only where its values differ by more than this, relative to the
+largest: rounding turns them by about eps / gap, so three digits of the alignment are then right."""
+
+
+class SVD(NamedTuple):
+    """A singular value decomposition ``U @ diag(s) @ Vh``.
+
+    Attributes
+    ----------
+    U : array, shape (..., d_out, k)
+    s : array, shape (..., k)
+        In decreasing order.
+    Vh : array, shape (..., k, d_in)
+        The transposed right singular vectors.
+    """
+
+    U: Array
+    s: Array
+    Vh: Array
+
+
+class Alignments(NamedTuple):
+    """How well singular vectors fit the target's: cosines in [0, 1], NaN where undetermined.
+
+    Attributes
+    ----------
+    left, right : array, shape (..., r)
+    """
+
+    left: Array
+    right: Array
+
+
+def numerical_rank(s: Array, shape: tuple[int, ...]) -> int:
+    """Return how many singular values are above rounding: ``s > max(shape) * eps * s[0]``.
+
+    The bound is the size of the spurious singular values that rounding the matrix entries creates.
+    For a batch the largest rank is returned.
+    """
+    xp = arrays.namespace(s)
+    eps = float(xp.finfo(s.dtype).eps)
+    above = s > max(shape[-2:]) * eps * s[..., :1]
+    return int(xp.max(xp.sum(xp.astype(above, xp.int64), axis=-1)))
+
+
+def compact_svd(M: Array) -> SVD:
+    """Return the SVD of `M` cut at its numerical rank (at least one value is kept)."""
+    U, s, Vh = arrays.namespace(M).linalg.svd(M, full_matrices=False)
+    rank = max(1, numerical_rank(s, M.shape))
+    return SVD(U[..., :, :rank], s[..., :rank], Vh[..., :rank, :])
+
+
+def singular_values(W: Array) -> Array:
+    """Return the singular values of each matrix in `W`, NaN for matrices that are not finite.
+
+    Parameters
+    ----------
+    W : array, shape (..., d_out, d_in)
+
+    Returns
+    -------
+    array, shape (..., min(d_out, d_in))
+    """
+    return _finite_svd(W, vectors=False).s
+
+
+def _finite_svd(W: Array, *, vectors: bool) -> SVD:
+    """SVD of a batch in which some members may have diverged (their results are NaN)."""
+    xp = arrays.namespace(W)
+    good = xp.all(xp.isfinite(W), axis=(-2, -1))
+    if bool(xp.all(good)):
+        return SVD(*xp.linalg.svd(W, full_matrices=False)) if vectors else _values_only(xp, W)
+    nan = xp.asarray(float("nan"), dtype=W.dtype, device=arrays.device_of(W))
+    zero = xp.zeros_like(nan)
+    safe = xp.where(good[..., None, None], W, zero)
+    parts = SVD(*xp.linalg.svd(safe, full_matrices=False)) if vectors else _values_only(xp, safe)
+    return parts._replace(s=xp.where(good[..., None], parts.s, nan))
+
+
+def _values_only(xp, W: Array) -> SVD:
+    return SVD(None, xp.linalg.svdvals(W), None)
+
+
+def alignments(W: Array, target: SVD) -> Alignments:
+    """Compare the leading singular vectors of `W` with the target's, free of sign.
+
+    For the i-th target value the result is ‖P_i u_i‖, where P_i projects onto the left singular
+    subspace of the target that belongs to σ_i* (one vector if the value is simple, and then the
+    result is |⟨u_i, u_i*⟩| of Assumption 1; all vectors of a repeated value otherwise), and
+    likewise for the right vectors.
+
+    Parameters
+    ----------
+    W : array, shape (..., d_out, d_in)
+    target : SVD
+        Compact SVD of the target, with r values; may carry the batch axes of `W`.
+
+    Returns
+    -------
+    Alignments
+        Each of shape (..., r).  NaN where the i-th value of `W` is not separated from the values
+        outside its group, as for every i at an orthogonal start: there u_i is not defined.
+
+    Raises
+    ------
+    ValueError
+        If `W` and the target have different shapes.
+    """
+    xp = arrays.namespace(W)
+    shape = (target.U.shape[-2], target.Vh.shape[-1])
+    if tuple(W.shape[-2:]) != shape:
+        raise ValueError(
+            f"`W` must have the target's shape (..., {shape[0]}, {shape[1]}), got {tuple(W.shape)}"
+        )
+    U, s, Vh = _finite_svd(W, vectors=True)
+    r = target.s.shape[-1]
+    same = _same_value(target.s)
+    left = _projection(xp, xp.matmul(U.mT[..., :r, :], target.U), same)
+    right = _projection(xp, xp.matmul(Vh[..., :r, :], target.Vh.mT), same)
+    known = _separated(xp, s, same) & ~xp.isnan(s[..., :1])
+    nan = xp.asarray(float("nan"), dtype=W.dtype, device=arrays.device_of(W))
+    return Alignments(xp.where(known, left, nan), xp.where(known, right, nan))
+
+
+def _same_value(s: Array) -> Array:
+    """Boolean (..., r, r): which target values count as one repeated value."""
+    xp = arrays.namespace(s)
+    return xp.abs(s[..., :, None] - s[..., None, :]) <= REPEATED * s[..., :1, None]
+
+
+def _projection(xp, cosines: Array, same: Array) -> Array:
+    zero = xp.zeros_like(cosines)
+    length = xp.sqrt(xp.sum(xp.where(same, cosines**2, zero), axis=-1))
+    return xp.minimum(length, xp.ones_like(length))
+
+
+def _separated(xp, s: Array, same: Array) -> Array:
+    """Which of the first r values of `s` are separated from every value outside their group."""
+    r, n = same.shape[-1], s.shape[-1]
+    gap = xp.abs(s[..., :r, None] - s[..., None, :]) > SEPARATED * s[..., :1, None]
+    inside = xp.concat([same, xp.zeros_like(same[..., :1])], axis=-1) if n > r else same
+    inside = xp.take(inside, _columns(xp, same, r, n), axis=-1)
+    return xp.all(gap | inside, axis=-1)
+
+
+def _columns(xp, reference: Array, r: int, n: int) -> Array:
+    """Column of the group table for each of the n values; all beyond r share the 'outside' one."""
+    index = xp.arange(n, device=arrays.device_of(reference))
+    return xp.minimum(index, xp.full_like(index, r)) if n > r else index
+
+
+def subspace_distance(A: Array, B: Array) -> Array:
+    """Return the subspace distance r − ‖AᵀB‖_F² of Eq. (14) between two orthonormal frames.
+
+    It is computed as ‖B − A AᵀB‖_F², which is the same number for orthonormal columns and keeps
+    its digits when the subspaces nearly agree.
+
+    Parameters
+    ----------
+    A, B : array, shape (..., d, r)
+        Orthonormal columns.
+
+    Returns
+    -------
+    array, shape (...,)
+        Between 0 (same subspace) and r (orthogonal subspaces).
+    """
+    xp = arrays.namespace(A, B)
+    rest = B - xp.matmul(A, xp.matmul(A.mT, B))
+    return xp.sum(rest**2, axis=(-2, -1))
+
+
+def fitting_times(
+    times: np.ndarray, values: np.ndarray, targets: np.ndarray, within: float
+) -> np.ndarray:
+    """Return the times t_i after which each singular value stays fitted (Assumption 1).
+
+    t_i is the earliest time such that |σ_i(t) − σ_i*| ≤ `within`·σ_i* at every later record,
+    interpolated linearly between the two records around it.
+
+    Parameters
+    ----------
+    times : array, shape (records,)
+    values : array, shape (records, r)
+    targets : array, shape (r,)
+    within : float
+        Relative precision at which a value counts as fitted.
+
+    Returns
+    -------
+    array, shape (r,)
+        ``inf`` for a value that is not fitted at the last record.
+    """
+    excess = np.abs(values - targets) - within * targets
+    result = np.full(targets.shape, np.inf)
+    for i, column in enumerate(excess.T):
+        outside = np.flatnonzero(~(column <= 0))
+        if outside.size == 0:
+            result[i] = times[0]
+        elif outside[-1] + 1 < times.size:
+            k = outside[-1]
+            share = column[k] / (column[k] - column[k + 1])
+            result[i] = times[k] + share * (times[k + 1] - times[k])
+    return result

@@ -1,0 +1,91 @@
+"""The array libraries every test can run on, and how hard Hypothesis searches."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import array_api_strict
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from dlnlab import arrays
+
+# Derandomized runs give a change the same verdict every time; `hunt` is for long searches by hand.
+settings.register_profile("ci", derandomize=True, max_examples=25, deadline=None, database=None)
+settings.register_profile("dev", max_examples=50, deadline=None)
+settings.register_profile("hunt", max_examples=5000, deadline=None)
+settings.load_profile(os.environ.get("DLNLAB_HYPOTHESIS_PROFILE", "ci"))
+
+
+@dataclass(frozen=True)
+class Backend:
+    """An array library and a device of it."""
+
+    name: str
+    xp: Any
+    device: Any
+
+    def asarray(self, host: Any) -> Any:
+        """Move data drawn in NumPy, so that every backend sees the same numbers."""
+        if self.name == "numpy":
+            return np.asarray(host)
+        return self.xp.asarray(np.asarray(host), device=self.device)
+
+    def tree(self, hosts: Any) -> tuple:
+        """Move a sequence of arrays, such as the weights of a network."""
+        return tuple(self.asarray(host) for host in hosts)
+
+    def to_host(self, value: Any) -> np.ndarray:
+        """Return a result as NumPy, after checking that it was computed here."""
+        self.assert_home(value)
+        return arrays.to_host(value)
+
+    def assert_home(self, *values: Any) -> None:
+        """Fail unless every array lives in this library, on this device."""
+        home = self.asarray(np.zeros(1))
+        for value in values:
+            if self.name == "numpy":
+                assert isinstance(value, np.ndarray | np.generic), type(value)
+            else:
+                assert type(value) is type(home), (type(value), type(home))
+                assert arrays.device_of(value) == self.device, arrays.device_of(value)
+
+
+def _numpy() -> Backend:
+    return Backend("numpy", np, "cpu")
+
+
+def _strict() -> Backend:
+    # A device other than the default one: an array made without saying where would be noticed.
+    return Backend("strict", array_api_strict, array_api_strict.Device("device1"))
+
+
+def _cupy() -> Backend:
+    try:
+        import cupy
+    except ImportError as error:
+        pytest.skip(f"CuPy is not installed: {error}")
+    if not cupy.cuda.is_available():
+        pytest.skip("CuPy is installed, but there is no CUDA device")
+    return Backend("cupy", cupy, cupy.cuda.Device(0))
+
+
+_MAKERS = {"numpy": _numpy, "strict": _strict, "cupy": _cupy}
+
+
+@pytest.fixture(
+    scope="session",
+    params=["numpy", "strict", pytest.param("cupy", marks=pytest.mark.gpu)],
+)
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """NumPy, array-api-strict on its second device, and CuPy where there is a GPU."""
+    return _MAKERS[request.param]()
+
+
+@pytest.fixture(scope="session", params=["strict", pytest.param("cupy", marks=pytest.mark.gpu)])
+def device(request: pytest.FixtureRequest) -> Backend:
+    """The backends other than NumPy, to be compared with it."""
+    return _MAKERS[request.param]()

@@ -1,0 +1,264 @@
+"""Gradient flow against closed forms, conservation laws and its own other methods."""
+
+from __future__ import annotations
+
+import builtins
+
+import numpy as np
+import pytest
+from scipy import integrate, linalg
+
+import dlnlab
+from dlnlab import modes, networks
+from dlnlab.flow.system import System
+
+
+def spectral_case(depth, eps=0.1, sigma=(2.0, 1.0), d=6):
+    M = dlnlab.random_target((d, d), len(sigma), rng=0, singular_values=sigma)
+    problem = dlnlab.factorization(M)
+    return problem, dlnlab.compressed_weights(problem, len(sigma), depth, eps)
+
+
+def clock_slack(times, sigma, depth, relative):
+    """How far σ̃(t) moves when the state at its start is off by a relative amount.
+
+    A relative error of λ at the start shifts time by that share of the fitting time, and time moves
+    σ̃ at most at its largest speed, L σ*^{3−2/L} (1−u) u^{2−2/L} ≤ L σ*^{3−2/L}.
+    """
+    speed = depth * np.asarray(sigma) ** (3 - 2 / depth)
+    return relative * np.max(times) * np.max(speed)
+
+
+@pytest.mark.parametrize("depth", [2, 3, 4, 6])
+@pytest.mark.parametrize("normalization", ["sum", "mean"])
+def test_compressed_flow_agrees_with_the_closed_form(depth, normalization):
+    M = dlnlab.random_target((6, 5), 2, rng=0, singular_values=[2.0, 1.0])
+    problem = dlnlab.factorization(M, normalization)
+    eps, rtol = 0.3, 1e-11
+    narrow = dlnlab.compressed_weights(problem, 3, depth, eps)
+    horizon = 1.5 * modes.fitting_times([1.0], eps, depth, within=0.01, scale=problem.scale)[0]
+    times = np.linspace(0, horizon, 40)
+    run = dlnlab.gradient_flow(problem, narrow, t_end=horizon, times=times, rtol=rtol)
+    exact = modes.flow(run.times, [2.0, 1.0, 0.0], eps, depth, scale=problem.scale)
+    # The tolerance holds per step; a hundred of its units cover the steps of a run.
+    slack = clock_slack(run.times * problem.scale, [2.0], depth, 100 * rtol)
+    assert np.abs(run.singular_values[:, :3] - exact).max() <= slack
+
+
+def test_two_layer_flow_agrees_with_the_matrix_riccati_solution():
+    """For L = 2, Z = [W_2; W_1ᵀ] of a balanced network has X = ZZᵀ with Ẋ = SX + XS − X², so
+    X(t) = e^{tS} Z_0 (I + Z_0ᵀ ∫ e^{2sS} ds Z_0)^{-1} Z_0ᵀ e^{tS}, and W is a block of it."""
+    d, eps, t = 4, 0.3, 2.5
+    M = dlnlab.random_target((d, d), 3, rng=1, singular_values=[2.0, 1.0, 0.5])
+    wide = dlnlab.original_weights((d, d), 2, eps, rng=2)
+    run = dlnlab.gradient_flow(
+        dlnlab.factorization(M), wide, t_end=t, rtol=1e-12, record=("end_to_end",), stationarity=0
+    )
+    S = np.block([[np.zeros((d, d)), M], [M.T, np.zeros((d, d))]])
+    Z = np.vstack([wide[1], wide[0].T])
+    values, vectors = np.linalg.eigh(S)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        grown = np.where(values == 0, t, np.expm1(2 * values * t) / (2 * values))
+    gram = vectors @ np.diag(grown) @ vectors.T
+    E = linalg.expm(t * S)
+    X = E @ Z @ np.linalg.inv(np.eye(d) + Z.T @ gram @ Z) @ Z.T @ E
+    # 1e-9: a thousand units of the tolerance per step, for e^{2σt} = e^{10} of amplification.
+    assert np.abs(run.end_to_end[-1] - X[:d, d:]).max() < 1e-9
+
+
+@pytest.mark.parametrize("kind", ["completion", "sensing", "linear"])
+def test_flow_of_any_problem_agrees_with_scipy_on_a_literal_vector_field(kind):
+    rng = np.random.default_rng(3)
+    M = dlnlab.random_target((4, 3), 1, rng=4)
+    A = dlnlab.gaussian_ensemble(9, (4, 3), rng=5)
+    y = np.einsum("mij,ij->m", A, M)
+    problem = {
+        "completion": lambda: dlnlab.completion(M, rng.random((4, 3)) < 0.7),
+        "sensing": lambda: dlnlab.sensing(A, y, "mean", target=M),
+        "linear": lambda: dlnlab.linear_recovery(A.reshape(9, 12), y, (4, 3)),
+    }[kind]()
+    weights = dlnlab.original_weights((4, 3), 3, 0.4, rng=6)
+    shapes = [W.shape for W in weights]
+    cuts = np.cumsum([W.size for W in weights])[:-1]
+
+    def literal(t, state):
+        W1, W2, W3 = (p.reshape(s) for p, s in zip(np.split(state, cuts), shapes, strict=True))
+        G = problem.gradient(W3 @ W2 @ W1)
+        return -np.concatenate(
+            [x.ravel() for x in (W2.T @ W3.T @ G, W3.T @ G @ W1.T, G @ (W2 @ W1).T)]
+        )
+
+    start = np.concatenate([W.ravel() for W in weights])
+    other = integrate.solve_ivp(literal, (0, 2.0), start, rtol=1e-12, atol=1e-14, method="LSODA")
+    run = dlnlab.gradient_flow(problem, weights, t_end=2.0, rtol=1e-11, stationarity=0)
+    mine = np.concatenate([W.ravel() for W in run.weights])
+    # LSODA's per-step tolerance of 1e-12, over its few hundred steps, dominates.
+    assert np.abs(mine - other.y[:, -1]).max() < 1e-9
+
+
+def test_methods_agree_and_report_their_drift():
+    problem, _ = spectral_case(3)
+    wide = dlnlab.original_weights((6, 6), 3, 0.1, rng=1)
+    runs = {
+        method: dlnlab.gradient_flow(
+            problem, wide, t_end=60.0, times=np.linspace(0, 60, 31), method=method, rtol=1e-10
+        )
+        for method in ("DOP853", "RK45", "stiff")
+    }
+    for method, run in runs.items():
+        assert run.status is dlnlab.Status.COMPLETED, method
+        gap = np.abs(run.singular_values - runs["DOP853"].singular_values).max()
+        # CVODE controls the error per step of a multistep formula of order ≤ 5; two digits less
+        # than its tolerance times the amplification 1/ε is what it delivers.
+        assert gap < (1e-5 if method == "stiff" else 1e-7), method
+    assert runs["DOP853"].drift < 1e-8
+    assert 0 < runs["stiff"].drift < 1e-3
+
+
+def test_stiff_method_without_its_package_says_what_to_install(monkeypatch):
+    real = builtins.__import__
+
+    def no_sundials(name, *args, **kwargs):
+        if name.startswith("sksundae"):
+            raise ModuleNotFoundError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", no_sundials)
+    problem, narrow = spectral_case(2)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'dlnlab\[stiff\]'"):
+        dlnlab.gradient_flow(problem, narrow, t_end=1.0, method="stiff")
+
+
+def test_balancedness_is_conserved_also_when_it_does_not_vanish():
+    problem = dlnlab.factorization(dlnlab.random_target((5, 7), 2, rng=0))
+    wide = dlnlab.original_weights((5, 7), 3, 0.5, rng=1, init="gaussian", width=6)
+    before = networks.imbalance(wide)
+    run = dlnlab.gradient_flow(problem, wide, t_end=20.0, rtol=1e-12)
+    after = networks.imbalance(run.weights)
+    size = max(np.sum(W**2) for W in run.weights)
+    change = max(np.linalg.norm(a - b) for a, b in zip(after, before, strict=True)) / size
+    assert max(np.linalg.norm(D) for D in before) > 0.1  # an unbalanced start
+    # A conserved quantity drifts by the local errors: 1e-12 per step, a few hundred steps.
+    assert change < 1e-9
+    assert run.drift >= change
+
+
+def test_a_broken_gradient_shows_in_the_drift(monkeypatch):
+    """Mutation: a wrong sign of one layer's gradient no longer conserves W'W − WW'."""
+    problem, _ = spectral_case(3)
+    wide = dlnlab.original_weights((6, 6), 3, 0.3, rng=1)
+    honest = networks.backward
+
+    def broken(weights, prefixes, gradient):
+        first, *rest = honest(weights, prefixes, gradient)
+        return (-first, *rest)
+
+    monkeypatch.setattr(networks, "backward", broken)
+    run = dlnlab.gradient_flow(problem, wide, t_end=2.0, stationarity=0)
+    assert run.drift > 1e-3
+
+
+def test_ends_by_stationarity_long_before_t_end():
+    problem, narrow = spectral_case(3)
+    run = dlnlab.gradient_flow(problem, narrow, t_end=1e6)
+    assert run.status is dlnlab.Status.STATIONARY
+    assert run.times[-1] < 100
+    assert run.errors[-1] < 1e-5
+
+
+def test_a_plateau_is_not_mistaken_for_the_end():
+    """With ε = 1e-2 and σ = (1, 0.05) the network rests for 19 fitting times at rank one."""
+    problem, _ = spectral_case(3, sigma=(1.0, 0.05))
+    narrow = dlnlab.compressed_weights(problem, 2, 3, 1e-2)
+    run = dlnlab.gradient_flow(problem, narrow, t_end=1e6, rtol=1e-9)
+    assert run.status is dlnlab.Status.STATIONARY
+    assert abs(run.singular_values[-1, 1] - 0.05) < 1e-6
+
+
+def test_ends_at_tol_located_between_steps():
+    problem, narrow = spectral_case(2)
+    run = dlnlab.gradient_flow(problem, narrow, t_end=100.0, tol=1e-3)
+    assert run.status is dlnlab.Status.CONVERGED
+    assert run.losses[-1] == pytest.approx(1e-3, rel=1e-9)  # brentq's default relative precision
+
+
+def test_ends_at_stop_and_at_once_if_there_is_nothing_to_do():
+    problem, narrow = spectral_case(2, sigma=(1.0,))
+
+    def half(t, W):
+        return 0.5 - np.linalg.norm(W)
+
+    run = dlnlab.gradient_flow(problem, narrow, t_end=100.0, stop=half)
+    assert run.status is dlnlab.Status.STOPPED
+    expected = modes.flow_times(0.5, 1.0, 0.1, 2)
+    assert run.times[-1] == pytest.approx(float(expected), rel=1e-8)  # rtol 1e-10 per step
+    done = dlnlab.gradient_flow(problem, narrow, t_end=9.0, tol=10.0)
+    assert (done.status, done.times.tolist()) == (dlnlab.Status.CONVERGED, [0.0])
+    rest = dlnlab.gradient_flow(problem, [np.zeros_like(W) for W in narrow], t_end=9.0, atol=1e-9)
+    assert (rest.status, rest.times.tolist()) == (dlnlab.Status.STATIONARY, [0.0])
+
+
+def test_step_budget_and_progress():
+    problem, narrow = spectral_case(3)
+    seen = []
+    run = dlnlab.gradient_flow(
+        problem, narrow, t_end=1e3, max_steps=7, progress=lambda *args: seen.append(args)
+    )
+    assert run.status is dlnlab.Status.BUDGET
+    assert run.steps[-1] == 7
+    assert "max_steps" in run.status.describe
+    assert seen[0][1] == 1e3
+
+
+def test_interrupt_keeps_the_record():
+    problem, narrow = spectral_case(3)
+
+    def interrupt(t, t_end, loss):
+        if t > 0:
+            raise KeyboardInterrupt
+
+    with pytest.raises(dlnlab.Interrupted) as stop:
+        dlnlab.gradient_flow(problem, narrow, t_end=1e6, stationarity=0, progress=interrupt)
+    assert stop.value.run.status is dlnlab.Status.INTERRUPTED
+    assert stop.value.run.times.size >= 2
+
+
+def test_batch_is_integrated_as_one_system():
+    M = dlnlab.random_target((5, 5), 2, rng=0)
+    problem = dlnlab.factorization(M)
+    batch = dlnlab.original_weights((5, 5), 3, 0.2, rng=1, batch=(3,))
+    times = np.linspace(0, 30, 7)
+    options = {"t_end": 30.0, "times": times, "rtol": 1e-11, "stationarity": 0}
+    together = dlnlab.gradient_flow(problem, batch, **options)
+    for k in range(3):
+        alone = dlnlab.gradient_flow(problem, [W[k] for W in batch], **options)
+        gap = np.abs(together.singular_values[:, k] - alone.singular_values).max()
+        assert gap < 1e-8  # different steps, same tolerance, amplification 1/ε
+    many = dlnlab.factorization(np.stack([M, 2 * M, 3 * M]))
+    assert dlnlab.gradient_flow(many, batch, **options).losses.shape == (7, 3)
+
+
+def test_stiffness_is_the_largest_eigenvalue_of_the_hessian_at_convergence():
+    problem, _ = spectral_case(3, sigma=(2.0, 1.0))
+    wide = dlnlab.original_weights((6, 6), 3, 0.3, rng=1)
+    final = dlnlab.gradient_flow(problem, wide, t_end=200.0).weights
+    system = System(problem, final)
+    y, n = system.start, system.start.size
+    step = 1e-6  # central differences: error step² and rounding u/step, both about 1e-10
+    columns = [
+        (system.velocity(0, y - step * e) - system.velocity(0, y + step * e)) / (2 * step)
+        for e in np.eye(n)
+    ]
+    largest = np.linalg.eigvalsh((np.array(columns) + np.array(columns).T) / 2)[-1]
+    assert system.stiffness(y) == pytest.approx(largest, rel=1e-5)
+    assert largest == pytest.approx(3 * 2.0 ** (4 / 3), rel=1e-3)  # L σ₁^{2−2/L}, residual ε aside
+
+
+def test_unknown_target_leaves_errors_out():
+    A = dlnlab.gaussian_ensemble(5, (3, 3), rng=0)
+    problem = dlnlab.sensing(A, np.ones(5))
+    weights = dlnlab.original_weights((3, 3), 2, 0.3, rng=1)
+    run = dlnlab.gradient_flow(problem, weights, t_end=1.0, record=("loss", "error", "alignment"))
+    assert run.errors is None
+    assert run.left_alignments is None
+    assert run.losses is not None
