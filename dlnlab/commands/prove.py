@@ -1,0 +1,143 @@
+"""``dlnlab prove``: carry out the proofs, step by step."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from dlnlab import report
+from dlnlab.commands import files
+
+__all__ = ["add"]
+
+EPILOG = """\
+examples:
+  dlnlab prove                        every proof, one line each
+  dlnlab prove dominance theorem2     these two, every step
+  dlnlab prove --json proofs.json
+
+A step is "symbolic", "exact" (rational or modular arithmetic) or an "enclosure" (ball arithmetic):
+these prove. "evidence", "argument" (a deduction in words) and "cited" do not, and are marked so.
+
+exit codes:
+  0    every check passed
+  1    a check failed
+  2    bad usage, or a proof needs a package that is not installed
+  130  interrupted (Ctrl-C)
+"""
+
+
+def add(commands: Any, exit_codes: str) -> None:
+    """Declare the command and its options; its exit codes are its own.
+
+    Parameters
+    ----------
+    commands : the subparsers of an argparse.ArgumentParser
+    exit_codes : str
+        Not used: a proof refutes nothing, it goes through or breaks.
+    """
+    parser = commands.add_parser(
+        "prove",
+        help="carry out the proofs of the claims, step by step",
+        description="Carry out the proofs of the claims, in symbols, exact arithmetic and rigorous "
+        "enclosures.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run, prog=parser.prog)
+    parser.add_argument("claims", nargs="*", metavar="CLAIM", help="names; default: all of them")
+    parser.add_argument("--list", action="store_true", help="list the names and stop")
+    parser.add_argument("--steps", action="store_true", help="show every step also for many proofs")
+    parser.add_argument("--thorough", action="store_true", help="longer exact campaigns")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write verdicts and steps to FILE"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry out the proofs and return the exit code."""
+    proofs = import_module("dlnlab.proofs")  # SymPy is loaded here, when a proof is asked for
+    if args.list:
+        print("\n".join(proofs.MODULES))
+        return 0
+    names = list(dict.fromkeys(args.claims)) or list(proofs.MODULES)
+    unknown = [name for name in names if name not in proofs.MODULES]
+    if unknown:
+        known = ", ".join(proofs.MODULES)
+        raise ValueError(f"`CLAIM` must be one of {known}, got {unknown[0]!r}")
+    if args.json is not None and not args.json.resolve().parent.is_dir():
+        raise ValueError(f"--json must be in an existing directory, got {args.json}")
+    started = time.monotonic()
+    results, missing = _carry_out(proofs, names, args)
+    if args.json is not None:
+        seconds = time.monotonic() - started
+        parameters = {"claims": names, "thorough": args.thorough}
+        manifest = report.manifest(args.command_line, parameters, seconds)
+        verdicts = [_verdict(result) for result in results]
+        content = {"verdicts": verdicts, "not_carried_out": missing, "manifest": manifest}
+        with files.replacing(args.json.resolve().parent) as directory:
+            files.write_json(directory / args.json.name, content)
+        print(f"Wrote {args.json}")
+    if any(result.status != "proved" for result in results):
+        return 1
+    return 2 if missing else 0
+
+
+def _carry_out(
+    proofs: Any, names: list[str], args: argparse.Namespace
+) -> tuple[list[Any], dict[str, str]]:
+    """Run the proofs; those that lack an optional package are named, not counted."""
+    results: list[Any] = []
+    missing: dict[str, str] = {}
+    in_full = args.steps or len(names) <= 3
+    for name in names:
+        _show_status(f"{name} …")
+        try:
+            results.append(proofs.build(name, thorough=args.thorough).run())
+        except ImportError as error:
+            missing[name] = str(error)
+        _show_status("")
+        if name in missing:
+            print(f"{name:<16} not carried out: {missing[name]}")
+        elif in_full or results[-1].status != "proved":
+            print(f"{results[-1]}\n")
+        else:
+            print(_line(results[-1]))
+    return results, missing
+
+
+def _show_status(text: str) -> None:
+    """Say on a terminal what is being done; an empty text clears the line."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def _line(result: Any) -> str:
+    kinds = [step.kind for step in result.steps]
+    counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
+    rest = f"; leaves {len(result.open)} open, see its steps" if result.open else ""
+    return f"{result.claim:<16} {result.status}  {result.seconds:5.1f} s  ({counts}{rest})"
+
+
+def _verdict(result: Any) -> dict[str, Any]:
+    """The result in the form of a verdict, with its steps."""
+    steps = result.as_dict()
+    return {
+        "claim": result.claim,
+        "statement": result.statement,
+        "status": result.status,
+        "margin": None,
+        "instances": None,
+        "premises": [],
+        "witness": {},
+        "seconds": result.seconds,
+        "source": result.source,
+        "steps": steps["steps"],
+        "cited": steps["cited"],
+        "corrections": steps["corrections"],
+        "open": steps["open"],
+    }

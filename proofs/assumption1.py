@@ -1,0 +1,256 @@
+r"""Assumption 1 with c_vec = 0: it holds exactly when the start is already aligned.
+
+Theorem 2 assumes, for gradient flow, that after a time t_i the i-th singular vectors of the wide
+network *equal* those of the target: ⟨u_i(t), u_i*⟩ = ⟨v_i(t), v_i*⟩ = 1 for t > t_i, i ≤ r.
+
+*Necessity.*  Then W(t)v_i* = σ_i(t)u_i*, so f(t) = (I − u_i*u_i*ᵀ)W(t)v_i* vanishes for t > t_i.
+The flow is a polynomial differential equation, its solution is analytic, and so f vanishes for all
+t ≥ 0; likewise for W(t)ᵀu_i*.  At t = 0 this reads Qv_i* = ±u_i*.  Let s(t) = u_i*ᵀW(t)v_i*.  As
+[WWᵀ]^p u_i* = |s|^{2p}u_i*, the balanced flow gives ṡ = L|s|^{2−2/L}(σ_i* − s), whose right-hand
+side is locally Lipschitz and zero at s = 0: s keeps its sign.  For t > t_i it is σ_i(t) ≥ 0, hence
+s(0) = +ε^L.  Thus **Qv_i* = u_i* for all i ≤ r**.
+
+*Sufficiency.*  Let U = QV (U, V the top r frames).  In the notation of `parsimony` take Z_0 = V,
+Z_L = QV = U: now r dimensions suffice, N = UᵀMV = Σ is diagonal, and so is every block.  Flow and
+gradient descent alike stay in W_l = Z_l Λ Z_{l−1}ᵀ + β(Q_l − Z_lZ_{l−1}ᵀ) with Theorem 1's Λ and β:
+
+    W(t) = U Λ(t)^L Vᵀ + β(t)^L (Q − UVᵀ).
+
+So the wide network *is* the compressed one, plus d − r residual values β^L instead of r̂ − r, and
+
+    ‖W(t) − M‖² − ‖W̃(t) − M‖² = (d − r̂)·β(t)^{2L} ≥ 0.
+
+Theorem 2 is therefore true as stated (flow, c_vec = 0 exactly), and says this much: its premise
+picks out the starts with Qv_i* = u_i*, a set of measure zero among orthogonal matrices for d ≥ 2.
+No positive c_vec can take its place: `turned_start` has starts that meet the assumption with every
+c_vec > 0 and violate the conclusion.  `theorem2` has a premise that other starts do meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from random import Random
+from typing import Any
+
+import sympy as sp
+
+from .exact import (
+    RATIONALS,
+    chain,
+    columns,
+    descend,
+    diagonal,
+    draw_positive,
+    inner,
+    random_orthogonal,
+    require_equal,
+)
+from .proof import Proof, Step, main, require, require_zero
+from .theorem1 import beta_next, lambda_next
+from .words import Rules, Words, identity, letters, matrix, orthonormal_columns, require_same
+from .words import diagonal as diagonal_letter
+
+SPACES = ("0", "b", "t", "L")
+FRAMES = {name: matrix(f"Z{name}", name, "r") for name in SPACES}
+below_q, layer_q, above_q = matrix("Q<", "b", "0"), matrix("Ql", "t", "b"), matrix("Q>", "L", "t")
+core, spectrum = diagonal_letter("Λ", "r"), diagonal_letter("Σ", "r")
+L, layer, beta, eta, lam, sigma = sp.symbols("L l β η λ σ", positive=True)
+
+CASES = ((3, 1, 2), (4, 2, 2), (4, 2, 3), (5, 3, 3))
+"""(d, r, L)"""
+
+
+def transport_rules() -> Rules:
+    """Return Z_l = Q_l Z_{l−1} with its consequences, and orthogonality."""
+    rules = orthonormal_columns(*FRAMES.values())
+    for turn in (below_q, layer_q, above_q):
+        start, end = FRAMES[turn.cols], FRAMES[turn.rows]
+        rules |= {
+            letters(turn, start): end,
+            letters(turn.T, end): start,
+            letters(start.T, turn.T): end.T,
+            letters(end.T, turn): start.T,
+            letters(turn.T, turn): identity(turn.cols),
+            letters(turn, turn.T): identity(turn.rows),
+        }
+    return rules
+
+
+def aligned(power: Any, turn: Words) -> Words:
+    """Return a product of `power` aligned layers, Z Λ^m Zᵀ + β^m (Q − Z Zᵀ)."""
+    start, end = FRAMES[turn.cols], FRAMES[turn.rows]
+    outside: Words = (turn - end @ start.T) * beta**power
+    return end @ diagonal_letter("Λ", "r", power) @ start.T + outside
+
+
+def products_stay() -> None:
+    """Products of aligned layers are aligned, with symbolic numbers of layers."""
+    rules = transport_rules()
+    upper, lower = aligned(L - layer, above_q), aligned(1, layer_q)
+    claimed = aligned(L - layer + 1, above_q @ layer_q)
+    require_same(upper @ lower, claimed, rules, "(L − l) layers times one")
+
+
+def step_stays() -> None:
+    """One step keeps the form, with Theorem 1's recursions for Λ and β."""
+    rules = transport_rules()
+    above, below = aligned(L - layer, above_q), aligned(layer - 1, below_q)
+    product = ((above @ aligned(1, layer_q)).reduce(rules) @ below).reduce(rules)
+    residual = product - FRAMES["L"] @ spectrum @ FRAMES["0"].T
+    gradient = ((above.T @ residual).reduce(rules) @ below.T).reduce(rules)
+    following = aligned(1, layer_q) - eta * gradient
+    grown = diagonal_letter("Λ", "r", 2 * L - 1) - diagonal_letter("Λ", "r", L - 1) @ spectrum
+    start, end = FRAMES["b"], FRAMES["t"]
+    shrunk: Words = (layer_q - end @ start.T) * beta_next(beta, eta, L)
+    claimed = end @ (core - eta * grown) @ start.T + shrunk
+    require_same(following, claimed, rules, "W_l⁺")
+    entry = lam - eta * (lam ** (2 * L - 1) - lam ** (L - 1) * sigma)
+    require_zero(sp.expand(entry - lambda_next(lam, sigma, eta, L)), "Λ⁺ entry by entry")
+
+
+def residual_norm() -> None:
+    """(Q − UVᵀ)ᵀ(Q − UVᵀ) = I − VVᵀ, of trace d − r, and it is orthogonal to UΛVᵀ."""
+    turn, right = matrix("Q", "out", "in"), matrix("V", "in", "r")
+    left = turn @ right
+    rules = orthonormal_columns(right) | {
+        letters(turn.T, turn): identity("in"),
+        letters(turn, turn.T): identity("out"),
+    }
+    rest = turn - left @ right.T
+    require_same(rest.T @ rest, identity("in") - right @ right.T, rules, "Gram of Q − UVᵀ")
+    require_same(left.T @ rest @ right, 0 * identity("r"), rules, "Uᵀ(Q − UVᵀ)V")
+
+
+def signed_rate(value: Any, target: Any, size: Any) -> Any:
+    """Return ṡ = −Σ_j |s|^{2(j−1)/L}(s − σ*)|s|^{2(L−j)/L}, L equal summands, for |s| = `size`."""
+    return -L * size ** (2 * (layer - 1) / L) * (value - target) * size ** (2 * (L - layer) / L)
+
+
+def sign_is_kept() -> None:
+    """For s = −q, q ≥ 0, q̇ = −Lq^{2−2/L}(q + σ*): zero is an equilibrium, with exponent ≥ 1."""
+    size = sp.Symbol("q", positive=True)
+    velocity = -signed_rate(-size, sigma, size)
+    require_zero(sp.powsimp(velocity + L * size ** (2 - 2 / L) * (size + sigma)), "q̇")
+    exponent = sp.simplify((2 - 2 / L - 1).subs(L, sp.Symbol("n", nonnegative=True) + 2))
+    require(exponent.is_nonnegative, "2 − 2/L ≥ 1: locally Lipschitz at zero", exponent)
+
+
+def aligned_runs(repeats: int, num_steps: int) -> None:
+    """Gradient descent over ℚ on whole matrices with QV = U agrees with the form exactly."""
+    for rng, case in _cases(repeats):
+        _one_run(case, rng, num_steps)
+
+
+def _one_run(case: tuple[int, int, int], rng: Random, num_steps: int) -> None:
+    size, rank, depth = case
+    turns = [random_orthogonal(size, RATIONALS, rng) for _ in range(depth)]
+    whole = chain(turns, size, RATIONALS)
+    right = columns(random_orthogonal(size, RATIONALS, rng), rank)
+    left = whole * right
+    values = [draw_positive(RATIONALS, rng) for _ in range(rank)]
+    target = left * diagonal(values, (rank, rank), RATIONALS) * right.transpose()
+    start, step = (draw_positive(RATIONALS, rng) / RATIONALS(8) for _ in range(2))
+    weights = [turn.scalarmul(start) for turn in turns]
+    fitted, rest = [start] * rank, start
+    for _ in range(num_steps):
+        weights = descend(weights, target, [step] * depth)
+        fitted = [lambda_next(v, m, step, depth) for v, m in zip(fitted, values, strict=True)]
+        rest = beta_next(rest, step, depth)
+    grown = diagonal([v**depth for v in fitted], (rank, rank), RATIONALS)
+    outside = (whole - left * right.transpose()).scalarmul(rest**depth)
+    network = chain(weights, size, RATIONALS)
+    require_equal(network, left * grown * right.transpose() + outside, "W = UΛ^LVᵀ + β^L(Q − UVᵀ)")
+    error = network - target
+    narrow = sum(((v**depth - m) ** 2 for v, m in zip(fitted, values, strict=True)), RATIONALS(0))
+    margin = inner(error, error) - narrow
+    require(bool(margin == (size - rank) * rest ** (2 * depth)), "margin for r̂ = r", margin)
+
+
+def _cases(repeats: int) -> Iterator[tuple[Random, tuple[int, int, int]]]:
+    for number in range(repeats):
+        for place, case in enumerate(CASES):
+            yield Random(1000 * number + place), case
+
+
+STEPS: tuple[Step, ...] = (
+    Step(
+        "analyticity",
+        "Solutions of polynomial differential equations are analytic (Cauchy);\n"
+        "an analytic function that vanishes on an interval vanishes.",
+        "cited",
+        "all L",
+    ),
+    Step(
+        "alignment is there from the start",
+        "(I − u_i*u_i*ᵀ)W(t)v_i* = 0 for t > t_i, hence for t = 0: Qv_i* = ±u_i*",
+        "argument",
+        "all L, i ≤ r",
+    ),
+    Step(
+        "the sign",
+        "s = −q: q̇ = −Lq^{2−2/L}(q + σ*), so s never changes sign, and Qv_i* = +u_i*",
+        "symbolic",
+        "all L ≥ 2",
+        sign_is_kept,
+    ),
+    Step(
+        "products of aligned layers",
+        "(ZΛ^mZᵀ + β^m(Q − ZZᵀ))·(ZΛZᵀ + β(Q_l − ZZᵀ)) has the same form, m + 1 layers",
+        "symbolic",
+        "all L, l, d, r",
+        products_stay,
+    ),
+    Step(
+        "a step from an aligned state",
+        "Λ⁺ = Λ − η(Λ^L − Σ)Λ^{L−1},   β⁺ = β(1 − ηβ^{2(L−1)})",
+        "symbolic",
+        "all L, l, d, r; the flow is its first order in η",
+        step_stays,
+    ),
+    Step(
+        "the margin",
+        "‖β^L(Q − UVᵀ)‖² = (d − r)β^{2L}, orthogonal to the rest: margin = (d − r̂)β^{2L}",
+        "symbolic",
+        "all d, r",
+        residual_norm,
+    ),
+)
+
+
+def build(*, thorough: bool = False) -> Proof:
+    """Return the proof; `thorough` draws ten times as many instances."""
+    more = 20 if thorough else 2
+    return Proof(
+        claim="assumption1",
+        statement=(
+            "For gradient flow from an ε-orthogonal start, Assumption 1 with c_vec = 0 holds for "
+            "i ≤ r only if Qv_i* = u_i* for i ≤ r. From such a start W = UΛ^LVᵀ + β^L(Q − UVᵀ) and "
+            "the margin of Theorem 2 is exactly (d − r̂)β^{2L}: the theorem is true as "
+            "stated, and about these starts alone."
+        ),
+        source="Kwon et al. 2024, Assumption 1 with c_vec = 0, as used in Theorem 2",
+        corrections=(
+            "Eqs. (11)–(12) depend on the sign of the singular vectors, which an SVD fixes only in "
+            "pairs; here the pair (u_i, v_i) is the one that satisfies them.",
+            "The assumption does not hold 'generally' with c_vec = 0: among orthogonal Q, those "
+            "with Qv_i* = u_i* have measure zero (d ≥ 2).",
+        ),
+        open=(
+            "Small positive c_vec, and gradient descent in place of flow in the necessity part.",
+        ),
+        steps=(
+            *STEPS,
+            Step(
+                "whole matrices",
+                "W = UΛ^LVᵀ + β^L(Q − UVᵀ) and the margin, zero error, 3 steps over ℚ",
+                "exact",
+                f"{more * len(CASES)} random instances",
+                partial(aligned_runs, more, 3),
+            ),
+        ),
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(build))

@@ -1,0 +1,278 @@
+r"""Parsimony: the wide network is a 2r-dimensional network and one scalar per layer.
+
+Let W_l(0) = εQ_l with orthogonal Q_l, Q = Q_L⋯Q_1, and M = UΣVᵀ of rank r with 2r < d.  Choose an
+orthonormal basis Z_0 of span{V, QᵀU} and carry it along, Z_l = Q_l Z_{l−1}; then Z_L is a basis of
+span{QV, U}.  Call *parsimonious* any weights
+
+    W_l = Z_l B_l Z_{l−1}ᵀ + ρ_l (Q_l − Z_l Z_{l−1}ᵀ)                                        (∗)
+
+with B_l of size 2r × 2r.  The start has this form with B_l = εI, ρ_l = ε.
+
+*Products.*  By Q_l Z_{l−1} = Z_l and Q_lᵀ Z_l = Z_{l−1} the mixed terms cancel, so a product of
+adjacent layers has the form (∗) again, with the product of the B's, of the ρ's and of the Q's.
+
+*Residual.*  Both column and row space of M lie in the spans, so M = Z_L N Z_0ᵀ with
+N = Z_Lᵀ M Z_0, and W_L⋯W_1 − M = Z_L (B_L⋯B_1 − N) Z_0ᵀ + (∏ρ_k)(Q − Z_L Z_0ᵀ).
+
+*Gradient.*  With B_>, ρ_>, Q_> the products above layer l and B_<, ρ_<, Q_< those below,
+
+    ∇_l = Z_l [B_>ᵀ(B_L⋯B_1 − N)B_<ᵀ] Z_{l−1}ᵀ + ρ_l (∏_{k≠l} ρ_k²)(Q_l − Z_l Z_{l−1}ᵀ).
+
+Hence a step with rate η_l and weight decay μ keeps the form (∗):
+
+    B_l⁺ = (1 − η_lμ)B_l − η_l B_>ᵀ(B_L⋯B_1 − N)B_<ᵀ   (the 2r-dimensional network's own step),
+    ρ_l⁺ = ρ_l (1 − η_lμ − η_l ∏_{k≠l} ρ_k²).
+
+(For the outermost layers the empty product I has the form (∗) too, with B = I, ρ = 1, Q = I.)
+By induction the form persists for ever.  The symbolic steps prove this for every depth, width,
+rank, set of step sizes (α ≠ 1 included) and weight decay.  The exact steps run full matrices that
+know nothing of Z: there the claim is that W_l P_{l−1}^⊥ = ρ_l Q_l P_{l−1}^⊥ and
+P_l^⊥ W_l = ρ_l P_l^⊥ Q_l with P_l the projector onto the l-th span.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from random import Random
+from typing import Any
+
+import sympy as sp
+from sympy.polys.matrices import DomainMatrix
+
+from .exact import (
+    MODULAR,
+    RATIONALS,
+    beside,
+    chain,
+    descend,
+    draw,
+    draw_positive,
+    eye,
+    projector,
+    random_matrix,
+    random_orthogonal,
+    require_equal,
+)
+from .proof import Proof, Step, main
+from .words import Rules, Words, identity, letters, matrix, orthonormal_columns, require_same
+
+# Spaces of size d: "0" and "L" are the two ends, "b" lies below layer l and "t" on top of it.
+ENDS = ("0", "b", "t", "L")
+FRAMES = {name: matrix(f"Z{name}", name, "2r") for name in ENDS}
+below_q, layer_q, above_q = matrix("Q<", "b", "0"), matrix("Ql", "t", "b"), matrix("Q>", "L", "t")
+below_b, layer_b, above_b, core = (matrix(name, "2r", "2r") for name in ("B<", "Bl", "B>", "N"))
+rho, rho_below, rho_above, eta, decay = sp.symbols("ρ ρ< ρ> η μ", positive=True)
+
+SHAPES = ((5, 1, 2), (5, 1, 3), (6, 2, 3), (5, 2, 4))
+"""(d, r, L) of the exact instances; 2r < d in all of them."""
+
+
+def transport_rules() -> Rules:
+    """Return Z_l = Q_l Z_{l−1}, its transpose, and the orthogonality of everything in sight."""
+    rules = orthonormal_columns(*FRAMES.values())
+    for turn in (below_q, layer_q, above_q):
+        start, end = FRAMES[turn.cols], FRAMES[turn.rows]
+        rules[letters(turn, start)] = end
+        rules[letters(turn.T, end)] = start
+        rules[letters(start.T, turn.T)] = end.T
+        rules[letters(end.T, turn)] = start.T
+        rules[letters(turn.T, turn)] = identity(turn.cols)
+        rules[letters(turn, turn.T)] = identity(turn.rows)
+    return rules
+
+
+def parsimonious(block: Words, scalar: sp.Expr, turn: Words) -> Words:
+    """Return Z_t B Z_bᵀ + ρ(Q − Z_t Z_bᵀ) for a product Q of orthogonal factors."""
+    start, end = FRAMES[turn.cols], FRAMES[turn.rows]
+    outside: Words = (turn - end @ start.T) * scalar
+    return end @ block @ start.T + outside
+
+
+def rho_factor(step: Any, weight_decay: Any, others: Any) -> Any:
+    """Return ρ_l⁺/ρ_l, where `others` is ∏_{k≠l} ρ_k."""
+    return 1 - step * weight_decay - step * others**2
+
+
+def start_is_parsimonious() -> None:
+    """εQ_l has the form (∗) with B_l = εI and ρ_l = ε."""
+    eps = sp.Symbol("ε", positive=True)
+    claimed = parsimonious(eps * identity("2r"), eps, layer_q)
+    require_same(eps * layer_q, claimed, transport_rules(), "W_l(0)")
+
+
+def products_stay() -> None:
+    """The product of two adjacent parsimonious factors is parsimonious."""
+    for upper, lower in (
+        ((above_b, rho_above, above_q), (layer_b, rho, layer_q)),
+        ((layer_b, rho, layer_q), (below_b, rho_below, below_q)),
+    ):
+        actual = parsimonious(*upper) @ parsimonious(*lower)
+        (b_up, r_up, q_up), (b_low, r_low, q_low) = upper, lower
+        claimed = parsimonious(b_up @ b_low, r_up * r_low, q_up @ q_low)
+        require_same(actual, claimed, transport_rules(), "product of adjacent layers")
+
+
+def target_is_inside() -> None:
+    """M = UΣVᵀ equals Z_L(Z_LᵀMZ_0)Z_0ᵀ when U, V lie in the spans of Z_L, Z_0."""
+    left, right = matrix("C", "2r", "r"), matrix("D", "2r", "r")
+    spectrum = matrix("Σ", "r", "r")
+    target = FRAMES["L"] @ left @ spectrum @ (FRAMES["0"] @ right).T
+    inside = FRAMES["L"] @ (FRAMES["L"].T @ target @ FRAMES["0"]) @ FRAMES["0"].T
+    require_same(target, inside, transport_rules(), "M = Z_L N Z_0ᵀ")
+
+
+def step_stays() -> None:
+    """One gradient step keeps the form (∗) and multiplies ρ_l by the stated factor."""
+    above = parsimonious(above_b, rho_above, above_q)
+    layer = parsimonious(layer_b, rho, layer_q)
+    below = parsimonious(below_b, rho_below, below_q)
+    rules = transport_rules()
+    product = ((above @ layer).reduce(rules) @ below).reduce(rules)
+    residual = product - FRAMES["L"] @ core @ FRAMES["0"].T
+    gradient = ((above.T @ residual).reduce(rules) @ below.T).reduce(rules)
+    following = layer - eta * (gradient + decay * layer)
+    block_gradient = above_b.T @ (above_b @ layer_b @ below_b - core) @ below_b.T
+    block = layer_b - eta * (block_gradient + decay * layer_b)
+    scalar = rho * rho_factor(eta, decay, rho_above * rho_below)
+    claimed = parsimonious(block, scalar, layer_q)
+    require_same(following, claimed, rules, "W_l⁺")
+
+
+def rational_runs(repeats: int, num_steps: int) -> None:
+    """Random full-rank starts over ℚ, checked against the scalar recursion after every step."""
+    for rng, shape in _cases(repeats):
+        eps = draw_positive(RATIONALS, rng) / RATIONALS(4)
+        follow(shape, RATIONALS, rng, num_steps, scales=[eps] * shape[2])
+
+
+def modular_runs(repeats: int, num_steps: int) -> None:
+    """The same modulo p, with a different scale in every layer."""
+    for rng, shape in _cases(repeats):
+        scales = [draw(MODULAR, rng) for _ in range(shape[2])]
+        follow(shape, MODULAR, rng, num_steps, scales=scales)
+
+
+def follow(
+    shape: tuple[int, int, int], field: Any, rng: Random, num_steps: int, scales: list[Any]
+) -> None:
+    """Run the full network and the scalars ρ_l together; require the exact block structure."""
+    d, rank, depth = shape
+    turns = [random_orthogonal(d, field, rng) for _ in range(depth)]
+    left, right = random_matrix(d, rank, field, rng), random_matrix(d, rank, field, rng)
+    target = left * right.transpose()
+    outsides = _outsides(turns, left, right)
+    outer, hidden, mu = (draw_positive(field, rng, 3) / field(8) for _ in range(3))
+    rates = [outer, *[hidden] * (depth - 2), outer]
+    weights = [turn.scalarmul(scale) for turn, scale in zip(turns, scales, strict=True)]
+    for step in range(1, num_steps + 1):
+        weights = descend(weights, target, rates, mu)
+        scales = _next_scales(scales, rates, mu, field)
+        _require_blocks(weights, turns, outsides, scales, step)
+
+
+def _outsides(
+    turns: list[DomainMatrix], left: DomainMatrix, right: DomainMatrix
+) -> list[DomainMatrix]:
+    """Return I − P_l for l = 0…L, with P_0 the projector onto span{V, QᵀU}."""
+    size, field = left.shape[0], left.domain
+    whole = chain(turns, size, field)
+    frame = beside(right, whole.transpose() * left)
+    outsides = [eye(size, field) - projector(frame)]
+    for turn in turns:
+        frame = turn * frame
+        outsides.append(eye(size, field) - projector(frame))
+    return outsides
+
+
+def _next_scales(scales: list[Any], rates: list[Any], mu: Any, field: Any) -> list[Any]:
+    following = []
+    for place, (scale, rate) in enumerate(zip(scales, rates, strict=True)):
+        others = field(1)
+        for k, other in enumerate(scales):
+            others = others if k == place else others * other
+        following.append(scale * rho_factor(rate, mu, others))
+    return following
+
+
+def _require_blocks(
+    weights: list[DomainMatrix],
+    turns: list[DomainMatrix],
+    outsides: list[DomainMatrix],
+    scales: list[Any],
+    step: int,
+) -> None:
+    for layer, (weight, turn, scale) in enumerate(zip(weights, turns, scales, strict=True), 1):
+        rest = turn.scalarmul(scale)
+        before, after = outsides[layer - 1], outsides[layer]
+        require_equal(weight * before, rest * before, f"W_{layer} P^⊥ = ρ Q P^⊥ after step {step}")
+        require_equal(after * weight, after * rest, f"P^⊥ W_{layer} = ρ P^⊥ Q after step {step}")
+
+
+def _cases(repeats: int) -> Iterator[tuple[Random, tuple[int, int, int]]]:
+    for number in range(repeats):
+        for place, shape in enumerate(SHAPES):
+            yield Random(1000 * number + place), shape
+
+
+def build(*, thorough: bool = False) -> Proof:
+    """Return the proof; `thorough` draws ten times as many instances."""
+    more = 10 if thorough else 1
+    everything = "all L, d, r, step sizes, weight decay"
+    return Proof(
+        claim="parsimony",
+        statement=(
+            "Gradient descent on the wide network with an ε-orthogonal start and a rank-r target "
+            "acts inside a 2r-dimensional block; on the other d − 2r directions layer l is "
+            "ρ_l(t)·Q_l, with ρ_l⁺ = ρ_l(1 − η_lμ − η_l∏_{k≠l}ρ_k²)."
+        ),
+        source="Yaras et al. 2023, as used by Kwon et al. 2024, Section 3.1",
+        corrections=(
+            "The reduction is exact for A = Id only. For a general measurement operator G is not "
+            "of low rank plus a multiple of Q, and the argument stops at the residual.",
+        ),
+        steps=(
+            _symbolic("the start", "W_l(0) = εQ_l: B_l = εI, ρ_l = ε", start_is_parsimonious),
+            _symbolic(
+                "products",
+                "(∗)·(∗) = (∗): blocks, scalars and rotations multiply separately",
+                products_stay,
+            ),
+            _symbolic("the target", "M = Z_L N Z_0ᵀ,  N = Z_Lᵀ M Z_0", target_is_inside),
+            Step(
+                "one step keeps the form",
+                "B_l⁺ = (1 − ημ)B_l − ηB_>ᵀ(B_L⋯B_1 − N)B_<ᵀ\nρ_l⁺ = ρ_l(1 − ημ − η∏_{k≠l}ρ_k²)",
+                "symbolic",
+                everything,
+                step_stays,
+            ),
+            Step(
+                "for ever",
+                "The start has the form, a step keeps it: so every iterate has it.",
+                "argument",
+                everything,
+            ),
+            Step(
+                "full matrices over ℚ",
+                "W_l P^⊥ = ρ_l Q_l P^⊥ and P^⊥ W_l = ρ_l P^⊥ Q_l, zero error, 2 steps",
+                "exact",
+                f"{more * len(SHAPES)} random instances, α ≠ 1, μ > 0, L = 2, 3, 4",
+                partial(rational_runs, more, 2),
+            ),
+            Step(
+                "long runs modulo 2⁶¹ − 1",
+                "100 steps with zero error, a different scale in every layer (stress test)",
+                "evidence",
+                f"{2 * more * len(SHAPES)} random instances",
+                partial(modular_runs, 2 * more, 100),
+            ),
+        ),
+    )
+
+
+def _symbolic(title: str, line: str, check: Callable[[], None]) -> Step:
+    return Step(title, line, "symbolic", "all L, d, r", check)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(build))

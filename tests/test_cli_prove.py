@@ -1,0 +1,73 @@
+"""`dlnlab prove` as its user meets it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from dlnlab.proofs import lemma1
+from dlnlab.proofs.proof import Proof, Step, require_zero
+
+from dlnlab import proofs
+from dlnlab.cli import main
+
+
+def test_lists_the_proofs(capsys):
+    assert main(["prove", "--list"]) == 0
+    assert capsys.readouterr().out.split() == list(proofs.MODULES)
+
+
+def test_a_single_proof_shows_its_steps(capsys):
+    assert main(["prove", "lemma1"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("lemma1: PROVED")
+    assert "✓  1." in out
+
+
+def test_many_proofs_take_a_line_each_and_write_verdicts(capsys, tmp_path):
+    path = tmp_path / "proofs.json"
+    names = ["lemma1", "corollary1", "theorem2", "closed_form"]
+    assert main(["prove", *names, "--json", str(path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines[:-1]] == [[name, "proved"] for name in names]
+    assert lines[-1] == f"Wrote {path}"
+    content = json.loads(path.read_text("utf-8"))
+    assert [(v["claim"], v["status"]) for v in content["verdicts"]] == [
+        (name, "proved") for name in names
+    ]
+    assert content["manifest"]["command"].startswith("dlnlab prove lemma1")
+    assert content["not_carried_out"] == {}
+
+
+def test_a_broken_proof_is_shown_and_fails(monkeypatch, capsys):
+    step = Step("one is two", "1 = 2", "symbolic", "nowhere", lambda: require_zero(1, "1 − 2"))
+    broken = Proof("lemma1", "nonsense", "nobody", [step])
+    monkeypatch.setattr(lemma1, "build", lambda thorough=False: broken)
+    assert main(["prove", "lemma1"]) == 1
+    out = capsys.readouterr().out
+    assert "lemma1: BROKEN" in out
+    assert "1 − 2: expected 0, got: 1" in out
+
+
+def test_a_missing_package_is_named_and_is_no_success(monkeypatch, capsys):
+    def needs_more(thorough=False):
+        raise ImportError("pip install something")
+
+    monkeypatch.setattr(lemma1, "build", needs_more)
+    assert main(["prove", "lemma1"]) == 2
+    assert "not carried out: pip install something" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["theorem9"], "must be one of theorem1, "),
+        (["lemma1", "--json", "/nowhere/at/all.json"], "--json must be in an existing directory"),
+    ],
+)
+def test_bad_usage_is_one_line(arguments, message, capsys):
+    assert main(["prove", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("dlnlab prove: error:")
+    assert message in err
+    assert err.count("\n") == 1
