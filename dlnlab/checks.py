@@ -144,6 +144,11 @@ def matrix(name: str, value: Any, *, ndim: int | None = None) -> Array:
     ValueError
         If it is empty, has the wrong number of axes, or holds NaN or infinite entries.
     """
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"`{name}` must be a plain array, got a masked one; for matrix completion pass its "
+            "data and a boolean mask of the observed entries to dlnlab.completion"
+        )
     array = value if arrays.is_array(value) else host_array(name, value)
     xp = arrays.namespace(array)
     if xp.isdtype(array.dtype, "complex floating"):

@@ -273,6 +273,7 @@ def _prepare(
     tol = checks.nonnegative("tol", tol)
     with np.errstate(over="ignore", invalid="ignore"):
         shapes = [problem.loss(networks.prefix_products(weights)[-1]).shape]
+    eta, alpha = (np.asarray(x) if isinstance(x, list | tuple) else x for x in (eta, alpha))
     shapes += [x.shape for x in (eta, alpha) if arrays.is_array(x)]
     try:
         batch = np.broadcast_shapes(*(tuple(shape) for shape in shapes))

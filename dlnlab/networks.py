@@ -47,14 +47,31 @@ def prefix_products(weights: Sequence[Array]) -> list[Array]:
     return products
 
 
-def backward(weights: Sequence[Array], prefixes: Sequence[Array], gradient: Array) -> Weights:
-    """Return the layer gradients S_lᵀ G P_lᵀ from prefix products, in 2(L − 1) products."""
+def backward(
+    weights: Sequence[Array],
+    prefixes: Sequence[Array],
+    gradient: Array,
+    out: Sequence[np.ndarray] | None = None,
+) -> Weights:
+    """Return the layer gradients S_lᵀ G P_lᵀ from prefix products, in 2(L − 1) products.
+
+    With `out`, NumPy arrays of the shapes of the weights, they are written there.
+    """
     carried, gradients = gradient, []
     for layer in range(len(weights) - 1, 0, -1):
-        gradients.append(carried @ prefixes[layer - 1].mT)
-        carried = weights[layer].mT @ carried
+        place = None if out is None else out[layer]
+        gradients.append(_product(carried, prefixes[layer - 1].mT, place))
+        place = out[0] if out is not None and layer == 1 else None
+        carried = _product(weights[layer].mT, carried, place)
     gradients.append(carried)
     return tuple(reversed(gradients))
+
+
+def _product(a: Array, b: Array, out: np.ndarray | None) -> Array:
+    """Return a b; for two small NumPy matrices `dot` has half the overhead of `matmul`."""
+    if out is None:
+        return a @ b
+    return np.dot(a, b, out=out) if a.ndim == 2 else np.matmul(a, b, out=out)
 
 
 def end_to_end(weights: Sequence[Array]) -> Array:

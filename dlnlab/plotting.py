@@ -225,8 +225,10 @@ def _two_sided_log(ax: Axes, threshold: float, largest: float) -> None:
 
 def _margin_title(c: Comparison) -> str:
     """What is seen: whether the margin leaves the positive side by more than its error."""
-    negative = bool(np.any(c.margin < -c.margin_error))
-    return f"Theorem 2's margin, {'partly' if negative else 'never'} negative"
+    if np.any(c.margin < -c.margin_error):
+        return "Theorem 2's margin, partly negative"
+    seen = "never negative" if np.all(c.margin >= 0) else "≥ 0 within error"
+    return f"Theorem 2's margin, {seen}"
 
 
 def _setting(c: Comparison) -> str:

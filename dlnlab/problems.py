@@ -576,6 +576,13 @@ def linear_recovery(
             "`operator` must be a scipy.sparse.linalg.LinearOperator or a matrix, got "
             f"{checks.describe(operator)}"
         ) from error
+    try:
+        operator.rmatvec(np.zeros(operator.shape[0]))
+    except (NotImplementedError, TypeError, AttributeError) as error:
+        raise TypeError(
+            "`operator` must have an adjoint, since gradients need it; give the LinearOperator an "
+            "`rmatvec`"
+        ) from error
     if np.issubdtype(operator.dtype, np.complexfloating):
         raise TypeError(
             f"`operator` must be real, got dtype {operator.dtype}; stack its real and imaginary "
@@ -638,6 +645,13 @@ def _pattern(name: str, sparse: Any) -> Any:
 
 def _sampled(pattern: Any, M: Any, normalization: str, target: Target) -> SampledCompletion:
     shape = (int(pattern.shape[0]), int(pattern.shape[1]))
+    if M is not None and scipy.sparse.issparse(pattern):
+        host = M.U if isinstance(M, FactoredTarget) else M
+        if not arrays.is_host(host):
+            raise TypeError(
+                "`mask` must be a boolean array of M's library, got a SciPy sparse pattern, which "
+                "needs a NumPy M"
+            )
     if M is None:
         values = checks.matrix("M", pattern.data[None, :])[0]
     else:

@@ -35,11 +35,14 @@ CLAIMS = {
 }
 
 UNMET = {
-    "balanced start": "the initial layers are not balanced (relative gap {by:.1e})",
+    "balanced start": "the initial layers are not balanced (relative gap {by:.1e}); for a "
+    "rectangular target the width min(d_out, d_in) makes them so",
     "same start": "the singular values do not all start at ε^L (relative gap {by:.1e})",
     "r_hat >= r": "r̂ < r: the compressed network cannot represent the target",
     "eps^L <= sigma_r": "ε^L is larger than the smallest target value σ_r*",
-    "Assumption 1 with c_vec = 0": "modes are not learned strictly one after another (by {by:.1e})",
+    "c_vec = 0": "fitted singular vectors are not exactly the target's (c_vec = {by:.1e})",
+    "modes take turns": "a mode moves before its turn (by {by:.1e} of its target)",
+    "accurate run": "the numerical error is too large to tell",
     "every mode fitted": "not every mode was fitted while the run lasted",
     "dominance": "a singular value ran ahead of the compressed network's (by {by:.1e})",
 }

@@ -209,8 +209,9 @@ def fitting_times(
 ) -> np.ndarray:
     """Return the times t_i after which each singular value stays fitted (Assumption 1).
 
-    t_i is the earliest time such that |σ_i(t) − σ_i*| ≤ `within`·σ_i* at every later record,
-    interpolated linearly between the two records around it.
+    t_i is the earliest time such that |σ_i(t) − σ_i*| ≤ `within`·σ_i* at every later record.  A
+    value approaches its target exponentially, so t_i is interpolated between the two records around
+    it in the logarithm of that distance.
 
     Parameters
     ----------
@@ -225,14 +226,21 @@ def fitting_times(
     array, shape (r,)
         ``inf`` for a value that is not fitted at the last record.
     """
-    excess = np.abs(values - targets) - within * targets
+    distance, goal = np.abs(values - targets), within * targets
     result = np.full(targets.shape, np.inf)
-    for i, column in enumerate(excess.T):
-        outside = np.flatnonzero(~(column <= 0))
+    for i, column in enumerate(distance.T):
+        outside = np.flatnonzero(~(column <= goal[i]))
         if outside.size == 0:
             result[i] = times[0]
         elif outside[-1] + 1 < times.size:
             k = outside[-1]
-            share = column[k] / (column[k] - column[k + 1])
+            share = _share(column[k], column[k + 1], goal[i])
             result[i] = times[k] + share * (times[k + 1] - times[k])
     return result
+
+
+def _share(before: float, after: float, goal: float) -> float:
+    """Where between two records a distance falls to `goal`, if its logarithm is linear."""
+    if after > 0 and np.isfinite(before):
+        return float(np.log(before / goal) / np.log(before / after))
+    return float((before - goal) / (before - after)) if np.isfinite(before) else 1.0

@@ -18,6 +18,7 @@ from dlnlab.spectra import SVD
 __all__ = [
     "FactoredTarget",
     "gaussian_ensemble",
+    "in_double",
     "orthonormal_frame",
     "random_mask",
     "random_target",
@@ -114,6 +115,28 @@ def _check_orthonormal(name: str, frame: Array) -> None:
             f"`{name}` must have orthonormal singular vectors, but they are off by {defect:.1e} "
             f"(rounding explains {bound:.1e}); pass a dense matrix to have its SVD computed"
         )
+
+
+def in_double(target: Any) -> Any:
+    """Return a dense or factored target in double precision, of the rank it has in its own.
+
+    The rounding of single-precision entries would count as small singular values in double
+    precision, so a dense matrix is cut at its own rank; single-precision factors are orthonormal to
+    single precision only, so they are decomposed anew.
+    """
+    factored = isinstance(target, FactoredTarget)
+    reference = target.U if factored else target
+    xp = arrays.namespace(reference)
+    if reference.dtype == xp.float64:
+        return target
+    if not factored:
+        U, s, Vh = xp.linalg.svd(xp.astype(target, xp.float64), full_matrices=False)
+        rank = spectra.numerical_rank(xp.astype(s, target.dtype), target.shape)
+        return (U[:, :rank] * s[:rank]) @ Vh[:rank, :]
+    U, s, Vh = (xp.astype(part, xp.float64) for part in target.svd)
+    (Q, left), (P, right) = xp.linalg.qr(U), xp.linalg.qr(Vh.mT)
+    inner = xp.linalg.svd((left * s) @ right.mT)
+    return FactoredTarget(Q @ inner[0], inner[1], inner[2] @ P.mT)
 
 
 def target_svd(target: Any) -> SVD:

@@ -52,7 +52,8 @@ _MEANING = {
     Status.STATIONARY: "the loss no longer changes at the rate set by `stationarity`",
     Status.STOPPED: "the `stop` function crossed zero",
     Status.BUDGET: "`max_steps` was spent before t_end; raise it, or try method='stiff'",
-    Status.DIVERGED: "the loss stopped being finite; lower the step size `eta`",
+    Status.DIVERGED: "the loss stopped being finite; lower the step size `eta` of a descent, or "
+    "the tolerance `rtol` of a flow",
     Status.INTERRUPTED: "the run was interrupted; what it had recorded is kept",
 }
 

@@ -217,8 +217,20 @@ CASES = [
     # descent
     (V, "`eta`", "> 0", lambda: descend(eta=0.0)),
     (V, "`eta`", "> 0", lambda: descend(eta=np.array([0.1, -0.1]))),
-    (V, "`eta`", "broadcasts to the batch shape ()", lambda: descend(eta=[0.1, 0.2])),
-    (V, "`eta`", "batch shape (3,)", lambda: descend(eta=[0.1, 0.2], alpha=np.ones(3))),
+    (V, "`eta`", "> 0", lambda: descend(eta=[0.1, -0.2])),
+    (T, "`M`", "plain array, got a masked one", lambda: dlnlab.factorization(np.ma.array(EYE))),
+    (
+        T,
+        "`operator`",
+        "must have an adjoint",
+        lambda: recover(scipy.sparse.linalg.LinearOperator((2, 9), matvec=lambda v: v[:2])),
+    ),
+    (
+        T,
+        "`mask`",
+        "SciPy sparse pattern, which needs a NumPy M",
+        lambda: dlnlab.completion(STRICT, scipy.sparse.coo_array(EYE)),
+    ),
     (T, "`eta`", "> 0", lambda: descend(eta=None)),
     (T, "`eta`", "> 0", lambda: descend(eta=np.array(["a"]))),
     (V, "`alpha`", "> 0", lambda: descend(alpha=-1.0)),

@@ -80,7 +80,8 @@ def test_unmet_premises_are_told_in_words():
     text = report.comparison_text(comparisons.too_narrow())
     assert "r̂ < r: the compressed network cannot represent the target" in text
     assert "the initial layers are not balanced (relative gap " in text
-    assert "modes are not learned strictly one after another (by " in text
+    assert "fitted singular vectors are not exactly the target's (c_vec = " in text
+    assert "a mode moves before its turn (by " in text
 
 
 def test_unknown_premises_are_told_by_name_and_statement():

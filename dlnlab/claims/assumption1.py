@@ -21,7 +21,15 @@ import numpy as np
 from dlnlab import spectra
 from dlnlab.claims.verdict import Premise
 
-__all__ = ["SOURCE", "STATEMENT", "Constants", "all_fitted", "measure", "premise"]
+__all__ = [
+    "SOURCE",
+    "STATEMENT",
+    "Constants",
+    "aligned",
+    "all_fitted",
+    "measure",
+    "taking_turns",
+]
 
 STATEMENT = (
     "As the proof of Theorem 2 uses it: after t_i the i-th singular vectors are the target's "
@@ -39,11 +47,13 @@ class Constants:
     fitting_times : array, shape (r,)
         t_i; ``inf`` for a value that is never fitted.
     c_val : array, shape (r,)
-        sup over t ≥ t_i of (σ_i(t) − σ_i*)², NaN if never fitted.
+        sup over t ≥ t_i of (σ_i(t) − σ_i*)², NaN if never fitted.  For a value that approaches its
+        target steadily the supremum is taken at t_i, so it is (within·σ_i*)² by the definition of
+        t_i; only a value that overshoots has more to tell.
     c_vec : array, shape (r,)
         sup over t ≥ t_i of 1 − min(left, right alignment), NaN if never fitted.
     waiting : array, shape (r − 1,)
-        max over t ≤ t_i of (σ_{i+1}(t) − σ_{i+1}(0)) / σ_{i+1}*: how far the next value has moved
+        max over t ≤ t_i of |σ_{i+1}(t) − σ_{i+1}(0)| / σ_{i+1}*: how far the next value has moved
         before its turn.  NaN if the i-th is never fitted or the two targets are equal.
     """
 
@@ -76,20 +86,25 @@ def measure(
         A value counts as fitted within this fraction of its target.
     """
     t = spectra.fitting_times(times, values, targets, within)
-    worst = 1 - np.fmin(left, right)
+    off = 1 - np.fmin(left, right)
     c_val, c_vec = np.full(t.shape, np.nan), np.full(t.shape, np.nan)
     waiting = np.full(max(t.size - 1, 0), np.nan)
-    for i, t_i in enumerate(t):
-        after, before = times >= t_i, times <= t_i
-        if not np.isfinite(t_i):
-            continue
-        c_val[i] = np.max((values[after, i] - targets[i]) ** 2)
-        seen = worst[after, i]
-        c_vec[i] = np.max(seen[np.isfinite(seen)], initial=0.0) if seen.size else np.nan
+    for i in np.flatnonzero(np.isfinite(t)):
+        after = times >= t[i]
+        edge = within * targets[i] if t[i] > times[0] else 0.0
+        c_val[i] = max(edge**2, np.max((values[after, i] - targets[i]) ** 2, initial=0.0))
+        c_vec[i] = max(_at(t[i], times, off[:, i]), np.nanmax(off[after, i], initial=0.0))
         if i < waiting.size and targets[i] - targets[i + 1] > spectra.REPEATED * targets[0]:
-            moved = np.abs(values[before, i + 1] - values[0, i + 1])
-            waiting[i] = np.max(moved) / targets[i + 1]
+            moved = np.abs(values[:, i + 1] - values[0, i + 1])
+            so_far = np.max(moved[times <= t[i]])
+            waiting[i] = max(_at(t[i], times, moved), so_far) / targets[i + 1]
     return Constants(t, c_val, c_vec, waiting)
+
+
+def _at(t: float, times: np.ndarray, values: np.ndarray) -> float:
+    """Interpolate a recorded curve; 0 where it is not known, so that known records decide."""
+    value = float(np.interp(t, times, values))
+    return value if np.isfinite(value) else 0.0
 
 
 def all_fitted(constants: Constants) -> Premise:
@@ -98,13 +113,30 @@ def all_fitted(constants: Constants) -> Premise:
     return Premise("every mode fitted", "every t_i lies within the run", -share)
 
 
-def premise(constants: Constants, error: float) -> Premise:
-    """Return Assumption 1 in the form Theorem 2's proof uses, as a premise.
+def aligned(constants: Constants, error: float) -> Premise:
+    """Measure the premise c_vec = 0.
 
-    The margin is −max(c_vec, waiting): 0 only where every vector is exact after its time and every
-    value waits.  It is NaN, so not met, if some value is never fitted.
+    Only rounding is allowed for, as `error`: numerical noise can make c_vec larger than it is, but
+    never zero, so a noisy run does not meet the premise by being noisy.
     """
-    parts = np.concatenate([constants.c_vec, constants.waiting])
-    fitted = all_fitted(constants).met
-    margin = -float(np.nanmax(parts, initial=0.0)) if fitted else float("nan")
-    return Premise("Assumption 1 with c_vec = 0", STATEMENT, margin, error)
+    return Premise(
+        "c_vec = 0",
+        "after t_i the i-th vectors are the target's",
+        -_largest(constants.c_vec, constants),
+        error,
+    )
+
+
+def taking_turns(constants: Constants, error: float) -> Premise:
+    """Measure the premise that σ_{i+1} stays at ε^L until t_i; only rounding is allowed for."""
+    return Premise(
+        "modes take turns",
+        "until t_i the next singular value does not move",
+        -_largest(constants.waiting, constants),
+        error,
+    )
+
+
+def _largest(values: np.ndarray, constants: Constants) -> float:
+    """The largest known value; NaN, so not met, if some mode is never fitted."""
+    return float(np.nanmax(values, initial=0.0)) if all_fitted(constants).met else float("nan")

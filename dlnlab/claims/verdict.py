@@ -115,10 +115,11 @@ def judge(
     """Return the verdict on one instance.
 
     A claim with an unmet premise is never called tested or refuted, whatever its margin: the
-    instance says nothing about it.  A margin that is not a number counts as an unmet premise too,
-    since nothing was measured.
+    instance says nothing about it.  A margin that is not a number, or whose error is not finite,
+    counts as an unmet premise too, since nothing was measured.
     """
-    if not all(premise.met for premise in premises) or math.isnan(margin):
+    measured = math.isfinite(error) and not math.isnan(margin)
+    if not all(premise.met for premise in premises) or not measured:
         status = "premise-not-met"
     else:
         status = "tested" if margin >= -error else "refuted"

@@ -84,7 +84,7 @@ def _numbers(line: str, where: str) -> list[float]:
 
 
 def prepare(directory: Path) -> None:
-    """Create a directory if it is missing, and make sure that files can be created in it.
+    """Make sure that a directory can be created, if it is missing, and that it takes files.
 
     Raises
     ------
@@ -92,8 +92,11 @@ def prepare(directory: Path) -> None:
         If not.
     """
     try:
+        missing = not directory.exists()
         directory.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=directory).close()
+        if missing:  # the run may fail or be interrupted, and then nothing should be left
+            directory.rmdir()
     except OSError as error:
         raise ValueError(f"cannot write to {directory}: {error.strerror}") from error
 
@@ -104,6 +107,7 @@ def replacing(directory: Path) -> Iterator[Path]:
 
     If the block does not end, by an error or by Ctrl-C, nothing is moved and nothing is left.
     """
+    directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory, prefix=".dlnlab-") as temporary:
         yield Path(temporary)
         for path in sorted(Path(temporary).iterdir()):

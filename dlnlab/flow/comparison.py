@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlnlab import arrays, checks, networks
+from dlnlab import arrays, checks, networks, targets
 from dlnlab.arrays import Array
 from dlnlab.claims import assumption1, theorem2
 from dlnlab.claims.verdict import Verdict
@@ -175,8 +175,8 @@ class Comparison:
         Raises
         ------
         ValueError
-            If the original network was never formed (factored targets), or they do not fit in
-            memory.
+            If the original network was never formed (large factored targets), or they do not fit
+            in memory.
         """
         record = checks.integer("record", record, -self.times.size, self.times.size - 1)
         full, r_hat = self._flow.network.full, self.settings["r_hat"]
@@ -209,15 +209,17 @@ def compare(
     Parameters
     ----------
     M : array, shape (d_out, d_in), or FactoredTarget
-        The target, on the host or a device; only the reduced network moves to the host.
+        The target, on the host or a device; only the reduced network moves to the host.  Everything
+        is computed in double precision.
     r_hat : int
         r̂, between 1 and min(d_out, d_in).  Below the rank it is an unmet premise, not an error.
     depth, eps : int, float
         L ≥ 2 and ε.
     rng : numpy.random.Generator or int
         For the original network's start.  For a dense target the network is
-        ``original_weights(M.shape, depth, eps, rng=rng, width=width)``; for a factored one it is
-        drawn by `dlnlab.parsimony.reduce_random`, without forming a d × d matrix.
+        ``original_weights(M.shape, depth, eps, rng=rng, width=width)``; for a factored one of more
+        than 1000 rows or columns it is drawn by `dlnlab.parsimony.reduce_random`, without forming a
+        d × d matrix.
     width : int or sequence of ints, optional
         Hidden widths of the original network; max(M.shape) by default.
     weights : sequence of L arrays, optional
@@ -233,7 +235,7 @@ def compare(
     rtol, method, max_steps
         As in `gradient_flow`.
     num_records : int
-        Approximate number of records.
+        About how many records to keep, at most: a short run takes fewer steps.
     progress : bool or callable
         As in `gradient_flow`.
 
@@ -263,7 +265,7 @@ def compare(
         M = checks.matrix("M", M, ndim=2)
         if not bool(arrays.namespace(M).any(M != 0)):
             raise ValueError("`M` must not be the zero matrix: it has no singular vectors to fit")
-    problem = factorization(M, normalization)
+    problem = factorization(targets.in_double(M), normalization)
     r_hat = checks.integer("r_hat", r_hat, 1, min(problem.shape))
     depth = checks.integer("depth", depth, 2)
     eps = checks.positive("eps", eps)
@@ -272,13 +274,13 @@ def compare(
         raise ValueError(f"`within` must be a finite number > 0 and < 1, got {within}")
     rtol = checks.positive("rtol", rtol)
     num_records = checks.integer("num_records", num_records, 10)
-    targets = np.asarray(arrays.to_host(problem.target_svd.s), dtype=float)
-    law = CompressedFlow(targets, r_hat, depth, eps, float(problem.scale))
+    sigma = np.asarray(arrays.to_host(problem.target_svd.s), dtype=float)
+    law = CompressedFlow(sigma, r_hat, depth, eps, float(problem.scale))
     t_end = PATIENCE * law.horizon(FITTED) if t_end is None else checks.positive("t_end", t_end)
     seed = rng if isinstance(rng, int) else "generator"
     settings = {
         "shape": problem.shape,
-        "rank": targets.size,
+        "rank": sigma.size,
         "r_hat": r_hat,
         "depth": depth,
         "eps": eps,
@@ -286,7 +288,7 @@ def compare(
         "seed": seed if weights is None else "weights given",
         "normalization": normalization,
         "within": within,
-        "t_end": t_end,
+        "t_end": float(t_end),
         "rtol": rtol,
         "method": method,
         "max_steps": max_steps,
@@ -311,10 +313,10 @@ def _assemble(
     flow: OriginalFlow, law: Evaluation, within: float, settings: dict[str, Any], started: float
 ) -> Comparison:
     """Evaluate both networks on the grid and judge the claims."""
-    targets = law.law.targets
-    count = min(*flow.network.full.shape, max(targets.size, law.law.r_hat) + 1)
+    sigma = law.law.targets
+    count = min(*flow.network.full.shape, max(sigma.size, law.law.r_hat) + 1)
     runs = Pair(flow.trajectory(count), law.trajectory(count))
-    learned = Pair(*(_assumption(run, targets, within) for run in runs))
+    learned = Pair(*(_assumption(run, sigma, within) for run in runs))
     return Comparison(
         times=law.times,
         original=runs.original,
@@ -326,14 +328,14 @@ def _assemble(
         c_val=Pair(*(constants.c_val for constants in learned)),
         c_vec=Pair(*(constants.c_vec for constants in learned)),
         verdicts=judging.verdicts(flow, law, runs.original, learned.original),
-        targets=targets,
+        targets=sigma,
         settings=settings,
         seconds=time.monotonic() - started,
         _flow=flow,
     )
 
 
-def _assumption(run: Trajectory, targets: np.ndarray, within: float) -> assumption1.Constants:
-    values = np.asarray(run.singular_values)[:, : targets.size]
+def _assumption(run: Trajectory, sigma: np.ndarray, within: float) -> assumption1.Constants:
+    values = np.asarray(run.singular_values)[:, : sigma.size]
     left, right = np.asarray(run.left_alignments), np.asarray(run.right_alignments)
-    return assumption1.measure(run.times, values, left, right, targets, within)
+    return assumption1.measure(run.times, values, left, right, sigma, within)

@@ -146,7 +146,8 @@ def gradient_flow(
     schedule = _Schedule(grid, resolution)
     run = _Integration(system, stepper, events, recorder, schedule, t_end, budget)
     try:
-        return run.go(bar)
+        with np.errstate(over="ignore", invalid="ignore"):  # divergence is a status
+            return run.go(bar)
     except KeyboardInterrupt:
         raise Interrupted(run.trajectory(Status.INTERRUPTED)) from None
     finally:
@@ -198,6 +199,8 @@ class _Schedule:
 
     def within(self, t_before: float, t_now: float, moved: float) -> np.ndarray:
         """Return the times to record at in (t_before, t_now], in increasing order."""
+        if self.grid is None and (self.resolution is None or moved <= self.resolution):
+            return np.array([t_now])
         parts = []
         if self.grid is not None:
             low, high = np.searchsorted(self.grid, [t_before, t_now], side="right")

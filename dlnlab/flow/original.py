@@ -51,6 +51,10 @@ FITTED = 1e-8
 of σ_r*: what remains is the slow decay of the residual directions."""
 
 
+FORMED_UP_TO = 1000
+"""Largest side of a factored target for which the full network is formed."""
+
+
 class OriginalNetwork:
     """The original network at its start.
 
@@ -77,7 +81,7 @@ class OriginalNetwork:
         weights: Sequence[Array] | None,
     ) -> None:
         self.full = full
-        if weights is None and isinstance(full.target, FactoredTarget):
+        if weights is None and _too_large(full):
             self.reduction: Reduction | None = parsimony.reduce_random(
                 full, depth, eps, rng=rng, width=width
             )
@@ -87,7 +91,7 @@ class OriginalNetwork:
                 weights = networks.original_weights(
                     full.shape, depth, eps, rng=rng, width=width, like=full.reference
                 )
-            start = self._use(weights, depth)
+            start = self._use([_double(W) for W in networks.check_weights(weights)], depth)
         self.balancedness = proposition1.balancedness(start)
         if self.reduction is None:
             self.problem, self.weights = full, start
@@ -239,6 +243,15 @@ class OriginalFlow:
             right_alignments=vectors.right,
             drift=self.run.drift,
         )
+
+
+def _too_large(problem: Factorization) -> bool:
+    return isinstance(problem.target, FactoredTarget) and max(problem.shape) > FORMED_UP_TO
+
+
+def _double(W: Array) -> Array:
+    xp = arrays.namespace(W)
+    return xp.astype(W, xp.float64)
 
 
 def _even_records(

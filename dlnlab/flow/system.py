@@ -46,12 +46,10 @@ class System:
 
     def velocity(self, t: float, y: np.ndarray) -> np.ndarray:
         """−∇ℓ for all layers."""
-        weights = self.unpack(y)
+        weights, out = self.unpack(y), np.empty_like(y)
         prefixes = networks.prefix_products(weights)
-        gradients = networks.backward(weights, prefixes, self.problem.gradient(prefixes[-1]))
-        out = np.empty_like(y)
-        for part, gradient in zip(self.parts, gradients, strict=True):
-            np.negative(gradient.reshape(-1), out=out[part])
+        downhill = -self.problem.gradient(prefixes[-1])
+        networks.backward(weights, prefixes, downhill, out=self.unpack(out))
         return out
 
     def end_to_end(self, y: np.ndarray) -> np.ndarray:
