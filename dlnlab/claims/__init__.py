@@ -4,15 +4,30 @@ Every module holds one claim: its statement and source, its premises as measurab
 its margin, a signed, scale-free number that is ≥ 0 where the conclusion holds.
 """
 
-from dlnlab.claims import assumption1, dominance, proposition1, theorem2
+from dlnlab.claims import (
+    assumption1,
+    closed_form,
+    corollary1,
+    dominance,
+    lemma1,
+    parsimony,
+    proposition1,
+    theorem1,
+    theorem2,
+)
 from dlnlab.claims.verdict import Premise, Verdict, judge
 
 __all__ = [
     "Premise",
     "Verdict",
     "assumption1",
+    "closed_form",
+    "corollary1",
     "dominance",
     "judge",
+    "lemma1",
+    "parsimony",
     "proposition1",
+    "theorem1",
     "theorem2",
 ]

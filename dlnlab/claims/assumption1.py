@@ -26,6 +26,7 @@ __all__ = [
     "STATEMENT",
     "Constants",
     "aligned",
+    "aligned_start",
     "all_fitted",
     "measure",
     "taking_turns",
@@ -140,3 +141,24 @@ def taking_turns(constants: Constants, error: float) -> Premise:
 def _largest(values: np.ndarray, constants: Constants) -> float:
     """The largest known value; NaN, so not met, if some mode is never fitted."""
     return float(np.nanmax(values, initial=0.0)) if all_fitted(constants).met else float("nan")
+
+
+def aligned_start(start: np.ndarray, target: np.ndarray, scale: float) -> Premise:
+    """Measure Q v_i* = u_i* for i ≤ r, which Assumption 1 with c_vec = 0 comes down to.
+
+    Along gradient flow the vectors can be exact after t_i only if they are so at the start
+    (``proofs/assumption1.py``).  The margin is −‖QV* − U*‖₂, computed from the compact SVD; it does
+    not depend on how that chooses vectors.
+
+    Parameters
+    ----------
+    start, target : array, shape (d_out, d_in)
+        W_{L:1}(0) = ε^L Q, and M*.
+    scale : float
+        ε^L.
+    """
+    U, s, Vh = spectra.compact_svd(target)
+    gap = float(np.linalg.norm(start @ Vh.T / scale - U, 2))
+    # vectors of a rank-r matrix are off by rounding over the smallest value, in pairs
+    rounding = 100 * max(target.shape) * float(np.finfo(float).eps) * float(s[0] / s[-1])
+    return Premise("aligned start", "Q v_i* = u_i* for i ≤ r", -gap, rounding)

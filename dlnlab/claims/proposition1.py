@@ -9,7 +9,14 @@ import numpy as np
 from dlnlab import networks
 from dlnlab.claims.verdict import Premise
 
-__all__ = ["SOURCE", "STATEMENT", "balancedness", "margins"]
+__all__ = [
+    "SOURCE",
+    "STATEMENT",
+    "balancedness",
+    "difference_margins",
+    "margins",
+    "rates",
+]
 
 STATEMENT = (
     "Along gradient flow of a balanced network, σ̇_i = −L (σ_i²)^{1−1/L} ⟨∇ℓ(W_{L:1}), u_i v_iᵀ⟩."
@@ -72,3 +79,48 @@ def margins(weights: Sequence[np.ndarray], gradient: np.ndarray, speed: float) -
 def _diagonal(U: np.ndarray, A: np.ndarray, Vh: np.ndarray) -> np.ndarray:
     """u_iᵀ A v_i for every i."""
     return np.einsum("...ik,...ik->...k", U, A @ Vh.mT)
+
+
+def rates(matrix: np.ndarray, gradient: np.ndarray, depth: int) -> np.ndarray:
+    """Return the right-hand side of Eq. (23), −L (σ_i²)^{1−1/L} u_iᵀ ∇ℓ v_i, for every i.
+
+    Parameters
+    ----------
+    matrix, gradient : array, shape (..., d_out, d_in)
+        W_{L:1} and ∇ℓ(W_{L:1}).
+    depth : int
+
+    Returns
+    -------
+    array, shape (..., min(d_out, d_in))
+    """
+    U, s, Vh = np.linalg.svd(matrix, full_matrices=False)
+    return -depth * s ** (2 - 2 / depth) * _diagonal(U, gradient, Vh)
+
+
+def difference_margins(
+    values: np.ndarray, step: float, predicted: np.ndarray, speed: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compare singular values seen at five times with the rates of Eq. (23) at the middle one.
+
+    Parameters
+    ----------
+    values : array, shape (5, ..., k)
+        σ_i at t − 2h, …, t + 2h.
+    step : float
+        h.
+    predicted : array, shape (..., k)
+        σ̇_i(t) by the formula.
+    speed : float
+        By which to divide.
+
+    Returns
+    -------
+    margin, error : arrays, shape (..., k)
+        Minus the difference of the fourth-order quotient and the formula, and the difference of the
+        second- and the fourth-order quotient, which bounds the error of the latter while h is
+        small.
+    """
+    second = (values[3] - values[1]) / (2 * step)
+    fourth = (8 * (values[3] - values[1]) - (values[4] - values[0])) / (12 * step)
+    return -np.abs(fourth - predicted) / speed, np.abs(fourth - second) / speed

@@ -1,0 +1,45 @@
+"""Parsimony: the wide network lives in about 2r dimensions, and one scalar per layer (A = Id).
+
+Yaras et al. 2023, as Section 3.1 of the paper uses it.  The full gradient descent is compared with
+that of `dlnlab.parsimony`, layer by layer, and the scalar with its own recursion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+__all__ = ["SOURCE", "STATEMENT", "margins", "scalar_margins"]
+
+STATEMENT = (
+    "From W_l(0) = ε_l Q_l gradient descent moves a 2r-dimensional block of every layer, and the "
+    "scale ρ_l of the other directions, ρ_l⁺ = ρ_l (1 − η_l ∏_{k≠l} ρ_k²)."
+)
+SOURCE = "Yaras et al. 2023; Kwon et al. 2024, Section 3.1"
+
+
+def margins(full: Sequence[np.ndarray], lifted: Sequence[np.ndarray]) -> float:
+    """Return −max_l ‖W_l − lift(B_l, ρ_l)‖_F / max_l ‖W_l‖_F for layers at any records."""
+    gap = max(float(np.max(_norm(W - V))) for W, V in zip(full, lifted, strict=True))
+    return -gap / max(float(np.max(_norm(W))) for W in full)
+
+
+def scalar_margins(scalars: np.ndarray, steps: np.ndarray) -> float:
+    """Return minus the relative defect of ρ_l⁺ = ρ_l (1 − η_l ∏_{k≠l} ρ_k²).
+
+    Parameters
+    ----------
+    scalars : array, shape (records, L)
+        ρ_l after every step.
+    steps : array, shape (L,)
+        η_l.
+    """
+    now = scalars[:-1]
+    layers = range(now.shape[1])
+    others = np.stack([np.delete(now, k, axis=1).prod(axis=1) for k in layers], axis=1)
+    return -float(np.max(np.abs(scalars[1:] - now * (1 - steps * others**2)) / scalars[0]))
+
+
+def _norm(A: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(A, axis=(-2, -1))

@@ -1,0 +1,134 @@
+"""``dlnlab validate``: attack the claims with random and adversarial instances."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+import time
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from dlnlab import report
+from dlnlab.claims import Verdict
+from dlnlab.commands import files
+
+__all__ = ["add"]
+
+PROFILES = ("ci", "dev", "hunt")
+SHOWN = ("where_it_is_met", "simplest", "powers_of_eps", "unbalanced", "outside_the_premises")
+"""Parts of a witness that the table leaves to the file."""
+
+EPILOG = """\
+examples:
+  dlnlab validate                           every claim, about two minutes
+  dlnlab validate dominance --profile dev   one claim, ten times the instances
+  dlnlab validate --json verdicts.json
+
+A verdict is "tested" (the worst margin is above minus its numerical error), "refuted", or
+"premise-not-met". The margin is scale-free, and at least 0 where the claim holds.
+
+"""
+
+
+def add(commands: Any, exit_codes: str) -> None:
+    """Declare the command and its options.
+
+    Parameters
+    ----------
+    commands : the subparsers of an argparse.ArgumentParser
+    exit_codes : str
+        For the end of the help text.
+    """
+    parser = commands.add_parser(
+        "validate",
+        help="attack the claims with random and adversarial instances",
+        description="Try to break the claims: random batches, and searches that climb towards the "
+        "worst instance and simplify it.",
+        epilog=EPILOG + exit_codes,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run, prog=parser.prog)
+    parser.add_argument("claims", nargs="*", metavar="CLAIM", help="names; default: all of them")
+    parser.add_argument("--list", action="store_true", help="list the names and stop")
+    parser.add_argument(
+        "--profile", choices=PROFILES, default="ci", help="how many instances (default: ci)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="which instances (default: 0)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the verdicts to FILE")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Validate the claims and return the exit code."""
+    validations = import_module("dlnlab.validations")  # Hypothesis is loaded here
+    if args.list:
+        print("\n".join(validations.MODULES))
+        return 0
+    names = list(dict.fromkeys(args.claims)) or list(validations.MODULES)
+    unknown = [name for name in names if name not in validations.MODULES]
+    if unknown:
+        known = ", ".join(validations.MODULES)
+        raise ValueError(f"`CLAIM` must be one of {known}, got {unknown[0]!r}")
+    if args.seed < 0:
+        raise ValueError(f"`seed` must be an integer >= 0, got {args.seed}")
+    if args.json is not None and not args.json.resolve().parent.is_dir():
+        raise ValueError(f"--json must be in an existing directory, got {args.json}")
+    started = time.monotonic()
+    verdicts = _carry_out(validations, names, args)
+    if args.json is not None:
+        seconds = time.monotonic() - started
+        parameters = {"claims": names, "profile": args.profile, "seed": args.seed}
+        manifest = report.manifest(args.command_line, parameters, seconds)
+        content = {"verdicts": [report.plain(v.to_dict()) for v in verdicts], "manifest": manifest}
+        with files.replacing(args.json.resolve().parent) as directory:
+            files.write_json(directory / args.json.name, content)
+        print(f"Wrote {args.json}")
+    return 1 if any(verdict.status == "refuted" for verdict in verdicts) else 0
+
+
+def _carry_out(validations: Any, names: list[str], args: argparse.Namespace) -> list[Verdict]:
+    """Validate the claims one after another, with a line for each as soon as it is judged."""
+    print(
+        f"{'claim':<17} {'verdict':<16} {'worst margin ± error':<22} {'instances':>9} {'time':>8}"
+    )
+    verdicts = []
+    for number, name in enumerate(names, 1):
+        _show_status(f"{name} … ({number} of {len(names)}, profile {args.profile})")
+        try:
+            verdict = validations.validate(name, args.profile, args.seed)
+        finally:
+            _show_status("")
+        print("\n".join(_lines(verdict)), flush=True)
+        verdicts.append(verdict)
+    return verdicts
+
+
+def _show_status(text: str) -> None:
+    """Say on a terminal what is being done; an empty text clears the line."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def _lines(verdict: Verdict) -> list[str]:
+    """A row of the table, with the unmet premises and what broke a claim below it."""
+    margin = f"{verdict.margin:.2e} ± {verdict.error:.1e}"
+    row = (
+        f"{verdict.claim:<17} {verdict.status:<16} {margin:<22} "
+        f"{verdict.instances:>9} {verdict.seconds:>6.1f} s"
+    )
+    lines = [row]
+    if verdict.status == "tested":
+        return lines
+    lines += [f"    not met: {premise.name}" for premise in verdict.unmet]
+    worst = verdict.witness.get("simplest") or verdict.witness
+    told = ", ".join(f"{key} {value}" for key, value in worst.items() if _is_short(key, value))
+    return [
+        *lines,
+        *textwrap.wrap(f"instance: {told}", 76, initial_indent=" " * 4, subsequent_indent=" " * 6),
+    ]
+
+
+def _is_short(key: str, value: Any) -> bool:
+    """Whether a part of a witness is one of the few that a line can hold."""
+    return key not in SHOWN and len(str(value)) < 40

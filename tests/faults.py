@@ -1,0 +1,236 @@
+"""Faults for the validations to find: each replaces a function of the library or of a claim.
+
+`make` takes the right function and returns the wrong one.  What is expected is a status, or the
+name of a premise that the fault breaks: then the instances it touches must be counted outside.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dlnlab import modes, networks, parsimony
+from dlnlab.claims import (
+    Premise,
+    assumption1,
+    closed_form,
+    corollary1,
+    dominance,
+    lemma1,
+    proposition1,
+    theorem1,
+    theorem2,
+)
+from dlnlab.flow import compressed
+from dlnlab.problems import Factorization
+
+REFUTED, UNMET = "refuted", "premise-not-met"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault, and what the verdict on its claim must say."""
+
+    claim: str
+    name: str
+    expected: str
+    where: Any
+    attribute: str
+    make: Callable[[Any], Any]
+
+
+def after(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Change what a function returns."""
+    return lambda right: lambda *args, **kwargs: change(right(*args, **kwargs))
+
+
+def flow_with(change: Callable[..., tuple]) -> Callable[[Any], Any]:
+    """Change (targets, eps, depth) of `modes.flow` and `modes.descent`."""
+
+    def make(right: Any) -> Any:
+        def flow(times: Any, targets: Any, eps: float, depth: int, **options: Any) -> Any:
+            return right(times, *change(np.asarray(targets, float), eps, depth), **options)
+
+        return flow
+
+    return make
+
+
+def descent_with(change: Callable[..., tuple]) -> Callable[[Any], Any]:
+    """Change (targets, eps, depth, eta, alpha) of `modes.descent`."""
+
+    def make(right: Any) -> Any:
+        def descent(
+            targets: Any, eps: float, depth: int, eta: float, num_steps: int, *, alpha: float = 1.0
+        ) -> Any:
+            targets, eps, depth, eta, alpha = change(targets, eps, depth, eta, alpha)
+            return right(targets, eps, depth, eta, num_steps, alpha=alpha)
+
+        return descent
+
+    return make
+
+
+def ascent(right: Any) -> Any:
+    """The gradient with the wrong sign."""
+
+    def backward(weights: Any, prefixes: Any, gradient: Any, out: Any = None) -> Any:
+        return right(weights, prefixes, -gradient, out)
+
+    return backward
+
+
+def stale_prefix(right: Any) -> Any:
+    """The last layer's gradient from the prefix product one layer too early."""
+
+    def backward(weights: Any, prefixes: Any, gradient: Any, out: Any = None) -> Any:
+        stale = [prefixes[0], *prefixes[:-1]] if len(weights) > 2 else [2 * P for P in prefixes]
+        if any(P.shape != S.shape for P, S in zip(prefixes[:-1], stale, strict=False)):
+            stale = [2 * P for P in prefixes]
+        return right(weights, stale, gradient, out)
+
+    return backward
+
+
+def scaled_start(power: float) -> Callable[[Any], Any]:
+    """Layers with singular value ε^power."""
+
+    def make(right: Any) -> Any:
+        def start(shape_or_problem: Any, *args: Any, **kwargs: Any) -> Any:
+            *args, eps = args
+            return right(shape_or_problem, *args, eps**power, **kwargs)
+
+        return start
+
+    return make
+
+
+def every_other_reversed(right: Any) -> Any:
+    """Spectra of which one is in increasing order."""
+    turn = itertools.count()
+    return lambda W: right(W)[..., ::-1] if next(turn) % 2 else right(W)
+
+
+def fewer_directions(right: Any) -> Any:
+    """r̂ − 1 for r̂."""
+
+    def start(problem: Any, r_hat: int, depth: int, eps: float) -> Any:
+        weights = right(problem, r_hat, depth, eps)
+        if r_hat == 1:
+            return weights
+        last = weights[-1].copy()
+        last[..., :, -1] = 0.0
+        return (*weights[:-1], last)
+
+    return start
+
+
+def swapped_frames(right: Any) -> Any:
+    """U for V and V for U in the compressed start of a square problem."""
+
+    def start(problem: Any, r_hat: int, depth: int, eps: float) -> Any:
+        weights = right(problem, r_hat, depth, eps)
+        if problem.shape[0] != problem.shape[1]:
+            return weights
+        return (weights[-1].mT, *weights[1:-1], weights[0].mT)
+
+    return start
+
+
+def always_met(right: Any) -> Any:
+    """A premise that looks met everywhere."""
+
+    def premise(*args: Any) -> Premise:
+        found = right(*args)
+        return Premise(found.name, found.statement, 0.0, 0.0)
+
+    return premise
+
+
+def residual_mode(right: Any) -> Any:
+    """A mode without a target that decays twice as fast."""
+
+    def mode(t: Any, target: float, eps: float, depth: int, scale: float) -> Any:
+        return right(t if target else 2 * t, target, eps, depth, scale)
+
+    return mode
+
+
+FAULTS = [
+    Fault("lemma1", "one spectrum unsorted", REFUTED, lemma1.spectra, "singular_values",
+          every_other_reversed),
+    Fault("lemma1", "squares of the values", REFUTED, lemma1.spectra, "singular_values",
+          after(np.square)),
+    Fault("lemma1", "wrong sign", REFUTED, lemma1, "margins", after(np.negative)),
+    Fault("corollary1", "compressed starts at √ε", REFUTED, networks, "compressed_weights",
+          scaled_start(0.5)),
+    Fault("corollary1", "wide starts at √ε", "same start", networks, "original_weights",
+          scaled_start(0.5)),
+    Fault("corollary1", "r̂ − 1 for r̂", REFUTED, networks, "compressed_weights", fewer_directions),
+    Fault("corollary1", "U and V swapped", REFUTED, networks, "compressed_weights",
+          swapped_frames),
+    Fault("corollary1", "wrong sign", REFUTED, corollary1, "excess", after(np.negative)),
+    Fault("theorem1", "ascent", REFUTED, networks, "backward", ascent),
+    Fault("theorem1", "stale prefix", REFUTED, networks, "backward", stale_prefix),
+    Fault("theorem1", "mean for sum", REFUTED, Factorization, "gradient",
+          lambda right: lambda self, W: right(self, W) / W.shape[-1] / 2),
+    Fault("theorem1", "√ε for ε", REFUTED, modes, "descent",
+          descent_with(lambda s, eps, depth, eta, a: (s, eps**0.5, depth, eta, a))),
+    Fault("theorem1", "no α", REFUTED, modes, "descent",
+          descent_with(lambda s, eps, depth, eta, a: (s, eps, depth, eta, 1.0))),
+    Fault("theorem1", "no target", REFUTED, modes, "descent",
+          descent_with(lambda s, eps, depth, eta, a: (0 * s, eps, depth, eta, a))),
+    Fault("theorem1", "step size 2/(Lσ^{2−1/L})", REFUTED, theorem1, "largest_step",
+          lambda right: lambda s, depth: right(s, depth) * s ** (-1 / depth)),
+    Fault("theorem1", "U and V swapped", "spectral start", networks, "compressed_weights",
+          swapped_frames),
+    Fault("closed_form", "√ε for ε", REFUTED, modes, "flow",
+          flow_with(lambda s, eps, depth: (s, eps**0.5, depth))),
+    Fault("closed_form", "rate without L", REFUTED, modes, "_rate",
+          lambda right: lambda s, depth, scale: right(s, depth, scale) / depth),
+    Fault("closed_form", "fast residual", REFUTED, modes, "_mode", residual_mode),
+    Fault("closed_form", "L − 1 for L − 2", REFUTED, closed_form, "leading_time",
+          lambda right: lambda s, share, eps, depth:
+          right(s, share, eps, depth) * (depth - 2) / (depth - 1)),
+    Fault("parsimony", "half the residual scale", REFUTED, parsimony, "_start",
+          after(lambda W: np.where(np.arange(len(W))[:, None] == len(W) - 1, 0.5 * W, W))),
+    Fault("parsimony", "−Q for Q", REFUTED, parsimony, "_live_parts",
+          after(lambda parts: [-P for P in parts])),
+    Fault("parsimony", "target halved", REFUTED, parsimony, "_assemble",
+          lambda right: lambda problem, left, s, *rest: right(problem, left, s / 2, *rest)),
+    Fault("proposition1", "ascent", REFUTED, networks, "backward", ascent),
+    Fault("proposition1", "stale prefix", REFUTED, networks, "backward", stale_prefix),
+    Fault("proposition1", "L + 1 for L", REFUTED, proposition1, "rates",
+          lambda right: lambda W, G, depth: right(W, G, depth + 1)),
+    Fault("proposition1", "uneven layers look balanced", REFUTED, networks, "imbalance",
+          after(lambda D: tuple(0 * d for d in D))),
+    Fault("assumption1", "premise always met", REFUTED, assumption1, "aligned_start", always_met),
+    Fault("assumption1", "1 − cos for cos", REFUTED, assumption1.spectra, "alignments",
+          after(lambda found: found._replace(left=1 - found.left))),
+    Fault("dominance", "ε² for ε", REFUTED, modes, "flow",
+          flow_with(lambda s, eps, depth: (s, min(eps, 1) ** 2 / 2, depth))),
+    Fault("dominance", "rate without L", REFUTED, modes, "_rate",
+          lambda right: lambda s, depth, scale: right(s, depth, scale) / depth),
+    Fault("dominance", "wide starts at √ε", "same start", networks, "original_weights",
+          scaled_start(0.5)),
+    Fault("dominance", "wrong sign", REFUTED, dominance, "margins", after(np.negative)),
+    Fault("theorem2", "wrong sign", REFUTED, theorem2, "margins", after(np.negative)),
+    Fault("theorem2", "aligned everywhere", REFUTED, assumption1, "aligned_start", always_met),
+    Fault("theorem2", "σ*/2 for σ*", REFUTED, modes, "flow",
+          flow_with(lambda s, eps, depth: (s / 2, eps, depth))),
+    Fault("theorem2_refined", "no residual term", REFUTED, theorem2, "refined_margins",
+          lambda right: lambda wide, narrow, spare, residual: right(wide, narrow, 0, residual)),
+    Fault("theorem2_refined", "β^{2L} squared", REFUTED, theorem2, "refined_margins",
+          lambda right: lambda wide, narrow, spare, residual:
+          right(wide, narrow, spare, residual**2)),
+    Fault("theorem2_refined", "any start is small", REFUTED, theorem2, "small_start", always_met),
+    Fault("theorem2_refined", "any r̂ is enough", REFUTED, theorem2, "enough_rank", always_met),
+    Fault("theorem2_refined", "rate without L", UNMET, modes, "_rate",
+          lambda right: lambda s, depth, scale: right(s, depth, scale) / depth),
+    Fault("theorem2_refined", "unfitted compressed network", REFUTED, compressed.Evaluation,
+          "errors", after(lambda e: 1.5 * e)),
+]  # fmt: skip

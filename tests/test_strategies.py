@@ -1,0 +1,159 @@
+"""What the strategies draw, and that a failing case shrinks to something a person can read."""
+
+from __future__ import annotations
+
+import hypothesis
+import numpy as np
+import pytest
+from dlnlab.validations import strategies
+from dlnlab.validations.cases import Case, Frame, aligned_case, random_cases, stack
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+import dlnlab
+
+EPS = float(np.finfo(float).eps)
+FIRST = settings(
+    max_examples=300, database=None, derandomize=True, deadline=None, phases=[Phase.generate]
+)
+SIMPLEST = settings(FIRST, phases=[Phase.generate, Phase.shrink])
+
+
+def drawn(strategy, condition):
+    """The first example with a property, as it was drawn."""
+    return hypothesis.find(strategy, condition, settings=FIRST)
+
+
+def simplest(strategy, condition):
+    """The simplest example with a property."""
+    return hypothesis.find(strategy, condition, settings=SIMPLEST)
+
+
+@given(st.integers(1, 6).flatmap(lambda n: strategies.frames(n, most=3, seeds=True)))
+def test_frames_are_orthogonal_to_rounding(frame):
+    Q = frame.matrix
+    # every reflection adds a few units of rounding per dimension
+    assert np.linalg.norm(Q.T @ Q - np.eye(frame.size)) <= 20 * frame.size * EPS
+
+
+def test_a_reflection_is_what_the_formula_says():
+    v = np.array([1.0, 2.0, -1.0])
+    expected = np.eye(3) - 2 * np.outer(v, v) / 6
+    np.testing.assert_allclose(Frame(3, ((1, 2, -1),)).matrix, expected, atol=4 * EPS)
+    both = Frame(3, ((1, 2, -1), (0, 1, 0))).matrix
+    np.testing.assert_allclose(both, expected @ np.diag([1.0, -1.0, 1.0]), atol=4 * EPS)
+
+
+@given(st.integers(1, 6).flatmap(strategies.spectra))
+def test_spectra_are_sorted_and_not_all_zero(spectrum):
+    assert list(spectrum) == sorted(spectrum, reverse=True)
+    assert spectrum[0] > 0
+    assert min(spectrum) >= 0
+
+
+@pytest.mark.parametrize(
+    ("name", "property_"),
+    [
+        ("repeated", lambda s: s[0] == s[1] > 0),
+        ("zero", lambda s: s[-1] == 0),
+        ("full rank", lambda s: s[-1] > 0),
+        ("tiny", lambda s: any(0 < x < 1e-6 for x in s)),
+        ("huge", lambda s: s[0] > 1e6),
+    ],
+)
+def test_every_kind_of_spectrum_is_drawn(name, property_):
+    assert property_(drawn(strategies.spectra(3), property_)), name
+
+
+@given(strategies.cases(seeds=True))
+def test_cases_are_networks_with_the_target_they_name(case):
+    count = min(case.shape)
+    assert len(case.spectrum) == count
+    assert 1 <= case.r_hat <= count
+    assert 2 <= case.depth <= 6
+    found = np.linalg.svdvals(case.target)
+    np.testing.assert_allclose(found, case.values, atol=100 * EPS * case.spectrum[0])
+    weights = case.weights()
+    assert len(weights) == case.depth
+    assert dlnlab.end_to_end(weights).shape == case.shape
+    for W in weights:  # semi-orthogonal times ε
+        np.testing.assert_allclose(np.linalg.svdvals(W), case.eps, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("name", "property_"),
+    [
+        ("wide", lambda c: c.shape[0] < c.shape[1]),
+        ("tall", lambda c: c.shape[0] > c.shape[1]),
+        ("r = d", lambda c: c.rank == min(c.shape) > 1),
+        ("r_hat < r", lambda c: c.r_hat < c.rank),
+        ("r_hat > r", lambda c: c.r_hat > c.rank),
+        ("start far below", lambda c: c.eps**c.depth < 1e-6 * c.spectrum[0]),
+        ("start above", lambda c: c.eps**c.depth > 100 * c.spectrum[0]),
+        ("deepest", lambda c: c.depth == 6),
+        ("random start", lambda c: isinstance(c.start, int)),
+    ],
+)
+def test_every_kind_of_case_is_drawn(name, property_):
+    assert property_(drawn(strategies.cases(seeds=True), property_)), name
+
+
+def test_enough_rank_is_kept():
+    with pytest.raises(hypothesis.errors.NoSuchExample):
+        drawn(strategies.cases(enough_rank=True), lambda c: c.r_hat < c.rank)
+
+
+def test_frames_shrink_to_small_integers():
+    frame = simplest(strategies.frames(3), lambda f: abs(f.matrix[0, 1]) > 1e-6)
+    assert len(frame.reflectors) == 1
+    assert sum(abs(n) for n in frame.reflectors[0]) == 2
+    assert (np.abs(frame.matrix).round(12) == [[0, 1, 0], [1, 0, 0], [0, 0, 1]]).all()
+
+
+def test_cases_shrink_to_readable_ones():
+    case = simplest(
+        strategies.cases(square=True), lambda c: c.shape[0] > 1 and c.target[0, -1] < -1e-3
+    )
+    assert case.shape == (2, 2)
+    assert case.depth == 2
+    assert case.spectrum == (1.0, 0.0)
+    assert case.eps == 0.1
+    assert sum(len(frame.reflectors) for frame in (case.left, case.right)) <= 2
+    assert case.start == (Frame(2), Frame(2))
+    told = case.witness()
+    assert told["start"] == [[], []]
+    assert all(abs(n) <= 3 for v in [*told["left"], *told["right"]] for n in v)
+
+
+@pytest.mark.parametrize("depth", [2, 3, 5])
+def test_aligned_cases_are_aligned(depth):
+    for seed in range(5):
+        case = aligned_case(np.random.default_rng(seed), 4, depth, 0.3)
+        U, V = case.left.matrix, case.right.matrix
+        Q = dlnlab.end_to_end(case.weights()) / 0.3**depth
+        np.testing.assert_allclose(Q @ V, U, atol=1e-13)
+
+
+def test_random_cases_are_drawn_by_their_seeds():
+    first, again = (random_cases(np.random.default_rng(7), 3, (3, 2), 3, 0.2) for _ in range(2))
+    assert first == again
+    targets, weights = stack(first)
+    assert targets.shape == (3, 3, 2)
+    assert [W.shape for W in weights] == [(3, 3, 2), (3, 3, 3), (3, 3, 3)]
+    assert all(case.r_hat >= case.rank for case in first)
+
+
+def test_a_case_is_built_again_from_its_witness():
+    case = Case(Frame(2, ((1, 2),)), (3.0, 1.0), Frame(2), 2, 0.1, 1, (Frame(2), Frame(2)))
+    told = case.witness()
+    again = Case(
+        Frame(2, tuple(map(tuple, told["left"]))),
+        tuple(told["spectrum"]),
+        Frame(2, tuple(map(tuple, told["right"]))),
+        told["depth"],
+        told["eps"],
+        told["r_hat"],
+        tuple(Frame(2, tuple(map(tuple, layer))) for layer in told["start"]),
+        told["width"],
+    )
+    assert again == case

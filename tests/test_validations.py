@@ -1,0 +1,200 @@
+"""The validations say what they should, and each of them can fail."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dlnlab.validations import MODULES, Profile
+from dlnlab.validations.campaign import Tally
+from faults import FAULTS, Fault
+
+from dlnlab import claims, descent, validations
+from dlnlab.claims import Premise
+from dlnlab.cli import main
+
+MINI = Profile("mini", batch=24, examples=3, shrinks=4)
+"""Enough to see every branch and find a fault; too little to say much about a claim."""
+
+FOUND: list[Fault] = []
+
+EXPECTED = dict.fromkeys(MODULES, "tested") | {
+    "assumption1": "premise-not-met",
+    "theorem2": "premise-not-met",
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_without_a_fault_the_claims_stand(name):
+    verdict = validations.validate(name, MINI, seed=1)
+    assert verdict.claim == name
+    assert verdict.status == EXPECTED[name], str(verdict)
+    assert verdict.instances > 0
+    assert verdict.seconds > 0
+    assert np.isfinite(verdict.margin)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f"{f.claim}: {f.name}")
+def test_a_fault_is_found(fault, monkeypatch):
+    right = getattr(fault.where, fault.attribute)
+    if fault.expected == "same start":  # without the fault no start breaks the premise
+        outside = validations.validate(fault.claim, MINI, seed=1).witness
+        assert "same start" not in outside.get("outside_the_premises", {}).get("unmet", {})
+    monkeypatch.setattr(fault.where, fault.attribute, fault.make(right))
+    with np.errstate(all="ignore"):  # a faulty run may overflow
+        verdict = validations.validate(fault.claim, MINI, seed=1)
+    if fault.expected in ("refuted", "premise-not-met"):
+        assert verdict.status == fault.expected != EXPECTED[fault.claim], str(verdict)
+    else:
+        assert fault.expected in verdict.witness["outside_the_premises"]["unmet"]
+    FOUND.append(fault)
+
+
+@pytest.mark.parametrize("name", ["theorem1", "parsimony"])
+def test_alpha_on_the_wrong_layers_is_found(name, monkeypatch):
+    right = descent._prepare
+
+    def swapped(*args):
+        run = right(*args)
+        outer, inner = run.rates[0], run.rates[1]
+        run.rates = (inner, *[outer] * (len(run.rates) - 2), inner)
+        return run
+
+    monkeypatch.setattr(descent, "_prepare", swapped)
+    assert validations.validate(name, MINI, seed=1).status == "refuted"
+
+
+def test_there_are_faults_for_every_claim():
+    """Run with ``-s`` to see the score."""
+    print(f"\nfaults found: {len(FOUND)} of {len(FAULTS)} (of those this session has tried)")
+    counts = {name: sum(fault.claim == name for fault in FAULTS) for name in MODULES}
+    assert min(counts.values()) >= 2, counts
+    assert sum(counts.values()) >= 25
+
+
+def test_every_module_of_the_room_is_registered():
+    folder = Path(validations.__file__).parent
+    machinery = {"__init__", "campaign", "cases", "flows", "hunting", "strategies"}
+    assert {path.stem for path in folder.glob("*.py")} - machinery == set(MODULES)
+    for name in MODULES:
+        assert callable(getattr(import_module(f"dlnlab.validations.{name}"), f"test_{name}"))
+        assert hasattr(claims, name.removesuffix("_refined"))
+
+
+def test_the_same_seed_gives_the_same_verdict():
+    first, again = (validations.validate("dominance", MINI, seed=3) for _ in range(2))
+    assert (first.margin, first.error, first.witness) == (again.margin, again.error, again.witness)
+
+
+def test_a_witness_builds_the_instance_again():
+    witness = validations.validate("theorem2", MINI, seed=0).witness
+    assert witness["margin"] < -witness["error"]  # it is violated where its premise is not met
+    assert set(witness) >= {"shape", "spectrum", "left", "right", "depth", "eps", "r_hat", "start"}
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: validations.validate("theorem9"), "`name` must be one of lemma1"),
+        (lambda: validations.validate("lemma1", "fast"), "`profile` must be one of"),
+    ],
+)
+def test_unknown_names_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+# ---------------------------------------------------------------------- how verdicts add up
+
+MET, NOT_MET = Premise("fine", "", 0.0), Premise("broken", "", -1.0)
+
+
+def test_instances_outside_the_premises_neither_test_nor_refute():
+    tally = Tally("lemma1", "")
+    tally.add(-5.0, 0.1, [NOT_MET], {"n": 1})
+    assert tally.verdict().status == "premise-not-met"
+    tally.add(0.5, 0.1, [MET], {"n": 2})
+    verdict = tally.verdict()
+    assert (verdict.status, verdict.instances, verdict.witness["n"]) == ("tested", 1, 2)
+    assert verdict.witness["outside_the_premises"]["worst_margin"] == -5.0
+
+
+def test_one_violation_beyond_the_error_refutes():
+    tally = Tally("lemma1", "")
+    tally.add(-0.05, 0.1, [MET], {"n": 1}, count=10)
+    assert tally.verdict().status == "tested"
+    tally.add(-1e-3, 1e-4, [MET], {"n": 2})
+    tally.add(0.1, 0.1, [MET], {"n": 3})
+    verdict = tally.verdict()
+    assert (verdict.status, verdict.instances, verdict.witness["n"]) == ("refuted", 12, 2)
+
+
+def test_a_margin_that_is_not_a_number_is_never_tested():
+    tally = Tally("lemma1", "")
+    tally.add(1.0, 0.0, [MET], {})
+    tally.add(float("nan"), 0.0, [MET], {})
+    assert tally.verdict().status == "premise-not-met"
+
+
+def test_a_tally_of_nothing_has_no_verdict():
+    with pytest.raises(ValueError, match="no instance of lemma1"):
+        Tally("lemma1", "").verdict()
+
+
+# ---------------------------------------------------------------------- dlnlab validate
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Make the profile "ci" small."""
+    monkeypatch.setitem(validations.PROFILES, "ci", MINI)
+
+
+def test_lists_the_claims(capsys):
+    assert main(["validate", "--list"]) == 0
+    assert capsys.readouterr().out.split() == list(MODULES)
+
+
+def test_a_table_and_strict_json(small, capsys, tmp_path):
+    path = tmp_path / "verdicts.json"
+    names = ["lemma1", "proposition1", "theorem2"]
+    assert main(["validate", *names, "--seed", "2", "--json", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert [line.split()[0] for line in out.splitlines()[1:3]] == names[:2]
+    assert "not met: aligned start" in out
+    assert max(map(len, out.splitlines()[:-1])) <= 80
+    content = json.loads(path.read_text("utf-8"), parse_constant=lambda name: pytest.fail(name))
+    assert [v["claim"] for v in content["verdicts"]] == names
+    keys = {"statement", "status", "margin", "instances", "premises", "witness", "seconds"}
+    assert all(keys <= set(verdict) for verdict in content["verdicts"])
+    assert content["manifest"]["seed"] == 2
+    assert content["manifest"]["parameters"]["profile"] == "ci"
+
+
+def test_a_refuted_claim_is_shown_and_fails(small, capsys, monkeypatch):
+    right = claims.lemma1.margins
+    monkeypatch.setattr(claims.lemma1, "margins", lambda A, B: -right(A, B))
+    assert main(["validate", "lemma1"]) == 1
+    out = capsys.readouterr().out
+    assert "refuted" in out
+    assert "instance: shape" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["theorem9"], "must be one of lemma1, "),
+        (["lemma1", "--seed", "-1"], "--seed must be an integer >= 0"),
+        (["lemma1", "--profile", "fast"], "argument --profile: invalid choice"),
+        (["lemma1", "--json", "/nowhere/at/all.json"], "--json must be in an existing directory"),
+    ],
+)
+def test_bad_usage_is_one_line(arguments, message, capsys):
+    assert main(["validate", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("dlnlab validate: error:")
+    assert message in err
+    assert err.count("\n") == 1

@@ -1,0 +1,53 @@
+"""Validations: every claim attacked with random and adversarial instances, one module per claim.
+
+Every module has a function ``validate(profile="ci", seed=0)`` that returns a
+:class:`dlnlab.claims.Verdict`, and a test that runs it, so that ``pytest validations`` collects
+them all.  ``dlnlab validate`` runs them from the command line.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from dlnlab.claims import Verdict
+
+from .campaign import PROFILES, Profile, as_profile
+
+MODULES: tuple[str, ...] = (
+    "lemma1",
+    "corollary1",
+    "theorem1",
+    "closed_form",
+    "parsimony",
+    "proposition1",
+    "assumption1",
+    "dominance",
+    "theorem2",
+    "theorem2_refined",
+)
+
+__all__ = ["MODULES", "PROFILES", "Profile", "validate"]
+
+
+def validate(name: str, profile: Profile | str = "ci", seed: int = 0) -> Verdict:
+    """Return the verdict on the claim called `name`.
+
+    Parameters
+    ----------
+    name : str
+        One of `MODULES`.
+    profile : Profile or str
+        "ci", "dev" or "hunt": how many instances.
+    seed : int
+        Which instances.
+
+    Raises
+    ------
+    ValueError
+        If there is no such claim or profile.
+    """
+    if name not in MODULES:
+        raise ValueError(f"`name` must be one of {', '.join(MODULES)}; got {name!r}")
+    size = as_profile(profile)
+    verdict: Verdict = import_module(f".{name}", __package__).validate(size, seed)
+    return verdict

@@ -1,0 +1,95 @@
+"""The closed form of the compressed flow against its integration on full matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dlnlab import modes, networks, problems
+from dlnlab.claims import Premise, Verdict, closed_form
+
+from . import hunting, strategies
+from .campaign import Profile, Tally, as_profile
+from .cases import Case, random_cases
+from .flows import LOOSER, RTOL, SAFETY, quiet_flow
+
+__all__ = ["attack", "attack_time", "validate"]
+
+HUNTED = strategies.cases(values=(1.0, 0.5, 2.0, 0.2), scales=(0.5, 0.3, 0.2, 1.0, 2.0))
+RECORDS = 40
+WAITS = 3.0
+"""How long a flow is followed, in units of the time of its slowest mode."""
+
+
+def attack(tally: Tally, case: Case) -> float:
+    """Count one case, judged by its worst record; return how bad that is."""
+    problem = problems.factorization(case.target)
+    start = networks.compressed_weights(problem, case.r_hat, case.depth, case.eps)
+    positive = case.values[: case.rank]
+    ends = modes.fitting_times(positive, case.eps, case.depth, within=0.05)
+    largest = max(case.spectrum[0], case.eps**case.depth)
+    t_end = WAITS * float(np.max(ends)) + 1 / largest ** (2 - 2 / case.depth)
+    times = np.linspace(0, t_end, RECORDS)
+    tight, loose = (
+        quiet_flow(
+            problem,
+            start,
+            t_end=t_end,
+            rtol=rtol,
+            times=times[1:],
+            record=("end_to_end",),
+            stationarity=0.0,
+        ).end_to_end
+        for rtol in (RTOL, LOOSER * RTOL)
+    )
+    assert tight is not None  # asked for
+    assert loose is not None
+    values = modes.flow(times, case.values[: case.r_hat], case.eps, case.depth)
+    left, right = start[-1] / case.eps, start[0].T / case.eps
+    margin = closed_form.margins(tight, left, values, right)
+    distance = float(np.max(np.linalg.norm(tight - loose, axis=(-2, -1)))) / largest
+    error = SAFETY * distance + 100 * case.depth * RTOL  # the runs' distance, and one step's share
+    k = int(np.argmin(margin))
+    told = {"time": float(times[k])}
+    tally.add(float(margin[k]), error, [], lambda: case.witness() | told)
+    return -float(margin[k])
+
+
+def attack_time(tally: Tally, rng: np.random.Generator) -> None:
+    """Count one fitting time against its leading term and the bound on the rest."""
+    depth, sigma = int(rng.integers(3, 8)), float(10.0 ** rng.uniform(-2, 2))
+    share, below = float(rng.uniform(0.05, 0.99)), float(10.0 ** rng.uniform(-12, -0.01))
+    eps = (below * share * sigma) ** (1 / depth)
+    time = float(modes.fitting_times([sigma], eps, depth, within=1 - share)[0])
+    premises = [Premise("from below", "ε^L < θσ*", 1 - below)]
+    told = {"sigma": sigma, "share": share, "eps": eps, "depth": depth, "part": "fitting time"}
+    margin = closed_form.time_margins(time, sigma, share, eps, depth)
+    # the time is a difference of two values of H, each good to some hundred units of rounding; it
+    # loses digits as ε^L approaches θσ*, where both are close
+    lost = 1 / (1 - below)
+    tally.add(margin, 1e3 * float(np.finfo(float).eps) * lost, premises, told)
+
+
+def validate(profile: Profile | str = "ci", seed: int = 0) -> Verdict:
+    """Return the verdict on the closed form.
+
+    Parameters
+    ----------
+    profile : Profile or str
+    seed : int
+    """
+    size, rng = as_profile(profile), np.random.default_rng(seed)
+    tally = Tally("closed_form", closed_form.STATEMENT)
+    for _ in range(size.batch // 8 + 1):
+        shape = (int(rng.integers(1, 6)), int(rng.integers(1, 6)))
+        depth, eps = int(rng.integers(2, 6)), float(rng.uniform(0.2, 1.1))
+        case = random_cases(rng, 1, shape, depth, eps, enough_rank=False)[0]
+        attack(tally, case)
+    for _ in range(4 * size.batch):
+        attack_time(tally, rng)
+    hunting.climb(HUNTED, lambda case: attack(tally, case), examples=size.examples // 2, seed=seed)
+    return tally.verdict()
+
+
+def test_closed_form() -> None:
+    verdict = validate("ci")
+    assert verdict.status == "tested", verdict

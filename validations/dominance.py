@@ -1,0 +1,72 @@
+"""Dominance, σ_i(W(t)) ≤ σ̃_i(t): random batches, and a search that climbs towards equality."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dlnlab.claims import Verdict, dominance
+
+from . import hunting, strategies
+from .campaign import Profile, Tally, as_profile
+from .cases import Case
+from .flows import Pair, draw_groups, flow_pairs
+
+__all__ = ["attack", "validate"]
+
+HUNTED = strategies.cases(
+    square=True,
+    smallest=2,
+    largest=3,
+    depths=(2, 4),
+    values=(1.0, 0.5, 0.8, 2.0),
+    scales=(0.5, 0.3, 0.7, 0.2, 1.0),
+    enough_rank=True,
+)
+"""Cases whose flows are short, of both sides of ε^L = σ_r*."""
+
+
+def attack(tally: Tally, pair: Pair) -> float:
+    """Count one case, judged by its worst record; return how bad that is.
+
+    At t = 0 both sides are ε^L and the margin is rounding; the climb is led by the records after
+    the compressed network has moved, so that it does not stop at the trivial equality.
+    """
+    bound = pair.law.leading(pair.values.shape[1])
+    margin = dominance.margins(pair.values, bound) / pair.scale
+    error = (pair.accuracy + pair.law.rounding()) / pair.scale
+    k = int(np.argmin(margin + error))
+    premises = [pair.premises["balanced"], pair.premises["same_start"]]
+    tally.add(
+        float(margin[k]),
+        float(error[k]),
+        premises,
+        lambda: pair.case.witness() | {"time": float(pair.times[k])},
+    )
+    moved = np.max(np.abs(bound - bound[0]), axis=1) > 0.1 * pair.scale
+    return float(-np.min(margin[moved])) if moved.any() else -np.inf
+
+
+def validate(profile: Profile | str = "ci", seed: int = 0) -> Verdict:
+    """Return the verdict on dominance.
+
+    Parameters
+    ----------
+    profile : Profile or str
+    seed : int
+    """
+    size, rng = as_profile(profile), np.random.default_rng(seed)
+    tally = Tally("dominance", dominance.STATEMENT)
+    for cases in draw_groups(rng, size.batch):
+        for pair in flow_pairs(cases):
+            attack(tally, pair)
+
+    def badness(case: Case) -> float:
+        return attack(tally, flow_pairs([case])[0])
+
+    hunting.climb(HUNTED, badness, examples=size.examples, seed=seed)
+    return tally.verdict()
+
+
+def test_dominance() -> None:
+    verdict = validate("ci")
+    assert verdict.status == "tested", verdict

@@ -1,0 +1,86 @@
+"""Searches: climb towards the worst instance, then find a simple one that is about as bad."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from typing import Any
+
+import hypothesis
+from hypothesis import HealthCheck, Phase, settings, target
+
+__all__ = ["climb", "simplest"]
+
+Badness = Callable[[Any], float]
+
+
+def climb(strategy: Any, badness: Badness, *, examples: int, seed: int) -> None:
+    """Show `badness` examples, with Hypothesis's `target` climbing towards larger values.
+
+    Parameters
+    ----------
+    strategy : hypothesis strategy
+    badness : callable
+        Takes an example, keeps its own record, and returns how bad it is.
+    examples, seed : int
+        How many examples, and which.
+    """
+
+    @hypothesis.seed(seed)
+    @_settings(examples, Phase.generate, Phase.target)
+    @hypothesis.given(strategy)
+    def attack(example: Any) -> None:
+        value = badness(example)
+        if math.isfinite(value):
+            target(value)
+
+    attack()
+
+
+def simplest(
+    strategy: Any, bad: Callable[[Any], bool], *, examples: int, shrinks: int, seed: int
+) -> Any:
+    """Return a simple example with ``bad(example)``, or None if none was found.
+
+    Parameters
+    ----------
+    strategy : hypothesis strategy
+    bad : callable
+    examples : int
+        How many to look at until the first bad one.
+    shrinks : int
+        How many to look at in order to simplify it; then it is taken as it is.
+    seed : int
+    """
+    seen: dict[Any, bool] = {}
+
+    def condition(example: Any) -> bool:
+        # Hypothesis has no limit on shrinking, so beyond the budget nothing new is called bad
+        if example not in seen:
+            found = sum(seen.values()) > 0
+            spent = len(seen) >= examples + shrinks
+            seen[example] = not (found and spent) and bad(example)
+        return seen[example]
+
+    try:
+        return hypothesis.find(
+            strategy,
+            condition,
+            settings=_settings(examples, Phase.generate, Phase.shrink),
+            random=random.Random(seed),
+        )
+    except hypothesis.errors.NoSuchExample:
+        return None
+
+
+def _settings(examples: int, *phases: Phase) -> settings:
+    """No deadline, no database, no health checks: a search may be slow and must be repeatable."""
+    return settings(
+        max_examples=examples,
+        phases=phases,
+        deadline=None,
+        database=None,
+        derandomize=False,
+        suppress_health_check=list(HealthCheck),
+    )

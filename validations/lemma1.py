@@ -1,0 +1,91 @@
+"""Lemma 1: batches of random pairs, near and far, and a search for a negative margin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from dlnlab.claims import Verdict, lemma1
+
+from . import hunting, strategies
+from .campaign import Profile, Tally, as_profile
+
+__all__ = ["attack", "validate"]
+
+SHAPES = ((1, 1), (2, 2), (3, 2), (2, 5), (6, 6))
+MULTIPLE = 50
+"""Pairs per unit of the profile's batch: a pair costs microseconds."""
+
+
+def attack(tally: Tally, A: np.ndarray, B: np.ndarray, witness: dict[str, Any]) -> float:
+    """Count a batch of pairs by its worst member; return how bad that is."""
+    margin = np.atleast_1d(lemma1.margins(A, B))
+    k, count = int(np.argmin(margin)), int(margin.size)
+    tally.add(float(margin[k]), lemma1.rounding(A.shape), [], witness | {"member": k}, count=count)
+    return float(-margin[k])
+
+
+def _pairs(rng: np.random.Generator, shape: tuple[int, int], count: int, kind: str) -> Any:
+    """Pairs (A, B) of which B is unrelated, a small change of A, or A with other values."""
+    A = rng.standard_normal((count, *shape))
+    if kind == "unrelated":
+        return A, rng.standard_normal((count, *shape)) * 10.0 ** rng.uniform(-6, 6, (count, 1, 1))
+    if kind == "near":
+        return A, A + rng.standard_normal((count, *shape)) * 10.0 ** rng.uniform(
+            -9, 0, (count, 1, 1)
+        )
+    U, s, Vh = np.linalg.svd(A, full_matrices=False)
+    other = s + rng.uniform(0, 1, s.shape)
+    return A, (U * other[..., None, :]) @ Vh  # equality where the order is kept
+
+
+@st.composite
+def _examples(draw: Any) -> Any:
+    """Two targets of one shape in readable form."""
+    shape = draw(strategies.shapes(1, 4))
+    return tuple(draw(strategies.target_parts(shape)) for _ in range(2))
+
+
+def _matrix(parts: Any) -> np.ndarray:
+    left, spectrum, right = parts
+    count = len(spectrum)
+    return (left.matrix[:, :count] * np.asarray(spectrum)) @ right.matrix[:, :count].T
+
+
+def validate(profile: Profile | str = "ci", seed: int = 0) -> Verdict:
+    """Return the verdict on Lemma 1.
+
+    Parameters
+    ----------
+    profile : Profile or str
+    seed : int
+    """
+    size, rng = as_profile(profile), np.random.default_rng(seed)
+    tally = Tally("lemma1", lemma1.STATEMENT)
+    kinds = ("unrelated", "near", "shared vectors")
+    count = max(1, MULTIPLE * size.batch // (len(SHAPES) * len(kinds)))
+    for shape in SHAPES:
+        for kind in kinds:
+            A, B = _pairs(rng, shape, count, kind)
+            attack(tally, A, B, {"shape": list(shape), "kind": kind, "seed": seed})
+
+    def badness(example: Any) -> float:
+        names = ("left", "spectrum", "right")
+        told = [
+            {
+                n: p.readable() if hasattr(p, "readable") else list(p)
+                for n, p in zip(names, side, strict=True)
+            }
+            for side in example
+        ]
+        return attack(tally, _matrix(example[0]), _matrix(example[1]), {"A": told[0], "B": told[1]})
+
+    hunting.climb(_examples(), badness, examples=size.examples, seed=seed)
+    return tally.verdict()
+
+
+def test_lemma1() -> None:
+    verdict = validate("ci")
+    assert verdict.status == "tested", verdict

@@ -1,0 +1,96 @@
+"""Parsimony: gradient descent of the full wide network against its exact reduction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dlnlab import gradient_descent, problems
+from dlnlab import parsimony as reductions
+from dlnlab.claims import Premise, Verdict, parsimony, theorem1
+
+from . import hunting, strategies
+from .campaign import Profile, Tally, as_profile
+from .cases import EPS, Case, random_cases
+
+__all__ = ["attack", "validate"]
+
+STEPS = 40
+SHARE = 0.3
+DIGITS = 1e-6
+SHAPES: tuple[tuple[tuple[int, int], int | None], ...] = (
+    ((8, 8), None),
+    ((9, 9), None),
+    ((4, 4), None),
+    ((9, 6), None),
+    ((6, 9), None),
+    ((7, 9), 7),
+)
+"""Shapes with hidden widths: room for 2r directions and none, and semi-orthogonal layers."""
+
+HUNTED = strategies.cases(smallest=2, largest=4, depths=(2, 4), scales=(0.5, 0.2, 1.0, 0.1))
+
+
+def attack(tally: Tally, case: Case, alpha: float = 1.0) -> float:
+    """Count one run, judged by its worst layer and step; return how bad it is."""
+    problem, weights = problems.factorization(case.target), case.weights()
+    reduction = reductions.reduce(problem, weights)
+    largest = max(case.spectrum[0], case.eps**case.depth)
+    eta = SHARE * theorem1.largest_step(largest, case.depth)
+    options: dict[str, Any] = {
+        "eta": eta,
+        "alpha": alpha,
+        "num_steps": STEPS,
+        "record": ("layers",),
+    }
+    full = gradient_descent(problem, weights, **options).layers
+    small = gradient_descent(reduction.problem, reduction.weights, **options).layers
+    assert full is not None  # asked for
+    assert small is not None
+    told = {"alpha": alpha, "eta": eta, "steps": STEPS, "multiplicity": reduction.multiplicity}
+    # no value of the wide network runs ahead of the compressed one's, and neither does the growth
+    # of its perturbations; the frames of the reduction are off by as much as a layer is wide
+    error = theorem1.rounding(
+        case.values, case.eps, case.depth, max(alpha, 1.0) * eta, STEPS, 4 * max(case.shape)
+    )
+    premises = [Premise("digits left", "rounding grows to 1e-6 at most", 1 - error / DIGITS)]
+    margin = parsimony.margins(full, reduction.lift(small))
+    tally.add(margin, error, premises, lambda: case.witness() | told)
+    if reduction.multiplicity:
+        scalars = np.stack([W[:, -1, -1] for W in small], axis=1)
+        steps = np.full(case.depth, eta)
+        steps[[0, -1]] *= alpha
+        found = parsimony.scalar_margins(scalars, steps)
+        # one step of the last coordinate is L products and a difference
+        tally.add(
+            found,
+            10 * case.depth * EPS,
+            premises,
+            lambda: case.witness() | told | {"part": "residual scalar"},
+        )
+    return -margin
+
+
+def validate(profile: Profile | str = "ci", seed: int = 0) -> Verdict:
+    """Return the verdict on parsimony.
+
+    Parameters
+    ----------
+    profile : Profile or str
+    seed : int
+    """
+    size, rng = as_profile(profile), np.random.default_rng(seed)
+    tally = Tally("parsimony", parsimony.STATEMENT)
+    for _ in range(max(1, size.batch // len(SHAPES))):
+        for shape, width in SHAPES:
+            depth, eps = int(rng.integers(2, 6)), float(rng.uniform(0.2, 1.1))
+            case = random_cases(rng, 1, shape, depth, eps, width=width)[0]
+            attack(tally, case, float(rng.choice((1.0, 0.5, 2.0))))
+    hunting.climb(HUNTED, lambda case: attack(tally, case), examples=size.examples, seed=seed)
+    return tally.verdict()
+
+
+def test_parsimony() -> None:
+    verdict = validate("ci")
+    assert verdict.status == "tested", verdict

@@ -1,0 +1,146 @@
+"""Proposition 1 along integrated flows: from the layers' velocities, and by differencing.
+
+Semi-orthogonal layers that are wider inside than at an end are not balanced: there the premise must
+be found unmet, and the violation of the formula is reported beside it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dlnlab import networks, problems, spectra
+from dlnlab.claims import Verdict, proposition1
+
+from .campaign import Profile, Tally, as_profile
+from .cases import EPS, Case, random_cases, stack
+from .flows import RTOL, draw_groups, quiet_flow
+
+__all__ = ["attack", "attack_by_differencing", "validate"]
+
+RECORDS = 12
+STEP = 1e-3
+"""h, in units of the time 1/(L σ_1*^{2−2/L}) in which a rate changes."""
+
+APART = 1e-2
+"""Differences are taken of simple values only: sorted values have kinks where two of them meet."""
+
+UNBALANCED = (((1, 1), 2), ((2, 2), 3), ((3, 2), 4))
+"""Shapes with hidden widths beyond both ends."""
+
+
+def attack(tally: Tally, cases: list[Case]) -> None:
+    """Count cases of one shape, L, ε and width, each judged by its worst record."""
+    targets, weights = stack(cases)
+    problem = problems.factorization(targets)
+    depth, scale = cases[0].depth, max(1.0, cases[0].eps ** cases[0].depth)
+    largest = scale ** (2 - 2 / depth)
+    t_end = min(200.0, 5 * cases[0].eps ** (2 - depth) + 5) / largest
+    times = np.linspace(0, t_end, RECORDS)
+    run = quiet_flow(
+        problem,
+        weights,
+        t_end=t_end,
+        rtol=RTOL,
+        times=times[1:],
+        record=("layers",),
+        stationarity=0.0,
+    )
+    assert run.layers is not None  # asked for
+    layers = run.layers
+    blocks = networks.prefix_products(layers)[-1]
+    margin = proposition1.margins(layers, problem.gradient(blocks), scale)
+    error = _drift_error(layers)
+    for k, case in enumerate(cases):
+        record = int(np.argmin(margin[:, k] + error[:, k]))
+        premises = [proposition1.balancedness(tuple(W[k] for W in weights))]
+        told = {"time": float(times[record]), "part": "velocities"}
+        tally.add(
+            float(margin[record, k]),
+            float(error[record, k]),
+            premises,
+            lambda case=case, told=told: case.witness() | told,  # type: ignore[misc]
+        )
+
+
+def _drift_error(layers: networks.Weights) -> np.ndarray:
+    """Rounding, and what the integration's own imbalance D does to Eq. (23).
+
+    Each of the L products changes by at most (L − 1) ‖D‖ / σ_max(W_l)² of its size; the SVD and the
+    products carry a hundred units of rounding per dimension.
+    """
+    depth = len(layers)
+    gaps = [np.linalg.norm(D, axis=(-2, -1)) for D in networks.imbalance(layers)]
+    norms = [np.linalg.norm(W, 2, axis=(-2, -1)) for W in layers]
+    drift = np.max(gaps, axis=0) / np.min(norms, axis=0) ** 2
+    return 100 * max(layers[0].shape[-2:]) * EPS + depth * (depth - 1) * drift
+
+
+def attack_by_differencing(tally: Tally, case: Case, share: float) -> None:
+    """Count the simple singular values of one case at one time, a share of the way through."""
+    problem, weights = problems.factorization(case.target), case.weights()
+    largest = max(case.spectrum[0], case.eps**case.depth)
+    unit = 1 / (case.depth * largest ** (2 - 2 / case.depth))
+    middle = share * (2 * case.eps ** (2 - case.depth) + 5) / largest + 3 * STEP * unit
+    times = middle + STEP * unit * np.arange(-2, 3)
+    run = quiet_flow(
+        problem,
+        weights,
+        t_end=float(times[-1]),
+        rtol=1e-12,
+        times=times,
+        record=("end_to_end",),
+        stationarity=0.0,
+    )
+    assert run.end_to_end is not None  # asked for
+    seen, premises = run.end_to_end[-5:], [proposition1.balancedness(weights)]
+    if run.times[-1] < times[-1]:
+        tally.add(-np.inf, 0.0, premises, lambda: case.witness() | {"part": "the flow diverged"})
+        return
+    values = spectra.singular_values(seen)
+    speed = largest / unit
+    predicted = proposition1.rates(seen[2], problem.gradient(seen[2]), case.depth)
+    margin, error = proposition1.difference_margins(values, STEP * unit, predicted, speed)
+    # neighbouring records share the errors of the steps before them; a difference keeps that of the
+    # last step, 1e-12 relative, and of the singular values, divided by h
+    error = error + (1e-11 + 10 * max(case.shape) * EPS) / STEP
+    simple = _simple(values[2], largest)
+    if simple.any():
+        k = int(np.argmin(np.where(simple, margin + error, np.inf)))
+        told = {"time": float(times[2]), "value": k, "part": "differencing"}
+        tally.add(float(margin[k]), float(error[k]), premises, lambda: case.witness() | told)
+
+
+def _simple(values: np.ndarray, scale: float) -> np.ndarray:
+    """Which singular values are apart from their neighbours and from zero, where they kink too."""
+    padded = np.concatenate([[np.inf], values, [0.0]])
+    gaps = np.minimum(padded[:-2] - values, values - padded[2:])
+    return gaps > APART * scale
+
+
+def validate(profile: Profile | str = "ci", seed: int = 0) -> Verdict:
+    """Return the verdict on Proposition 1.
+
+    Parameters
+    ----------
+    profile : Profile or str
+    seed : int
+    """
+    size, rng = as_profile(profile), np.random.default_rng(seed)
+    tally = Tally("proposition1", proposition1.STATEMENT)
+    for cases in draw_groups(rng, size.batch, enough_rank=False):
+        attack(tally, cases)
+        for case in cases[: max(1, len(cases) // 8)]:
+            attack_by_differencing(tally, case, float(rng.uniform(0.1, 1.0)))
+    count = max(2, size.batch // 40)
+    for shape, width in UNBALANCED:
+        for depth in (2, 3):
+            attack(tally, random_cases(rng, count, shape, depth, 0.3, width=width))
+    return tally.verdict()
+
+
+def test_proposition1() -> None:
+    verdict = validate("ci")
+    assert verdict.status == "tested", verdict
+    outside = verdict.witness["outside_the_premises"]
+    assert list(outside["unmet"]) == ["balanced start"]
+    assert outside["worst_margin"] < -0.01

@@ -1,0 +1,79 @@
+"""The refined Theorem 2: asserted on every case with r̂ ≥ r and ε^L ≤ σ_r* that dominance allows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dlnlab.claims import Premise, Verdict, dominance, theorem2
+
+from . import hunting
+from .campaign import Profile, Tally, as_profile
+from .cases import Case, Frame
+from .dominance import HUNTED
+from .flows import Pair, draw_groups, flow_pairs
+
+__all__ = ["LARGE_START", "attack", "validate"]
+
+LARGE_START = Case(
+    Frame(2), (1.0, 0.05), Frame(2), 2, 1.0, 2, (Frame(2), Frame(2, ((1, -1), (1, 0))))
+)
+"""ε^L > σ_r* and r̂ = r: proved to violate the inequality (``docs/claims/counterexamples.md``), so
+the suite must find its premise unmet."""
+
+
+def attack(tally: Tally, pair: Pair) -> float:
+    """Count one case, judged by its worst record; return how bad that is."""
+    case = pair.case
+    size = float(np.sum(case.values**2))
+    margin = theorem2.refined_margins(
+        pair.errors, pair.law.errors(), case.r_hat - case.rank, pair.law.residual
+    )
+    margin, error = margin / size, pair.margin_error() / size
+    k = int(np.argmin(margin + error))
+    names = ("balanced", "same_start", "enough_rank", "small_start")
+    premises = [pair.premises[name] for name in names] + [_ahead(pair)]
+    tally.add(
+        float(margin[k]),
+        float(error[k]),
+        premises,
+        lambda: case.witness() | {"time": float(pair.times[k])},
+    )
+    met = all(premise.met for premise in premises)
+    return float(-np.min(margin[1:])) if met else -np.inf
+
+
+def _ahead(pair: Pair) -> Premise:
+    """Dominance as a premise, measured along this flow."""
+    margin = dominance.margins(pair.values, pair.law.leading(pair.values.shape[1])) / pair.scale
+    error = (pair.accuracy + pair.law.rounding()) / pair.scale
+    k = int(np.argmin(margin + error))
+    return Premise("dominance", dominance.STATEMENT, float(margin[k]), float(error[k]))
+
+
+def validate(profile: Profile | str = "ci", seed: int = 0) -> Verdict:
+    """Return the verdict on the refined Theorem 2.
+
+    Parameters
+    ----------
+    profile : Profile or str
+    seed : int
+    """
+    size, rng = as_profile(profile), np.random.default_rng([seed, 1])
+    tally = Tally("theorem2_refined", theorem2.REFINED_STATEMENT)
+    for cases in draw_groups(rng, size.batch, enough_rank=False):
+        for pair in flow_pairs(cases):
+            attack(tally, pair)
+
+    attack(tally, flow_pairs([LARGE_START])[0])
+
+    def badness(case: Case) -> float:
+        return attack(tally, flow_pairs([case])[0])
+
+    hunting.climb(HUNTED, badness, examples=size.examples, seed=seed)
+    return tally.verdict()
+
+
+def test_theorem2_refined() -> None:
+    verdict = validate("ci")
+    assert verdict.status == "tested", verdict
+    assert verdict.witness["outside_the_premises"]["worst_margin"] < -1e-3
