@@ -69,7 +69,7 @@ def test_alpha_on_the_wrong_layers_is_found(name, monkeypatch):
 
 def test_there_are_faults_for_every_claim():
     """Run with ``-s`` to see the score."""
-    print(f"\nfaults found: {len(FOUND)} of {len(FAULTS)} (of those this session has tried)")
+    print(f"\nfaults found: {len(FOUND)} of {len(FAULTS)} (of those tried in this run)")
     counts = {name: sum(fault.claim == name for fault in FAULTS) for name in MODULES}
     assert min(counts.values()) >= 2, counts
     assert sum(counts.values()) >= 25

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-from dlnlab import report
-from dlnlab.commands import files
+from dlnlab.commands import claims
 
 __all__ = ["add"]
 
@@ -49,13 +46,9 @@ def add(commands: Any, exit_codes: str) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run, prog=parser.prog)
-    parser.add_argument("claims", nargs="*", metavar="CLAIM", help="names; default: all of them")
-    parser.add_argument("--list", action="store_true", help="list the names and stop")
+    claims.add_options(parser, "verdicts and steps")
     parser.add_argument("--steps", action="store_true", help="show every step also for many proofs")
     parser.add_argument("--thorough", action="store_true", help="longer exact campaigns")
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="write verdicts and steps to FILE"
-    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,24 +57,12 @@ def run(args: argparse.Namespace) -> int:
     if args.list:
         print("\n".join(proofs.MODULES))
         return 0
-    names = list(dict.fromkeys(args.claims)) or list(proofs.MODULES)
-    unknown = [name for name in names if name not in proofs.MODULES]
-    if unknown:
-        known = ", ".join(proofs.MODULES)
-        raise ValueError(f"`CLAIM` must be one of {known}, got {unknown[0]!r}")
-    if args.json is not None and not args.json.resolve().parent.is_dir():
-        raise ValueError(f"--json must be in an existing directory, got {args.json}")
+    names = claims.chosen(args, proofs.MODULES)
     started = time.monotonic()
     results, missing = _carry_out(proofs, names, args)
-    if args.json is not None:
-        seconds = time.monotonic() - started
-        parameters = {"claims": names, "thorough": args.thorough}
-        manifest = report.manifest(args.command_line, parameters, seconds)
-        verdicts = [_verdict(result) for result in results]
-        content = {"verdicts": verdicts, "not_carried_out": missing, "manifest": manifest}
-        with files.replacing(args.json.resolve().parent) as directory:
-            files.write_json(directory / args.json.name, content)
-        print(f"Wrote {args.json}")
+    content = {"verdicts": [_verdict(r) for r in results], "not_carried_out": missing}
+    parameters = {"claims": names, "thorough": args.thorough}
+    claims.write(args, content, parameters, time.monotonic() - started)
     if any(result.status != "proved" for result in results):
         return 1
     return 2 if missing else 0
@@ -95,12 +76,12 @@ def _carry_out(
     missing: dict[str, str] = {}
     in_full = args.steps or len(names) <= 3
     for name in names:
-        _show_status(f"{name} …")
+        claims.show_status(f"{name} …")
         try:
             results.append(proofs.build(name, thorough=args.thorough).run())
         except ImportError as error:
             missing[name] = str(error)
-        _show_status("")
+        claims.show_status("")
         if name in missing:
             print(f"{name:<16} not carried out: {missing[name]}")
         elif in_full or results[-1].status != "proved":
@@ -108,12 +89,6 @@ def _carry_out(
         else:
             print(_line(results[-1]))
     return results, missing
-
-
-def _show_status(text: str) -> None:
-    """Say on a terminal what is being done; an empty text clears the line."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def _line(result: Any) -> str:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import textwrap
 import time
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from dlnlab import report
 from dlnlab.claims import Verdict
-from dlnlab.commands import files
+from dlnlab.commands import claims
 
 __all__ = ["add"]
 
@@ -50,13 +48,11 @@ def add(commands: Any, exit_codes: str) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run, prog=parser.prog)
-    parser.add_argument("claims", nargs="*", metavar="CLAIM", help="names; default: all of them")
-    parser.add_argument("--list", action="store_true", help="list the names and stop")
+    claims.add_options(parser, "the verdicts")
     parser.add_argument(
         "--profile", choices=PROFILES, default="ci", help="how many instances (default: ci)"
     )
     parser.add_argument("--seed", type=int, default=0, help="which instances (default: 0)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the verdicts to FILE")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,25 +61,14 @@ def run(args: argparse.Namespace) -> int:
     if args.list:
         print("\n".join(validations.MODULES))
         return 0
-    names = list(dict.fromkeys(args.claims)) or list(validations.MODULES)
-    unknown = [name for name in names if name not in validations.MODULES]
-    if unknown:
-        known = ", ".join(validations.MODULES)
-        raise ValueError(f"`CLAIM` must be one of {known}, got {unknown[0]!r}")
+    names = claims.chosen(args, validations.MODULES)
     if args.seed < 0:
         raise ValueError(f"`seed` must be an integer >= 0, got {args.seed}")
-    if args.json is not None and not args.json.resolve().parent.is_dir():
-        raise ValueError(f"--json must be in an existing directory, got {args.json}")
     started = time.monotonic()
     verdicts = _carry_out(validations, names, args)
-    if args.json is not None:
-        seconds = time.monotonic() - started
-        parameters = {"claims": names, "profile": args.profile, "seed": args.seed}
-        manifest = report.manifest(args.command_line, parameters, seconds)
-        content = {"verdicts": [report.plain(v.to_dict()) for v in verdicts], "manifest": manifest}
-        with files.replacing(args.json.resolve().parent) as directory:
-            files.write_json(directory / args.json.name, content)
-        print(f"Wrote {args.json}")
+    content = {"verdicts": [report.plain(verdict.to_dict()) for verdict in verdicts]}
+    parameters = {"claims": names, "profile": args.profile, "seed": args.seed}
+    claims.write(args, content, parameters, time.monotonic() - started)
     return 1 if any(verdict.status == "refuted" for verdict in verdicts) else 0
 
 
@@ -94,20 +79,14 @@ def _carry_out(validations: Any, names: list[str], args: argparse.Namespace) -> 
     )
     verdicts = []
     for number, name in enumerate(names, 1):
-        _show_status(f"{name} … ({number} of {len(names)}, profile {args.profile})")
+        claims.show_status(f"{name} … ({number} of {len(names)}, profile {args.profile})")
         try:
             verdict = validations.validate(name, args.profile, args.seed)
         finally:
-            _show_status("")
+            claims.show_status("")
         print("\n".join(_lines(verdict)), flush=True)
         verdicts.append(verdict)
     return verdicts
-
-
-def _show_status(text: str) -> None:
-    """Say on a terminal what is being done; an empty text clears the line."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def _lines(verdict: Verdict) -> list[str]:

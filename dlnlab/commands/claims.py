@@ -1,0 +1,59 @@
+"""What the commands that go through the claims, `prove` and `validate`, have in common."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dlnlab import report
+from dlnlab.commands import files
+
+__all__ = ["add_options", "chosen", "show_status", "write"]
+
+
+def add_options(parser: argparse.ArgumentParser, written: str) -> None:
+    """Declare the names, ``--list`` and ``--json``; `written` says what goes to the file."""
+    parser.add_argument("claims", nargs="*", metavar="CLAIM", help="names; default: all of them")
+    parser.add_argument("--list", action="store_true", help="list the names and stop")
+    parser.add_argument("--json", type=Path, metavar="FILE", help=f"write {written} to FILE")
+
+
+def chosen(args: argparse.Namespace, known: Sequence[str]) -> list[str]:
+    """Return the names asked for, each once, or all of them.
+
+    Raises
+    ------
+    ValueError
+        If a name is not known, or the directory of the file to write does not exist.
+    """
+    names = list(dict.fromkeys(args.claims)) or list(known)
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(f"`CLAIM` must be one of {', '.join(known)}, got {unknown[0]!r}")
+    if args.json is not None and not args.json.resolve().parent.is_dir():
+        raise ValueError(f"--json must be in an existing directory, got {args.json}")
+    return names
+
+
+def write(
+    args: argparse.Namespace,
+    content: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    seconds: float,
+) -> None:
+    """Write `content` and the manifest of the run to the file asked for, if any, and say so."""
+    if args.json is None:
+        return
+    manifest = report.manifest(args.command_line, parameters, seconds)
+    with files.replacing(args.json.resolve().parent) as directory:
+        files.write_json(directory / args.json.name, {**content, "manifest": manifest})
+    print(f"Wrote {args.json}")
+
+
+def show_status(text: str) -> None:
+    """Say on a terminal what is being done; an empty text clears the line."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
