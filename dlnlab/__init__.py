@@ -5,7 +5,7 @@ Models".  A network is a tuple of weight matrices; a problem knows only the end-
 verdict on a claim is a margin with its premises.
 """
 
-from dlnlab import claims, flow, modes, networks, parsimony, problems, spectra, targets
+from dlnlab import campaigns, claims, flow, modes, networks, parsimony, problems, spectra, targets
 from dlnlab.claims.verdict import Premise, Verdict
 from dlnlab.descent import gradient_descent
 from dlnlab.flow import Comparison, compare, gradient_flow
@@ -25,6 +25,7 @@ __all__ = [
     "Status",
     "Trajectory",
     "Verdict",
+    "campaigns",
     "claims",
     "compare",
     "completion",

@@ -22,7 +22,7 @@ class Progress:
     ----------
     option : bool or callable
         False for silence, True for a line on the standard error stream, or a callable
-        ``f(done, total, loss)``.
+        ``f(done, total, loss)``, without the loss where there is none.
     total : float
         Value of `done` at the end.
     unit : str
@@ -36,7 +36,7 @@ class Progress:
                 f"got {checks.describe(option)}"
             )
         self.total, self.unit = total, unit
-        self._report: Callable[[float, float, float], Any] | None
+        self._report: Callable[..., Any] | None
         self._report = (self._line if option else None) if isinstance(option, bool) else option
         self._next = 0.0
         self._printed = False
@@ -45,10 +45,10 @@ class Progress:
         """Tell whether a report should be made now."""
         return self._report is not None and time.monotonic() >= self._next
 
-    def update(self, done: float, loss: float) -> None:
-        """Report that `done` of `total` is reached with this loss."""
+    def update(self, done: float, *loss: float) -> None:
+        """Report that `done` of `total` is reached, with this loss."""
         if self._report is not None:
-            self._report(done, self.total, loss)
+            self._report(done, self.total, *loss)
             self._next = time.monotonic() + INTERVAL
 
     def close(self) -> None:
@@ -57,9 +57,10 @@ class Progress:
             sys.stderr.write("\n")
             sys.stderr.flush()
 
-    def _line(self, done: float, total: float, loss: float) -> None:
+    def _line(self, done: float, total: float, *loss: float) -> None:
         share = min(done / total, 1.0) if total else 1.0
         bar = ("#" * round(20 * share)).ljust(20, ".")
-        sys.stderr.write(f"\r[{bar}] {self.unit} {done:.6g} of {total:.6g}, loss {loss:.3e} ")
+        note = "".join(f", loss {value:.3e}" for value in loss)
+        sys.stderr.write(f"\r[{bar}] {self.unit} {done:.6g} of {total:.6g}{note} ")
         sys.stderr.flush()
         self._printed = True

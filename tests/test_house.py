@@ -28,6 +28,8 @@ ORDER = [
     "modes",
     "parsimony",
     "progress",
+    "executors",
+    "campaigns",
     "trajectory",
     "descent",
     "claims",
