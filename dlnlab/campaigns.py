@@ -31,8 +31,8 @@ except ImportError:  # Windows has no advisory locks; there, two campaigns must 
 __all__ = ["run"]
 
 CHUNK_SECONDS = 0.5
-"""Tasks travel in chunks of about this duration: long against sending one (0.2 ms to a local process,
-about 1 ms to a cluster on the same machine), short against the loss if a worker is killed."""
+"""Tasks travel in chunks of about this duration: long against sending one (0.2 ms to a process,
+1 ms to a cluster on the same machine), short against the loss if a worker is killed."""
 
 ATTEMPTS = 3
 """A task whose worker dies this many times is at fault itself."""
