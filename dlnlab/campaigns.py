@@ -28,7 +28,7 @@ try:
 except ImportError:  # Windows has no advisory locks; there, two campaigns must not share a file
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["run"]
+__all__ = ["as_completed", "run"]
 
 CHUNK_SECONDS = 0.5
 """Tasks travel in chunks of about this duration: long against sending one (0.2 ms to a process,
@@ -104,25 +104,49 @@ def run(
     >>> from dlnlab import campaigns
     >>> from dlnlab.validations import atlas
     """
+    configurations = list(configurations)
+    options: dict[str, Any] = {"path": path, "executor": executor, "progress": progress}
+    results = dict(as_completed(function, configurations, **options))
+    return [results[number] for number in range(len(configurations))]
+
+
+def as_completed(
+    function: Function,
+    configurations: Iterable[Mapping[str, Any]],
+    *,
+    path: str | os.PathLike[str] | None = None,
+    executor: Executor | str | None = None,
+    progress: bool | Callable[[int, int], Any] = False,
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the number of a configuration and its result, as results come; see `run`.
+
+    What the file holds comes first.  An iterator that is dropped ends the campaign; what was
+    computed by then is in the file.
+    """
     name = _name(function)
     tasks = [_Task(_key(name, configuration), configuration) for configuration in configurations]
+    numbers: dict[str, list[int]] = {}
+    for number, task in enumerate(tasks):
+        numbers.setdefault(task.key, []).append(number)
     with ExitStack() as stack:
         ledger = stack.enter_context(_Ledger(path))
-        distinct = {task.key: task for task in tasks}
-        missing = [task for key, task in distinct.items() if key not in ledger.results]
-        bar = Progress(progress, len(distinct), "task")
+        known = [key for key in numbers if key in ledger.results]
+        missing = [tasks[same[0]] for key, same in numbers.items() if key not in ledger.results]
+        bar = Progress(progress, len(numbers), "task")
         stack.callback(bar.close)
-        done = len(distinct) - len(missing)
-        bar.update(done)
-        if missing:
-            pool = stack.enter_context(executors.using(executor))
-            for outcomes in _outcomes(function, missing, pool):
-                done += ledger.write(outcomes)
-                bar.update(done)
-                for outcome in outcomes:
-                    if outcome.error:
-                        raise _failed(name, outcome)
-        return [json.loads(ledger.results[task.key]) for task in tasks]
+        bar.update(len(known))
+        yield from ((n, json.loads(ledger.results[key])) for key in known for n in numbers[key])
+        if not missing:
+            return
+        pool = stack.enter_context(executors.using(executor))
+        done = len(known)
+        for outcomes in _outcomes(function, missing, pool):
+            done += ledger.write(outcomes)
+            bar.update(done)
+            for outcome in outcomes:
+                if outcome.error:
+                    raise _failed(name, outcome)
+                yield from ((n, json.loads(outcome.result)) for n in numbers[outcome.task.key])
 
 
 def _name(function: Function) -> str:

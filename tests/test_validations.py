@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dlnlab.validations import MODULES, Profile
-from dlnlab.validations.campaign import Tally
+from dlnlab.validations.tally import Tally
 from faults import FAULTS, Fault
 
 from dlnlab import claims, descent, validations
@@ -77,7 +77,7 @@ def test_there_are_faults_for_every_claim():
 
 def test_every_module_of_the_room_is_registered():
     folder = Path(validations.__file__).parent
-    machinery = {"__init__", "campaign", "cases", "flows", "hunting", "strategies"}
+    machinery = {"__init__", "cases", "flows", "hunting", "strategies", "suite", "tally"}
     assert {path.stem for path in folder.glob("*.py")} - machinery == set(MODULES)
     for name in MODULES:
         assert callable(getattr(import_module(f"dlnlab.validations.{name}"), f"test_{name}"))

@@ -1,8 +1,8 @@
 """Validations: every claim attacked with random and adversarial instances, one module per claim.
 
-Every module has a function ``validate(profile="ci", seed=0)`` that returns a
-:class:`dlnlab.claims.Verdict`, and a test that runs it, so that ``pytest validations`` collects
-them all.  ``dlnlab validate`` runs them from the command line.
+Every module has a `SUITE`, the independent parts of the attack on its claim, and a test that runs
+it, so that ``pytest validations`` collects them all.  ``dlnlab validate`` runs them on all cores or
+on a cluster.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from importlib import import_module
 
 from dlnlab.claims import Verdict
 
-from .campaign import PROFILES, Profile, as_profile
+from .suite import PROFILES, Profile, Suite, verdicts
 
 MODULES: tuple[str, ...] = (
     "lemma1",
@@ -26,7 +26,7 @@ MODULES: tuple[str, ...] = (
     "theorem2_refined",
 )
 
-__all__ = ["MODULES", "PROFILES", "Profile", "validate"]
+__all__ = ["MODULES", "PROFILES", "Profile", "validate", "verdicts"]
 
 
 def validate(name: str, profile: Profile | str = "ci", seed: int = 0) -> Verdict:
@@ -48,6 +48,5 @@ def validate(name: str, profile: Profile | str = "ci", seed: int = 0) -> Verdict
     """
     if name not in MODULES:
         raise ValueError(f"`name` must be one of {', '.join(MODULES)}; got {name!r}")
-    size = as_profile(profile)
-    verdict: Verdict = import_module(f".{name}", __package__).validate(size, seed)
-    return verdict
+    suite: Suite = import_module(f".{name}", __package__).SUITE
+    return suite.validate(profile, seed)

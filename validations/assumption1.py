@@ -14,10 +14,11 @@ import numpy as np
 from dlnlab import flow, networks
 from dlnlab.claims import Verdict, assumption1
 
-from .campaign import Profile, Tally, as_profile
 from .cases import EPS, Case, Frame, aligned_case
+from .suite import Part, Suite, Task
+from .tally import Tally
 
-__all__ = ["attack", "fit_power", "validate"]
+__all__ = ["SUITE", "attack", "fit_power"]
 
 SIZE, DEPTH = 6, 3
 SPECTRUM = (1.0, 0.5, 0.0, 0.0, 0.0, 0.0)
@@ -79,27 +80,27 @@ def _random_case(seed: int, eps: float) -> Case:
     return Case(left, SPECTRUM, right, DEPTH, eps, 2, seed)
 
 
-def validate(profile: Profile | str = "ci", seed: int = 0) -> Verdict:
-    """Return the verdict on Assumption 1 with c_vec = 0, and the distributions of its constants.
-
-    Parameters
-    ----------
-    profile : Profile or str
-    seed : int
-    """
-    size, rng = as_profile(profile), np.random.default_rng(seed)
-    tally = Tally("assumption1", assumption1.STATEMENT)
-    for _ in range(max(2, size.batch // 40)):
+def _aligned_starts(tally: Tally, task: Task) -> None:
+    rng = task.rng
+    for _ in range(max(2, task.count)):
         attack(tally, aligned_case(rng, int(rng.integers(2, 5)), DEPTH, 0.3))
-    if tally.worst is None or tally.worst.status != "tested":
-        return tally.verdict()
-    seeds = [int(n) for n in rng.integers(0, 2**30, max(4, size.batch // 16))]
-    rows = [{"eps": eps} | attack(tally, _random_case(n, eps)) for eps in SCALES for n in seeds]
+
+
+def _random_starts(tally: Tally, task: Task) -> None:
+    """The same starts for every ε."""
+    for number in task.rng.integers(0, 2**30, max(4, task.count)):
+        for eps in SCALES:
+            tally.note("rows", {"eps": eps} | attack(tally, _random_case(int(number), eps)))
+
+
+def _conclude(tally: Tally) -> Verdict:
+    """What refutes the assumption at an aligned start, else how far random ones are from it."""
     held, worst = tally.worst, tally.worst_outside
-    if worst is None:
+    if held is None or held.status != "tested" or worst is None:
         return tally.verdict()
     aligned = {"instances": tally.instances, "margin": held.margin, "error": held.error}
-    witness = dict(worst.witness) | _distributions(rows) | {"where_it_is_met": aligned}
+    told = _distributions(tally.notes["rows"])
+    witness = dict(worst.witness) | told | {"where_it_is_met": aligned}
     return replace(worst, instances=tally.outside, witness=witness, seconds=tally.seconds)
 
 
@@ -122,8 +123,19 @@ def _distributions(rows: list[dict[str, float]]) -> dict[str, Any]:
     return {"quartiles": table, "powers_of_eps": powers}
 
 
+SUITE = Suite(
+    "assumption1",
+    assumption1.STATEMENT,
+    {
+        "aligned": Part(_aligned_starts, share=1 / 40, most=50),
+        "random": Part(_random_starts, share=1 / 16, most=10),
+    },
+    _conclude,
+)
+
+
 def test_assumption1() -> None:
-    verdict = validate("ci")
+    verdict = SUITE.validate("ci")
     assert verdict.status == "premise-not-met", verdict
     assert verdict.witness["where_it_is_met"]["instances"] > 0
     powers = verdict.witness["powers_of_eps"]["t"]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from dlnlab import modes, networks, problems
-from dlnlab.claims import Premise, Verdict, closed_form
+from dlnlab.claims import Premise, closed_form
 
 from . import hunting, strategies
-from .campaign import Profile, Tally, as_profile
 from .cases import Case, random_cases
 from .flows import LOOSER, RTOL, SAFETY, quiet_flow
+from .suite import Part, Suite, Task
+from .tally import Tally
 
-__all__ = ["attack", "attack_time", "validate"]
+__all__ = ["SUITE", "attack", "attack_time"]
 
 HUNTED = strategies.cases(values=(1.0, 0.5, 2.0, 0.2), scales=(0.5, 0.3, 0.2, 1.0, 2.0))
 RECORDS = 40
@@ -69,27 +70,35 @@ def attack_time(tally: Tally, rng: np.random.Generator) -> None:
     tally.add(margin, 1e3 * float(np.finfo(float).eps) * lost, premises, told)
 
 
-def validate(profile: Profile | str = "ci", seed: int = 0) -> Verdict:
-    """Return the verdict on the closed form.
-
-    Parameters
-    ----------
-    profile : Profile or str
-    seed : int
-    """
-    size, rng = as_profile(profile), np.random.default_rng(seed)
-    tally = Tally("closed_form", closed_form.STATEMENT)
-    for _ in range(size.batch // 8 + 1):
+def _random(tally: Tally, task: Task) -> None:
+    rng = task.rng
+    for _ in range(task.count):
         shape = (int(rng.integers(1, 6)), int(rng.integers(1, 6)))
         depth, eps = int(rng.integers(2, 6)), float(rng.uniform(0.2, 1.1))
-        case = random_cases(rng, 1, shape, depth, eps, enough_rank=False)[0]
-        attack(tally, case)
-    for _ in range(4 * size.batch):
+        attack(tally, random_cases(rng, 1, shape, depth, eps, enough_rank=False)[0])
+
+
+def _times(tally: Tally, task: Task) -> None:
+    rng = task.rng
+    for _ in range(task.count):
         attack_time(tally, rng)
-    hunting.climb(HUNTED, lambda case: attack(tally, case), examples=size.examples // 2, seed=seed)
-    return tally.verdict()
+
+
+def _climb(tally: Tally, task: Task) -> None:
+    hunting.climb(HUNTED, lambda case: attack(tally, case), examples=task.count, seed=task.seed)
+
+
+SUITE = Suite(
+    "closed_form",
+    closed_form.STATEMENT,
+    {
+        "random": Part(_random, share=0.25, most=250),
+        "fitting times": Part(_times, share=4.0, most=10_000),
+        "climb": Part(_climb, share=0.5, most=500, search=True),
+    },
+)
 
 
 def test_closed_form() -> None:
-    verdict = validate("ci")
+    verdict = SUITE.validate("ci")
     assert verdict.status == "tested", verdict

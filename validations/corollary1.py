@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from dlnlab import networks, problems, spectra
-from dlnlab.claims import Verdict, corollary1, dominance, theorem2
+from dlnlab.claims import corollary1, dominance, theorem2
 
 from . import hunting, strategies
-from .campaign import Profile, Tally, as_profile
 from .cases import EPS, Case, aligned_case, random_cases
+from .suite import Part, Suite, Task
+from .tally import Tally
 
-__all__ = ["attack", "validate"]
+__all__ = ["SUITE", "attack"]
 
 HUNTED = strategies.cases(square=True)
 
@@ -36,26 +35,26 @@ def attack(tally: Tally, case: Case) -> float:
     return -float(corollary1.excess(case.target, wide, narrow, start, case.r_hat))
 
 
-def validate(profile: Profile | str = "ci", seed: int = 0) -> Verdict:
-    """Return the verdict on Corollary 1.
-
-    Parameters
-    ----------
-    profile : Profile or str
-    seed : int
-    """
-    size, rng = as_profile(profile), np.random.default_rng(seed)
-    tally = Tally("corollary1", corollary1.STATEMENT)
-    for _ in range(size.batch):
+def _random(tally: Tally, task: Task) -> None:
+    rng = task.rng
+    for _ in range(task.count):
         n, depth = int(rng.integers(1, 8)), int(rng.integers(2, 7))
         eps = float(10.0 ** rng.uniform(-3, 1))
-        for case in random_cases(rng, 1, (n, n), depth, eps, low=1e-3, enough_rank=False):
-            attack(tally, case)
+        attack(tally, random_cases(rng, 1, (n, n), depth, eps, low=1e-3, enough_rank=False)[0])
         attack(tally, aligned_case(rng, n, depth, eps))  # where the difference is smallest
-    hunting.climb(HUNTED, lambda case: attack(tally, case), examples=4 * size.examples, seed=seed)
-    return tally.verdict()
+
+
+def _climb(tally: Tally, task: Task) -> None:
+    hunting.climb(HUNTED, lambda case: attack(tally, case), examples=task.count, seed=task.seed)
+
+
+SUITE = Suite(
+    "corollary1",
+    corollary1.STATEMENT,
+    {"random": Part(_random), "climb": Part(_climb, share=4.0, most=2_000, search=True)},
+)
 
 
 def test_corollary1() -> None:
-    verdict = validate("ci")
+    verdict = SUITE.validate("ci")
     assert verdict.status == "tested", verdict

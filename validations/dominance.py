@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlnlab.claims import Verdict, dominance
+from dlnlab.claims import dominance
 
 from . import hunting, strategies
-from .campaign import Profile, Tally, as_profile
 from .cases import Case
 from .flows import Pair, draw_groups, flow_pairs
+from .suite import Part, Suite, Task
+from .tally import Tally
 
-__all__ = ["attack", "validate"]
+__all__ = ["SUITE", "attack"]
 
 HUNTED = strategies.cases(
     square=True,
@@ -46,27 +47,26 @@ def attack(tally: Tally, pair: Pair) -> float:
     return float(-np.min(margin[moved])) if moved.any() else -np.inf
 
 
-def validate(profile: Profile | str = "ci", seed: int = 0) -> Verdict:
-    """Return the verdict on dominance.
-
-    Parameters
-    ----------
-    profile : Profile or str
-    seed : int
-    """
-    size, rng = as_profile(profile), np.random.default_rng(seed)
-    tally = Tally("dominance", dominance.STATEMENT)
-    for cases in draw_groups(rng, size.batch):
+def _random(tally: Tally, task: Task) -> None:
+    for cases in draw_groups(task.rng, task.count):
         for pair in flow_pairs(cases):
             attack(tally, pair)
 
+
+def _climb(tally: Tally, task: Task) -> None:
     def badness(case: Case) -> float:
         return attack(tally, flow_pairs([case])[0])
 
-    hunting.climb(HUNTED, badness, examples=size.examples, seed=seed)
-    return tally.verdict()
+    hunting.climb(HUNTED, badness, examples=task.count, seed=task.seed)
+
+
+SUITE = Suite(
+    "dominance",
+    dominance.STATEMENT,
+    {"random": Part(_random), "climb": Part(_climb, most=500, search=True)},
+)
 
 
 def test_dominance() -> None:
-    verdict = validate("ci")
+    verdict = SUITE.validate("ci")
     assert verdict.status == "tested", verdict

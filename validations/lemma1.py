@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from dlnlab.claims import Verdict, lemma1
+from dlnlab.claims import lemma1
 
 from . import hunting, strategies
-from .campaign import Profile, Tally, as_profile
+from .suite import Part, Suite, Task
+from .tally import Tally
 
-__all__ = ["attack", "validate"]
+__all__ = ["SUITE", "attack"]
 
 SHAPES = ((1, 1), (2, 2), (3, 2), (2, 5), (6, 6))
-MULTIPLE = 50
-"""Pairs per unit of the profile's batch: a pair costs microseconds."""
+KINDS = ("unrelated", "near", "shared vectors")
 
 
 def attack(tally: Tally, A: np.ndarray, B: np.ndarray, witness: dict[str, Any]) -> float:
@@ -54,23 +54,15 @@ def _matrix(parts: Any) -> np.ndarray:
     return (left.matrix[:, :count] * np.asarray(spectrum)) @ right.matrix[:, :count].T
 
 
-def validate(profile: Profile | str = "ci", seed: int = 0) -> Verdict:
-    """Return the verdict on Lemma 1.
-
-    Parameters
-    ----------
-    profile : Profile or str
-    seed : int
-    """
-    size, rng = as_profile(profile), np.random.default_rng(seed)
-    tally = Tally("lemma1", lemma1.STATEMENT)
-    kinds = ("unrelated", "near", "shared vectors")
-    count = max(1, MULTIPLE * size.batch // (len(SHAPES) * len(kinds)))
+def _random(tally: Tally, task: Task) -> None:
+    rng, count = task.rng, max(1, task.count // (len(SHAPES) * len(KINDS)))
     for shape in SHAPES:
-        for kind in kinds:
+        for kind in KINDS:
             A, B = _pairs(rng, shape, count, kind)
-            attack(tally, A, B, {"shape": list(shape), "kind": kind, "seed": seed})
+            attack(tally, A, B, {"shape": list(shape), "kind": kind, "seed": task.seed})
 
+
+def _climb(tally: Tally, task: Task) -> None:
     def badness(example: Any) -> float:
         names = ("left", "spectrum", "right")
         told = [
@@ -82,10 +74,19 @@ def validate(profile: Profile | str = "ci", seed: int = 0) -> Verdict:
         ]
         return attack(tally, _matrix(example[0]), _matrix(example[1]), {"A": told[0], "B": told[1]})
 
-    hunting.climb(_examples(), badness, examples=size.examples, seed=seed)
-    return tally.verdict()
+    hunting.climb(_examples(), badness, examples=task.count, seed=task.seed)
+
+
+SUITE = Suite(
+    "lemma1",
+    lemma1.STATEMENT,
+    {
+        "random": Part(_random, share=50.0, most=100_000),  # a pair costs microseconds
+        "climb": Part(_climb, most=2_000, search=True),
+    },
+)
 
 
 def test_lemma1() -> None:
-    verdict = validate("ci")
+    verdict = SUITE.validate("ci")
     assert verdict.status == "tested", verdict

@@ -8,13 +8,14 @@ import numpy as np
 
 from dlnlab import gradient_descent, problems
 from dlnlab import parsimony as reductions
-from dlnlab.claims import Premise, Verdict, parsimony, theorem1
+from dlnlab.claims import Premise, parsimony, theorem1
 
 from . import hunting, strategies
-from .campaign import Profile, Tally, as_profile
 from .cases import EPS, Case, random_cases
+from .suite import Part, Suite, Task
+from .tally import Tally
 
-__all__ = ["attack", "validate"]
+__all__ = ["SUITE", "attack"]
 
 STEPS = 40
 SHARE = 0.3
@@ -72,25 +73,26 @@ def attack(tally: Tally, case: Case, alpha: float = 1.0) -> float:
     return -margin
 
 
-def validate(profile: Profile | str = "ci", seed: int = 0) -> Verdict:
-    """Return the verdict on parsimony.
+def _random(tally: Tally, task: Task) -> None:
+    rng = task.rng
+    for k in range(task.count):
+        shape, width = SHAPES[k % len(SHAPES)]
+        depth, eps = int(rng.integers(2, 6)), float(rng.uniform(0.2, 1.1))
+        case = random_cases(rng, 1, shape, depth, eps, width=width)[0]
+        attack(tally, case, float(rng.choice((1.0, 0.5, 2.0))))
 
-    Parameters
-    ----------
-    profile : Profile or str
-    seed : int
-    """
-    size, rng = as_profile(profile), np.random.default_rng(seed)
-    tally = Tally("parsimony", parsimony.STATEMENT)
-    for _ in range(max(1, size.batch // len(SHAPES))):
-        for shape, width in SHAPES:
-            depth, eps = int(rng.integers(2, 6)), float(rng.uniform(0.2, 1.1))
-            case = random_cases(rng, 1, shape, depth, eps, width=width)[0]
-            attack(tally, case, float(rng.choice((1.0, 0.5, 2.0))))
-    hunting.climb(HUNTED, lambda case: attack(tally, case), examples=size.examples, seed=seed)
-    return tally.verdict()
+
+def _climb(tally: Tally, task: Task) -> None:
+    hunting.climb(HUNTED, lambda case: attack(tally, case), examples=task.count, seed=task.seed)
+
+
+SUITE = Suite(
+    "parsimony",
+    parsimony.STATEMENT,
+    {"random": Part(_random), "climb": Part(_climb, most=500, search=True)},
+)
 
 
 def test_parsimony() -> None:
-    verdict = validate("ci")
+    verdict = SUITE.validate("ci")
     assert verdict.status == "tested", verdict

@@ -9,13 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from dlnlab import networks, problems, spectra
-from dlnlab.claims import Verdict, proposition1
+from dlnlab.claims import proposition1
 
-from .campaign import Profile, Tally, as_profile
 from .cases import EPS, Case, random_cases, stack
 from .flows import RTOL, draw_groups, quiet_flow
+from .suite import Part, Suite, Task
+from .tally import Tally
 
-__all__ = ["attack", "attack_by_differencing", "validate"]
+__all__ = ["SUITE", "attack", "attack_by_differencing"]
 
 RECORDS = 12
 STEP = 1e-3
@@ -117,29 +118,30 @@ def _simple(values: np.ndarray, scale: float) -> np.ndarray:
     return gaps > APART * scale
 
 
-def validate(profile: Profile | str = "ci", seed: int = 0) -> Verdict:
-    """Return the verdict on Proposition 1.
-
-    Parameters
-    ----------
-    profile : Profile or str
-    seed : int
-    """
-    size, rng = as_profile(profile), np.random.default_rng(seed)
-    tally = Tally("proposition1", proposition1.STATEMENT)
-    for cases in draw_groups(rng, size.batch, enough_rank=False):
+def _random(tally: Tally, task: Task) -> None:
+    rng = task.rng
+    for cases in draw_groups(rng, task.count, enough_rank=False):
         attack(tally, cases)
         for case in cases[: max(1, len(cases) // 8)]:
             attack_by_differencing(tally, case, float(rng.uniform(0.1, 1.0)))
-    count = max(2, size.batch // 40)
+
+
+def _unbalanced(tally: Tally, task: Task) -> None:
+    rng = task.rng
     for shape, width in UNBALANCED:
         for depth in (2, 3):
-            attack(tally, random_cases(rng, count, shape, depth, 0.3, width=width))
-    return tally.verdict()
+            attack(tally, random_cases(rng, max(2, task.count), shape, depth, 0.3, width=width))
+
+
+SUITE = Suite(
+    "proposition1",
+    proposition1.STATEMENT,
+    {"random": Part(_random, most=500), "unbalanced": Part(_unbalanced, share=1 / 40)},
+)
 
 
 def test_proposition1() -> None:
-    verdict = validate("ci")
+    verdict = SUITE.validate("ci")
     assert verdict.status == "tested", verdict
     outside = verdict.witness["outside_the_premises"]
     assert list(outside["unmet"]) == ["balanced start"]

@@ -9,13 +9,14 @@ import numpy as np
 from hypothesis import strategies as st
 
 from dlnlab import gradient_descent, modes, networks, problems
-from dlnlab.claims import Premise, Verdict, theorem1
+from dlnlab.claims import Premise, theorem1
 
 from . import hunting, strategies
-from .campaign import Profile, Tally, as_profile
 from .cases import Case, Frame, random_cases
+from .suite import Part, Suite, Task
+from .tally import Tally
 
-__all__ = ["attack", "attack_step_size", "validate"]
+__all__ = ["SUITE", "attack", "attack_step_size"]
 
 STEPS = 60
 SHARES = (0.25, 0.1, 0.4, 0.01)
@@ -107,17 +108,9 @@ def attack_step_size(tally: Tally, rng: np.random.Generator) -> None:
     tally.add(float(np.min(margin)), 10 * depth**2 * NUDGE, premises, lambda: case.witness() | told)
 
 
-def validate(profile: Profile | str = "ci", seed: int = 0) -> Verdict:
-    """Return the verdict on Theorem 1.
-
-    Parameters
-    ----------
-    profile : Profile or str
-    seed : int
-    """
-    size, rng = as_profile(profile), np.random.default_rng(seed)
-    tally = Tally("theorem1", theorem1.STATEMENT)
-    for _ in range(size.batch):
+def _random(tally: Tally, task: Task) -> None:
+    rng = task.rng
+    for _ in range(task.count):
         shape = (int(rng.integers(1, 7)), int(rng.integers(1, 7)))
         depth, eps = int(rng.integers(2, 7)), float(rng.uniform(0.1, 1.2))
         case = random_cases(rng, 1, shape, depth, eps, enough_rank=False)[0]
@@ -126,13 +119,31 @@ def validate(profile: Profile | str = "ci", seed: int = 0) -> Verdict:
         spectrum = tuple(scaled * value for value in case.spectrum)
         eps *= scaled ** (1 / depth)
         attack(tally, dataclasses.replace(case, spectrum=spectrum, eps=eps), share, alpha)
+
+
+def _step_sizes(tally: Tally, task: Task) -> None:
+    rng = task.rng
+    for _ in range(task.count):
         attack_step_size(tally, rng)
+
+
+def _climb(tally: Tally, task: Task) -> None:
     hunting.climb(
-        HUNTED, lambda example: attack(tally, *example), examples=size.examples, seed=seed
+        HUNTED, lambda example: attack(tally, *example), examples=task.count, seed=task.seed
     )
-    return tally.verdict()
+
+
+SUITE = Suite(
+    "theorem1",
+    theorem1.STATEMENT,
+    {
+        "random": Part(_random),
+        "step sizes": Part(_step_sizes),
+        "climb": Part(_climb, most=500, search=True),
+    },
+)
 
 
 def test_theorem1() -> None:
-    verdict = validate("ci")
+    verdict = SUITE.validate("ci")
     assert verdict.status == "tested", verdict

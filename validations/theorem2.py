@@ -8,7 +8,6 @@ and the verdict is "premise not met", with the worst violation and a simple inst
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -16,11 +15,12 @@ from dlnlab import networks
 from dlnlab.claims import Premise, Verdict, assumption1, theorem2
 
 from . import hunting, strategies
-from .campaign import Profile, Tally, as_profile
 from .cases import Case, aligned_case
 from .flows import GROUPS, Pair, draw_groups, flow_pairs
+from .suite import Part, Suite, Task
+from .tally import Tally
 
-__all__ = ["attack", "validate"]
+__all__ = ["SUITE", "attack"]
 
 HUNTED = strategies.cases(
     square=True,
@@ -55,56 +55,66 @@ def _aligned(case: Case) -> Premise:
     return assumption1.aligned_start(start, case.target, case.eps**case.depth)
 
 
-def validate(profile: Profile | str = "ci", seed: int = 0) -> Verdict:
-    """Return the verdict on Theorem 2 as stated.
+def _aligned_starts(tally: Tally, task: Task) -> None:
+    square = [(shape[0], depth, eps) for shape, depth, eps, _ in GROUPS if shape[0] == shape[1]]
+    rng, count = task.rng, max(1, task.count // len(square))
+    for rows, depth, eps in square:
+        for pair in flow_pairs([aligned_case(rng, rows, depth, eps) for _ in range(count)]):
+            attack(tally, pair)
 
-    Parameters
-    ----------
-    profile : Profile or str
-    seed : int
-    """
-    size, rng = as_profile(profile), np.random.default_rng([seed, 2])
-    tally = Tally("theorem2", theorem2.STATEMENT)
-    for (rows, columns), depth, eps, _ in GROUPS:
-        if rows == columns:
-            count = max(1, size.batch // (4 * len(GROUPS)))
-            aligned = [aligned_case(rng, rows, depth, eps) for _ in range(count)]
-            for pair in flow_pairs(aligned):
-                attack(tally, pair)
-    for cases in draw_groups(rng, size.batch):
+
+def _random(tally: Tally, task: Task) -> None:
+    for cases in draw_groups(task.rng, task.count):
         for pair in flow_pairs(cases):
             attack(tally, pair)
 
+
+def _climb(tally: Tally, task: Task) -> None:
     def badness(case: Case) -> float:
         return attack(tally, flow_pairs([case])[0])
 
-    hunting.climb(HUNTED, badness, examples=size.examples, seed=seed)
+    hunting.climb(HUNTED, badness, examples=task.count, seed=task.seed)
+
+
+def _simplest(tally: Tally, task: Task) -> None:
+    """Note a simple case that violates the inequality by more than any rounding."""
+
+    def bad(case: Case) -> bool:
+        return attack(Tally(tally.claim, tally.statement), flow_pairs([case])[0]) > PLAIN
+
+    budget = {"examples": task.count, "shrinks": task.shrinks, "seed": task.seed}
+    case = hunting.simplest(HUNTED, bad, **budget)
+    if case is not None:
+        alone = Tally(tally.claim, tally.statement)
+        attack(alone, flow_pairs([case])[0])
+        tally.note("simplest", alone.verdict().witness)
+
+
+def _conclude(tally: Tally) -> Verdict:
+    """What refutes the theorem where its premise holds, else the worst where it does not."""
     found = tally.worst_outside
     if tally.worst is None or tally.worst.status != "tested" or found is None:
         return tally.verdict()
     held = {"instances": tally.instances, "margin": tally.worst.margin, "error": tally.worst.error}
-    extra = {"simplest": _simplest(size, seed), "where_it_is_met": held}
-    witness = dict(found.witness) | extra
+    simplest = next(iter(tally.notes.get("simplest", [])), None)
+    witness = dict(found.witness) | {"simplest": simplest, "where_it_is_met": held}
     return replace(found, instances=tally.outside, witness=witness, seconds=tally.seconds)
 
 
-def _simplest(size: Profile, seed: int) -> dict[str, Any] | None:
-    """A simple case that violates the inequality by more than any rounding."""
-
-    def bad(case: Case) -> bool:
-        return attack(Tally("theorem2", theorem2.STATEMENT), flow_pairs([case])[0]) > PLAIN
-
-    case = hunting.simplest(
-        HUNTED, bad, examples=4 * size.examples, shrinks=size.shrinks, seed=seed
-    )
-    if case is None:
-        return None
-    tally = Tally("theorem2", theorem2.STATEMENT)
-    attack(tally, flow_pairs([case])[0])
-    return dict(tally.verdict().witness)
+SUITE = Suite(
+    "theorem2",
+    theorem2.STATEMENT,
+    {
+        "aligned": Part(_aligned_starts, share=0.25),
+        "random": Part(_random),
+        "climb": Part(_climb, most=500, search=True),
+        "simplest": Part(_simplest, share=4.0, most=None, search=True),
+    },
+    _conclude,
+)
 
 
 def test_theorem2() -> None:
-    verdict = validate("ci")
+    verdict = SUITE.validate("ci")
     assert verdict.status == "premise-not-met", verdict
     assert verdict.witness["where_it_is_met"]["instances"] > 0

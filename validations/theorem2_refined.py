@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlnlab.claims import Premise, Verdict, dominance, theorem2
+from dlnlab.claims import Premise, dominance, theorem2
 
 from . import hunting
-from .campaign import Profile, Tally, as_profile
 from .cases import Case, Frame
 from .dominance import HUNTED
 from .flows import Pair, draw_groups, flow_pairs
+from .suite import Part, Suite, Task
+from .tally import Tally
 
-__all__ = ["LARGE_START", "attack", "validate"]
+__all__ = ["LARGE_START", "SUITE", "attack"]
 
 LARGE_START = Case(
     Frame(2), (1.0, 0.05), Frame(2), 2, 1.0, 2, (Frame(2), Frame(2, ((1, -1), (1, 0))))
@@ -50,30 +51,35 @@ def _ahead(pair: Pair) -> Premise:
     return Premise("dominance", dominance.STATEMENT, float(margin[k]), float(error[k]))
 
 
-def validate(profile: Profile | str = "ci", seed: int = 0) -> Verdict:
-    """Return the verdict on the refined Theorem 2.
-
-    Parameters
-    ----------
-    profile : Profile or str
-    seed : int
-    """
-    size, rng = as_profile(profile), np.random.default_rng([seed, 1])
-    tally = Tally("theorem2_refined", theorem2.REFINED_STATEMENT)
-    for cases in draw_groups(rng, size.batch, enough_rank=False):
+def _random(tally: Tally, task: Task) -> None:
+    for cases in draw_groups(task.rng, task.count, enough_rank=False):
         for pair in flow_pairs(cases):
             attack(tally, pair)
 
+
+def _large_start(tally: Tally, task: Task) -> None:
     attack(tally, flow_pairs([LARGE_START])[0])
 
+
+def _climb(tally: Tally, task: Task) -> None:
     def badness(case: Case) -> float:
         return attack(tally, flow_pairs([case])[0])
 
-    hunting.climb(HUNTED, badness, examples=size.examples, seed=seed)
-    return tally.verdict()
+    hunting.climb(HUNTED, badness, examples=task.count, seed=task.seed)
+
+
+SUITE = Suite(
+    "theorem2_refined",
+    theorem2.REFINED_STATEMENT,
+    {
+        "random": Part(_random),
+        "large start": Part(_large_start, most=None),
+        "climb": Part(_climb, most=500, search=True),
+    },
+)
 
 
 def test_theorem2_refined() -> None:
-    verdict = validate("ci")
+    verdict = SUITE.validate("ci")
     assert verdict.status == "tested", verdict
     assert verdict.witness["outside_the_premises"]["worst_margin"] < -1e-3

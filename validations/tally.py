@@ -1,4 +1,4 @@
-"""A campaign: many instances of one claim, and the verdict they add up to."""
+"""A tally: many instances of one claim, and the verdict they add up to."""
 
 from __future__ import annotations
 
@@ -6,74 +6,47 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
+from dlnlab import report
 from dlnlab.claims import Premise, Verdict
 
-__all__ = ["PROFILES", "Profile", "Tally", "as_profile"]
+__all__ = ["Tally"]
 
 Witness = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Profile:
-    """How hard to try.
-
-    Attributes
-    ----------
-    name : str
-    batch : int
-        Random instances of a claim that needs a run for each; cheap claims take multiples of it.
-    examples : int
-        Instances a search may look at.
-    shrinks : int
-        Instances it may look at to simplify the worst one.
-    """
-
-    name: str
-    batch: int
-    examples: int
-    shrinks: int
-
-
-PROFILES = {
-    "ci": Profile("ci", 240, 60, 150),
-    "dev": Profile("dev", 2_400, 400, 400),
-    "hunt": Profile("hunt", 24_000, 5_000, 2_000),
-}
-
-
-def as_profile(profile: Profile | str) -> Profile:
-    """Return the profile of a name.
-
-    Raises
-    ------
-    ValueError
-        If there is none of that name.
-    """
-    if isinstance(profile, Profile):
-        return profile
-    if profile not in PROFILES:
-        raise ValueError(f"`profile` must be one of {list(PROFILES)}, got {profile!r}")
-    return PROFILES[profile]
 
 
 class Tally:
     """Counts instances of one claim and remembers the one with the worst margin.
 
     Only instances whose premises all hold are counted for or against the claim; of the others the
-    worst is remembered separately, and becomes the verdict if there is nothing else.
+    worst is remembered separately, and becomes the verdict if there is nothing else.  Tallies of
+    parts, which may have been made on other machines, are merged with `merge`.
+
+    Attributes
+    ----------
+    instances, outside : int
+        Counted with and without all premises.
+    worst, worst_outside : Verdict or None
+    premises : dict of Premise
+        The narrowest of each name, of the instances counted.
+    unmet : Counter
+        How often a premise of this name was not met.
+    notes : dict of lists
+        What else a part has to tell.
     """
 
     def __init__(self, claim: str, statement: str) -> None:
         self.claim, self.statement = claim, statement
-        self.started = time.monotonic()
+        self.seconds = 0.0
+        self._started = time.monotonic()
         self.instances = self.outside = 0
         self.worst: Verdict | None = None
         self.worst_outside: Verdict | None = None
         self.premises: dict[str, Premise] = {}
         self.unmet: Counter[str] = Counter()
+        self.notes: dict[str, list[Any]] = {}
 
     def add(
         self,
@@ -95,21 +68,53 @@ class Tally:
         else:
             self.outside += count
             self.unmet.update({p.name: count for p in premises if not p.met})
+        if self._is_worst(margin, error, met):
+            content = witness() if callable(witness) else witness
+            status = _status(margin, error) if met else "premise-not-met"
+            told = report.plain(content)
+            numbers = float(margin), float(error)
+            self._keep_worst(
+                Verdict(self.claim, self.statement, status, *numbers, tuple(premises), witness=told)
+            )
+
+    def note(self, name: str, value: Any) -> None:
+        """Keep something else that is worth telling, as plain JSON."""
+        self.notes.setdefault(name, []).append(report.plain(value))
+
+    def merge(self, part: Mapping[str, Any]) -> None:
+        """Add what another tally of this claim counted, from its `to_dict`."""
+        self.instances += part["instances"]
+        self.outside += part["outside"]
+        self.unmet.update(part["unmet"])
+        self.seconds += part["seconds"]
+        self._keep_tightest(Premise(**premise) for premise in part["premises"])
+        for name in ("worst", "worst_outside"):
+            if part[name] is not None:
+                verdict = _verdict(part[name])
+                if self._is_worst(verdict.margin, verdict.error, name == "worst"):
+                    self._keep_worst(verdict)
+        for name, values in part["notes"].items():
+            self.notes.setdefault(name, []).extend(values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the tally as plain JSON, in which numbers may be infinite or NaN."""
+        return {
+            "instances": self.instances,
+            "outside": self.outside,
+            "worst": self.worst and asdict(self.worst),
+            "worst_outside": self.worst_outside and asdict(self.worst_outside),
+            "premises": [asdict(premise) for premise in self.premises.values()],
+            "unmet": dict(self.unmet),
+            "notes": self.notes,
+            "seconds": time.monotonic() - self._started,
+        }
+
+    def _is_worst(self, margin: float, error: float, met: bool) -> bool:
         best, badness = (self.worst, _badness) if met else (self.worst_outside, _violation)
-        if best is not None and not badness(margin, error) > badness(best.margin, best.error):
-            return
-        content = witness() if callable(witness) else witness
-        status = _status(margin, error) if met else "premise-not-met"
-        verdict = Verdict(
-            self.claim,
-            self.statement,
-            status,
-            float(margin),
-            float(error),
-            tuple(premises),
-            witness=dict(content),
-        )
-        if met:
+        return best is None or badness(margin, error) > badness(best.margin, best.error)
+
+    def _keep_worst(self, verdict: Verdict) -> None:
+        if all(premise.met for premise in verdict.premises):
             self.worst = verdict
         else:
             self.worst_outside = verdict
@@ -120,11 +125,6 @@ class Tally:
             known = self.premises.get(premise.name)
             if known is None or premise.margin + premise.error < known.margin + known.error:
                 self.premises[premise.name] = premise
-
-    @property
-    def seconds(self) -> float:
-        """Since the tally was opened."""
-        return time.monotonic() - self.started
 
     def verdict(self, **extra: Any) -> Verdict:
         """Return the verdict on all instances; `extra` is added to its witness."""
@@ -164,6 +164,11 @@ def _badness(margin: float, error: float) -> float:
 def _violation(margin: float, error: float) -> float:
     """Order margins outside the premises: by what is violated beyond the error."""
     return -(margin + error) if not math.isnan(margin + error) else -math.inf
+
+
+def _verdict(content: Mapping[str, Any]) -> Verdict:
+    premises = tuple(Premise(**premise) for premise in content["premises"])
+    return Verdict(**(dict(content) | {"premises": premises}))
 
 
 def _status(margin: float, error: float) -> str:

@@ -1,0 +1,221 @@
+"""A suite: the independent parts of the attack on one claim, carried out here or on many machines.
+
+A part counts instances in a tally of its own and depends on nothing but its configuration, so parts
+run through any executor, in any order, and add up to the same verdict.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from dlnlab import campaigns
+from dlnlab.claims import Verdict
+
+from .tally import Tally
+
+__all__ = ["PROFILES", "Part", "Profile", "Suite", "Task", "as_profile", "measure", "verdicts"]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How hard to try.
+
+    Attributes
+    ----------
+    name : str
+    batch : int
+        Random instances of a claim that needs a run for each; cheap claims take multiples of it.
+    examples : int
+        Instances a search may look at.
+    shrinks : int
+        Instances it may look at to simplify the worst one.
+    """
+
+    name: str
+    batch: int
+    examples: int
+    shrinks: int
+
+
+PROFILES = {
+    "ci": Profile("ci", 240, 60, 150),
+    "dev": Profile("dev", 2_400, 400, 400),
+    "hunt": Profile("hunt", 100_000, 5_000, 2_000),
+}
+
+
+def as_profile(profile: Profile | str) -> Profile:
+    """Return the profile of a name.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+    """
+    if isinstance(profile, Profile):
+        return profile
+    if profile not in PROFILES:
+        raise ValueError(f"`profile` must be one of {list(PROFILES)}, got {profile!r}")
+    return PROFILES[profile]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one call of an attack has to do.
+
+    Attributes
+    ----------
+    count : int
+        Instances to try.
+    shrinks : int
+        Instances a search may look at to simplify what it found.
+    seed : int
+        Of this task alone.
+    """
+
+    count: int
+    shrinks: int
+    seed: int
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """A new generator, the same at every call."""
+        return np.random.default_rng(self.seed)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One way of attacking a claim.
+
+    Attributes
+    ----------
+    attack : callable
+        ``attack(tally, task)`` counts about `task.count` instances.
+    share : float
+        How many instances, in units of the profile's `batch` (of its `examples` for a search).
+    most : int or None
+        Instances in one task, beyond which the part is split; None: never.
+    search : bool
+        Whether it climbs towards the worst instance rather than drawing them at random.
+    """
+
+    attack: Callable[[Tally, Task], None]
+    share: float = 1.0
+    most: int | None = 1_000
+    search: bool = False
+
+    def counts(self, profile: Profile) -> list[int]:
+        """Return the sizes of the tasks."""
+        total = max(1, round(self.share * (profile.examples if self.search else profile.batch)))
+        tasks = 1 if self.most is None else -(-total // self.most)
+        return [total // tasks + (k < total % tasks) for k in range(tasks)]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The attack on one claim.
+
+    Attributes
+    ----------
+    claim, statement : str
+    parts : mapping of str to Part
+    conclude : callable
+        Makes the verdict of the merged tally.
+    """
+
+    claim: str
+    statement: str
+    parts: Mapping[str, Part]
+    conclude: Callable[[Tally], Verdict] = Tally.verdict
+
+    def tasks(self, profile: Profile, seed: int) -> list[dict[str, Any]]:
+        """Return the configurations of all tasks; each has a seed of its own."""
+        return [
+            {
+                "claim": self.claim,
+                "part": name,
+                "count": count,
+                "shrinks": profile.shrinks,
+                "seed": [seed, number, k],
+            }
+            for number, (name, part) in enumerate(self.parts.items())
+            for k, count in enumerate(part.counts(profile))
+        ]
+
+    def carry_out(self, configuration: Mapping[str, Any]) -> Tally:
+        """Return the tally of one task."""
+        tally = Tally(self.claim, self.statement)
+        seed = int(np.random.SeedSequence(configuration["seed"]).generate_state(1)[0])
+        task = Task(configuration["count"], configuration["shrinks"], seed)
+        self.parts[configuration["part"]].attack(tally, task)
+        return tally
+
+    def validate(self, profile: Profile | str = "ci", seed: int = 0) -> Verdict:
+        """Return the verdict on the claim, computed in this process.
+
+        Parameters
+        ----------
+        profile : Profile or str
+        seed : int
+        """
+        tally = Tally(self.claim, self.statement)
+        for configuration in self.tasks(as_profile(profile), seed):
+            tally.merge(self.carry_out(configuration).to_dict())
+        return self.conclude(tally)
+
+
+def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Carry out one task, in whatever process, and return its tally as plain JSON."""
+    return _suite(configuration["claim"]).carry_out(configuration).to_dict()
+
+
+def verdicts(
+    claims: Iterable[str],
+    profile: Profile | str = "ci",
+    seed: int = 0,
+    *,
+    executor: Executor | str | None = None,
+    path: str | os.PathLike[str] | None = None,
+    progress: bool | Callable[[int, int], Any] = False,
+) -> Iterator[Verdict]:
+    """Yield the verdict on each claim as soon as all its tasks are done.
+
+    Parameters
+    ----------
+    claims : iterable of str
+        Names of modules of this package.
+    profile : Profile or str
+    seed : int
+    executor, path, progress
+        See `dlnlab.campaigns.run`.
+    """
+    size = as_profile(profile)
+    suites = {claim: _suite(claim) for claim in claims}
+    tasks = [task for suite in suites.values() for task in suite.tasks(size, seed)]
+    left = {claim: sum(task["claim"] == claim for task in tasks) for claim in suites}
+    done: dict[int, Mapping[str, Any]] = {}
+    results = campaigns.as_completed(
+        measure, tasks, executor=executor, path=path, progress=progress
+    )
+    for number, result in results:
+        done[number] = result
+        claim = tasks[number]["claim"]
+        left[claim] -= 1
+        if not left[claim]:
+            suite = suites[claim]
+            tally = Tally(suite.claim, suite.statement)
+            for k in [k for k, task in enumerate(tasks) if task["claim"] == claim]:
+                tally.merge(done.pop(k))  # in their own order, whatever the order they came in
+            yield suite.conclude(tally)
+
+
+def _suite(claim: str) -> Suite:
+    suite: Suite = import_module(f".{claim}", __package__).SUITE
+    return suite
