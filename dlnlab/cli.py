@@ -36,7 +36,9 @@ exit codes:
 
 FLAGS = {
     "M": "TARGET",
+    "executor": "--executor",
     "num_records": "--records",
+    "path": "--resume",
     "rng": "--seed",
     "singular_values": "--spectrum",
 } | {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import xml.etree.ElementTree
 from importlib import import_module
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from faults import FAULTS, Fault
 from dlnlab import claims, descent, validations
 from dlnlab.claims import Premise
 from dlnlab.cli import main
+
+BODY = ("<body>", "</body>")
 
 MINI = Profile("mini", batch=24, examples=3, shrinks=4)
 """Enough to see every branch and find a fault; too little to say much about a claim."""
@@ -161,7 +165,9 @@ def test_lists_the_claims(capsys):
 def test_a_table_and_strict_json(small, capsys, tmp_path):
     path = tmp_path / "verdicts.json"
     names = ["lemma1", "proposition1", "theorem2"]
-    assert main(["validate", *names, "--seed", "2", "--json", str(path)]) == 0
+    assert (
+        main(["validate", *names, "--seed", "2", "--executor", "serial", "--json", str(path)]) == 0
+    )
     out = capsys.readouterr().out
     assert [line.split()[0] for line in out.splitlines()[1:3]] == names[:2]
     assert "not met: aligned start" in out
@@ -177,10 +183,74 @@ def test_a_table_and_strict_json(small, capsys, tmp_path):
 def test_a_refuted_claim_is_shown_and_fails(small, capsys, monkeypatch):
     right = claims.lemma1.margins
     monkeypatch.setattr(claims.lemma1, "margins", lambda A, B: -right(A, B))
-    assert main(["validate", "lemma1"]) == 1
+    assert main(["validate", "lemma1", "--executor", "serial"]) == 1
     out = capsys.readouterr().out
     assert "refuted" in out
     assert "instance: shape" in out
+
+
+def test_a_page_that_stands_alone(small, tmp_path, capsys):
+    path = tmp_path / "verdicts.html"
+    names = ["lemma1", "theorem2"]
+    assert main(["validate", *names, "--executor", "serial", "--html", str(path)]) == 0
+    text = path.read_text("utf-8")
+    xml.etree.ElementTree.fromstring(text.partition("<body>")[2].partition("</body>")[0].join(BODY))
+    assert "http" not in text.replace("http://www.w3.org", "").replace("https://www.w3.org", "")
+    assert "<script" not in text
+    for part in ("Lemma 1", "premise not met", "aligned start", "where it is met", "--executor"):
+        assert part in text
+
+
+def test_an_interrupted_validation_resumes(small, tmp_path, capsys, monkeypatch):
+    path = tmp_path / "tasks.jsonl"
+    command = ["validate", "lemma1", "corollary1", "--executor", "serial", "--resume", str(path)]
+    right = validations.suite.Suite.carry_out
+
+    def interrupted(suite, configuration):
+        if suite.claim == "corollary1":
+            raise KeyboardInterrupt
+        return right(suite, configuration)
+
+    monkeypatch.setattr(validations.suite.Suite, "carry_out", interrupted)
+    assert main(command) == 130
+    kept = path.read_text("utf-8")
+    assert kept.count('"claim": "lemma1", "part"') == 2
+    monkeypatch.setattr(validations.suite.Suite, "carry_out", right)
+    assert main(command) == 0
+    assert path.read_text("utf-8").startswith(kept)
+    capsys.readouterr()
+    assert main(["validate", "--executor", "serial", "lemma1", "corollary1"]) == 0
+    fresh = capsys.readouterr().out
+    assert main(command) == 0  # nothing left to compute
+    assert without_times(capsys.readouterr().out) == without_times(fresh)
+
+
+def without_times(table: str) -> list[list[str]]:
+    return [line.split()[:-2] for line in table.splitlines()]
+
+
+def test_a_task_that_fails_is_a_failed_run(small, capsys, monkeypatch):
+    monkeypatch.setattr(claims.lemma1, "margins", lambda A, B: 1 / 0)
+    assert main(["validate", "lemma1", "--executor", "serial"]) == 1
+    assert "measure failed for {'claim': 'lemma1'" in capsys.readouterr().err
+
+
+def test_parts_add_up_to_the_same_verdict_wherever_they_run():
+    names = ("lemma1", "theorem2", "assumption1")
+    serial = {v.claim: v for v in validations.verdicts(names, MINI, 5, executor="serial")}
+    spread = {v.claim: v for v in validations.verdicts(names, MINI, 5, executor="processes=2")}
+    for name in names:
+        again = dataclasses.replace(spread[name], seconds=serial[name].seconds)
+        assert json.dumps(again.to_dict()) == json.dumps(serial[name].to_dict())
+        alone = dataclasses.replace(validations.validate(name, MINI, 5), seconds=again.seconds)
+        assert json.dumps(alone.to_dict()) == json.dumps(again.to_dict())
+
+
+def test_large_parts_are_split():
+    part = validations.suite.Part(lambda tally, task: None, share=0.5, most=1000)
+    assert part.counts(Profile("p", 5001, 10, 1)) == [834, 833, 833]
+    whole = validations.suite.Part(lambda tally, task: None, most=None, search=True)
+    assert whole.counts(Profile("p", 5001, 10_000, 1)) == [10_000]
 
 
 @pytest.mark.parametrize(
@@ -188,6 +258,9 @@ def test_a_refuted_claim_is_shown_and_fails(small, capsys, monkeypatch):
     [
         (["theorem9"], "must be one of lemma1, "),
         (["lemma1", "--seed", "-1"], "--seed must be an integer >= 0"),
+        (["lemma1", "--html", "/nowhere/a.html"], "--html must be in an existing directory"),
+        (["lemma1", "--executor", "cloud"], '--executor must be "serial", "processes"'),
+        (["lemma1", "--resume", "/nowhere/a.jsonl"], "--resume must be a file in an existing"),
         (["lemma1", "--profile", "fast"], "argument --profile: invalid choice"),
         (["lemma1", "--json", "/nowhere/at/all.json"], "--json must be in an existing directory"),
     ],

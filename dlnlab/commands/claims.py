@@ -33,8 +33,7 @@ def chosen(args: argparse.Namespace, known: Sequence[str]) -> list[str]:
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(f"`CLAIM` must be one of {', '.join(known)}, got {unknown[0]!r}")
-    if args.json is not None and not args.json.resolve().parent.is_dir():
-        raise ValueError(f"--json must be in an existing directory, got {args.json}")
+    files.check_parent("--json", args.json)
     return names
 
 

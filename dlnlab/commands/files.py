@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["prepare", "read_matrix", "replacing", "write_json"]
+__all__ = ["check_parent", "prepare", "read_matrix", "replacing", "write_json", "write_text"]
 
 
 def read_matrix(path: Path) -> np.ndarray:
@@ -101,6 +101,12 @@ def prepare(directory: Path) -> None:
         raise ValueError(f"cannot write to {directory}: {error.strerror}") from error
 
 
+def check_parent(option: str, path: Path | None) -> None:
+    """Raise ValueError if a file is to be written where there is no directory."""
+    if path is not None and not path.resolve().parent.is_dir():
+        raise ValueError(f"{option} must be in an existing directory, got {path}")
+
+
 @contextlib.contextmanager
 def replacing(directory: Path) -> Iterator[Path]:
     """Give a temporary directory whose files move to `directory` once all of them are written.
@@ -118,3 +124,10 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write strict JSON (no NaN), indented, in UTF-8."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write or replace one file, whole or not at all, and say so."""
+    with replacing(path.resolve().parent) as directory:
+        (directory / path.name).write_text(text, encoding="utf-8")
+    print(f"Wrote {path}")

@@ -6,11 +6,12 @@ import argparse
 import textwrap
 import time
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from dlnlab import report
 from dlnlab.claims import Verdict
-from dlnlab.commands import claims
+from dlnlab.commands import campaign, claims, files
 
 __all__ = ["add"]
 
@@ -18,11 +19,16 @@ PROFILES = ("ci", "dev", "hunt")
 SHOWN = ("where_it_is_met", "simplest", "powers_of_eps", "unbalanced", "outside_the_premises")
 """Parts of a witness that the table leaves to the file."""
 
+HEADER = f"{'claim':<17} {'verdict':<16} {'worst margin ± error':<22} {'instances':>9} {'time':>8}"
+
 EPILOG = """\
 examples:
-  dlnlab validate                           every claim, about two minutes
+  dlnlab validate                           every claim, about a minute
   dlnlab validate dominance --profile dev   one claim, ten times the instances
-  dlnlab validate --json verdicts.json
+  dlnlab validate --html verdicts.html --json verdicts.json
+  dlnlab validate --profile hunt --resume hunt.jsonl     100 000 instances of each claim;
+                                            run again to continue after an interruption
+  dlnlab validate --executor dask=tcp://head-node:8786   on a Dask cluster
 
 A verdict is "tested" (the worst margin is above minus its numerical error), "refuted", or
 "premise-not-met". The margin is scale-free, and at least 0 where the claim holds.
@@ -50,9 +56,16 @@ def add(commands: Any, exit_codes: str) -> None:
     parser.set_defaults(run=run, prog=parser.prog)
     claims.add_options(parser, "the verdicts")
     parser.add_argument(
+        "--html",
+        type=Path,
+        metavar="FILE",
+        help="write a page with the verdicts and the worst instance of each claim to FILE",
+    )
+    parser.add_argument(
         "--profile", choices=PROFILES, default="ci", help="how many instances (default: ci)"
     )
     parser.add_argument("--seed", type=int, default=0, help="which instances (default: 0)")
+    campaign.add_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,31 +75,40 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(validations.MODULES))
         return 0
     names = claims.chosen(args, validations.MODULES)
+    files.check_parent("--html", args.html)
     if args.seed < 0:
         raise ValueError(f"`seed` must be an integer >= 0, got {args.seed}")
     started = time.monotonic()
     verdicts = _carry_out(validations, names, args)
-    content = {"verdicts": [report.plain(verdict.to_dict()) for verdict in verdicts]}
     parameters = {"claims": names, "profile": args.profile, "seed": args.seed}
-    claims.write(args, content, parameters, time.monotonic() - started)
+    parameters |= campaign.parameters(args)
+    seconds = time.monotonic() - started
+    content = {"verdicts": [report.plain(verdict.to_dict()) for verdict in verdicts]}
+    claims.write(args, content, parameters, seconds)
+    if args.html is not None:
+        manifest = report.manifest(args.command_line, parameters, seconds)
+        files.write_text(args.html, report.verdicts_html(verdicts, manifest, {}))
     return 1 if any(verdict.status == "refuted" for verdict in verdicts) else 0
 
 
 def _carry_out(validations: Any, names: list[str], args: argparse.Namespace) -> list[Verdict]:
-    """Validate the claims one after another, with a line for each as soon as it is judged."""
-    print(
-        f"{'claim':<17} {'verdict':<16} {'worst margin ± error':<22} {'instances':>9} {'time':>8}"
-    )
-    verdicts = []
-    for number, name in enumerate(names, 1):
-        claims.show_status(f"{name} … ({number} of {len(names)}, profile {args.profile})")
-        try:
-            verdict = validations.validate(name, args.profile, args.seed)
-        finally:
+    """Validate the claims, with a line for each as soon as it is judged, and return them in order.
+
+    Raises
+    ------
+    RunFailed
+        If a task failed; what was computed by then is in the file of ``--resume``.
+    """
+    found: dict[str, Verdict] = {}
+    options = {"progress": campaign.show_progress} | campaign.options(args)
+    with campaign.told_in_one_line():
+        for verdict in validations.verdicts(names, args.profile, args.seed, **options):
             claims.show_status("")
-        print("\n".join(_lines(verdict)), flush=True)
-        verdicts.append(verdict)
-    return verdicts
+            if not found:
+                print(HEADER)
+            print("\n".join(_lines(verdict)), flush=True)
+            found[verdict.claim] = verdict
+    return [found[name] for name in names]
 
 
 def _lines(verdict: Verdict) -> list[str]:

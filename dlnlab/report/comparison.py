@@ -1,38 +1,28 @@
-"""Results as text, HTML and JSON: the same facts for the terminal, the notebook and the archive."""
+"""A comparison as text, HTML and JSON: the same facts for terminal, notebook and archive."""
 
 from __future__ import annotations
 
-import datetime
-import html
 import math
-import os
-import platform
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import scipy
 
 from dlnlab.claims import Premise, Verdict
+from dlnlab.report.page import escape, table, tag
+from dlnlab.report.record import plain
+from dlnlab.report.verdicts import judged
 from dlnlab.trajectory import Status
 
 if TYPE_CHECKING:
     from dlnlab.flow import Comparison
 
-__all__ = ["comparison_html", "comparison_json", "comparison_text", "manifest", "plain"]
+__all__ = ["comparison_html", "comparison_json", "comparison_text"]
 
 WIDTH = 80
 ROWS = 12
 """Modes in a table; of more, evenly spread ones are shown, the first and the last among them."""
-
-CLAIMS = {
-    "proposition1": "Proposition 1",
-    "assumption1": "Assumption 1",
-    "theorem2": "Theorem 2",
-    "theorem2_refined": "Theorem 2, refined",
-    "dominance": "Dominance",
-}
 
 UNMET = {
     "balanced start": "the initial layers are not balanced (relative gap {by:.1e}); for a "
@@ -93,7 +83,7 @@ def comparison_text(c: Comparison) -> str:
     lines += [*_wrap(_note(c), "  "), ""]
     lines.append(_verdict_line("claim", "verdict", "worst margin ± numerical error"))
     for verdict in c.verdicts.values():
-        lines.append(_verdict_line(_name(verdict), _status(verdict), _margin(verdict)))
+        lines.append(_verdict_line(*judged(verdict)))
         for remark in _remarks(verdict):
             lines += _wrap(f"– {remark}", "    ")
     return "\n".join([*lines, "", *_wrap(_ending(c))])
@@ -111,15 +101,13 @@ def comparison_html(c: Comparison) -> str:
     str
     """
     rows, note = _rows(c)
-    modes = _table(HEADERS, rows, numeric=True)
-    judged = [
-        (_name(v), _status(v), _margin(v), "; ".join(_remarks(v))) for v in c.verdicts.values()
-    ]
-    verdicts = _table(("claim", "verdict", "worst margin ± numerical error", "remarks"), judged)
-    parts = [_tag("p", _tag("b", _escape(_head(c)))), modes]
-    parts += [_tag("p", _escape(note))] if note else []
-    parts += [_tag("p", _escape(_note(c))), verdicts, _tag("p", _escape(_ending(c)))]
-    return _tag("div", "\n".join(parts))
+    modes = table(HEADERS, rows, numeric=True)
+    remarks = [(*judged(v), "; ".join(_remarks(v))) for v in c.verdicts.values()]
+    verdicts = table(("claim", "verdict", "worst margin ± numerical error", "remarks"), remarks)
+    parts = [tag("p", tag("b", escape(_head(c)))), modes]
+    parts += [tag("p", escape(note))] if note else []
+    parts += [tag("p", escape(_note(c))), verdicts, tag("p", escape(_ending(c)))]
+    return tag("div", "\n".join(parts))
 
 
 def comparison_json(c: Comparison) -> dict[str, Any]:
@@ -153,55 +141,6 @@ def comparison_json(c: Comparison) -> dict[str, Any]:
         out[f"final_error_{name}"] = plain(getattr(c, name).errors[-1])
     out["verdicts"] = [plain(verdict.to_dict()) for verdict in c.verdicts.values()]
     return out
-
-
-def manifest(command: str, parameters: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-    """Return what is needed to repeat a command: its parameters and where it ran.
-
-    Parameters
-    ----------
-    command : str
-        The command line.
-    parameters : mapping
-        Every setting with its value, defaults included; "seed" is repeated at the top.
-    seconds : float
-        Wall time.
-
-    Returns
-    -------
-    dict
-        Ready for JSON.  Times are UTC.
-    """
-    import dlnlab
-
-    return {
-        "command": command,
-        "seed": plain(parameters.get("seed")),
-        "parameters": plain(parameters),
-        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "seconds": plain(seconds),
-        "versions": {
-            "dlnlab": dlnlab.__version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "scipy": scipy.__version__,
-        },
-        "platform": platform.platform(),
-        "processors": os.cpu_count(),
-    }
-
-
-def plain(value: Any) -> Any:
-    """Return `value` in the types JSON has; NaN becomes None, infinities "inf" and "-inf"."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(part) for key, part in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
 def _head(c: Comparison) -> str:
@@ -255,21 +194,6 @@ def _wrap(text: str, indent: str = "") -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
 
 
-def _name(verdict: Verdict) -> str:
-    return CLAIMS.get(verdict.claim, verdict.claim)
-
-
-def _status(verdict: Verdict) -> str:
-    refuted = verdict.status == "refuted"
-    return "REFUTED" if refuted else verdict.status.replace("-", " ")
-
-
-def _margin(verdict: Verdict) -> str:
-    if math.isnan(verdict.margin):
-        return "not measured"
-    return f"{verdict.margin + 0.0:.2e} ± {verdict.error:.1e}"  # + 0.0 turns -0.0 into 0.0
-
-
 def _verdict_line(claim: str, status: str, margin: str) -> str:
     return f"{claim:<20}{status:<17}{margin}"
 
@@ -300,20 +224,3 @@ def _why(c: Comparison) -> str:
 
 def _ending(c: Comparison) -> str:
     return f"Ended at t = {c.times[-1]:.6g} after {c.seconds:.2f} s: {_why(c)}."
-
-
-def _escape(text: str) -> str:
-    return html.escape(text, quote=True)
-
-
-def _tag(name: str, content: str, style: str = "") -> str:
-    attribute = f' style="{style}"' if style else ""
-    return f"<{name}{attribute}>{content}</{name}>"
-
-
-def _table(headers: Sequence[str], rows: Sequence[Sequence[str]], numeric: bool = False) -> str:
-    """An HTML table; every cell is escaped."""
-    style = f"text-align: {'right' if numeric else 'left'}"
-    head = "".join(_tag("th", _escape(cell), style) for cell in headers)
-    body = ["".join(_tag("td", _escape(cell), style) for cell in row) for row in rows]
-    return _tag("table", "\n".join(_tag("tr", cells) for cells in [head, *body]))

@@ -1,0 +1,17 @@
+"""Results as text, HTML and JSON: the same facts for the terminal, the notebook and the archive."""
+
+from .comparison import comparison_html, comparison_json, comparison_text
+from .record import manifest, plain
+from .verdicts import claim_title, margin_text, status_text, verdicts_html
+
+__all__ = [
+    "claim_title",
+    "comparison_html",
+    "comparison_json",
+    "comparison_text",
+    "manifest",
+    "margin_text",
+    "plain",
+    "status_text",
+    "verdicts_html",
+]

@@ -1,0 +1,139 @@
+"""Verdicts as text, and as a page that a reviewer can read alone."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dlnlab.claims import Premise, Verdict
+from dlnlab.report.page import definitions, escape, page, table, tag
+from dlnlab.report.record import plain
+
+__all__ = ["claim_title", "judged", "margin_text", "status_text", "verdicts_html"]
+
+TITLES = {
+    "lemma1": "Lemma 1",
+    "corollary1": "Corollary 1",
+    "theorem1": "Theorem 1",
+    "closed_form": "The closed form of the compressed flow",
+    "parsimony": "Parsimony",
+    "proposition1": "Proposition 1",
+    "assumption1": "Assumption 1",
+    "dominance": "Dominance",
+    "theorem2": "Theorem 2",
+    "theorem2_refined": "Theorem 2, refined",
+}
+
+MEANING = {
+    "tested": "The conclusion held on every instance whose premises are met, to within the "
+    "numerical error.",
+    "refuted": "The conclusion fails on an instance whose premises are all met, by more than the "
+    "numerical error.",
+    "premise-not-met": "The premises are not met, so the instances neither confirm nor refute the "
+    "claim; what is shown is how its conclusion fares without them.",
+    "proved": "Every step of the proof was carried out.",
+}
+
+READING = (
+    "A margin is signed and scale-free, and at least 0 where the claim holds. Its numerical error "
+    "is bounded, and a claim counts as refuted only when the margin lies below minus that bound. "
+    "Premises are measured like claims; an instance with an unmet premise says nothing about the "
+    "claim and is counted apart."
+)
+
+PARTS = ("outside_the_premises", "where_it_is_met", "simplest", "quartiles", "powers_of_eps")
+"""Parts of a witness that are told on their own, after the instance itself."""
+
+
+def claim_title(claim: str) -> str:
+    """Return what a claim is called in a text."""
+    return TITLES.get(claim, claim)
+
+
+def status_text(verdict: Verdict) -> str:
+    """Return the status in words, a refutation in capitals."""
+    refuted = verdict.status == "refuted"
+    return "REFUTED" if refuted else verdict.status.replace("-", " ")
+
+
+def margin_text(verdict: Verdict) -> str:
+    """Return the margin with its error."""
+    if math.isnan(verdict.margin):
+        return "not measured"
+    return f"{verdict.margin + 0.0:.2e} ± {verdict.error:.1e}"  # + 0.0 turns -0.0 into 0.0
+
+
+def judged(verdict: Verdict) -> tuple[str, str, str]:
+    """Return a row of a table: the claim, the verdict on it, and its margin."""
+    return claim_title(verdict.claim), status_text(verdict), margin_text(verdict)
+
+
+def verdicts_html(
+    verdicts: Sequence[Verdict], manifest: Mapping[str, Any], figures: Mapping[str, str]
+) -> str:
+    """Return a self-contained page: a summary, each claim with its worst instance, the manifest.
+
+    Parameters
+    ----------
+    verdicts : sequence of Verdict
+    manifest : mapping
+        See `manifest`.
+    figures : mapping
+        An HTML image of the worst instance, for the claims that have one.
+
+    Returns
+    -------
+    str
+    """
+    rows = [
+        (
+            claim_title(v.claim),
+            status_text(v),
+            margin_text(v),
+            f"{v.instances:,}",
+            f"{v.seconds:.1f} s",
+        )
+        for v in verdicts
+    ]
+    headers = ("claim", "verdict", "worst margin ± error", "instances", "computing time")
+    body = [tag("p", escape(READING)), table(headers, rows)]
+    for verdict in verdicts:
+        body += _section(verdict, figures.get(verdict.claim))
+    body += [tag("h2", "How to repeat this"), definitions(_short(manifest))]
+    return page("Verdicts on the claims", body)
+
+
+def _section(verdict: Verdict, figure: str | None) -> list[str]:
+    told = {k: v for k, v in verdict.witness.items() if k not in PARTS}
+    rest = {k.replace("_", " "): v for k, v in verdict.witness.items() if k in PARTS and v}
+    parts = [
+        tag("h2", escape(claim_title(verdict.claim))),
+        tag("p", tag("i", escape(verdict.statement))),
+        tag("p", tag("b", escape(status_text(verdict))) + ". " + escape(MEANING[verdict.status])),
+    ]
+    if verdict.premises:
+        headers = ("premise", "meaning", "met", "tightest margin ± error")
+        parts.append(table(headers, [_premise(p) for p in verdict.premises]))
+    caption = f"The instance with the worst margin, {margin_text(verdict)}."
+    if figure:
+        parts.append(tag("figure", figure + tag("figcaption", escape(caption))))
+    else:
+        parts.append(tag("p", escape(caption)))
+    return [*parts, definitions(_short(told)), definitions(_short(rest))]
+
+
+def _premise(premise: Premise) -> tuple[str, str, str, str]:
+    numbers = f"{premise.margin:.2e} ± {premise.error:.1e}"
+    return premise.name, premise.statement, "yes" if premise.met else "no", numbers
+
+
+def _short(content: Mapping[str, Any]) -> dict[str, str]:
+    """Every value on a line of JSON, strings as they are."""
+    return {
+        str(name).replace("_", " "): value
+        if isinstance(value, str)
+        else json.dumps(plain(value), ensure_ascii=False)
+        for name, value in content.items()
+    }
