@@ -7,11 +7,9 @@ on a cluster.
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from dlnlab.claims import Verdict
 
-from .suite import PROFILES, Profile, Suite, verdicts
+from .suite import PROFILES, Profile, load, verdicts
 
 MODULES: tuple[str, ...] = (
     "lemma1",
@@ -26,7 +24,7 @@ MODULES: tuple[str, ...] = (
     "theorem2_refined",
 )
 
-__all__ = ["MODULES", "PROFILES", "Profile", "validate", "verdicts"]
+__all__ = ["MODULES", "PROFILES", "Profile", "load", "validate", "verdicts"]
 
 
 def validate(name: str, profile: Profile | str = "ci", seed: int = 0) -> Verdict:
@@ -48,5 +46,4 @@ def validate(name: str, profile: Profile | str = "ci", seed: int = 0) -> Verdict
     """
     if name not in MODULES:
         raise ValueError(f"`name` must be one of {', '.join(MODULES)}; got {name!r}")
-    suite: Suite = import_module(f".{name}", __package__).SUITE
-    return suite.validate(profile, seed)
+    return load(name).validate(profile, seed)

@@ -81,13 +81,14 @@ def _random_case(seed: int, eps: float) -> Case:
 
 
 def _aligned_starts(tally: Tally, task: Task) -> None:
+    """Starts that map every right singular vector of the target to the left one."""
     rng = task.rng
     for _ in range(max(2, task.count)):
         attack(tally, aligned_case(rng, int(rng.integers(2, 5)), DEPTH, 0.3))
 
 
 def _random_starts(tally: Tally, task: Task) -> None:
-    """The same starts for every ε."""
+    """Uniformly random starts, the same for every ε."""
     for number in task.rng.integers(0, 2**30, max(4, task.count)):
         for eps in SCALES:
             tally.note("rows", {"eps": eps} | attack(tally, _random_case(int(number), eps)))

@@ -71,6 +71,7 @@ def attack_time(tally: Tally, rng: np.random.Generator) -> None:
 
 
 def _random(tally: Tally, task: Task) -> None:
+    """Flows of full matrices integrated by a Runge-Kutta method against the closed form."""
     rng = task.rng
     for _ in range(task.count):
         shape = (int(rng.integers(1, 6)), int(rng.integers(1, 6)))
@@ -79,12 +80,14 @@ def _random(tally: Tally, task: Task) -> None:
 
 
 def _times(tally: Tally, task: Task) -> None:
+    """Fitting times over 20 orders of magnitude of ε against their leading term and its bound."""
     rng = task.rng
     for _ in range(task.count):
         attack_time(tally, rng)
 
 
 def _climb(tally: Tally, task: Task) -> None:
+    """A search for the largest deviation from the integrated flow."""
     hunting.climb(HUNTED, lambda case: attack(tally, case), examples=task.count, seed=task.seed)
 
 

@@ -36,6 +36,9 @@ def attack(tally: Tally, case: Case) -> float:
 
 
 def _random(tally: Tally, task: Task) -> None:
+    """Random targets and starts with ε from 1e-3 to 10 and any r̂, each with an aligned start, where
+    the gap is smallest.
+    """
     rng = task.rng
     for _ in range(task.count):
         n, depth = int(rng.integers(1, 8)), int(rng.integers(2, 7))
@@ -45,6 +48,7 @@ def _random(tally: Tally, task: Task) -> None:
 
 
 def _climb(tally: Tally, task: Task) -> None:
+    """A search for the smallest excess over (d − r̂)ε^{2L}, with tiny, huge and repeated values."""
     hunting.climb(HUNTED, lambda case: attack(tally, case), examples=task.count, seed=task.seed)
 
 

@@ -48,12 +48,15 @@ def attack(tally: Tally, pair: Pair) -> float:
 
 
 def _random(tally: Tally, task: Task) -> None:
+    """Pairs of flows from uniformly random starts, ε^L on both sides of the smaller targets."""
     for cases in draw_groups(task.rng, task.count):
         for pair in flow_pairs(cases):
             attack(tally, pair)
 
 
 def _climb(tally: Tally, task: Task) -> None:
+    """A search for the smallest distance after the compressed network has moved."""
+
     def badness(case: Case) -> float:
         return attack(tally, flow_pairs([case])[0])
 

@@ -55,6 +55,9 @@ def _matrix(parts: Any) -> np.ndarray:
 
 
 def _random(tally: Tally, task: Task) -> None:
+    """Pairs of random matrices: unrelated ones of very different size, near ones, and ones with
+    equal singular vectors, where equality holds.
+    """
     rng, count = task.rng, max(1, task.count // (len(SHAPES) * len(KINDS)))
     for shape in SHAPES:
         for kind in KINDS:
@@ -63,6 +66,8 @@ def _random(tally: Tally, task: Task) -> None:
 
 
 def _climb(tally: Tally, task: Task) -> None:
+    """A search over pairs in readable form for the smallest gap."""
+
     def badness(example: Any) -> float:
         names = ("left", "spectrum", "right")
         told = [

@@ -74,6 +74,9 @@ def attack(tally: Tally, case: Case, alpha: float = 1.0) -> float:
 
 
 def _random(tally: Tally, task: Task) -> None:
+    """Gradient descent of the full network against its reduction, square and rectangular, with
+    random α, layer by layer and step by step.
+    """
     rng = task.rng
     for k in range(task.count):
         shape, width = SHAPES[k % len(SHAPES)]
@@ -83,6 +86,7 @@ def _random(tally: Tally, task: Task) -> None:
 
 
 def _climb(tally: Tally, task: Task) -> None:
+    """A search for the largest deviation, with tiny, huge and repeated singular values."""
     hunting.climb(HUNTED, lambda case: attack(tally, case), examples=task.count, seed=task.seed)
 
 

@@ -119,6 +119,7 @@ def _simple(values: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _random(tally: Tally, task: Task) -> None:
+    """σ̇ along integrated flows, from the layers' velocities and by differencing."""
     rng = task.rng
     for cases in draw_groups(rng, task.count, enough_rank=False):
         attack(tally, cases)
@@ -127,6 +128,7 @@ def _random(tally: Tally, task: Task) -> None:
 
 
 def _unbalanced(tally: Tally, task: Task) -> None:
+    """Hidden widths beyond both ends, where the start is not balanced."""
     rng = task.rng
     for shape, width in UNBALANCED:
         for depth in (2, 3):

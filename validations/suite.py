@@ -20,7 +20,17 @@ from dlnlab.claims import Verdict
 
 from .tally import Tally
 
-__all__ = ["PROFILES", "Part", "Profile", "Suite", "Task", "as_profile", "measure", "verdicts"]
+__all__ = [
+    "PROFILES",
+    "Part",
+    "Profile",
+    "Suite",
+    "Task",
+    "as_profile",
+    "load",
+    "measure",
+    "verdicts",
+]
 
 
 @dataclass(frozen=True)
@@ -97,7 +107,8 @@ class Part:
     Attributes
     ----------
     attack : callable
-        ``attack(tally, task)`` counts about `task.count` instances.
+        ``attack(tally, task)`` counts about `task.count` instances.  Its docstring says which, in a
+        sentence that reports repeat.
     share : float
         How many instances, in units of the profile's `batch` (of its `examples` for a search).
     most : int or None
@@ -110,6 +121,11 @@ class Part:
     share: float = 1.0
     most: int | None = 1_000
     search: bool = False
+
+    @property
+    def description(self) -> str:
+        """What the attack does, from its docstring."""
+        return " ".join((self.attack.__doc__ or "").split())
 
     def counts(self, profile: Profile) -> list[int]:
         """Return the sizes of the tasks."""
@@ -149,6 +165,14 @@ class Suite:
             for k, count in enumerate(part.counts(profile))
         ]
 
+    def attacks(self, profile: Profile | str) -> list[dict[str, Any]]:
+        """Return the name of each part, the number of its instances, and what it does."""
+        size = as_profile(profile)
+        return [
+            {"part": name, "count": sum(part.counts(size)), "description": part.description}
+            for name, part in self.parts.items()
+        ]
+
     def carry_out(self, configuration: Mapping[str, Any]) -> Tally:
         """Return the tally of one task."""
         tally = Tally(self.claim, self.statement)
@@ -173,7 +197,7 @@ class Suite:
 
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Carry out one task, in whatever process, and return its tally as plain JSON."""
-    return _suite(configuration["claim"]).carry_out(configuration).to_dict()
+    return load(configuration["claim"]).carry_out(configuration).to_dict()
 
 
 def verdicts(
@@ -197,7 +221,7 @@ def verdicts(
         See `dlnlab.campaigns.run`.
     """
     size = as_profile(profile)
-    suites = {claim: _suite(claim) for claim in claims}
+    suites = {claim: load(claim) for claim in claims}
     tasks = [task for suite in suites.values() for task in suite.tasks(size, seed)]
     left = {claim: sum(task["claim"] == claim for task in tasks) for claim in suites}
     done: dict[int, Mapping[str, Any]] = {}
@@ -216,6 +240,7 @@ def verdicts(
             yield suite.conclude(tally)
 
 
-def _suite(claim: str) -> Suite:
+def load(claim: str) -> Suite:
+    """Return the suite of a module of this package."""
     suite: Suite = import_module(f".{claim}", __package__).SUITE
     return suite

@@ -109,6 +109,9 @@ def attack_step_size(tally: Tally, rng: np.random.Generator) -> None:
 
 
 def _random(tally: Tally, task: Task) -> None:
+    """Gradient descent on full matrices, rectangular ones and r̂ < r among them, with random α and
+    step sizes, step by step against the recursion.
+    """
     rng = task.rng
     for _ in range(task.count):
         shape = (int(rng.integers(1, 7)), int(rng.integers(1, 7)))
@@ -122,12 +125,16 @@ def _random(tally: Tally, task: Task) -> None:
 
 
 def _step_sizes(tally: Tally, task: Task) -> None:
+    """One step of full gradient descent next to its fixed point, below and above the step size at
+    which it becomes unstable.
+    """
     rng = task.rng
     for _ in range(task.count):
         attack_step_size(tally, rng)
 
 
 def _climb(tally: Tally, task: Task) -> None:
+    """A search for the largest deviation, with tiny, huge and repeated singular values."""
     hunting.climb(
         HUNTED, lambda example: attack(tally, *example), examples=task.count, seed=task.seed
     )

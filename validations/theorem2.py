@@ -56,6 +56,7 @@ def _aligned(case: Case) -> Premise:
 
 
 def _aligned_starts(tally: Tally, task: Task) -> None:
+    """Aligned starts, which meet the premise."""
     square = [(shape[0], depth, eps) for shape, depth, eps, _ in GROUPS if shape[0] == shape[1]]
     rng, count = task.rng, max(1, task.count // len(square))
     for rows, depth, eps in square:
@@ -64,12 +65,15 @@ def _aligned_starts(tally: Tally, task: Task) -> None:
 
 
 def _random(tally: Tally, task: Task) -> None:
+    """Uniformly random starts, which do not."""
     for cases in draw_groups(task.rng, task.count):
         for pair in flow_pairs(cases):
             attack(tally, pair)
 
 
 def _climb(tally: Tally, task: Task) -> None:
+    """A search for the largest violation without the premise."""
+
     def badness(case: Case) -> float:
         return attack(tally, flow_pairs([case])[0])
 
@@ -77,7 +81,7 @@ def _climb(tally: Tally, task: Task) -> None:
 
 
 def _simplest(tally: Tally, task: Task) -> None:
-    """Note a simple case that violates the inequality by more than any rounding."""
+    """A simple case that violates the inequality by more than any rounding."""
 
     def bad(case: Case) -> bool:
         return attack(Tally(tally.claim, tally.statement), flow_pairs([case])[0]) > PLAIN

@@ -52,16 +52,20 @@ def _ahead(pair: Pair) -> Premise:
 
 
 def _random(tally: Tally, task: Task) -> None:
+    """Pairs of flows from uniformly random starts, r̂ < r and ε^L > σ_r* among them."""
     for cases in draw_groups(task.rng, task.count, enough_rank=False):
         for pair in flow_pairs(cases):
             attack(tally, pair)
 
 
 def _large_start(tally: Tally, task: Task) -> None:
+    """The start above σ_r* that is proved to violate the inequality."""
     attack(tally, flow_pairs([LARGE_START])[0])
 
 
 def _climb(tally: Tally, task: Task) -> None:
+    """A search for the smallest margin."""
+
     def badness(case: Case) -> float:
         return attack(tally, flow_pairs([case])[0])
 

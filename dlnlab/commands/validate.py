@@ -83,11 +83,15 @@ def run(args: argparse.Namespace) -> int:
     parameters = {"claims": names, "profile": args.profile, "seed": args.seed}
     parameters |= campaign.parameters(args)
     seconds = time.monotonic() - started
-    content = {"verdicts": [report.plain(verdict.to_dict()) for verdict in verdicts]}
+    attacks = {name: validations.load(name).attacks(args.profile) for name in names}
+    content = {
+        "verdicts": [report.plain(verdict.to_dict()) for verdict in verdicts],
+        "attacks": attacks,
+    }
     claims.write(args, content, parameters, seconds)
     if args.html is not None:
         manifest = report.manifest(args.command_line, parameters, seconds)
-        files.write_text(args.html, report.verdicts_html(verdicts, manifest, {}))
+        files.write_text(args.html, report.verdicts_html(verdicts, manifest, attacks, {}))
     return 1 if any(verdict.status == "refuted" for verdict in verdicts) else 0
 
 

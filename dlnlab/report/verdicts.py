@@ -71,7 +71,10 @@ def judged(verdict: Verdict) -> tuple[str, str, str]:
 
 
 def verdicts_html(
-    verdicts: Sequence[Verdict], manifest: Mapping[str, Any], figures: Mapping[str, str]
+    verdicts: Sequence[Verdict],
+    manifest: Mapping[str, Any],
+    attacks: Mapping[str, Sequence[Mapping[str, Any]]],
+    figures: Mapping[str, str],
 ) -> str:
     """Return a self-contained page: a summary, each claim with its worst instance, the manifest.
 
@@ -80,6 +83,8 @@ def verdicts_html(
     verdicts : sequence of Verdict
     manifest : mapping
         See `manifest`.
+    attacks : mapping
+        For each claim, the parts of the attack on it: "part", "count", "description".
     figures : mapping
         An HTML image of the worst instance, for the claims that have one.
 
@@ -100,12 +105,14 @@ def verdicts_html(
     headers = ("claim", "verdict", "worst margin ± error", "instances", "computing time")
     body = [tag("p", escape(READING)), table(headers, rows)]
     for verdict in verdicts:
-        body += _section(verdict, figures.get(verdict.claim))
+        body += _section(verdict, attacks.get(verdict.claim, ()), figures.get(verdict.claim))
     body += [tag("h2", "How to repeat this"), definitions(_short(manifest))]
     return page("Verdicts on the claims", body)
 
 
-def _section(verdict: Verdict, figure: str | None) -> list[str]:
+def _section(
+    verdict: Verdict, attacks: Sequence[Mapping[str, Any]], figure: str | None
+) -> list[str]:
     told = {k: v for k, v in verdict.witness.items() if k not in PARTS}
     rest = {k.replace("_", " "): v for k, v in verdict.witness.items() if k in PARTS and v}
     parts = [
@@ -113,6 +120,9 @@ def _section(verdict: Verdict, figure: str | None) -> list[str]:
         tag("p", tag("i", escape(verdict.statement))),
         tag("p", tag("b", escape(status_text(verdict))) + ". " + escape(MEANING[verdict.status])),
     ]
+    if attacks:
+        rows = [(a["part"], f"{a['count']:,}", a["description"]) for a in attacks]
+        parts.append(table(("attack", "instances", "what was tried"), rows))
     if verdict.premises:
         headers = ("premise", "meaning", "met", "tightest margin ± error")
         parts.append(table(headers, [_premise(p) for p in verdict.premises]))
