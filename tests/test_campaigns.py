@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 import chores
 import pytest
 
-from dlnlab import campaigns, executors
+from dlnlab import campaigns, executors, validations
 
 SEEDS = [{"seed": n} for n in range(20)]
 
@@ -244,3 +245,46 @@ def test_a_worker_of_the_cluster_that_is_killed_costs_only_its_own_tasks(cluster
     # a result that was on the killed worker and had not been fetched is computed again
     assert sorted(set(calls(log))) == list(range(8))
     assert len(calls(log)) <= 10
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_validations_on_a_cluster_give_the_same_verdicts(cluster):
+    mini = validations.Profile("mini", batch=24, examples=3, shrinks=4)
+    address = f"dask={cluster.scheduler_address}"
+    here, there = (
+        [
+            dataclasses.replace(verdict, seconds=0.0)
+            for verdict in sorted(
+                validations.verdicts(["lemma1", "dominance"], mini, 7, executor=executor),
+                key=lambda verdict: verdict.claim,
+            )
+        ]
+        for executor in ("serial", address)
+    )
+    assert here == there
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_a_killed_client_of_a_cluster_resumes(cluster, tmp_path):
+    log, path = tmp_path / "log", tmp_path / "results.jsonl"
+    configurations = numbers(log, 12, seconds=0.15)
+    code = (
+        "import sys, json; sys.path.insert(0, sys.argv[1])\n"
+        "import chores\n"
+        "from dlnlab import campaigns\n"
+        "if __name__ == '__main__':\n"
+        "    tasks, path, where = json.loads(sys.argv[2]), sys.argv[3], sys.argv[4]\n"
+        "    campaigns.run(chores.log, tasks, path=path, executor=where)\n"
+    )
+    where = f"dask={cluster.scheduler_address}"
+    arguments = [str(Path(__file__).parent), json.dumps(configurations), str(path), where]
+    client = subprocess.Popen([sys.executable, "-c", code, *arguments])
+    while not path.exists() or path.read_bytes().count(b"\n") < 3:
+        assert client.poll() is None
+        time.sleep(0.02)
+    client.kill()
+    client.wait()
+    results = campaigns.run(chores.log, configurations, path=path, executor=where)
+    assert [result["n"] for result in results] == list(range(12))
+    entries = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    assert sorted(entry["result"]["n"] for entry in entries) == list(range(12))
