@@ -231,7 +231,7 @@ def _to_repeat(chunk: list[_Task], lost: dict[str, int], error: BaseException) -
         lost[task.key] = lost.get(task.key, 0) + 1
         if lost[task.key] >= ATTEMPTS:
             raise RuntimeError(
-                f"a worker died {ATTEMPTS} times in the task {task.configuration}: it may be out of "
+                f"a worker died {ATTEMPTS} times in the task {task.configuration}: it ran out of "
                 'memory, or a script calls this outside `if __name__ == "__main__":`'
             ) from error
     return chunk
