@@ -1,0 +1,134 @@
+"""Deep matrix completion, A = P_Ω: some entries of the matrix are seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from dlnlab import arrays, checks
+from dlnlab.arrays import Array
+from dlnlab.problems.masked import Completion
+from dlnlab.problems.problem import Target, checked_target, dense_or_factored
+from dlnlab.problems.sampled import SampledCompletion
+from dlnlab.targets import FactoredTarget
+
+__all__ = ["completion"]
+
+
+def completion(
+    M: Any, mask: Any = None, normalization: str = "sum", *, target: Target = "M"
+) -> Completion | SampledCompletion:
+    """Return the deep matrix completion problem, A = P_Ω.
+
+    Parameters
+    ----------
+    M : array, shape (..., d_out, d_in), FactoredTarget or scipy.sparse array
+        The target.  A sparse array holds measurements only: its stored entries are the observed
+        ones, explicit zeros included, and the target is then unknown.
+    mask : boolean array of the shape of M, or scipy/cupy sparse pattern
+        Which entries are observed.  A dense mask computes with dense residuals; a sparse pattern
+        gathers the observed entries only.  Omit it when `M` is sparse.
+    normalization : {"sum", "mean"}
+        ℓ(W) = ½ Σ_Ω (W − M)², or that divided by |Ω| as in the authors' code.
+    target : array, FactoredTarget or None, optional
+        What errors are measured against.  By default `M` itself when it is dense.  None means that
+        the entries of `M` outside the mask are not to be trusted: nothing is measured there.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed or no entry is observed.
+
+    Examples
+    --------
+    >>> import numpy as np, dlnlab
+    >>> problem = dlnlab.completion(np.array([[1.0, 2.0]]), np.array([[True, False]]))
+    >>> float(problem.loss(np.zeros((1, 2)))), problem.surrogate().tolist()
+    (0.5, [[2.0, 0.0]])
+    """
+    if _is_sparse(M):
+        if mask is not None:
+            raise ValueError(
+                "`mask` must be omitted when `M` is sparse: the stored entries of `M` are the "
+                "observed ones"
+            )
+        target = None if _is_default(target) else target
+        return _sampled(_pattern("M", M), None, normalization, target)
+    if mask is None:
+        raise TypeError("`mask` must be a boolean array or a sparse pattern, got None")
+    M = dense_or_factored("M", M)
+    target = M if _is_default(target) else target
+    if _is_sparse(mask):
+        return _sampled(_pattern("mask", mask), M, normalization, target)
+    M = M.to_dense() if isinstance(M, FactoredTarget) else M
+    mask = mask if arrays.is_array(mask) else np.asarray(mask)
+    _check_mask(M, mask)
+    return Completion(M, mask, normalization, checked_target(target, tuple(M.shape[-2:]), "M", M))
+
+
+def _is_default(target: Target) -> bool:
+    return isinstance(target, str) and bool(checks.choice("target", target, ("M",)))
+
+
+def _is_sparse(value: Any) -> bool:
+    return scipy.sparse.issparse(value) or type(value).__module__.startswith("cupyx.scipy.sparse")
+
+
+def _pattern(name: str, sparse: Any) -> Any:
+    """Return a sparse array in coordinate form without duplicate entries."""
+    pattern = sparse.tocoo(copy=True)
+    pattern.sum_duplicates()
+    if pattern.nnz == 0:
+        raise ValueError(f"`{name}` must have at least one observed entry, got none")
+    return pattern
+
+
+def _sampled(pattern: Any, M: Any, normalization: str, target: Target) -> SampledCompletion:
+    shape = (int(pattern.shape[0]), int(pattern.shape[1]))
+    if M is not None and scipy.sparse.issparse(pattern):
+        host = M.U if isinstance(M, FactoredTarget) else M
+        if not arrays.is_host(host):
+            raise TypeError(
+                "`mask` must be a boolean array of M's library, got a SciPy sparse pattern, which "
+                "needs a NumPy M"
+            )
+    if M is None:
+        values = checks.matrix("M", pattern.data[None, :])[0]
+    else:
+        if tuple(M.shape) != shape:
+            raise ValueError(f"`mask` must have the shape of `M`, {tuple(M.shape)}, got {shape}")
+        values = _entries(M, pattern.row, pattern.col)
+    target = checked_target(target, shape, "M", values)
+    return SampledCompletion(pattern, values, normalization, target)
+
+
+def _entries(M: Any, rows: Array, columns: Array) -> Array:
+    """Return M[rows, columns], without forming a factored target."""
+    if isinstance(M, FactoredTarget):
+        xp = arrays.namespace(M.U)
+        return xp.sum(M.U[rows, :] * M.s * M.Vh.T[columns, :], axis=-1)
+    return M[rows, columns]
+
+
+def _check_mask(M: Array, mask: Array) -> None:
+    xp = arrays.namespace(M, mask, names=("M", "mask"))
+    if not xp.isdtype(mask.dtype, "bool"):
+        raise TypeError(
+            f"`mask` must be boolean, got {checks.describe(mask)}; write mask != 0 if its nonzero "
+            "entries mark the observed ones"
+        )
+    if tuple(mask.shape[-2:]) != tuple(M.shape[-2:]):
+        raise ValueError(
+            f"`mask` must have the shape of `M`, {tuple(M.shape)}, got {tuple(mask.shape)}"
+        )
+    try:
+        np.broadcast_shapes(tuple(mask.shape), tuple(M.shape))
+    except ValueError as error:
+        raise ValueError(
+            "`mask` must have batch axes that broadcast with those of `M`, "
+            f"{tuple(M.shape)}, got {tuple(mask.shape)}"
+        ) from error
+    if not bool(xp.all(xp.any(mask, axis=(-2, -1)))):
+        raise ValueError("`mask` must have at least one observed entry, got none")

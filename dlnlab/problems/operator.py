@@ -1,0 +1,122 @@
+"""Recovery from any SciPy linear operator on vec(W)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse.linalg
+
+from dlnlab import arrays, checks
+from dlnlab.arrays import Array
+from dlnlab.problems.measured import Measured, checked_measurements
+from dlnlab.problems.problem import Target, checked_target
+
+__all__ = ["LinearRecovery", "linear_recovery"]
+
+
+class LinearRecovery(Measured):
+    """Recovery from any SciPy linear operator acting on vec(W).  See `linear_recovery`."""
+
+    def __init__(
+        self,
+        operator: Any,
+        measurements: np.ndarray,
+        shape: tuple[int, int],
+        normalization: str,
+        target: Target,
+    ) -> None:
+        super().__init__(shape, target, normalization, measurements)
+        self.operator = operator
+        self.measurements = measurements
+        self._count_measurements(measurements.shape[-1])
+
+    def _measure(self, W: np.ndarray) -> np.ndarray:
+        images = self._on_rows(self.operator.matmat, W.reshape(-1, self.operator.shape[1]))
+        return images.reshape(*W.shape[:-2], -1)
+
+    def _adjoint_vector(self, vectors: np.ndarray) -> np.ndarray:
+        return self._on_rows(self.operator.rmatmat, vectors.reshape(-1, self.operator.shape[0]))
+
+    @staticmethod
+    def _on_rows(apply: Any, rows: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(apply(rows.T).T)
+
+    def _data(self) -> tuple[Array, ...]:
+        """The measurements and the operator's answer to one fixed random vector."""
+        probe = np.random.default_rng(0).standard_normal(self.operator.shape[1])
+        return self.measurements, self.operator.matvec(probe)
+
+
+def linear_recovery(
+    operator: Any,
+    measurements: Any,
+    shape: tuple[int, int],
+    normalization: str = "sum",
+    *,
+    target: Target = None,
+) -> LinearRecovery:
+    """Return the recovery problem of any linear operator on vec(W), on the host.
+
+    Parameters
+    ----------
+    operator : scipy.sparse.linalg.LinearOperator, or anything `aslinearoperator` takes
+        Shape (m, d_out·d_in); vec(W) lists the entries of W row by row (C order).
+    measurements : array, shape (m,)
+        y = A(vec(M*)).
+    shape : (int, int)
+        (d_out, d_in).
+    normalization : {"sum", "mean"}
+        ℓ(W) = ½‖A vec(W) − y‖², or that divided by m.
+    target : array, FactoredTarget or None
+        M*, if known.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed or the shapes do not fit.
+
+    Notes
+    -----
+    `surrogate` is (1/m) Aᵀy as in Eq. (6), which estimates M* when the rows of A have independent
+    entries of unit variance.  For other operators it estimates a multiple of M*; the compressed
+    network uses only its singular subspaces, which do not depend on the multiple.
+
+    Examples
+    --------
+    >>> import numpy as np, dlnlab
+    >>> differences = np.array([[1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, -1.0]])
+    >>> problem = dlnlab.linear_recovery(differences, [1.0, 2.0], (2, 2))
+    >>> float(problem.loss(np.zeros((2, 2))))
+    2.5
+    """
+    d_out, d_in = checks.shape("shape", shape)
+    try:
+        operator = scipy.sparse.linalg.aslinearoperator(operator)
+    except TypeError as error:
+        raise TypeError(
+            "`operator` must be a scipy.sparse.linalg.LinearOperator or a matrix, got "
+            f"{checks.describe(operator)}"
+        ) from error
+    try:
+        operator.rmatvec(np.zeros(operator.shape[0]))
+    except (NotImplementedError, TypeError, AttributeError) as error:
+        raise TypeError(
+            "`operator` must have an adjoint, since gradients need it; give the LinearOperator an "
+            "`rmatvec`"
+        ) from error
+    if np.issubdtype(operator.dtype, np.complexfloating):
+        raise TypeError(
+            f"`operator` must be real, got dtype {operator.dtype}; stack its real and imaginary "
+            "parts as separate measurements"
+        )
+    if operator.shape[1] != d_out * d_in:
+        raise ValueError(
+            f"`operator` must have shape (m, d_out*d_in) = (m, {d_out * d_in}), "
+            f"got {operator.shape}"
+        )
+    measurements = checked_measurements(measurements, operator.shape[0])
+    if not arrays.is_host(measurements):
+        raise TypeError("`measurements` must be a NumPy array: SciPy operators act on the host")
+    target = checked_target(target, (d_out, d_in), "measurements", measurements)
+    return LinearRecovery(operator, measurements, (d_out, d_in), normalization, target)

@@ -1,0 +1,218 @@
+"""Matrix-recovery problems: a loss of the end-to-end matrix, and its gradient.
+
+Every problem is ℓ(W) = c/2 ‖A(W) − y‖² for a linear measurement operator A (Eq. 1 of the paper), so
+it is given by two things: the residual A(W) − y, and the adjoint Aᵀ that carries a residual back to
+a matrix.  The gradient ∇ℓ(W) = c Aᵀ(A(W) − y) is taken with respect to the end-to-end matrix W
+only; a problem knows nothing of layers.  The factor c is 1 for ``normalization="sum"`` (the paper)
+and one over the number of measurements for ``"mean"`` (the authors' code).
+"""
+
+from __future__ import annotations
+
+import abc
+import hashlib
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from dlnlab import arrays, checks, spectra, targets
+from dlnlab.arrays import Array
+from dlnlab.spectra import SVD
+from dlnlab.targets import FactoredTarget
+
+__all__ = ["Problem", "Target", "checked_target", "dense_or_factored"]
+
+NORMALIZATIONS = ("sum", "mean")
+Target = Any
+"""A dense array, a `FactoredTarget`, or None where the target is unknown."""
+
+
+class Problem(abc.ABC):
+    """A least-squares matrix-recovery problem ℓ(W) = c/2 ‖A(W) − y‖².
+
+    Attributes
+    ----------
+    shape : (int, int)
+        (d_out, d_in) of the end-to-end matrix.
+    target : array, FactoredTarget or None
+        M*, where it is known.
+    normalization : str
+        "sum" or "mean".
+    scale : float or array
+        The factor c.
+    reference : array
+        An array that lives where the problem's data live, and has their dtype.
+    """
+
+    def __init__(
+        self, shape: tuple[int, int], target: Target, normalization: str, reference: Array
+    ) -> None:
+        self.shape = shape
+        self.target = target
+        self.normalization = checks.choice("normalization", normalization, NORMALIZATIONS)
+        self.reference = reference
+        self.scale: Any = 1.0
+
+    def _count_measurements(self, count: Any) -> None:
+        self.scale = 1.0 / count if self.normalization == "mean" else 1.0
+
+    @abc.abstractmethod
+    def residual(self, W: Array) -> Array:
+        """Return A(W) − y."""
+
+    @abc.abstractmethod
+    def adjoint(self, residual: Array) -> Array:
+        """Return Aᵀ(residual), shape (..., d_out, d_in)."""
+
+    @abc.abstractmethod
+    def surrogate(self) -> Array:
+        """Return the surrogate matrix of Eq. (6), shape (d_out, d_in), from which C-DLNs start."""
+
+    @property
+    @abc.abstractmethod
+    def curvature(self) -> float:
+        """The largest eigenvalue c‖A‖² of the Hessian of ℓ as a function of W."""
+
+    def squared_norm(self, residual: Array) -> Array:
+        """Return ‖residual‖² of each batch member."""
+        xp = arrays.namespace(residual)
+        return xp.sum(residual**2, axis=(-2, -1))
+
+    def loss(self, W: Array) -> Array:
+        """Return ℓ(W) = c/2 ‖A(W) − y‖² (Eq. 1).
+
+        Parameters
+        ----------
+        W : array, shape (..., d_out, d_in)
+
+        Returns
+        -------
+        array, shape (...,)
+
+        Raises
+        ------
+        ValueError
+            If the last two axes of `W` are not `shape`.
+        """
+        return 0.5 * self.scale * self.squared_norm(self.residual(self._check(W)))
+
+    def gradient(self, W: Array) -> Array:
+        """Return ∇ℓ(W) = c Aᵀ(A(W) − y), the gradient with respect to the end-to-end matrix.
+
+        Parameters
+        ----------
+        W : array, shape (..., d_out, d_in)
+
+        Returns
+        -------
+        array, shape (..., d_out, d_in)
+
+        Raises
+        ------
+        ValueError
+            If the last two axes of `W` are not `shape`.
+        """
+        gradient = self.adjoint(self.residual(self._check(W)))
+        if self.normalization == "sum":
+            return gradient
+        return self._matrix_scale * gradient
+
+    @cached_property
+    def _matrix_scale(self) -> Any:
+        return self.scale[..., None, None] if arrays.is_array(self.scale) else self.scale
+
+    def error(self, W: Array) -> Array:
+        """Return the recovery error ‖W − M*‖_F.
+
+        Parameters
+        ----------
+        W : array, shape (..., d_out, d_in)
+
+        Returns
+        -------
+        array, shape (...,)
+
+        Raises
+        ------
+        ValueError
+            If the target is unknown.
+        """
+        target = self._known_target()
+        xp = arrays.namespace(W, target)
+        return xp.sqrt(xp.sum((self._check(W) - target) ** 2, axis=(-2, -1)))
+
+    def singular_values(self, W: Array) -> Array:
+        """Return the singular values of the end-to-end matrix `W` stands for."""
+        return spectra.singular_values(W)
+
+    @cached_property
+    def target_svd(self) -> SVD:
+        """Compact SVD of the target (raises ValueError if it is unknown)."""
+        self._require_target()
+        return targets.target_svd(self.target)
+
+    @cached_property
+    def _dense_target(self) -> Array:
+        dense = self.target
+        return dense.to_dense() if isinstance(dense, FactoredTarget) else dense
+
+    def _known_target(self) -> Array:
+        self._require_target()
+        return self._dense_target
+
+    def _require_target(self) -> None:
+        if self.target is None:
+            raise ValueError(
+                "this problem's `target` is unknown (measurements only), so errors and alignments "
+                "are not defined; pass `target=` when you build it"
+            )
+
+    def _check(self, W: Array) -> Array:
+        if not hasattr(W, "shape"):  # cheaper than a look-up of its library, in every step
+            raise TypeError(
+                f"`W` must be an array of shape (..., {self.shape[0]}, {self.shape[1]}), "
+                f"got {checks.describe(W)}"
+            )
+        if tuple(W.shape[-2:]) != self.shape:
+            raise ValueError(
+                f"`W` must have shape (..., {self.shape[0]}, {self.shape[1]}), got {tuple(W.shape)}"
+            )
+        return W
+
+    def fingerprint(self) -> str:
+        """Return a hash of the problem's data and target, to recognize a checkpoint's problem."""
+        digest = hashlib.sha256(f"{type(self).__name__}{self.shape}{self.normalization}".encode())
+        known = self.target.svd if isinstance(self.target, FactoredTarget) else (self.target,)
+        digest.update(str(self.target is None).encode())
+        for array in (*self._data(), *(part for part in known if part is not None)):
+            host = np.ascontiguousarray(arrays.to_host(array))
+            digest.update(f"{host.shape}{host.dtype}".encode() + host.tobytes())
+        return digest.hexdigest()
+
+    @abc.abstractmethod
+    def _data(self) -> tuple[Array, ...]:
+        """The arrays that define the problem, for its fingerprint."""
+
+    def __repr__(self) -> str:
+        known = "known" if self.target is not None else "unknown"
+        return (
+            f"{type(self).__name__}(shape={self.shape}, normalization={self.normalization!r}, "
+            f"target {known})"
+        )
+
+
+def dense_or_factored(name: str, value: Any) -> Any:
+    return value if isinstance(value, FactoredTarget) else checks.matrix(name, value)
+
+
+def checked_target(target: Target, shape: tuple[int, int], name: str, reference: Array) -> Target:
+    """Return the target, or raise unless it fits the data of the argument `name`."""
+    if target is None:
+        return None
+    target = dense_or_factored("target", target)
+    data = target.U if isinstance(target, FactoredTarget) else target
+    arrays.namespace(reference, data, names=("target", name))
+    if tuple(target.shape[-2:]) != shape:
+        raise ValueError(f"`target` must have shape {shape}, got {tuple(target.shape)}")
+    return target
