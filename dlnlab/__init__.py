@@ -8,6 +8,7 @@ verdict on a claim is a margin with its premises.
 from dlnlab import campaigns, claims, flow, modes, networks, parsimony, problems, spectra, targets
 from dlnlab.claims.verdict import Premise, Verdict
 from dlnlab.descent import gradient_descent
+from dlnlab.ensembles import GeneratedEnsemble
 from dlnlab.flow import Comparison, compare, gradient_flow
 from dlnlab.networks import compressed_weights, end_to_end, layer_gradients, original_weights
 from dlnlab.problems import Problem, completion, factorization, linear_recovery, sensing
@@ -19,6 +20,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Comparison",
     "FactoredTarget",
+    "GeneratedEnsemble",
     "Interrupted",
     "Premise",
     "Problem",

@@ -23,6 +23,7 @@ ORDER = [
     "checks",
     "spectra",
     "targets",
+    "ensembles",
     "problems",
     "networks",
     "modes",
