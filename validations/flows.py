@@ -89,10 +89,14 @@ class Pair:
         return max(self.case.spectrum[0], self.case.eps**self.case.depth)
 
     def margin_error(self) -> np.ndarray:
-        """Bound the error of a difference of squared distances: (2e + δ) δ of each."""
-        rounding = self.law.rounding() * len(self.case.spectrum) ** 0.5
-        wide = (2 * self.errors + self.accuracy) * self.accuracy
-        return wide + (2 * self.law.errors() + rounding) * rounding
+        """Bound the numerical error of the difference of squared errors."""
+        return theorem2.margin_error(
+            self.errors,
+            self.law.errors(),
+            self.accuracy,
+            self.law.matrix_rounding(),
+            max(self.case.shape),
+        )
 
 
 def draw_groups(

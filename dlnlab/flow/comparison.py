@@ -317,17 +317,23 @@ def _assemble(
     count = min(*flow.network.full.shape, max(sigma.size, law.law.r_hat) + 1)
     runs = Pair(flow.trajectory(count), law.trajectory(count))
     learned = Pair(*(_assumption(run, sigma, within) for run in runs))
+    first, second = runs.original.errors, runs.compressed.errors
+    assert first is not None  # the target is known
+    assert second is not None
+    margin_error = theorem2.margin_error(
+        first, second, flow.error, law.matrix_rounding(), max(flow.blocks.shape[-2:])
+    )
     return Comparison(
         times=law.times,
         original=runs.original,
         compressed=runs.compressed,
-        margin=theorem2.margins(runs.original.errors, runs.compressed.errors),
-        margin_error=judging.margin_error(flow, law, runs.original),
+        margin=theorem2.margins(first, second),
+        margin_error=margin_error,
         residual=law.residual,
         fitting_times=Pair(learned.original.fitting_times, law.law.fitting_times(within)),
         c_val=Pair(*(constants.c_val for constants in learned)),
         c_vec=Pair(*(constants.c_vec for constants in learned)),
-        verdicts=judging.verdicts(flow, law, runs.original, learned.original),
+        verdicts=judging.verdicts(flow, law, runs.original, learned.original, margin_error),
         targets=sigma,
         settings=settings,
         seconds=time.monotonic() - started,
