@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import sympy as sp
-from dlnlab.proofs import counterexamples, exact, proof
+from dlnlab.proofs import counterexamples, exact, proof, theorem1_exact
 from dlnlab.proofs.proof import Proof, ProofError, ProofResult, Step
 
 from dlnlab import proofs
@@ -113,10 +113,22 @@ def _halved_curvature(outer: Any, inner: Any) -> Any:
     return m.alpha * outer**2 * inner ** (2 * m.L - 4) + second
 
 
-def _wrong_pair(pair: Any, target: Any, eta: Any, alpha: Any, depth: int) -> Any:
+def _wrong_pair(pair: Any, target: Any, eta: Any, alpha: Any, decay: Any, depth: int) -> Any:
     a, b = pair
     error = a**2 * b ** (depth - 2) - target
-    return a - alpha * eta * error * a * b ** (depth - 1), b
+    return a - alpha * eta * (error * a * b ** (depth - 1) + decay * a), b
+
+
+def _undecayed(following: Any, value: Any, step: Any) -> Any:
+    return following
+
+
+def _decay_without_alpha(right: Any) -> Any:
+    def next_pair(pair: Any, target: Any, eta: Any, alpha: Any, decay: Any, depth: int) -> Any:
+        a, b = right(pair, target, eta, alpha, decay, depth)
+        return a + (alpha - 1) * eta * decay * pair[0], b
+
+    return next_pair
 
 
 def _untransposed(weights: Any, residual: Any) -> Any:
@@ -255,7 +267,14 @@ BREAKS: list[tuple[str, str, Any, str]] = [
     ("theorem1", "residual", _lost_target, "inner layers stay diagonal"),
     ("theorem1", "RULES", _no_orthogonality(), "inner layers stay diagonal"),
     ("theorem1", "pair_curvature", _halved_curvature, "stability of the pair"),
+    ("theorem1", "decayed", _undecayed, "weight decay"),
     ("theorem1_exact", "next_pair", _wrong_pair, "full matrices over ℚ"),
+    (
+        "theorem1_exact",
+        "next_pair",
+        _decay_without_alpha(theorem1_exact.next_pair),
+        "full matrices over ℚ",
+    ),
     ("exact", "layer_gradients", _untransposed, "theorem1_exact, step 'full matrices over ℚ'"),
     ("exact", "layer_gradients", _untransposed, "parsimony, step 'full matrices over ℚ'"),
     ("parsimony", "rho_factor", _first_power, "one step keeps the form"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
 
 from dlnlab import gradient_descent, problems
 from dlnlab import parsimony as reductions
@@ -30,18 +31,27 @@ SHAPES: tuple[tuple[tuple[int, int], int | None], ...] = (
 )
 """Shapes with hidden widths: room for 2r directions and none, and semi-orthogonal layers."""
 
-HUNTED = strategies.cases(smallest=2, largest=4, depths=(2, 4), scales=(0.5, 0.2, 1.0, 0.1))
+DECAYS = (0.0, 0.1, 0.5)
+"""Weight decay in units of the largest curvature L σ^{2−2/L} at a fitted value."""
+
+HUNTED = st.tuples(
+    strategies.cases(smallest=2, largest=4, depths=(2, 4), scales=(0.5, 0.2, 1.0, 0.1)),
+    st.sampled_from((1.0, 0.5)),
+    st.sampled_from(DECAYS),
+)
 
 
-def attack(tally: Tally, case: Case, alpha: float = 1.0) -> float:
+def attack(tally: Tally, case: Case, alpha: float = 1.0, decay: float = 0.0) -> float:
     """Count one run, judged by its worst layer and step; return how bad it is."""
     problem, weights = problems.factorization(case.target), case.weights()
     reduction = reductions.reduce(problem, weights)
     largest = max(case.spectrum[0], case.eps**case.depth)
-    eta = SHARE * theorem1.largest_step(largest, case.depth)
+    step = theorem1.largest_step(largest, case.depth)
+    eta, mu = SHARE * step, 2 * decay / step
     options: dict[str, Any] = {
         "eta": eta,
         "alpha": alpha,
+        "weight_decay": mu,
         "num_steps": STEPS,
         "record": ("layers",),
     }
@@ -49,11 +59,12 @@ def attack(tally: Tally, case: Case, alpha: float = 1.0) -> float:
     small = gradient_descent(reduction.problem, reduction.weights, **options).layers
     assert full is not None  # asked for
     assert small is not None
-    told = {"alpha": alpha, "eta": eta, "steps": STEPS, "multiplicity": reduction.multiplicity}
+    told = {"alpha": alpha, "eta": eta, "weight_decay": mu, "steps": STEPS}
+    told |= {"multiplicity": reduction.multiplicity}
     # no value of the wide network runs ahead of the compressed one's, and neither does the growth
     # of its perturbations; the frames of the reduction are off by as much as a layer is wide
     error = theorem1.rounding(
-        case.values, case.eps, case.depth, max(alpha, 1.0) * eta, STEPS, 4 * max(case.shape)
+        case.values, case.eps, case.depth, max(alpha, 1.0) * eta, STEPS, 4 * max(case.shape), mu
     )
     premises = [Premise("digits left", "rounding grows to 1e-6 at most", 1 - error / DIGITS)]
     margin = parsimony.margins(full, reduction.lift(small))
@@ -62,7 +73,7 @@ def attack(tally: Tally, case: Case, alpha: float = 1.0) -> float:
         scalars = np.stack([W[:, -1, -1] for W in small], axis=1)
         steps = np.full(case.depth, eta)
         steps[[0, -1]] *= alpha
-        found = parsimony.scalar_margins(scalars, steps)
+        found = parsimony.scalar_margins(scalars, steps, mu)
         # one step of the last coordinate is L products and a difference
         tally.add(
             found,
@@ -75,19 +86,19 @@ def attack(tally: Tally, case: Case, alpha: float = 1.0) -> float:
 
 def _random(tally: Tally, task: Task) -> None:
     """Gradient descent of the full network against its reduction, square and rectangular, with
-    random α, layer by layer and step by step.
+    random α and weight decay, layer by layer and step by step.
     """
     rng = task.rng
     for k in range(task.count):
         shape, width = SHAPES[k % len(SHAPES)]
         depth, eps = int(rng.integers(2, 6)), float(rng.uniform(0.2, 1.1))
         case = random_cases(rng, 1, shape, depth, eps, width=width)[0]
-        attack(tally, case, float(rng.choice((1.0, 0.5, 2.0))))
+        attack(tally, case, float(rng.choice((1.0, 0.5, 2.0))), float(rng.choice(DECAYS)))
 
 
 def _climb(tally: Tally, task: Task) -> None:
     """A search for the largest deviation, with tiny, huge and repeated singular values."""
-    hunting.climb(HUNTED, lambda case: attack(tally, case), examples=task.count, seed=task.seed)
+    hunting.climb(HUNTED, lambda drawn: attack(tally, *drawn), examples=task.count, seed=task.seed)
 
 
 SUITE = Suite(

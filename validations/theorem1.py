@@ -23,42 +23,51 @@ SHARES = (0.25, 0.1, 0.4, 0.01)
 """Step sizes in units of the largest stable one; α ≤ 2 keeps below it."""
 
 ALPHAS = (1.0, 2.0, 0.5, 0.1)
+DECAYS = (0.0, 0.1, 0.01, 0.5)
+"""Weight decay in units of the largest curvature L σ^{2−2/L} at a fitted value."""
+
 DIGITS = 1e-6
 """A run whose rounding may exceed this says nothing: its layers grow by too many powers of ten."""
 
 NUDGE = 1e-6
 """Distance from the fixed point, relative to λ, at which the multiplier is measured."""
 
-HUNTED = st.tuples(strategies.cases(), st.sampled_from(SHARES), st.sampled_from(ALPHAS))
+HUNTED = st.tuples(
+    strategies.cases(),
+    st.sampled_from(SHARES),
+    st.sampled_from(ALPHAS),
+    st.sampled_from(DECAYS),
+)
 
 
-def attack(tally: Tally, case: Case, share: float, alpha: float) -> float:
+def attack(tally: Tally, case: Case, share: float, alpha: float, decay: float = 0.0) -> float:
     """Count one run of gradient descent, step by step; return how bad it is."""
     problem = problems.factorization(case.target)
     start = networks.compressed_weights(problem, case.r_hat, case.depth, case.eps)
     largest = max(case.spectrum[0], case.eps**case.depth)
-    eta = share * theorem1.largest_step(largest, case.depth)
-    run = gradient_descent(
-        problem, start, eta=eta, alpha=alpha, num_steps=STEPS, record=("end_to_end",)
-    )
+    step = theorem1.largest_step(largest, case.depth)
+    eta, mu = share * step, 2 * decay / step
+    options: dict[str, Any] = {"eta": eta, "alpha": alpha, "weight_decay": mu}
+    run = gradient_descent(problem, start, num_steps=STEPS, record=("end_to_end",), **options)
     assert run.end_to_end is not None  # asked for
     targets = case.values[: case.r_hat]
-    values = modes.descent(targets, case.eps, case.depth, eta, STEPS, alpha=alpha)
+    values = modes.descent(targets, case.eps, case.depth, eta, STEPS, alpha=alpha, weight_decay=mu)
     left, right = start[-1] / case.eps, start[0].T / case.eps
     recorded = len(run.end_to_end)
     margin = theorem1.margins(run.end_to_end, left, values[:recorded], right)
     # the outer layers take steps of αη, so growth per step is bounded with the larger of the two
     error = theorem1.rounding(
-        targets, case.eps, case.depth, max(alpha, 1.0) * eta, STEPS, max(case.shape)
+        targets, case.eps, case.depth, max(alpha, 1.0) * eta, STEPS, max(case.shape), mu
     )
     premises = [
         theorem1.spectral_start(start, case.target, case.eps),
         Premise("digits left", "rounding grows to 1e-6 at most", 1 - error / DIGITS),
     ]
-    told: dict[str, Any] = {"share": share, "alpha": alpha, "steps": STEPS}
-    worst = float(np.min(margin)) if recorded == STEPS + 1 else -np.inf  # it diverged
+    told: dict[str, Any] = {"share": share, "steps": STEPS} | options
+    finite = recorded == STEPS + 1 and bool(np.isfinite(values).all())
+    worst = float(np.min(margin)) if finite else -np.inf  # one of the two diverged
     tally.add(worst, error, premises, lambda: case.witness() | told)
-    if alpha == 1.0 and case.r_hat > case.rank and np.isfinite(worst):
+    if alpha == 1.0 and mu == 0.0 and case.r_hat > case.rank and np.isfinite(worst):
         _attack_residual(tally, case, run.end_to_end, left, right, premises, error * largest)
     return -worst if all(premise.met for premise in premises) else -np.inf
 
@@ -109,8 +118,8 @@ def attack_step_size(tally: Tally, rng: np.random.Generator) -> None:
 
 
 def _random(tally: Tally, task: Task) -> None:
-    """Gradient descent on full matrices, rectangular ones and r̂ < r among them, with random α and
-    step sizes, step by step against the recursion.
+    """Gradient descent on full matrices, rectangular ones and r̂ < r among them, with random α,
+    step sizes and weight decay, step by step against the recursion.
     """
     rng = task.rng
     for _ in range(task.count):
@@ -121,7 +130,8 @@ def _random(tally: Tally, task: Task) -> None:
         scaled = float(10.0 ** rng.integers(-2, 3))
         spectrum = tuple(scaled * value for value in case.spectrum)
         eps *= scaled ** (1 / depth)
-        attack(tally, dataclasses.replace(case, spectrum=spectrum, eps=eps), share, alpha)
+        decay = float(rng.choice(DECAYS))
+        attack(tally, dataclasses.replace(case, spectrum=spectrum, eps=eps), share, alpha, decay)
 
 
 def _step_sizes(tally: Tally, task: Task) -> None:
