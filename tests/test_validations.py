@@ -81,7 +81,16 @@ def test_there_are_faults_for_every_claim():
 
 def test_every_module_of_the_room_is_registered():
     folder = Path(validations.__file__).parent
-    machinery = {"__init__", "cases", "flows", "hunting", "strategies", "suite", "tally"}
+    machinery = {
+        "__init__",
+        "cases",
+        "flows",
+        "hunting",
+        "recoveries",
+        "strategies",
+        "suite",
+        "tally",
+    }
     assert {path.stem for path in folder.glob("*.py")} - machinery == set(MODULES)
     for name in MODULES:
         assert callable(getattr(import_module(f"dlnlab.validations.{name}"), f"test_{name}"))
