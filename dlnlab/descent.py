@@ -165,14 +165,14 @@ class _Descent:
         largest = float("nan")
         while True:
             step, weights = self.state
-            prefixes = networks.prefix_products(weights)
+            prefixes, W = networks.forward(self.problem, weights)
             if self.schedule.due(step) and self.recorder.last_step < step:
-                largest = self._record(step, weights, prefixes[-1])
+                largest = self._record(step, weights, W)
             if bar.due():
                 bar.update(step, largest)
             if step >= self.num_steps or self.done.all():
                 return
-            gradient = self.problem.gradient(prefixes[-1])
+            gradient = self.problem.gradient(W)
             gradients = networks.backward(weights, prefixes, gradient)
             self.state = (step + 1, self._descend(weights, gradients))
             if self.checkpoint is not None and self.checkpoint.due():
@@ -302,7 +302,7 @@ def _prepare(
 def _batch_shape(problem: Problem, weights: Weights, steps: dict[str, Any]) -> tuple[int, ...]:
     """Return the batch axes that the weights, the problem and the step sizes broadcast to."""
     with np.errstate(over="ignore", invalid="ignore"):
-        shapes = [problem.loss(networks.prefix_products(weights)[-1]).shape]
+        shapes = [problem.loss(networks.forward(problem, weights)[1]).shape]
     shapes += [x.shape for x in steps.values() if arrays.is_array(x)]
     try:
         return np.broadcast_shapes(*(tuple(shape) for shape in shapes))

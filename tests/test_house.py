@@ -21,6 +21,7 @@ PACKAGE = ROOT / "dlnlab"
 ORDER = [
     "arrays",
     "checks",
+    "products",
     "spectra",
     "targets",
     "ensembles",
