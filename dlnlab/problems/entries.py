@@ -107,7 +107,7 @@ def _is_better_sampled(M: Any, mask: Array, computation: str) -> bool:
             f"without batch axes, got 'sampled' and shapes {tuple(M.shape)}, {tuple(mask.shape)}"
         )
     if computation == "auto":
-        return single and sampling_pays(mask.shape, int(np.count_nonzero(mask)), 1)
+        return single and sampling_pays(mask.shape, int(np.count_nonzero(mask)))
     return computation == "sampled"
 
 

@@ -25,8 +25,20 @@ __all__ = ["COMPUTATIONS", "SampledCompletion", "sampling_pays"]
 COMPUTATIONS = ("auto", "dense", "sampled")
 
 
-def sampling_pays(shape: tuple[int, int], count: int, inner: int) -> bool:
+SPARSE_SHARE = 1 / 10
+"""Share of observed entries up to which sampling is the faster way."""
+
+LARGE = 200 * 200
+"""Number of entries from which on it is; below, SciPy's calls (45 µs a step) outweigh the work."""
+
+
+def sampling_pays(shape: tuple[int, int], count: int) -> bool:
     """Tell whether a descent step on observed entries only is faster than one on dense matrices.
+
+    It is for at least 200 × 200 entries of which at most a tenth are observed.  This is where the
+    times of whole steps crossed, measured for 100 × 100 to 943 × 1682 and widths of the last hidden
+    layer from 5 to 300 (the crossing hardly depends on the width, as both ways take time in
+    proportion to it); the table is in docs/completion.md.
 
     Parameters
     ----------
@@ -34,10 +46,14 @@ def sampling_pays(shape: tuple[int, int], count: int, inner: int) -> bool:
         (d_out, d_in).
     count : int
         Number of observed entries.
-    inner : int
-        Width k of the last hidden layer, r̂ for a compressed network.
+
+    Examples
+    --------
+    >>> sampling_pays((943, 1682), 80_000), sampling_pays((100, 100), 3_000)
+    (True, False)
     """
-    return count * 10 < shape[0] * shape[1]
+    size = shape[0] * shape[1]
+    return size >= LARGE and count <= SPARSE_SHARE * size
 
 
 class SampledCompletion(Problem):
@@ -61,6 +77,9 @@ class SampledCompletion(Problem):
         self.values = values
         self._places = self.rows * shape[1] + self.columns
         self._pattern = pattern
+        self._sampled = computation == "sampled" or (
+            computation == "auto" and sampling_pays(shape, values.shape[-1])
+        )
         self._count_measurements(values.shape[-1])
 
     def compose(self, left: Array, right: Array) -> Array | FactoredMatrix:
@@ -83,9 +102,7 @@ class SampledCompletion(Problem):
                 "`weights` must have no batch axes with computation='sampled', got layers of shape "
                 f"{tuple(left.shape)}; use 'auto' or 'dense'"
             )
-        if self.computation == "auto":
-            return single and sampling_pays(self.shape, self.rows.size, left.shape[1])
-        return self.computation == "sampled"
+        return single and self._sampled
 
     def residual(self, W: Array | FactoredMatrix) -> Array:
         """Return W_ij − y_ij for the observed entries, row by row, shape (..., n)."""
@@ -124,10 +141,7 @@ class SampledCompletion(Problem):
 
     def surrogate_for(self, count: int) -> Any:
         """Return the surrogate, sparse where its leading vectors are cheaper to find so."""
-        dense = self.computation == "dense" or not arrays.is_host(self.values)
-        if dense or count > min(self.shape) // 10:
-            return self.surrogate()
-        if self.computation == "auto" and not sampling_pays(self.shape, self.rows.size, count):
+        if not self._sampled or not arrays.is_host(self.values) or 10 * count > min(self.shape):
             return self.surrogate()
         return self._sparse(self.values / self._share)
 
