@@ -91,6 +91,37 @@ class Comparison:
 
         return plotting.comparison(self, figure)
 
+    def plot_assumption1(self, figure: Any = None) -> Any:
+        """Draw the diagnostics of Assumption 1; return the Matplotlib figure.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure, optional
+            To draw into; a new one by default.
+        """
+        from dlnlab import plotting
+
+        return plotting.assumption1(self, figure)
+
+    def constants(self) -> dict[str, float]:
+        """Return Assumption 1's constants for the original network, of its worst mode.
+
+        Returns
+        -------
+        dict
+            "c_val", "c_vec" and "waiting" as in `dlnlab.claims.assumption1.Constants`, NaN unless
+            every mode was fitted; "t_r", when the last one was, ``inf`` if never; "delay", that
+            over the compressed network's, NaN if r̂ < r.
+        """
+        wide, narrow = (float(times[-1]) for times in self.fitting_times)
+        return {
+            "c_val": float(np.max(self.c_val.original)),
+            "c_vec": float(np.max(self.c_vec.original)),
+            "waiting": float(self.verdicts["assumption1"].witness["waiting"]),
+            "t_r": wide,
+            "delay": wide / narrow if np.isfinite(narrow) else float("nan"),
+        }
+
     def summary(self) -> str:
         """Return a table of the outcome as text."""
         from dlnlab import report
