@@ -142,7 +142,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
 
     Fonts are embedded whole, and no date is written, so that equal figures are equal files.
     """
-    dated = DATED.get(os.path.splitext(path)[1])
+    dated = DATED.get(os.path.splitext(path)[1].lower())
     with matplotlib.rc_context(REPEATABLE):
         figure.savefig(path, dpi=200, metadata={dated: None} if dated else None)
 
