@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import hypothesis
 import numpy as np
 import pytest
@@ -277,3 +279,38 @@ def test_a_case_is_built_again_from_its_witness():
         told["width"],
     )
     assert again == case
+
+
+def through_json(case):
+    return Case.from_witness(json.loads(json.dumps(case.witness())))
+
+
+@settings(max_examples=60)
+@given(strategies.cases(seeds=True))
+def test_every_case_is_built_again_from_its_witness(case):
+    again = through_json(case)
+    assert again == case
+    np.testing.assert_array_equal(again.target, case.target)
+    for W, V in zip(again.weights(), case.weights(), strict=True):
+        np.testing.assert_array_equal(W, V)
+
+
+@pytest.mark.parametrize("width", [None, 5])
+def test_random_and_aligned_cases_are_built_again(width):
+    rng = np.random.default_rng(0)
+    for case in random_cases(rng, 5, (4, 3), 3, 0.2, width=width):
+        assert through_json(case) == case
+    for depth in (2, 4):
+        case = aligned_case(rng, 4, depth, 0.3)
+        assert through_json(case) == case
+
+
+def test_a_seeded_frame_with_reflectors_in_a_start_of_frames_is_built_again():
+    layers = (Frame(3, ((1, 0, 2),), 7), Frame(3, (), 8), Frame(4, ((0, 1, 1, 0),)))
+    case = Case(Frame(4), (1.0, 0.5, 0.0), Frame(3, (), 3), 3, 0.1, 2, layers, 3)
+    assert through_json(case) == case
+
+
+def test_a_witness_of_something_else_is_refused():
+    with pytest.raises(KeyError):
+        Case.from_witness({"shape": [2, 2], "kind": "near"})

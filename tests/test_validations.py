@@ -86,6 +86,7 @@ def test_every_module_of_the_room_is_registered():
         "cases",
         "flows",
         "hunting",
+        "pictures",
         "recoveries",
         "strategies",
         "suite",

@@ -18,33 +18,38 @@ from .cases import EPS, Case, Frame, aligned_case
 from .suite import Part, Suite, Task
 from .tally import Tally
 
-__all__ = ["SUITE", "attack"]
+__all__ = ["ERROR", "SUITE", "attack", "compare"]
 
 SIZE, DEPTH = 6, 3
 SPECTRUM = (1.0, 0.5, 0.0, 0.0, 0.0, 0.0)
 SCALES = (0.2, 0.1, 0.05, 0.025)
+ERROR = 1e-9 + 1000 * SIZE * EPS
+"""1 − cos is of second order in the vectors, whose error is the integration's 1e-9 and rounding."""
+
 NAMES = ("c_val", "c_vec", "waiting", "delay")
 
 
 def attack(tally: Tally, case: Case) -> dict[str, float]:
     """Measure one case, count its c_vec, and return its constants."""
-    weights, start = case.weights(), case.eps**case.depth
+    c, start = compare(case), case.eps**case.depth
+    aligned = assumption1.aligned_start(networks.end_to_end(case.weights()), case.target, start)
+    told = c.constants()
+    tally.add(-told["c_vec"], ERROR, [aligned], lambda: case.witness() | told)
+    return told
+
+
+def compare(case: Case) -> flow.Comparison:
+    """Run both flows of a case."""
     with np.errstate(over="ignore", invalid="ignore"):  # trial steps that are rejected
-        c = flow.compare(
+        return flow.compare(
             case.target,
             case.rank,
             depth=case.depth,
             eps=case.eps,
-            weights=weights,
+            weights=case.weights(),
             rtol=1e-9,
             num_records=200,
         )
-    aligned = assumption1.aligned_start(networks.end_to_end(weights), case.target, start)
-    told = c.constants()
-    # 1 − cos is of second order in the vectors, whose error is the integration's 1e-9 and rounding
-    error = 1e-9 + 1000 * SIZE * EPS
-    tally.add(-told["c_vec"], error, [aligned], lambda: case.witness() | told)
-    return told
 
 
 def _random_case(seed: int, eps: float) -> Case:

@@ -5,7 +5,14 @@ one instance of a claim; `style` lays figures out, writes and embeds them.
 """
 
 from dlnlab.plotting.curves import deviation, families, sides, signed_margin, spectra
-from dlnlab.plotting.flows import alignments, comparison, errors, margin, singular_values
+from dlnlab.plotting.flows import (
+    alignments,
+    comparison,
+    error_curves,
+    errors,
+    margin,
+    singular_values,
+)
 from dlnlab.plotting.learning import assumption1, c_val, c_vec, constants, small_starts
 from dlnlab.plotting.style import arrange, save, to_data_uri
 
@@ -18,6 +25,7 @@ __all__ = [
     "comparison",
     "constants",
     "deviation",
+    "error_curves",
     "errors",
     "families",
     "margin",

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
@@ -91,33 +92,45 @@ def deviation(
     xlabel: str = TIME,
     ylabel: str = "relative deviation",
     at: float | None = None,
+    discrete: bool = False,
 ) -> Axes:
-    """Draw how far two sides of an equation are apart, below what rounding may do.
+    """Draw how far two sides of an equation are apart, below what numerical errors may do.
 
     Parameters
     ----------
     x, values : array, shape (records,)
-        `values` ≥ 0; zeros, which have no logarithm, are dots at the lower edge.
+        `values` ≥ 0; zeros, which have no logarithm, are marks at the lower edge.
     allowed : array, shape (records,), or float
         The bound on the numerical error.
     ax : matplotlib.axes.Axes
     xlabel, ylabel : str
     at : float, optional
         A place to mark.
+    discrete : bool
+        Whether `x` counts things, between which no line makes sense.
     """
     allowed = np.broadcast_to(np.asarray(allowed, dtype=float), x.shape)
     positive = np.where(values > 0, values, np.nan)
-    lowest = np.nanmin(np.append(positive, allowed))
-    floor = 10 ** np.floor(np.log10(lowest) - 0.5)
-    label = f"allowed for rounding, ≤ {float(np.max(allowed)):.1g}"
-    ax.fill_between(x, floor, allowed, label=label, **style.BAND)
-    ax.plot(x, positive, color="black", marker=".", markersize=4, linewidth=1.0, label="deviation")
+    seen = np.append(positive, allowed)
+    highest = float(np.nanmax(seen))
+    floor = float(10 ** np.floor(min(np.log10(np.nanmin(seen)) - 0.5, np.log10(highest) - 3)))
+    label = f"numerical error, ≤ {float(np.max(allowed)):.1g}"
+    if discrete:
+        wide = np.ravel(np.column_stack([x - 0.4, x + 0.4]))
+        ax.fill_between(wide, floor, np.repeat(allowed, 2), label=label, **style.BAND)
+        ax.set_xticks(np.unique(np.linspace(x[0], x[-1], min(x.size, 8)).round()))
+    else:
+        ax.fill_between(x, floor, allowed, label=label, **style.BAND)
+    look: dict[str, Any] = {"linestyle": "", "markersize": 8} if discrete else {"markersize": 4}
+    ax.plot(x, positive, color="black", marker=".", linewidth=1.0, label="deviation", **look)
     zeros = x[values <= 0]
     if zeros.size:
         exact: dict[str, Any] = {"color": "black", "markersize": 4, "clip_on": False}
         ax.plot(zeros, np.full(zeros.shape, floor), "|", label="exactly 0", **exact)
     ax.set_yscale("log")
-    ax.set_ylim(floor, 10 * float(np.nanmax(np.append(positive, allowed))))
+    ax.set_ylim(floor, 10 * highest)
+    ax.yaxis.set_major_locator(ticker.LogLocator(numticks=6))
+    ax.yaxis.set_minor_formatter(ticker.NullFormatter())
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     _mark(at, ax)
@@ -134,9 +147,10 @@ def families(
     labels: tuple[str, str],
     xlabel: str = TIME,
     ylabel: str = r"singular value $\sigma_i$",
+    each: str = "mode $i$",
     at: float | None = None,
 ) -> Axes:
-    """Draw two families of curves, one colour per mode: the first solid, the second as open dots.
+    """Draw two families of curves, one colour for each: the first solid, the second as open dots.
 
     Parameters
     ----------
@@ -146,6 +160,8 @@ def families(
     labels : (str, str)
         What the first and the second family are.
     xlabel, ylabel : str
+    each : str
+        What has a colour.
     at : float, optional
         A place to mark.
     """
@@ -163,12 +179,14 @@ def families(
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     _mark(at, ax)
-    style.modes_bar(ax, count)
+    style.modes_bar(ax, count, each)
     style.legend(ax, handles)
     return ax
 
 
-def spectra(series: Mapping[str, np.ndarray], ax: Axes) -> Axes:
+def spectra(
+    series: Mapping[str, np.ndarray], ax: Axes, *, ylabel: str = r"singular value $\sigma_i$"
+) -> Axes:
     """Draw spectra side by side: the values of each name over their index, with its own marker.
 
     Parameters
@@ -176,6 +194,7 @@ def spectra(series: Mapping[str, np.ndarray], ax: Axes) -> Axes:
     series : mapping of str to array, shape (k,)
         At most three.
     ax : matplotlib.axes.Axes
+    ylabel : str
     """
     colours = (style.ORIGINAL["color"], style.COMPRESSED["color"], style.BOUND["color"])
     filled = ("full", "none", "none")
@@ -186,10 +205,13 @@ def spectra(series: Mapping[str, np.ndarray], ax: Axes) -> Axes:
     longest = max(len(values) for values in series.values())
     ax.set_xlim(0.5, longest + 0.5)
     ax.set_xticks(np.unique(np.linspace(1, longest, min(longest, 8)).round()))
-    ax.set_ylim(bottom=min(0.0, *(float(np.min(v)) for v in series.values())))
-    ax.margins(y=0.1)
+    low = min(0.0, *(float(np.min(values)) for values in series.values()))
+    high = max(0.0, *(float(np.max(values)) for values in series.values()))
+    room = 0.08 * (high - low or 1.0)  # so that no marker is cut
+    ax.axhline(0, **style.ZERO)
+    ax.set_ylim(low - room, high + room)
     ax.set_xlabel("index $i$")
-    ax.set_ylabel(r"singular value $\sigma_i$")
+    ax.set_ylabel(ylabel)
     style.legend(ax)
     return ax
 
@@ -216,7 +238,8 @@ def sides(parts: Sequence[tuple[str, float]], ax: Axes, *, xlabel: str) -> Axes:
     ax.set_yticks(places, names)
     ax.tick_params(axis="y", length=0)
     ax.invert_yaxis()
-    ax.margins(x=0.3)
+    largest = max(float(np.max(np.abs(values))), np.finfo(float).tiny)
+    ax.set_xlim(min(0.0, 1.3 * min(values)), 1.3 * largest if any(values) else 1.0)
     ax.set_xlabel(xlabel)
     return ax
 

@@ -16,6 +16,7 @@ from dlnlab.plotting.style import COMPRESSED, ORIGINAL, QUIET
 __all__ = [
     "alignments",
     "comparison",
+    "error_curves",
     "errors",
     "margin",
     "setting",
@@ -56,17 +57,24 @@ def comparison(c: Comparison, figure: Any = None) -> Any:
 
 def errors(c: Comparison, ax: Axes) -> Axes:
     """Draw the recovery errors ‖W − M*‖_F and ‖W̃ − M*‖_F against time, on a logarithmic axis."""
-    both = np.stack([np.asarray(run.errors) for run in (c.original, c.compressed)])
+    error_curves(c.times, np.asarray(c.original.errors), np.asarray(c.compressed.errors), ax)
+    return time_axis(c, ax)
+
+
+def error_curves(times: np.ndarray, original: np.ndarray, compressed: np.ndarray, ax: Axes) -> Axes:
+    """Draw recovery errors, shape (records,), of both networks; zeros are left out."""
+    both = np.stack([original, compressed])
     both = np.where(both > 0, both, np.nan)
     for values, look in zip(both, (ORIGINAL, COMPRESSED), strict=True):
-        ax.plot(c.times, values, **look)
+        ax.plot(times, values, **look)
     ax.set_yscale("log")
     highest = float(np.nanmax(both))
     ax.set_ylim(min(0.6 * float(np.nanmin(both)), highest / 10), 1.6 * highest)
     ax.set_ylabel(r"error $\Vert W-M^{\!\ast}\Vert_F$")
     ax.set_title("Recovery errors")
+    ax.set_xlabel("time $t$")
     style.legend(ax)
-    return time_axis(c, ax)
+    return ax
 
 
 def singular_values(c: Comparison, ax: Axes) -> Axes:

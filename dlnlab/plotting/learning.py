@@ -65,8 +65,8 @@ def c_val(c: Comparison, ax: Axes) -> Axes:
     """Draw sup over s ≥ t of (σ_i(s) − σ_i*)², for every mode of both networks.
 
     This is c_val as a function of t_i (`dlnlab.claims.assumption1.running`); a dot is where t_i is.
-    In the grey band, below ((rtol + d u) σ_1*)² for d reduced dimensions and a unit u of rounding,
-    a singular value is its target as far as the integration can tell.
+    In the grey band, below ((rtol + 10 d u) σ_1*)² for d reduced dimensions and a unit u of
+    rounding, a singular value is its target as far as the integration can tell.
     """
     for k, run in enumerate((c.original, c.compressed)):
         look = {"linestyle": COMPRESSED["linestyle"], "linewidth": 0.9} if k else {}
@@ -83,7 +83,7 @@ def c_vec(c: Comparison, ax: Axes) -> Axes:
 
     This is c_vec as a function of t_i (`dlnlab.claims.assumption1.running`); a dot is where t_i is.
     The compressed network's vectors are the target's at all times (Theorem 1).  In the grey band,
-    below d u for d reduced dimensions and a unit u of rounding, 1 − cos is rounding.
+    below 10 d u for d reduced dimensions and a unit u of rounding, 1 − cos is rounding.
     """
     curve = _curves(c.original, c.targets).c_vec
     _running(c, ax, curve, c.fitting_times.original, c.c_vec.original, {})
@@ -94,8 +94,8 @@ def c_vec(c: Comparison, ax: Axes) -> Axes:
 
 
 def _unit(c: Comparison) -> float:
-    """d u, what a sum of d products can be off by."""
-    return float(c.settings["reduced_dimension"]) * EPS
+    """10 d u: singular values and vectors of a d × d matrix are computed no better than that."""
+    return 10 * float(c.settings["reduced_dimension"]) * EPS
 
 
 def _curves(run: Any, targets: np.ndarray) -> assumption.Running:

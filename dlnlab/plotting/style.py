@@ -183,7 +183,7 @@ def shades(count: int) -> np.ndarray:
     return matplotlib.colormaps["viridis"](np.linspace(0, 0.85, count) if count > 1 else [0.0])
 
 
-def modes_bar(ax: Axes, count: int) -> None:
+def modes_bar(ax: Axes, count: int, each: str = "mode $i$") -> None:
     """A colour bar that says which colour is which mode; not for a single one."""
     if count == 1:
         return
@@ -199,7 +199,7 @@ def modes_bar(ax: Axes, count: int) -> None:
     bar.minorticks_off()
     bar.ax.invert_yaxis()
     bar.outline.set_visible(False)
-    bar.set_label("mode $i$" if count <= CURVES else f"mode $i$, {CURVES} of {count} shown")
+    bar.set_label(each if count <= CURVES else f"{each}, {CURVES} of {count} shown")
 
 
 def legend(ax: Axes, handles: Any = None, columns: int = 5) -> None:
