@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from dlnlab.validations import MODULES, Profile, pictures
+from dlnlab.validations import MODULES, Profile, pictures, theorem1
 from dlnlab.validations.cases import Case, Frame
 from dlnlab.validations.tally import Tally
 from matplotlib.text import Text
@@ -53,6 +53,8 @@ def worst():
         patch.setattr(Tally, "add", add)
         for name in MODULES:
             validations.validate(name, MINI, seed=1)
+        spare = Case(Frame(3, (), 1), (1.0, 0.5, 0.0), Frame(3, (), 2), 3, 0.5, 3)
+        theorem1.attack(Tally("theorem1", ""), spare, 0.25, 1.0)  # too rare for so few
     return kept
 
 
