@@ -21,6 +21,7 @@ from dlnlab.claims import (
     closed_form,
     corollary1,
     dominance,
+    gauge,
     lemma1,
     proposition1,
     theorem1,
@@ -28,7 +29,7 @@ from dlnlab.claims import (
 )
 from dlnlab.flow import compressed
 from dlnlab.parsimony import ReducedFactorization
-from dlnlab.problems import Factorization
+from dlnlab.problems import Factorization, Problem, SampledCompletion
 
 REFUTED, UNMET = "refuted", "premise-not-met"
 
@@ -136,9 +137,10 @@ def stale_prefix(right: Any) -> Any:
     """The last layer's gradient from the prefix product one layer too early."""
 
     def backward(weights: Any, prefixes: Any, gradient: Any, out: Any = None) -> Any:
-        stale = [prefixes[0], *prefixes[:-1]] if len(weights) > 2 else [2 * P for P in prefixes]
-        if any(P.shape != S.shape for P, S in zip(prefixes[:-1], stale, strict=False)):
-            stale = [2 * P for P in prefixes]
+        used = prefixes[: len(weights) - 1]
+        stale = [prefixes[0], *used[:-1]]
+        if len(used) == 1 or any(P.shape != S.shape for P, S in zip(used, stale, strict=True)):
+            stale = [2 * P for P in used]
         return right(weights, stale, gradient, out)
 
     return backward
@@ -206,6 +208,31 @@ def residual_mode(right: Any) -> Any:
         return right(t if target else 2 * t, target, eps, depth, scale)
 
     return mode
+
+
+def turned_back(right: Any) -> Any:
+    """W_{l+1} G_l for W_{l+1} G_lᵀ."""
+
+    def turned(weights: Any, turns: Any) -> Any:
+        layers = list(weights)
+        for below, G in enumerate(turns):
+            layers[below] = G @ layers[below]
+            layers[below + 1] = layers[below + 1] @ G
+        return tuple(layers)
+
+    return turned
+
+
+def product_reversed(right: Any) -> Any:
+    """Q_1 ⋯ Q_L for Q_L ⋯ Q_1 in a square network."""
+
+    def canonical(weights: Any) -> Any:
+        layers = right(weights)
+        if weights[-1].shape[0] != weights[-1].shape[1]:
+            return layers
+        return (*layers[:-1], layers[-1].T)
+
+    return canonical
 
 
 FAULTS = [
@@ -291,4 +318,15 @@ FAULTS = [
           lambda right: lambda s, depth, scale: right(s, depth, scale) / depth),
     Fault("theorem2_refined", "unfitted compressed network", REFUTED, compressed.Evaluation,
           "errors", after(lambda e: 1.5 * e)),
+    Fault("gauge", "turned back", REFUTED, gauge, "turned", turned_back),
+    Fault("gauge", "Qᵀ for Q", REFUTED, gauge, "canonical", product_reversed),
+    Fault("gauge", "stale prefix", REFUTED, networks, "backward", stale_prefix),
+    Fault("gauge", "any turn is orthogonal", REFUTED, gauge, "orthogonal_turns", always_met),
+    Fault("gradients", "ascent", REFUTED, networks, "backward", ascent),
+    Fault("gradients", "stale prefix", REFUTED, networks, "backward", stale_prefix),
+    Fault("gradients", "mean for sum", REFUTED, Factorization, "gradient",
+          lambda right: lambda self, W: right(self, W) / W.shape[-1] / 2),
+    Fault("gradients", "adjoint of a mask upside down", REFUTED, SampledCompletion, "adjoint",
+          after(lambda A: A[..., ::-1, :])),
+    Fault("gradients", "half the loss", REFUTED, Problem, "loss", after(lambda x: x / 2)),
 ]  # fmt: skip

@@ -258,6 +258,19 @@ def _unturned_start() -> Any:
     return m.eps * sp.Matrix([[m.c, m.s], [m.s, m.c], [1, 0], [0, 1]])
 
 
+def _turned_twice(weight: Any, after: Any, before: Any) -> Any:
+    return after @ weight @ before
+
+
+def _doubled_if_turned(over: Any, under: Any) -> Any:
+    m = import_module("dlnlab.proofs.gauge")
+    return over.T @ m.residual @ under.T * (2 if "G" in str(over) else 1)
+
+
+def _first_layer_only(weights: Any, turns: Any) -> Any:
+    return [turns[1] * weights[0], *weights[1:]]
+
+
 BREAKS: list[tuple[str, str, Any, str]] = [
     ("theorem1", "lambda_next", _sign_flipped, "Theorem 1's recursions"),
     ("theorem1", "beta_next", _wrong_beta, "Theorem 1's recursions"),
@@ -321,6 +334,12 @@ BREAKS: list[tuple[str, str, Any, str]] = [
     ("late_times", "offset", _equal_offsets, "the wide network at y = 0"),
     ("late_times", "second_factor", _wrong_factor, "the determinant"),
     ("late_times", "start", _unturned_start, "the determinant"),
+    ("gauge", "turned", _turned_twice, "products"),
+    ("gauge", "RULES", {}, "products"),
+    ("gauge", "gradient", _doubled_if_turned, "gradients"),
+    ("gauge", "orthogonal", lambda *turns: {}, "canonical form"),
+    ("gauge", "turn_all", _first_layer_only, "full matrices over ℚ"),
+    ("gauge", "layer_gradients", _untransposed, "full matrices over ℚ"),
 ]
 
 

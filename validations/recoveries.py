@@ -122,6 +122,18 @@ class Recovery:
         y = np.einsum("mpq,pq->m", A, self.target)
         return A, y, 1.0 if self.normalization == "sum" else 1.0 / len(y)
 
+    def absolute_sum(self, size: np.ndarray) -> np.ndarray:
+        """Bound Σ_i ‖A_i‖ (‖A_i‖ ‖W‖ + |y_i|) c for matrices of given Frobenius norm ‖W‖."""
+        A, y, c = self.measurements()
+        norms = np.linalg.norm(A, axis=(-2, -1))
+        return c * (np.sum(norms**2) * size + np.sum(norms * np.abs(y)))
+
+    def absolute_loss(self, size: np.ndarray) -> np.ndarray:
+        """Bound c/2 Σ_i (‖A_i‖ ‖W‖ + |y_i|)² for matrices of given Frobenius norm ‖W‖."""
+        A, y, c = self.measurements()
+        norms = np.linalg.norm(A, axis=(-2, -1))
+        return 0.5 * c * np.sum((norms * size[..., None] + np.abs(y)) ** 2, axis=-1)
+
     def problem(self) -> problems.Problem:
         """The library's problem."""
         M, norm = self.target, self.normalization
