@@ -5,13 +5,25 @@ Models".  A network is a tuple of weight matrices; a problem knows only the end-
 verdict on a claim is a margin with its premises.
 """
 
-from dlnlab import campaigns, claims, flow, modes, networks, parsimony, problems, spectra, targets
+from dlnlab import (
+    campaigns,
+    claims,
+    flow,
+    modes,
+    movielens,
+    networks,
+    parsimony,
+    problems,
+    spectra,
+    targets,
+)
 from dlnlab.claims.verdict import Premise, Verdict
 from dlnlab.descent import gradient_descent
 from dlnlab.ensembles import GeneratedEnsemble
 from dlnlab.flow import Comparison, compare, gradient_flow
 from dlnlab.networks import compressed_weights, end_to_end, layer_gradients, original_weights
 from dlnlab.problems import Problem, completion, factorization, linear_recovery, sensing
+from dlnlab.ratings import Ratings
 from dlnlab.targets import FactoredTarget, gaussian_ensemble, random_mask, random_target
 from dlnlab.trajectory import Interrupted, Status, Trajectory
 
@@ -24,6 +36,7 @@ __all__ = [
     "Interrupted",
     "Premise",
     "Problem",
+    "Ratings",
     "Status",
     "Trajectory",
     "Verdict",
@@ -41,6 +54,7 @@ __all__ = [
     "layer_gradients",
     "linear_recovery",
     "modes",
+    "movielens",
     "networks",
     "original_weights",
     "parsimony",
