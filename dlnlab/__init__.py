@@ -6,6 +6,7 @@ verdict on a claim is a margin with its premises.
 """
 
 from dlnlab import (
+    baselines,
     campaigns,
     claims,
     flow,
@@ -40,6 +41,7 @@ __all__ = [
     "Status",
     "Trajectory",
     "Verdict",
+    "baselines",
     "campaigns",
     "claims",
     "compare",

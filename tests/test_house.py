@@ -36,6 +36,7 @@ ORDER = [
     "campaigns",
     "trajectory",
     "descent",
+    "baselines",
     "claims",
     "flow",
     "plotting",
