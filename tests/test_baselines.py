@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 import scipy.sparse
@@ -179,9 +177,7 @@ def test_movielens_size_takes_no_dense_matrix(monkeypatch):
     monkeypatch.setattr(FactoredMatrix, "to_dense", None)
     monkeypatch.setattr(type(problem), "surrogate", None)
     monkeypatch.setattr(type(problem), "adjoint", None)
-    started = time.perf_counter()
     run = baselines.alternating_minimization(problem, 5, num_iterations=3, ridge=1e-5)
-    assert time.perf_counter() - started < 20
     assert run.losses[-1] < run.losses[0]
 
 

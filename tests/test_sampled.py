@@ -7,6 +7,8 @@ roundings of the sum of absolute values, which `bound` evaluates with absolute v
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from instances import assert_close, network
 
 import dlnlab
-from dlnlab import networks, products, spectra
+from dlnlab import arrays, networks, products, spectra
 from dlnlab.problems import Completion, SampledCompletion, sampled
 from dlnlab.products import FactoredMatrix
 
@@ -275,6 +277,31 @@ def test_compressed_weights_never_form_a_large_surrogate(monkeypatch):
     for one, other in ((found[-1], expected[-1]), (found[0].T, expected[0].T)):
         gap = float(spectra.subspace_distance(one / 0.1, other / 0.1))
         assert gap <= 3 * limit**2, gap  # a sum of three squared angles
+
+
+def test_a_run_too_large_for_a_dense_matrix(monkeypatch):
+    # One dense matrix takes 8·d² bytes, 32 GiB; the whole run may take a five-hundredth of that.
+    d, n = 2**16, 2**18
+    target = dlnlab.random_target((d, d), 2, rng=0, factored=True)
+    rng = np.random.default_rng(0)
+    places = np.unique(rng.integers(0, d * d, n))
+    stored = (np.ones(places.size, dtype=bool), np.divmod(places, d))
+    problem = dlnlab.completion(target, scipy.sparse.coo_array(stored, shape=(d, d)))
+    weights = network((d, 3, 3, d))
+    record = ("loss", "error", "singular_values", "alignment")
+    tracemalloc.start()
+    run = dlnlab.gradient_descent(problem, weights, eta=1e-6, num_steps=2, record=record)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * d * d / 500
+    assert np.isfinite(run.losses).all()
+    assert run.errors.shape == (3,)
+    assert run.singular_values.shape == (3, d)
+    assert run.left_alignments.shape == (3, 2)
+    assert np.isfinite(run.left_alignments).all()
+    monkeypatch.setattr(arrays, "available_bytes", lambda reference=None: 2**30)
+    with pytest.raises(ValueError, match="`surrogate`: the dense matrix"):
+        problem.surrogate()
 
 
 def test_a_surrogate_whose_leading_vectors_lanczos_cannot_resolve_gets_a_dense_svd():

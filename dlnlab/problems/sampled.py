@@ -136,7 +136,15 @@ class SampledCompletion(Problem):
         return arrays.namespace(residual).sum(residual**2, axis=-1)
 
     def surrogate(self) -> Array:
-        """Return P_Ω(M)/p with p the observed share, an unbiased estimate of M for a random Ω."""
+        """Return P_Ω(M)/p with p the observed share, an unbiased estimate of M for a random Ω.
+
+        Raises
+        ------
+        ValueError
+            If the dense matrix does not fit in memory.
+        """
+        size = 8 * self.shape[0] * self.shape[1]
+        checks.fits_in_memory("`surrogate`: the dense matrix P_Ω(M)/p", size, self.values)
         return self.adjoint(self.values) / self._share
 
     def surrogate_for(self, count: int) -> Any:
