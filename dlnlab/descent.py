@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import arrays, checks, networks
+from dlnlab import arrays, checks, formulations, networks
 from dlnlab.arrays import Array
+from dlnlab.formulations import Formulation
 from dlnlab.networks import Weights
 from dlnlab.problems import Problem
 from dlnlab.progress import Progress
@@ -39,6 +40,7 @@ def gradient_descent(
     record_every: int | Sequence[int] = 1,
     record: Sequence[str] = ("loss", "error", "singular_values"),
     tol: float = 0.0,
+    formulation: str = "auto",
     progress: Any = False,
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_every: float = 10.0,
@@ -70,6 +72,10 @@ def gradient_descent(
         What needs an unknown target is left out.
     tol : float
         A member ends once its loss is ≤ `tol`; looked at when a record is taken.  So is divergence.
+    formulation : {"auto", "full", "reduced"}
+        "reduced" runs a smaller network that moves in the same way and reads the given one off it,
+        which for a factorization is faster and differs by rounding; "full" runs the layers as they
+        are; "auto" chooses (`dlnlab.formulations`).
     progress : bool or callable
         True shows a line on the terminal; a callable gets (step, num_steps, largest loss).
     checkpoint : path, optional
@@ -102,7 +108,7 @@ def gradient_descent(
     (<Status.CONVERGED: 'converged'>, True)
     """
     steps = {"eta": eta, "alpha": alpha, "weight_decay": weight_decay}
-    run = _prepare(problem, weights, steps, num_steps, record_every, record, tol)
+    run = _prepare(problem, weights, steps, num_steps, record_every, record, tol, formulation)
     bar = Progress(progress, run.num_steps, "step")
     if checkpoint is not None:
         every = checks.nonnegative("checkpoint_every", checkpoint_every)
@@ -141,7 +147,8 @@ class _Descent:
 
     def __init__(
         self,
-        problem: Problem,
+        given: Formulation,
+        run: Formulation,
         weights: Weights,
         rates: list[Any],
         decay: Any,
@@ -151,7 +158,8 @@ class _Descent:
         tol: float,
         batch: tuple[int, ...],
     ) -> None:
-        self.problem, self.initial, self.eta = problem, weights, eta
+        self.given, self.problem, self.view = given, run.problem, run.view
+        self.initial, self.eta = weights, eta
         self.rates, self.decay = rates, decay
         self.schedule, self.recorder, self.tol = schedule, recorder, tol
         self.num_steps = schedule.num_steps
@@ -204,18 +212,22 @@ class _Descent:
         self.rates = [rate * moving for rate in self.rates]
 
     def trajectory(self, status: Status | None = None) -> Trajectory:
-        """Return the record so far."""
+        """Return the record so far, and the weights of the network that was given."""
+        weights = self.state[1]
+        return self._finish(weights if self.view is None else self.view.lift(weights), status)
+
+    def _finish(self, weights: Weights, status: Status | None) -> Trajectory:
         codes = self.codes.copy()
         if status is not None:
             codes[~self.done] = status
-        weights = self.state[1]
         seconds = self.earlier_seconds + time.monotonic() - self.started
         return self.recorder.finish(weights, codes if codes.shape else codes[()], seconds)
 
     def save(self, status: Status | None = None) -> None:
         """Write the checkpoint, if there is one."""
         if self.checkpoint is not None and self.recorder.rows:
-            self.checkpoint.write(self.trajectory(status), step=self.state[0], done=self.done)
+            step, weights = self.state  # of what runs, which is what the run continues from
+            self.checkpoint.write(self._finish(weights, status), step=step, done=self.done)
 
     def resume(self) -> None:
         """Continue from the checkpoint, if it exists."""
@@ -243,9 +255,10 @@ class _Descent:
     def fingerprint(self) -> str:
         """Hash everything that determines the run, the number of steps excepted."""
         settings = (self.schedule.every, sorted(self.schedule.steps), self.recorder.names, self.tol)
-        digest = hashlib.sha256(f"{self.problem.fingerprint()}{settings}".encode())
+        name = self.given.name
+        digest = hashlib.sha256(f"{self.given.problem.fingerprint()}{name}{settings}".encode())
         for array in (
-            *self.initial,
+            *self.given.weights,
             *self.rates,
             self.eta,
             0.0 if self.decay is None else self.decay,
@@ -279,8 +292,9 @@ def _prepare(
     record_every: Any,
     record: Any,
     tol: Any,
+    wanted: Any,
 ) -> _Descent:
-    """Check the arguments and bring the weights to the common batch shape."""
+    """Check the arguments, choose what to run, and bring it to the common batch shape."""
     weights = networks.check_weights(weights)
     check_network(problem, weights)
     weights = tuple(checks.matrix("weights", W) for W in weights)  # integers become floats
@@ -291,12 +305,14 @@ def _prepare(
     batch = _batch_shape(problem, weights, steps)
     eta, alpha = (checks.per_member(name, steps[name], batch) for name in ("eta", "alpha"))
     decay = checks.per_member("weight_decay", steps["weight_decay"], batch, zero=True)
-    weights = tuple(_spread(W, batch) for W in weights)
+    run = formulations.choose(problem, weights, schedule.num_steps, wanted)
     outer, inner = (_as_rate(rate, weights[0]) for rate in (alpha * eta, eta))
     rates = [outer, *[inner] * (len(weights) - 2), outer]
     shrink = _as_rate(decay, weights[0]) if np.any(decay) else None
-    recorder = Recorder(problem, names)
-    return _Descent(problem, weights, rates, shrink, eta, schedule, recorder, tol, batch)
+    recorder = Recorder(run.problem, names, run.view)
+    given = Formulation(run.name, problem, weights)
+    moving = tuple(_spread(W, batch) for W in run.weights)
+    return _Descent(given, run, moving, rates, shrink, eta, schedule, recorder, tol, batch)
 
 
 def _batch_shape(problem: Problem, weights: Weights, steps: dict[str, Any]) -> tuple[int, ...]:
