@@ -66,7 +66,7 @@ def draw(claim: str, witness: Mapping[str, Any]) -> Any:
         None for a claim that has no picture, or a witness that describes no finite instance.
     """
     found = sketch(claim, witness)
-    if found is None:
+    if found is None or not np.isfinite([found.margin, found.error]).all():
         return None
     measured = f"worst margin {found.margin + 0.0:.3g}, numerical error {found.error:.2g}"
     return plotting.arrange(found.panels, f"{found.title}\n{measured.replace('-', '−')}")
