@@ -86,7 +86,6 @@ def test_every_module_of_the_room_is_registered():
         "cases",
         "flows",
         "hunting",
-        "pictures",
         "recoveries",
         "strategies",
         "suite",
