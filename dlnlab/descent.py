@@ -140,6 +140,34 @@ class _Schedule:
         return step % self.every == 0 if self.every else step in self.steps
 
 
+class _Space:
+    """Arrays that a run of one network on the host writes to in turn, instead of new ones.
+
+    The weights have two places, so that the state changes from one step to the next in a single
+    assignment, whenever the run is interrupted.
+    """
+
+    def __init__(self, weights: Weights) -> None:
+        self.weights = [tuple(np.empty(W.shape) for W in weights) for _ in range(2)]
+        self.gradients = tuple(np.empty(W.shape) for W in weights)
+        columns = weights[0].shape[-1]
+        self.prefixes = [np.empty((len(W), columns)) for W in weights[1:-1]]
+
+    def descend(self, step: int, weights: Weights, rates: Sequence[float]) -> Weights:
+        """Take a step along the gradients and return the new weights."""
+        new = self.weights[step % 2]
+        for W, rate, g, place in zip(weights, rates, self.gradients, new, strict=True):
+            np.multiply(g, rate, out=g)
+            np.subtract(W, g, out=place)
+        return new
+
+
+def _is_plain(problem: Problem, weights: Weights) -> bool:
+    """Whether the run is of one network in double precision on the host, with dense gradients."""
+    plain = all(isinstance(W, np.ndarray) and W.ndim == 2 and W.dtype == float for W in weights)
+    return plain and not problem.samples(weights[-1])
+
+
 class _Descent:
     """The state of a run: step, weights, and which members of the batch are done."""
 
@@ -164,25 +192,33 @@ class _Descent:
         self.schedule, self.recorder, self.tol = schedule, recorder, tol
         self.num_steps = schedule.num_steps
         self.state: tuple[int, Weights] = (0, weights)
+        self.space = _Space(weights) if decay is None and _is_plain(run.problem, weights) else None
         self.done = np.zeros(batch, dtype=bool)
         self.codes = np.full(batch, Status.COMPLETED, dtype=object)
         self.earlier_seconds, self.started = 0.0, time.monotonic()
 
     def go(self, bar: Progress) -> None:
         """Take steps until all members are done or the steps are used up."""
-        largest = float("nan")
+        largest, space, ended = float("nan"), self.space, self.done.all()
         while True:
             step, weights = self.state
-            prefixes, W = networks.forward(self.problem, weights)
+            prefixes, W = networks.forward(
+                self.problem, weights, None if space is None else space.prefixes
+            )
             if self.schedule.due(step) and self.recorder.last_step < step:
                 largest = self._record(step, weights, W)
+                ended = self.done.all()
             if bar.due():
                 bar.update(step, largest)
-            if step >= self.num_steps or self.done.all():
+            if step >= self.num_steps or ended:
                 return
             gradient = self.problem.gradient(W)
-            gradients = networks.backward(weights, prefixes, gradient)
-            self.state = (step + 1, self._descend(weights, gradients))
+            if space is None:
+                gradients = networks.backward(weights, prefixes, gradient)
+                self.state = (step + 1, self._descend(weights, gradients))
+            else:
+                networks.backward(weights, prefixes, gradient, space.gradients)
+                self.state = (step + 1, space.descend(step, weights, self.rates))
             if self.checkpoint is not None and self.checkpoint.due():
                 self.save()
 

@@ -170,7 +170,12 @@ def _alignment(problem: Problem, W: Any, weights: Weights, view: Any) -> Any:
 def _end_to_end(problem: Problem, W: Any, weights: Weights, view: Any) -> Array:
     if view is not None:
         return view.lift_end_to_end(W)
-    return W.to_dense() if isinstance(W, FactoredMatrix) else W
+    return W.to_dense() if isinstance(W, FactoredMatrix) else _copy(W)
+
+
+def _copy(W: Array) -> Array:
+    """The run may write to its arrays again."""
+    return W.copy() if isinstance(W, np.ndarray) else W
 
 
 def _imbalance(problem: Problem, W: Any, weights: Weights, view: Any) -> Array:
@@ -181,7 +186,7 @@ def _imbalance(problem: Problem, W: Any, weights: Weights, view: Any) -> Array:
 
 
 def _layers(problem: Problem, W: Any, weights: Weights, view: Any) -> Weights:
-    return weights if view is None else view.lift(weights)
+    return tuple(map(_copy, weights if view is None else view.lift(weights)))
 
 
 class _Quantity(NamedTuple):
