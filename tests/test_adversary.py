@@ -10,6 +10,7 @@ import pytest
 from dlnlab.validations import adversary
 from dlnlab.validations.adversary import Found, Instance
 from dlnlab.validations.campaign import Tally
+from scipy import linalg
 
 import dlnlab
 from dlnlab import networks, problems
@@ -210,6 +211,39 @@ def test_the_first_margins_are_fan_and_hoffmans():
     values = np.linalg.svd(adversary._wide([instance], times, 1e-13)[:, 0], compute_uv=False)
     expected = 3 * instance.eps**4 * deficits * times[1]
     np.testing.assert_allclose((bound - values)[1], expected, rtol=1e-3, atol=1e-13)
+
+
+def test_near_alignment_the_planes_add_up():
+    """To second order in A, Q = exp A, mode i is late by what its planes (i, k) make it late."""
+    spectrum, times = (1.0, 0.7, 0.4), np.linspace(0, 8, 9)
+    A = 3e-3 * np.array([[0.0, 1.0, -2.0], [-1.0, 0.0, 1.5], [2.0, -1.5, 0.0]])
+
+    def margins(values, skew):
+        turn = tuple(map(tuple, linalg.expm(skew).tolist()))
+        instance = Instance(values, turn, 3, 0.6)
+        W = adversary._wide([instance], times, 1e-13)[:, 0]
+        return adversary._compressed(instance, times) - np.linalg.svd(W, compute_uv=False)
+
+    total = np.zeros((times.size, 3))
+    for pair in ([0, 1], [0, 2], [1, 2]):
+        total[:, pair] += margins(tuple(spectrum[i] for i in pair), A[np.ix_(pair, pair)])
+    assert np.all(total[1:4] > 1e-9)
+    together = margins(spectrum, A)
+    np.testing.assert_allclose(together, total, rtol=1e-3, atol=1e-11)
+
+
+def test_a_mode_can_be_driven_by_more_than_its_target_and_stay_behind():
+    """So no comparison of single rates proves dominance from d = 3 on."""
+    excess, margin = -np.inf, np.inf
+    for seed in range(20):
+        instance, times = drawn(3, 3, seed), np.linspace(0, 10, 200)
+        W = adversary._wide([instance], times, 1e-10)[:, 0]
+        U, values, Vh = np.linalg.svd(W)
+        drive = np.einsum("tai,a,tia->ti", U, np.array(instance.spectrum), Vh)
+        excess = max(excess, np.max(drive[1:] - instance.spectrum))
+        margin = min(margin, np.min(adversary._compressed(instance, times) - values))
+    assert excess > 0.1
+    assert margin > -1e-9
 
 
 def test_misalignment_is_the_smallest_residual():
