@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from dlnlab.validations import adversary
 from dlnlab.validations.adversary import Found, Instance
-from dlnlab.validations.campaign import Tally
+from dlnlab.validations.tally import Tally
 from scipy import linalg
 
 import dlnlab

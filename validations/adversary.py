@@ -46,9 +46,9 @@ from scipy.stats import qmc
 from dlnlab import checks, modes, networks, problems, spectra
 from dlnlab.claims import Premise, dominance, proposition1
 
-from .campaign import Tally
 from .cases import EPS
 from .flows import LOOSER, RTOL, SAFETY, quiet_flow
+from .tally import Tally
 
 __all__ = ["Found", "Instance", "attack", "search"]
 
