@@ -21,7 +21,7 @@ from dlnlab.trajectory import Status, Trajectory
 
 from .cases import EPS, Case, random_cases, stack
 
-__all__ = ["GROUPS", "Pair", "draw_groups", "flow_pairs", "quiet_flow"]
+__all__ = ["GROUPS", "Pair", "draw_groups", "flow_pairs", "integrate", "quiet_flow"]
 
 RTOL = 1e-10
 LOOSER = 100.0
@@ -125,8 +125,8 @@ def flow_pairs(cases: Sequence[Case], rtol: float = RTOL) -> list[Pair]:
     targets, weights = stack(cases)
     problem = problems.factorization(targets)
     times = _time_grid(cases)
-    tight = _integrate(problem, weights, times, rtol)
-    loose = networks.prefix_products(_integrate(problem, weights, times, LOOSER * rtol))[-1]
+    tight = integrate(problem, weights, times, rtol)
+    loose = networks.prefix_products(integrate(problem, weights, times, LOOSER * rtol))[-1]
     blocks = networks.prefix_products(tight)[-1]
     distance = np.linalg.norm(blocks - loose, axis=(-2, -1))
     distance = ndimage.maximum_filter1d(distance, size=NEAR, axis=0)
@@ -163,7 +163,16 @@ def _time_grid(cases: Sequence[Case]) -> np.ndarray:
     return np.unique(even if rises is None else np.concatenate([even, rises]))
 
 
-def _integrate(problem: Any, weights: networks.Weights, times: np.ndarray, rtol: float) -> Any:
+def integrate(
+    problem: Any, weights: networks.Weights, times: np.ndarray, rtol: float
+) -> networks.Weights:
+    """Return the layers of a flow at the given times, of which the first is 0.
+
+    Raises
+    ------
+    RuntimeError
+        If the flow ends earlier, other than by standing still.
+    """
     run = quiet_flow(
         problem,
         weights,
