@@ -1,0 +1,225 @@
+"""The atlas cell by cell: how often the inequality fails there, how badly, and near which bound."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from .atlas import allowance
+
+__all__ = ["Cell", "Exponent", "cells", "contradictions", "exponents", "read", "write"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The starts of one kind at one point of the atlas; what is relative is so to ‖M*‖².
+
+    Attributes
+    ----------
+    part, depth, ratio, d, rank, r_hat, starts, step
+        Where: as in the configuration; `rank` is r, `step` is empty for the flow.
+    count, judged : int
+        Starts, and those of them that were judged.
+    share : float
+        Share of these that violate the inequality by more than the numerical error.
+    worst, median : float
+        Violation; negative where the inequality held.
+    error, time, late
+        Of the worst one: numerical error, time, whether the wide network had fitted M* by then.
+    unit : float
+        ε^{2L}.
+    of_refined, of_sharp : float or None
+        Of the worst one: share of (r̂ − r)β^{2L}, and of the allowance times β^{2L}; None where that
+        is zero or nothing is violated.
+    over : float
+        Largest violation beyond the allowance and the error; positive contradicts the theorem where
+        ε^L ≤ σ_r* and the networks follow the flow.
+    ahead, ahead_share : float
+        How far the wide network is ahead at most, over σ_1*, and how many starts are by more than
+        the error.
+    """
+
+    part: str
+    depth: int
+    ratio: float
+    d: int
+    rank: int
+    r_hat: int
+    starts: str
+    step: float | None
+    count: int
+    judged: int
+    share: float | None
+    worst: float | None
+    median: float | None
+    error: float | None
+    time: float | None
+    late: bool | None
+    unit: float
+    of_refined: float | None
+    of_sharp: float | None
+    over: float | None
+    ahead: float | None
+    ahead_share: float | None
+
+    @property
+    def violated(self) -> bool:
+        """Whether any start violates the inequality beyond its error."""
+        return bool(self.share)
+
+    @property
+    def covered(self) -> bool:
+        """Whether the refined theorem speaks of this cell: gradient flow and ε^L ≤ σ_r*."""
+        return self.step is None and self.ratio <= 1
+
+
+def cells(
+    configurations: Sequence[Mapping[str, Any]], results: Iterable[Mapping[str, Any]]
+) -> list[Cell]:
+    """Summarize what `measure` returned, one cell for each configuration and r̂."""
+    return [
+        _cell(configuration, result, judged)
+        for configuration, result in zip(configurations, results, strict=True)
+        for judged in result["judged"]
+    ]
+
+
+def _cell(c: Mapping[str, Any], result: Mapping[str, Any], judged: Mapping[str, Any]) -> Cell:
+    rank, r_hat = len(c["spectrum"]), judged["r_hat"]
+    where = (c["part"], c["depth"], c["ratio"], c["d"], rank, r_hat, c["starts"], c["step"])
+    violation, error = np.array(judged["violation"]), np.array(judged["error"])
+    counts = (c["count"], violation.size)
+    if not violation.size:
+        return Cell(*where, *counts, *[None] * 6, result["unit"], *[None] * 5)
+    k = int(np.argmax(violation - error))
+    bad = violation > error
+    residual = judged["residual"][k]
+    ahead = np.array(result["ahead"])
+    return Cell(
+        *where,
+        *counts,
+        share=float(np.mean(bad)),
+        worst=float(violation[k]),
+        median=float(np.median(violation)),
+        error=float(error[k]),
+        time=judged["time"][k],
+        late=judged["late"][k],
+        unit=result["unit"],
+        of_refined=_of(violation[k], (r_hat - rank) * residual, bad[k]),
+        of_sharp=_of(violation[k], allowance(r_hat, rank, c["d"]) * residual, bad[k]),
+        over=max(judged["over"]),
+        ahead=float(np.max(ahead)),
+        ahead_share=float(np.mean(ahead > np.array(result["ahead_error"]))),
+    )
+
+
+def _of(violation: float, bound: float, bad: bool) -> float | None:
+    return float(violation / bound) if bad and bound > 0 else None
+
+
+def contradictions(found: Iterable[Cell]) -> list[Cell]:
+    """Return the cells that contradict the refined theorem in its sharp form."""
+    return [cell for cell in found if cell.covered and cell.over is not None and cell.over > 0]
+
+
+class Exponent(NamedTuple):
+    """The power p of η in a dominance excess ∝ η^p.
+
+    Attributes
+    ----------
+    depth, ratio
+    value, low, high : float
+        Median over the starts of the slope of log excess against log η, with a 95 % interval
+        (bootstrap over starts).
+    starts : int
+        Starts that are ahead beyond the error at every step size used.
+    """
+
+    depth: int
+    ratio: float
+    value: float
+    low: float
+    high: float
+    starts: int
+
+
+LARGEST_FITTED = 0.25
+"""Steps up to this share of the stability limit enter a fit; at half of it overshooting begins."""
+
+FEWEST = 5
+"""Starts below which no interval is given."""
+
+
+def exponents(
+    configurations: Sequence[Mapping[str, Any]], results: Sequence[Mapping[str, Any]]
+) -> list[Exponent]:
+    """Fit the power of η by which dominance is broken, for each depth and ratio."""
+    groups: dict[tuple[int, float], dict[float, Mapping[str, Any]]] = {}
+    for c, result in zip(configurations, results, strict=True):
+        whole = all(result["converged"])
+        if c["step"] is not None and c["step"] <= LARGEST_FITTED and whole:
+            groups.setdefault((c["depth"], c["ratio"]), {})[c["step"]] = result
+    fits = (_exponent(*where, group) for where, group in groups.items())
+    return [fit for fit in fits if fit is not None]
+
+
+def _exponent(
+    depth: int, ratio: float, group: Mapping[float, Mapping[str, Any]]
+) -> Exponent | None:
+    steps = sorted(group)
+    ahead, error = (
+        np.array([group[step][name] for step in steps]) for name in ("ahead", "ahead_error")
+    )
+    seen = np.all(ahead > 10 * error, axis=0)  # an error of a tenth shifts no slope by much
+    if len(steps) < 3 or seen.sum() < FEWEST:
+        return None
+    slopes = np.polyfit(np.log(steps), np.log(ahead[:, seen]), 1)[0]
+    rng = np.random.default_rng(0)
+    interval = stats.bootstrap((slopes,), np.median, rng=rng, method="percentile")
+    low, high = interval.confidence_interval
+    return Exponent(
+        depth, ratio, float(np.median(slopes)), float(low), float(high), int(seen.sum())
+    )
+
+
+def write(found: Iterable[Cell], path: Path) -> None:
+    """Write the cells as CSV, every number with all its digits; None is an empty field."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow([field.name for field in fields(Cell)])
+        table.writerows(astuple(cell) for cell in found)
+
+
+def read(path: Path) -> list[Cell]:
+    """Read what `write` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the columns are not those of a cell.
+    """
+    with open(path, newline="", encoding="utf-8") as file:
+        table = csv.reader(file)
+        names, wanted = next(table, []), [field.name for field in fields(Cell)]
+        if names != wanted:
+            raise ValueError(f"{path}: the columns must be {', '.join(wanted)}")
+        return [_parsed(row) for row in table]
+
+
+def _parsed(row: Sequence[str]) -> Cell:
+    values: list[Any] = []
+    for field, text in zip(fields(Cell), row, strict=True):
+        kind = str(field.type).removesuffix(" | None")
+        if text == "":
+            values.append(None)
+        elif kind == "bool":
+            values.append(text == "True")
+        else:
+            values.append({"str": str, "int": int, "float": float}[kind](text))
+    return Cell(*values)
