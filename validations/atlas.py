@@ -4,17 +4,18 @@ The plain inequality ‖W(t) − M*‖² ≥ ‖W̃(t) − M*‖² is measured o
 gradient flow and under gradient descent up to and beyond the largest stable step, from random and
 from near-worst starts.  One run serves every r̂, since only the compressed network depends on it.
 
-What it is measured against.  The reduction (`validations.reduced`) leaves d − 2r directions in
-which the wide network's singular value is exactly β^L.  With dominance and Lemma 1 for the block,
+What it is measured against.  The reduction (`validations.blocks`) leaves d − 2r directions in
+which the wide network's singular value is exactly β^L, and splits W into a block B and these.  With
+Lemma 1 for the block, σ_i(B) ≤ σ_i(W) ≤ σ̃_i ≤ σ_i* by dominance and ε^L ≤ σ_r*,
 
-    ‖W − M*‖² − ‖W̃ − M*‖² ≥ (d − 2r) β^{2L} − (r̂ − r) β^{2L} = −(r̂ − (d − r)) β^{2L},
+    ‖W − M*‖² − ‖W̃ − M*‖² ≥ (d − 2r) β^{2L} − (r̂ − r) β^{2L} = (d − r − r̂) β^{2L},
 
-which is the refined Theorem 2 with fewer directions to pay for: of the r̂ − r idle ones of the
-compressed network only those beyond d − r.  So the premise ε^L ≤ σ_r* and dominance give
+for d < 2r, without such directions, −(r̂ − r) β^{2L}.  This is the refined Theorem 2 with fewer
+directions to pay for, of the compressed network's r̂ − r idle ones only those beyond d − r:
 
-    ‖W − M*‖² ≥ ‖W̃ − M*‖² − max(0, r̂ − max(r, d − r)) β^{2L},
+    ‖W − M*‖² ≥ ‖W̃ − M*‖² − (r̂ − max(r, d − r)) β^{2L},
 
-and the paper's inequality for every r ≤ r̂ ≤ d − r.  `allowance` is the right-hand side's factor.
+and the paper's inequality for every r ≤ r̂ ≤ d − r.  `allowance` is the factor of β^{2L}.
 
 What it is measured in.  Violations are fractions of ‖M*‖², as in the validation of Theorem 2: what
 they would cost somebody who trusts the inequality.  Since they scale like ε^{2L}, the value of
@@ -29,9 +30,11 @@ from typing import Any
 
 import numpy as np
 
+from . import blocks as wide
 from . import reduced
-from .campaign import Profile, as_profile
-from .reduced import Blocks, Run
+from .blocks import Blocks
+from .reduced import Run
+from .suite import Profile, as_profile
 
 __all__ = ["EXTENTS", "Extent", "allowance", "configurations", "measure"]
 
@@ -93,15 +96,15 @@ EXTENTS = {
 
 
 def allowance(r_hat: int, rank: int, d: int) -> int:
-    """Return max(0, r̂ − max(r, d − r)), the copies of β^{2L} by which the inequality can fail.
+    """Return r̂ − max(r, d − r): by that many β^{2L} the inequality can fail, if it is positive.
 
     Examples
     --------
     >>> from dlnlab.validations.atlas import allowance
     >>> [allowance(r_hat, 2, 6) for r_hat in range(2, 7)]
-    [0, 0, 0, 1, 2]
+    [-2, -1, 0, 1, 2]
     """
-    return max(0, r_hat - max(rank, d - rank))
+    return r_hat - max(rank, d - rank)
 
 
 def configurations(profile: Profile | str = "ci", seed: int = 0) -> list[dict[str, Any]]:
@@ -141,9 +144,7 @@ def configurations(profile: Profile | str = "ci", seed: int = 0) -> list[dict[st
         for ratio in extent.descent_ratios:
             for step in extent.steps:
                 found.append(_cell("descent", depth, ratio, WIDTH, every, "haar", step))
-    return [
-        cell | {"count": extent.count, "seed": _seed(seed, cell)} for cell in found
-    ]
+    return [cell | {"count": extent.count, "seed": _seed(seed, cell)} for cell in found]
 
 
 def _cell(
@@ -196,12 +197,12 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """
     c = configuration
     eps = (c["ratio"] * c["spectrum"][-1]) ** (1 / c["depth"])
-    blocks = reduced.draw(c["starts"], c["count"], c["d"], c["spectrum"], c["depth"], eps, c["seed"])
+    blocks = wide.draw(c["starts"], c["count"], c["d"], c["spectrum"], c["depth"], eps, c["seed"])
     if c["step"] is None:
         run = reduced.flow(blocks)
         judged = np.ones(c["count"], dtype=bool)
     else:
-        run = reduced.descend(blocks, c["step"] * reduced.stable_step(blocks), c["seed"])
+        run = reduced.descend(blocks, c["step"] * wide.stable_step(blocks), c["seed"])
         judged = run.converged()
     ahead, error = (part[:, judged] / blocks.spectrum[0] for part in run.ahead())
     k, columns = np.argmax(ahead - error, axis=0), np.arange(judged.sum())

@@ -6,14 +6,13 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from .atlas import allowance
 
-__all__ = ["Cell", "Exponent", "cells", "contradictions", "exponents", "read", "write"]
+__all__ = ["Cell", "cells", "read", "write"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,11 @@ class Cell:
         return bool(self.share)
 
     @property
+    def allowed(self) -> int:
+        """r̂ − max(r, d − r): the sharp bound allows so many β^{2L}, none if that is not positive."""
+        return allowance(self.r_hat, self.rank, self.d)
+
+    @property
     def covered(self) -> bool:
         """Whether the refined theorem speaks of this cell: gradient flow and ε^L ≤ σ_r*."""
         return self.step is None and self.ratio <= 1
@@ -121,71 +125,6 @@ def _cell(c: Mapping[str, Any], result: Mapping[str, Any], judged: Mapping[str, 
 
 def _of(violation: float, bound: float, bad: bool) -> float | None:
     return float(violation / bound) if bad and bound > 0 else None
-
-
-def contradictions(found: Iterable[Cell]) -> list[Cell]:
-    """Return the cells that contradict the refined theorem in its sharp form."""
-    return [cell for cell in found if cell.covered and cell.over is not None and cell.over > 0]
-
-
-class Exponent(NamedTuple):
-    """The power p of η in a dominance excess ∝ η^p.
-
-    Attributes
-    ----------
-    depth, ratio
-    value, low, high : float
-        Median over the starts of the slope of log excess against log η, with a 95 % interval
-        (bootstrap over starts).
-    starts : int
-        Starts that are ahead beyond the error at every step size used.
-    """
-
-    depth: int
-    ratio: float
-    value: float
-    low: float
-    high: float
-    starts: int
-
-
-LARGEST_FITTED = 0.25
-"""Steps up to this share of the stability limit enter a fit; at half of it overshooting begins."""
-
-FEWEST = 5
-"""Starts below which no interval is given."""
-
-
-def exponents(
-    configurations: Sequence[Mapping[str, Any]], results: Sequence[Mapping[str, Any]]
-) -> list[Exponent]:
-    """Fit the power of η by which dominance is broken, for each depth and ratio."""
-    groups: dict[tuple[int, float], dict[float, Mapping[str, Any]]] = {}
-    for c, result in zip(configurations, results, strict=True):
-        whole = all(result["converged"])
-        if c["step"] is not None and c["step"] <= LARGEST_FITTED and whole:
-            groups.setdefault((c["depth"], c["ratio"]), {})[c["step"]] = result
-    fits = (_exponent(*where, group) for where, group in groups.items())
-    return [fit for fit in fits if fit is not None]
-
-
-def _exponent(
-    depth: int, ratio: float, group: Mapping[float, Mapping[str, Any]]
-) -> Exponent | None:
-    steps = sorted(group)
-    ahead, error = (
-        np.array([group[step][name] for step in steps]) for name in ("ahead", "ahead_error")
-    )
-    seen = np.all(ahead > 10 * error, axis=0)  # an error of a tenth shifts no slope by much
-    if len(steps) < 3 or seen.sum() < FEWEST:
-        return None
-    slopes = np.polyfit(np.log(steps), np.log(ahead[:, seen]), 1)[0]
-    rng = np.random.default_rng(0)
-    interval = stats.bootstrap((slopes,), np.median, rng=rng, method="percentile")
-    low, high = interval.confidence_interval
-    return Exponent(
-        depth, ratio, float(np.median(slopes)), float(low), float(high), int(seen.sum())
-    )
 
 
 def write(found: Iterable[Cell], path: Path) -> None:
