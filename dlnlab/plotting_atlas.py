@@ -278,7 +278,8 @@ def descent(cells: Sequence[Any]) -> Figure:
         axes = figure.subplots(2, len(depths), squeeze=False, sharey="row")
         for column, depth in enumerate(depths):
             here = [c for c in part if c.depth == depth and c.ratio == ratio]
-            _violations(axes[0, column], here)
+            single = [c for c in _of(cells, "smallest") if c.depth == depth]
+            _violations(axes[0, column], here, single)
             _excess(axes[1, column], [c for c in part if c.depth == depth])
             axes[0, column].set_title(f"$L = {depth}$")
         axes[0, 0].set_ylabel(r"worst violation / $\Vert M^{\!\ast}\Vert^2$")
@@ -292,12 +293,17 @@ def descent(cells: Sequence[Any]) -> Figure:
     return figure
 
 
-def _violations(ax: Axes, cells: Sequence[Any]) -> None:
-    """The worst violation for r̂ = r, d − r and d; along the rim, the steps without any."""
+def _violations(ax: Axes, cells: Sequence[Any], single: Sequence[Any]) -> None:
+    """The worst violation for r̂ = r, d − r and d, and for r̂ = r in the smallest case.
+
+    Along the rim stand the steps without any.
+    """
     rank, d = cells[0].rank, cells[0].d
     names = {rank: r"$\hat r=r$", d - rank: r"$\hat r=d-r$", d: r"$\hat r=d$"}
+    names[0] = r"$d=2$, $\hat r=r=1$"
     for k, (r_hat, name) in enumerate(names.items()):
-        chosen = sorted((c for c in cells if c.r_hat == r_hat), key=lambda c: c.step)
+        group = [c for c in cells if c.r_hat == r_hat] or [c for c in single if c.r_hat == 1]
+        chosen = sorted(group, key=lambda c: c.step)
         style: dict[str, Any] = {"color": SHADES[k], "marker": MARKERS[k], "markersize": 3}
         bad = [c for c in chosen if c.violated]
         ax.plot([c.step for c in bad], [c.worst for c in bad], label=name, **style)

@@ -40,6 +40,7 @@ ORDER = [
     "claims",
     "flow",
     "plotting",
+    "plotting_atlas",
     "report",
     "commands",
     "cli",

@@ -83,11 +83,16 @@ def test_every_module_of_the_room_is_registered():
     folder = Path(validations.__file__).parent
     machinery = {
         "__init__",
+        "atlas",
+        "atlas_cells",
+        "atlas_findings",
+        "blocks",
         "cases",
         "flows",
         "hunting",
         "pictures",
         "recoveries",
+        "reduced",
         "strategies",
         "suite",
         "tally",

@@ -24,7 +24,7 @@ they would cost somebody who trusts the inequality.  Since they scale like ε^{2
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,9 @@ __all__ = ["EXTENTS", "Extent", "allowance", "configurations", "measure"]
 
 SPECTRUM = (1.0, 0.5)
 """σ*: two modes, so that one is learned after the other."""
+
+SINGLE = (1.0,)
+"""σ* of the smallest case, d = 2 and r = 1, where gradient descent departs from the flow first."""
 
 WIDTH = 6
 """d of the maps: 3r, so that r̂ runs through cases with r̂ ≤ d − r and cases beyond."""
@@ -78,7 +81,7 @@ class Extent:
 
 _RATIOS = tuple(float(10 ** (k / 2)) for k in range(-6, 4))
 _WIDTHS = (3, 4, 5, 6, 8, 12, 16, 32, 100, 1000, 10_000)
-_DEV = Extent(64, (2, 3, 4, 5), _RATIOS, _WIDTHS, STEPS + NEAR_THE_LIMIT, (2, 3, 4), (0.1, 0.01))
+_DEV = Extent(40, (2, 3, 4, 5), _RATIOS, _WIDTHS, STEPS + NEAR_THE_LIMIT, (2, 3, 4), (0.1, 0.01))
 EXTENTS = {
     "ci": Extent(
         12,
@@ -119,8 +122,9 @@ def configurations(profile: Profile | str = "ci", seed: int = 0) -> list[dict[st
     Returns
     -------
     list of dict
-        Each with "part" ("map", "full", "width" or "descent"), "depth", "ratio" (ε^L/σ_r*), "d",
-        "spectrum", "r_hats", "starts", "count", "step" (None for the flow) and its own "seed".
+        Each with "part" ("map", "full", "width", "descent" or "smallest"), "depth", "ratio"
+        (ε^L/σ_r*), "d", "spectrum", "r_hats", "starts", "count", "step" (None for the flow) and its
+        own "seed".
 
     Raises
     ------
@@ -144,25 +148,34 @@ def configurations(profile: Profile | str = "ci", seed: int = 0) -> list[dict[st
         for ratio in extent.descent_ratios:
             for step in extent.steps:
                 found.append(_cell("descent", depth, ratio, WIDTH, every, "haar", step))
+        for step in extent.steps:
+            found.append(_cell("smallest", depth, 1e-2, 2, [1, 2], "haar", step, SINGLE))
     return [cell | {"count": extent.count, "seed": _seed(seed, cell)} for cell in found]
 
 
 def _cell(
-    part: str, depth: int, ratio: float, d: int, r_hats: Any, starts: str, step: float | None = None
+    part: str,
+    depth: int,
+    ratio: float,
+    d: int,
+    r_hats: Iterable[int],
+    starts: str,
+    step: float | None = None,
+    spectrum: Sequence[float] = SPECTRUM,
 ) -> dict[str, Any]:
     return {
         "part": part,
         "depth": depth,
         "ratio": ratio,
         "d": d,
-        "spectrum": list(SPECTRUM),
+        "spectrum": list(spectrum),
         "r_hats": sorted(r_hats),
         "starts": starts,
         "step": step,
     }
 
 
-PARTS = ("map", "full", "width", "descent")
+PARTS = ("map", "full", "width", "descent", "smallest")
 
 
 def _seed(seed: int, cell: Mapping[str, Any]) -> int:

@@ -25,17 +25,18 @@ class Cell:
         Where: as in the configuration; `rank` is r, `step` is empty for the flow.
     count, judged : int
         Starts, and those of them that were judged.
+    unit : float
+        ε^{2L}.
     share : float
-        Share of these that violate the inequality by more than the numerical error.
+        Share of these that violate the inequality by more than the numerical error.  This and what
+        follows is None where no start is judged.
     worst, median : float
         Violation; negative where the inequality held.
     error, time, late
         Of the worst one: numerical error, time, whether the wide network had fitted M* by then.
-    unit : float
-        ε^{2L}.
     of_refined, of_sharp : float or None
         Of the worst one: share of (r̂ − r)β^{2L}, and of the allowance times β^{2L}; None where that
-        is zero or nothing is violated.
+        is not positive or nothing is violated.
     over : float
         Largest violation beyond the allowance and the error; positive contradicts the theorem where
         ε^L ≤ σ_r* and the networks follow the flow.
@@ -54,18 +55,18 @@ class Cell:
     step: float | None
     count: int
     judged: int
-    share: float | None
-    worst: float | None
-    median: float | None
-    error: float | None
-    time: float | None
-    late: bool | None
     unit: float
-    of_refined: float | None
-    of_sharp: float | None
-    over: float | None
-    ahead: float | None
-    ahead_share: float | None
+    share: float | None = None
+    worst: float | None = None
+    median: float | None = None
+    error: float | None = None
+    time: float | None = None
+    late: bool | None = None
+    of_refined: float | None = None
+    of_sharp: float | None = None
+    over: float | None = None
+    ahead: float | None = None
+    ahead_share: float | None = None
 
     @property
     def violated(self) -> bool:
@@ -74,7 +75,7 @@ class Cell:
 
     @property
     def allowed(self) -> int:
-        """r̂ − max(r, d − r): the sharp bound allows so many β^{2L}, none if that is not positive."""
+        """r̂ − max(r, d − r), the number of β^{2L} that the sharp bound allows if positive."""
         return allowance(self.r_hat, self.rank, self.d)
 
     @property
@@ -100,7 +101,7 @@ def _cell(c: Mapping[str, Any], result: Mapping[str, Any], judged: Mapping[str, 
     violation, error = np.array(judged["violation"]), np.array(judged["error"])
     counts = (c["count"], violation.size)
     if not violation.size:
-        return Cell(*where, *counts, *[None] * 6, result["unit"], *[None] * 5)
+        return Cell(*where, *counts, result["unit"])
     k = int(np.argmax(violation - error))
     bad = violation > error
     residual = judged["residual"][k]
@@ -108,13 +109,13 @@ def _cell(c: Mapping[str, Any], result: Mapping[str, Any], judged: Mapping[str, 
     return Cell(
         *where,
         *counts,
+        result["unit"],
         share=float(np.mean(bad)),
         worst=float(violation[k]),
         median=float(np.median(violation)),
         error=float(error[k]),
         time=judged["time"][k],
         late=judged["late"][k],
-        unit=result["unit"],
         of_refined=_of(violation[k], (r_hat - rank) * residual, bad[k]),
         of_sharp=_of(violation[k], allowance(r_hat, rank, c["d"]) * residual, bad[k]),
         over=max(judged["over"]),

@@ -89,19 +89,19 @@ def _region(name: str, group: Sequence[Cell]) -> Region:
     return Region(name, sum(cell.judged for cell in group), violating, *largest)
 
 
-def first_failures(found: Iterable[Cell]) -> dict[tuple[int, float, int], tuple[float, float]]:
+def first_failures(found: Iterable[Cell]) -> dict[tuple[int, int, float, int], tuple[float, float]]:
     """Return where gradient descent breaks the inequality although the flow cannot.
 
     Returns
     -------
     dict
-        For each (L, ε^L/σ_r*, r̂) with r̂ ≤ max(r, d − r) and a violation, the largest step size
+        For each (d, L, ε^L/σ_r*, r̂) with r̂ ≤ max(r, d − r) and a violation, the largest step size
         below all violations and the smallest with one, in units of the stability limit.
     """
-    groups: dict[tuple[int, float, int], list[Cell]] = {}
+    groups: dict[tuple[int, int, float, int], list[Cell]] = {}
     for cell in found:
         if cell.step is not None and cell.judged and cell.allowed <= 0:
-            groups.setdefault((cell.depth, cell.ratio, cell.r_hat), []).append(cell)
+            groups.setdefault((cell.d, cell.depth, cell.ratio, cell.r_hat), []).append(cell)
     out = {}
     for where, group in groups.items():
         bad = min((c.step for c in group if c.violated and c.step), default=None)
@@ -145,7 +145,7 @@ def exponents(
     groups: dict[tuple[int, float], dict[float, Mapping[str, Any]]] = {}
     for c, result in zip(configurations, results, strict=True):
         whole = all(result["converged"])
-        if c["step"] is not None and c["step"] <= LARGEST_FITTED and whole:
+        if c["part"] == "descent" and c["step"] <= LARGEST_FITTED and whole:
             groups.setdefault((c["depth"], c["ratio"]), {})[c["step"]] = result
     fits = (_exponent(*where, group) for where, group in groups.items())
     return [fit for fit in fits if fit is not None]
@@ -183,14 +183,16 @@ def notes(
     ]
     flows = [cell for cell in found if cell.step is None]
     early = sum(cell.violated and not cell.late for cell in flows)
+    late = sum(cell.violated for cell in flows) - early
     told.append(
         f"Under gradient flow the worst violation of a cell comes after the wide network has "
-        f"fitted the target in {sum(c.violated for c in flows) - early} cells and before in {early}."
+        f"fitted the target in {late} cells and before in {early}."
     )
-    for (depth, ratio, r_hat), (safe, bad) in first_failures(found).items():
+    for (d, depth, ratio, r_hat), (safe, bad) in first_failures(found).items():
         told.append(
-            f"Gradient descent, L = {depth}, ε^L/σ_r* = {ratio:g}, r̂ = {r_hat}: the inequality "
-            f"holds on all starts up to η = {safe:g} η_max and fails on some at {bad:g} η_max."
+            f"Gradient descent, d = {d}, L = {depth}, ε^L/σ_r* = {ratio:g}, r̂ = {r_hat}: the "
+            f"inequality holds on all starts up to η = {safe:g} η_max and fails on some at "
+            f"{bad:g} η_max."
         )
     for fit in exponents(configurations, results):
         told.append(

@@ -28,7 +28,7 @@ SAMPLES = 300
 """Records per horizon of the compressed network, at least: the worst record lies on a maximum that
 is flat on the scale of their distance."""
 
-LATEST = 40.0
+LATEST = 25.0
 """No flow is followed longer than this many horizons; random starts take one to three."""
 
 SETTLED = 0.01

@@ -18,13 +18,13 @@ READING = (
     "is measured from uniformly random and from near-worst starts. A start violates it if the "
     "worst record does so by more than the bound on the numerical error. The sharp bound is "
     "(r̂ − max(r, d − r)) β^{2L}: of the compressed network's idle directions only those beyond "
-    "d − r count, since the wide network has at least d − 2r directions that decay exactly like β^L."
+    "d − r count, since at least d − 2r directions of the wide network decay exactly like β^L."
 )
 
 CAPTIONS = {
-    "map": "Under gradient flow. Every tile is the worst of the random and the near-worst starts; a "
-    "dot stands for none that violates the inequality. Above the thick line r̂ > d − r; right of the "
-    "dashed one ε^L > σ_r*, where no bound speaks.",
+    "map": "Under gradient flow. Every tile is the worst of the random and the near-worst starts; "
+    "a dot stands for none that violates the inequality. Above the thick line r̂ > d − r; right of "
+    "the dashed one ε^L > σ_r*, where no bound speaks.",
     "width": "Gradient flow of wide networks of any width, in their exact reduction.",
     "descent": "Gradient descent with step size η; η_max = 2/(L σ_1*^{2−2/L}). Only starts for "
     "which both networks converge are judged. Points along the lower rim: nothing violated.",
