@@ -26,7 +26,7 @@ MAP = "viridis_r"
 EDGE = "0.75"
 LIMIT: dict[str, Any] = {"color": "#D55E00", "linewidth": 1.6}
 LINES: tuple[Any, ...] = ("-", (0, (4, 2)), ":")
-LOWEST = 1e-5
+LOWEST = 1e-6
 """Lower rim of the violations under descent; the points along it stand for none."""
 
 MARKERS = ("o", "s", "^", "v")
@@ -190,8 +190,8 @@ def _map_key(figure: Figure) -> None:
 def width(cells: Sequence[Any]) -> Figure:
     """Draw the violation against the width d, for uniformly random starts and four r̂.
 
-    Above in units of ε^{2L}, the worst and the median start and the sharp bound, below the share of
-    starts that violate the inequality.
+    Above in units of ε^{2L}, the worst and the median start, the sharp bound, and the limit d → ∞;
+    below the share of starts that violate the inequality.
 
     Parameters
     ----------
@@ -208,6 +208,10 @@ def width(cells: Sequence[Any]) -> Figure:
         axes = figure.subplots(2, len(depths), squeeze=False, sharex=True, sharey="row")
         for column, depth in enumerate(depths):
             here = [cell for cell in part if cell.depth == depth]
+            for cell in (c for c in _of(cells, "limit") if c.depth == depth):
+                axes[0, column].axhline(
+                    cell.worst / cell.unit, color="0.7", linewidth=2.5, zorder=0
+                )
             for k, (name, chosen) in enumerate(_series(here)):
                 _against_width(axes[:, column], chosen, name, k)
             axes[0, column].set_title(f"$L = {depth}$")
@@ -221,7 +225,7 @@ def width(cells: Sequence[Any]) -> Figure:
         figure.suptitle(
             rf"Uniformly random starts, $r={part[0].rank}$, "
             rf"$\varepsilon^L/\sigma_r^\ast={part[0].ratio:g}$: "
-            "worst (line), median (dotted), bound (dashed)"
+            "worst (line), median (dotted), bound (dashed), limit (grey)"
         )
     return figure
 
@@ -288,7 +292,7 @@ def descent(cells: Sequence[Any]) -> Figure:
         figure.legend(handles=[*first, *_excess_key(ratios)], loc="outside lower center", ncols=3)
         figure.suptitle(
             rf"Gradient descent, $d={part[0].d}$, $r={part[0].rank}$; "
-            rf"above $\varepsilon^L/\sigma_r^\ast={ratio:g}$"
+            rf"above $\varepsilon^L/\sigma_r^\ast={ratio:g}$, {single[0].ratio:g} for $d=2$"
         )
     return figure
 
@@ -311,7 +315,7 @@ def _violations(ax: Axes, cells: Sequence[Any], single: Sequence[Any]) -> None:
         ax.plot(none, [LOWEST * 1.5 ** (k + 1)] * len(none), **style | {"linestyle": ""})
     steps = sorted({c.step for c in cells})
     lost = [c.step for c in cells if not c.judged]
-    ax.set(yscale="log", ylim=(LOWEST, 0.1), xlim=(0, max(steps) + 0.02))
+    ax.set(yscale="log", ylim=(LOWEST, 0.1), xlim=(min(0.4, *steps[-2:]), max(steps) + 0.02))
     if lost:
         ax.axvspan(min(lost), max(steps) + 0.02, color="0.9", linewidth=0, label="do not converge")
     ax.set_xlabel(r"$\eta\,/\,\eta_{\max}$")

@@ -270,7 +270,7 @@ def test_the_power_of_a_known_excess_is_found():
     configurations = [CELL | {"part": "descent", "step": step} for step in steps]
     results = [
         {
-            "converged": [True] * 20,
+            "converged": [True] * 20 + [False],
             "ahead": (size * step**3).tolist(),
             "ahead_error": [1e-12] * 20,
         }

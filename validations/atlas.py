@@ -36,7 +36,7 @@ from .blocks import Blocks
 from .reduced import Run
 from .suite import Profile, as_profile
 
-__all__ = ["EXTENTS", "Extent", "allowance", "configurations", "measure"]
+__all__ = ["EXTENTS", "PARTS", "Extent", "allowance", "configurations", "measure"]
 
 SPECTRUM = (1.0, 0.5)
 """σ*: two modes, so that one is learned after the other."""
@@ -97,6 +97,10 @@ EXTENTS = {
 }
 """The parts of the atlas by the name of the profile."""
 
+PARTS = ("map", "full", "width", "descent", "smallest", "limit")
+"""The map and the row of targets without a kernel, what follows the width and its limit, gradient
+descent and its smallest case."""
+
 
 def allowance(r_hat: int, rank: int, d: int) -> int:
     """Return r̂ − max(r, d − r): by that many β^{2L} the inequality can fail, if it is positive.
@@ -122,9 +126,8 @@ def configurations(profile: Profile | str = "ci", seed: int = 0) -> list[dict[st
     Returns
     -------
     list of dict
-        Each with "part" ("map", "full", "width", "descent" or "smallest"), "depth", "ratio"
-        (ε^L/σ_r*), "d", "spectrum", "r_hats", "starts", "count", "step" (None for the flow) and its
-        own "seed".
+        Each with "part" (one of `PARTS`), "depth", "ratio" (ε^L/σ_r*), "d", "spectrum", "r_hats",
+        "starts", "count", "step" (None for the flow) and its own "seed".
 
     Raises
     ------
@@ -144,13 +147,14 @@ def configurations(profile: Profile | str = "ci", seed: int = 0) -> list[dict[st
         for d in extent.widths:
             r_hats = {rank, d - rank, d - rank + 1, d}
             found.append(_cell("width", depth, 1e-2, d, [n for n in r_hats if n >= rank], "haar"))
+        found.append(_cell("limit", depth, 1e-2, 2 * rank, [2 * rank - 1, 2 * rank], "quarter"))
     for depth in extent.descent_depths:
         for ratio in extent.descent_ratios:
             for step in extent.steps:
                 found.append(_cell("descent", depth, ratio, WIDTH, every, "haar", step))
         for step in extent.steps:
             found.append(_cell("smallest", depth, 1e-2, 2, [1, 2], "haar", step, SINGLE))
-    return [cell | {"count": extent.count, "seed": _seed(seed, cell)} for cell in found]
+    return [cell | {"count": _count(extent, cell), "seed": _seed(seed, cell)} for cell in found]
 
 
 def _cell(
@@ -175,7 +179,8 @@ def _cell(
     }
 
 
-PARTS = ("map", "full", "width", "descent", "smallest")
+def _count(extent: Extent, cell: Mapping[str, Any]) -> int:
+    return 1 if cell["part"] == "limit" else extent.count  # a single start, nothing random
 
 
 def _seed(seed: int, cell: Mapping[str, Any]) -> int:

@@ -28,7 +28,7 @@ class Cell:
     unit : float
         ε^{2L}.
     share : float
-        Share of these that violate the inequality by more than the numerical error.  This and what
+        Share of those judged that violate the inequality beyond the error.  This and what
         follows is None where no start is judged.
     worst, median : float
         Violation; negative where the inequality held.

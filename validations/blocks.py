@@ -97,12 +97,26 @@ def _turned(d: int, rank: int, rng: np.random.Generator) -> np.ndarray:
     return Q
 
 
+def _quarter(d: int, rank: int, rng: np.random.Generator) -> np.ndarray:
+    """Turn each target direction into an idle one by π/2: the limit of random starts for d → ∞.
+
+    All that matters of Q is its corner UᵀQV, whose entries are of the size 1/√d; here it is 0.
+    """
+    Q = np.eye(d)
+    for i in range(rank):
+        pair = (i, rank + i)
+        Q[np.ix_(pair, pair)] = [[0.0, -1.0], [1.0, 0.0]]
+    return Q
+
+
 STARTS: dict[str, Callable[[int, int, np.random.Generator], np.ndarray]] = {
     "haar": _haar,
     "turned": _turned,
+    "quarter": _quarter,
     "aligned": _aligned,
 }
-"""Q by name: uniformly random, near-worst, and the one that Theorem 2 is about."""
+"""Q by name: uniformly random, near-worst, the limit of the random ones (for d ≥ 2r), and the one
+that Theorem 2 is about."""
 
 FORMED_UP_TO = 64
 """Largest width for which Q is formed; beyond it only uniformly random starts can be drawn."""

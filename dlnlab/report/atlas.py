@@ -45,7 +45,7 @@ def atlas_rows(regions: Sequence[Any]) -> list[tuple[str, ...]]:
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2g}"
+    return "–" if value is None else f"{value:.3g}"
 
 
 def atlas_text(regions: Sequence[Any], notes: Sequence[str]) -> str:
