@@ -40,7 +40,6 @@ ORDER = [
     "claims",
     "flow",
     "plotting",
-    "plotting_atlas",
     "report",
     "commands",
     "cli",

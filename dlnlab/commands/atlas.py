@@ -116,13 +116,14 @@ def _tell(
 
 def _draw(cells: list[Any], directory: Path) -> dict[str, bytes]:
     """Write the figures, and return them as PNG."""
-    from dlnlab import plotting, plotting_atlas  # Matplotlib takes a second to load
+    from dlnlab import plotting  # Matplotlib takes a second to load
+    from dlnlab.plotting import atlas
 
     images = {}
     for name, draw in (
-        ("map", plotting_atlas.atlas_map),
-        ("width", plotting_atlas.width),
-        ("descent", plotting_atlas.descent),
+        ("map", atlas.atlas_map),
+        ("width", atlas.width),
+        ("descent", atlas.descent),
     ):
         figure = draw(cells)
         for suffix in ("png", "pdf"):

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from dlnlab.plotting import STYLE
+from dlnlab.plotting.style import STYLE
 
 __all__ = ["atlas_map", "descent", "width"]
 
