@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -94,6 +95,24 @@ def test_descent_breaks_the_inequality_for_r_hat_equal_to_r_near_the_limit():
     assert not small.violated
     assert large.violated
     assert large.worst > 1e3 * large.error
+
+
+def test_descent_counterexample_in_exact_arithmetic():
+    """L = 2, d = 2, r̂ = r = 1, M = diag(1, 0), ε = 1/10, η = 4/5 of the limit, cos θ = 7/25.
+
+    Five steps in rational numbers: the compressed network is farther from M, by more than 4.7e-3.
+    """
+    eps, eta, cosine, sine = Fraction(1, 10), Fraction(4, 5), Fraction(7, 25), Fraction(24, 25)
+    first = eps * np.array([[Fraction(1), Fraction(0)], [Fraction(0), Fraction(1)]])
+    second = eps * np.array([[cosine, -sine], [sine, cosine]])
+    M, layer = np.array([[Fraction(1), Fraction(0)], [Fraction(0), Fraction(0)]]), eps
+    for _ in range(5):
+        gap = second @ first - M
+        first, second = first - eta * second.T @ gap, second - eta * gap @ first.T
+        layer = layer * (1 - eta * (layer**2 - 1))
+    margin = np.sum((second @ first - M) ** 2) - (layer**2 - 1) ** 2
+    assert isinstance(margin, Fraction)
+    assert Fraction(-48, 10_000) < margin < Fraction(-47, 10_000)
 
 
 def test_beyond_the_limit_nothing_is_judged():
@@ -305,7 +324,7 @@ def test_the_command_writes_the_atlas(tiny, tmp_path, capsys):
     assert content["regions"][0]["violating"] == 0
     assert content["regions"][1]["violating"] > 0
     page = (out / "index.html").read_text("utf-8")
-    assert page.count("data:image/png;base64,") == 3
+    assert page.count("data:image/svg+xml;base64,") == 3
     assert 'src="http' not in page
     said = capsys.readouterr().out
     assert "flow, ε^L ≤ σ_r*, r̂ ≤ max(r, d − r)" in said

@@ -35,7 +35,8 @@ class Region(NamedTuple):
     starts, violating : int
         Starts judged, once for each r̂, and those that violate the inequality beyond the error.
     worst, of_refined, of_sharp : float or None
-        The largest over the cells; None where nothing is violated, or no bound speaks.
+        The largest over the cells; None where nothing is violated, and the shares of the bounds
+        where these do not speak.
     """
 
     name: str
@@ -81,9 +82,10 @@ def regions(found: Sequence[Cell]) -> list[Region]:
 
 def _region(name: str, group: Sequence[Cell]) -> Region:
     bad = [cell for cell in group if cell.violated]
+    spoken = [cell for cell in bad if cell.covered]
     largest = (
-        max((value for cell in bad if (value := getattr(cell, key)) is not None), default=None)
-        for key in ("worst", "of_refined", "of_sharp")
+        max((value for cell in some if (value := getattr(cell, key)) is not None), default=None)
+        for key, some in (("worst", bad), ("of_refined", spoken), ("of_sharp", spoken))
     )
     violating = sum(round((cell.share or 0) * cell.judged) for cell in group)
     return Region(name, sum(cell.judged for cell in group), violating, *largest)

@@ -46,7 +46,7 @@ FITTED = 0.05
 """A mode counts as fitted within this fraction of its target."""
 
 ROUNDING = 16
-"""Units of rounding per dimension in a sum of squares of computed differences."""
+"""Units of rounding, per layer, of a value of the compressed descent beside those that grow."""
 
 SAFETY = 4.0
 """Factor on the distance of two descents in different coordinates: either is off by as much."""
@@ -96,14 +96,18 @@ class Run:
         return plain - self.excess(r_hat) * self.residual[:, None] ** 2
 
     def margin_error(self, r_hat: int) -> np.ndarray:
-        """Bound its numerical error: (2e + δ) δ of each squared distance, and their rounding."""
-        idle = abs(self.excess(r_hat))
-        narrow = np.sum((self.modes - self.blocks.spectrum) ** 2, axis=1) + idle * self.residual**2
-        shift = self.rounding * (self.blocks.spectrum.size + idle) ** 0.5
-        compressed = (2 * np.sqrt(narrow) + shift) * shift
-        wide = (2 * self.errors + self.accuracy) * self.accuracy
-        rounded = ROUNDING * self.values.shape[-1] * EPS * (self.errors**2 + narrow[:, None])
-        return wide + compressed[:, None] + rounded
+        """Bound its numerical error, shape (records, starts)."""
+        idle, count = abs(self.excess(r_hat)), self.blocks.spectrum.size
+        fitted = np.sum((self.modes - self.blocks.spectrum) ** 2, axis=1)
+        narrow = np.sqrt(fitted + idle * self.residual**2)
+        shift = self.rounding * (count + idle) ** 0.5
+        return theorem2.margin_error(
+            self.errors,
+            narrow[:, None],
+            self.accuracy,
+            shift[:, None],
+            self.values.shape[-1],
+        )
 
     def ahead(self) -> tuple[np.ndarray, np.ndarray]:
         """How far the wide network is ahead, max_i σ_i − σ̃_i ≥ 0, and its error.

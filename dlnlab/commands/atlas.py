@@ -114,8 +114,8 @@ def _tell(
     return 1 if findings.contradictions(cells) else 0
 
 
-def _draw(cells: list[Any], directory: Path) -> dict[str, bytes]:
-    """Write the figures, and return them as PNG."""
+def _draw(cells: list[Any], directory: Path) -> dict[str, str]:
+    """Write the figures, and return them as data URIs."""
     from dlnlab import plotting  # Matplotlib takes a second to load
     from dlnlab.plotting import atlas
 
@@ -128,5 +128,5 @@ def _draw(cells: list[Any], directory: Path) -> dict[str, bytes]:
         figure = draw(cells)
         for suffix in ("png", "pdf"):
             plotting.save(figure, directory / f"{name}.{suffix}")
-        images[name] = (directory / f"{name}.png").read_bytes()
+        images[name] = plotting.to_data_uri(figure)
     return images

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -65,7 +64,7 @@ def atlas_text(regions: Sequence[Any], notes: Sequence[str]) -> str:
 def atlas_html(
     regions: Sequence[Any],
     notes: Sequence[str],
-    figures: Mapping[str, bytes],
+    figures: Mapping[str, str],
     manifest: Mapping[str, Any],
 ) -> str:
     """Return a self-contained page: what is measured, the regions, the figures, the manifest.
@@ -75,7 +74,7 @@ def atlas_html(
     regions : sequence of Region
     notes : sequence of str
     figures : mapping
-        PNG images by name: "map", "width", "descent".
+        Images as data URIs by name: "map", "width", "descent".
     manifest : mapping
         See `manifest`.
 
@@ -85,10 +84,9 @@ def atlas_html(
     """
     body = [tag("p", escape(READING)), table(HEADERS, atlas_rows(regions))]
     body += [tag("p", escape(note)) for note in notes]
-    for name, image in figures.items():
-        source = base64.b64encode(image).decode()
+    for name, source in figures.items():
         caption = escape(CAPTIONS[name])
-        picture = f'<img alt="{caption}" src="data:image/png;base64,{source}">'
+        picture = f'<img alt="{caption}" src="{source}">'
         body.append(tag("figure", picture + tag("figcaption", caption)))
     told = {str(key): str(value) for key, value in manifest.items()}
     body += [tag("h2", "How to repeat this"), definitions(told)]
