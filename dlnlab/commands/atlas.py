@@ -49,7 +49,7 @@ def add(commands: Any, exit_codes: str) -> None:
     parser = commands.add_parser(
         "atlas",
         help="map where the plain inequality of Theorem 2 fails, and by how much",
-        description="Measure the plain inequality of Theorem 2 over L, ε^L/σ_r*, r̂ − r and d, "
+        description="Measure the plain inequality of Theorem 2 over L, ε^L/σ_r*, r̂ − r and d,\n"
         "under gradient flow and gradient descent.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
