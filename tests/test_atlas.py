@@ -84,6 +84,16 @@ def test_a_full_target_and_a_large_start_violate_with_r_hat_equal_to_r():
     assert not above.covered
 
 
+def test_a_target_with_a_kernel_can_violate_from_a_large_start():
+    """With one idle direction for three target ones, two of these are turned into each other."""
+    settings = {"depth": 4, "d": 4, "spectrum": [1.0, 0.74, 0.07], "r_hats": [3], "count": 100}
+    below, above = (cells(ratio=ratio, seed=0, **settings)[0] for ratio in (0.95, 2.0))
+    assert not below.violated
+    assert above.share == 0.15
+    assert above.worst == pytest.approx(1.46e-4, rel=0.01)
+    assert above.worst > 1e3 * above.error
+
+
 def test_a_start_exactly_at_its_target_is_measured():
     assert all(cell.judged == 6 for cell in cells(ratio=1.0, depth=3, spectrum=[1.0, 0.5], d=4))
 
