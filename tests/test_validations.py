@@ -84,10 +84,15 @@ def test_every_module_of_the_room_is_registered():
     machinery = {
         "__init__",
         "adversary",
+        "atlas",
+        "atlas_cells",
+        "atlas_findings",
+        "blocks",
         "cases",
         "flows",
         "hunting",
         "recoveries",
+        "reduced",
         "strategies",
         "suite",
         "tally",
@@ -154,10 +159,11 @@ def test_one_violation_beyond_the_error_refutes():
     assert (verdict.status, verdict.instances, verdict.witness["n"]) == ("refuted", 12, 2)
 
 
-def test_a_margin_that_is_not_a_number_is_never_tested():
+@pytest.mark.parametrize(("margin", "error"), [(float("nan"), 0.0), (-1.0, float("inf"))])
+def test_a_margin_that_was_not_measured_is_never_tested(margin, error):
     tally = Tally("lemma1", "")
     tally.add(1.0, 0.0, [MET], {})
-    tally.add(float("nan"), 0.0, [MET], {})
+    tally.add(margin, error, [MET], {})
     assert tally.verdict().status == "premise-not-met"
 
 

@@ -335,10 +335,10 @@ def _compressed(instance: Instance, times: np.ndarray) -> np.ndarray:
 def _wide(instances: list[Instance], times: np.ndarray, rtol: float) -> np.ndarray:
     """Return W_{L:1}(t), shape (records, instances, d, d)."""
     targets = np.stack([np.diag(instance.spectrum) for instance in instances])
-    layers = zip(*(instance.weights() for instance in instances), strict=True)
-    start = tuple(np.stack(layer) for layer in layers)
-    tracked = integrate(problems.factorization(targets), start, times, rtol)
-    return networks.prefix_products(tracked)[-1]
+    starts = zip(*(instance.weights() for instance in instances), strict=True)
+    start = tuple(np.stack(layer) for layer in starts)
+    layers = integrate(problems.factorization(targets), start, times[1:], rtol)[1]
+    return networks.prefix_products(layers)[-1]
 
 
 def _ratios(
