@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 import dlnlab
-from dlnlab.commands import RunFailed, atlas, compare, prove, validate
+from dlnlab.commands import RunFailed, atlas, compare, prove, reproduce, validate
 
 __all__ = ["main"]
 
@@ -26,6 +26,7 @@ COMMANDS: tuple[Callable[[Any, str], None], ...] = (
     prove.add,
     validate.add,
     atlas.add,
+    reproduce.add,
 )
 
 OK, FAILED, USAGE, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141

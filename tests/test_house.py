@@ -41,6 +41,7 @@ ORDER = [
     "baselines",
     "claims",
     "flow",
+    "experiments",
     "plotting",
     "report",
     "commands",
@@ -48,7 +49,7 @@ ORDER = [
 ]
 """Rooms from the ground floor up; a room imports from those below it only."""
 
-LAZY = {("flow", "plotting"), ("flow", "report")}
+LAZY = {("flow", "plotting"), ("flow", "report"), ("experiments", "plotting")}
 """Results draw and print themselves: the only imports upwards, and only inside their methods."""
 
 
