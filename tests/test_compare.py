@@ -459,12 +459,13 @@ def test_proposition1_margin_fails_off_balance():
 
 @pytest.mark.parametrize("size", [1e-9, 1e-6, 1e-4])
 def test_proposition1_error_covers_what_a_drift_does_but_not_the_start(size):
-    M = np.random.default_rng(0).standard_normal((4, 4))
+    M, *changes = np.random.default_rng(0).standard_normal((4, 4, 4))
     balanced = dlnlab.original_weights((4, 4), 3, 0.5, rng=1)
-    drifted = ((1 + size) * balanced[0], *balanced[1:])
+    # of all layers: one alone changes both sides of Eq. (23) alike, to first order
+    drifted = [W + size * change for W, change in zip(balanced, changes, strict=True)]
     layers = tuple(np.stack(pair) for pair in zip(balanced, drifted, strict=True))
     start, later = proposition1.numerical_error(layers)
-    gradient = dlnlab.factorization(M).gradient(np.stack([dlnlab.end_to_end(balanced)] * 2))
+    gradient = dlnlab.factorization(M).gradient(dlnlab.end_to_end(layers))
     margin = proposition1.margins(layers, gradient, float(np.linalg.norm(gradient[0], 2)))
     assert size / 10 < -margin[1] <= later
     assert start < 1e-12  # of rounding alone

@@ -44,6 +44,7 @@ def _descent(turn: gauge.Turn) -> str:
         _setting(turn.recovery, turn.depth, widths)
         + rf", $\varepsilon={turn.eps:.4g}$, $\alpha={turn.alpha:g}$"
         + (rf", $\mu={turn.decay:g}\lambda$" if turn.decay else "")
+        + (rf", $G_1$ stretched by {turn.stretch:g}" if turn.stretch != 1 else "")
         + (other if turn.canonical else "")
     )
 
