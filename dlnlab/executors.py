@@ -4,8 +4,8 @@ Everything that runs many instances takes any `concurrent.futures.Executor`, or 
 understands.  The local processes here differ from `concurrent.futures.ProcessPoolExecutor` in three
 ways.  Every worker is a pool of its own, so that a worker that is killed costs only its own tasks
 and is replaced.  Linear algebra runs on one thread in each, since matrices are small and threads of
-several workers would fight for the cores.  And Ctrl-C reaches the parent only, which then ends the
-workers at once.
+several workers would fight for the cores.  And the workers end with their parent, at once: Ctrl-C
+reaches the parent only, which then ends them, and if it is killed they notice.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import importlib
 import multiprocessing
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from typing import Any
@@ -55,7 +57,9 @@ class _Worker:
 
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")  # a fork may inherit locks and threads
-        self.pool = ProcessPoolExecutor(1, mp_context=context, initializer=_ignore_interrupts)
+        self.pool = ProcessPoolExecutor(
+            1, mp_context=context, initializer=_begin, initargs=(os.getpid(),)
+        )
         self.waiting = 0
         with _one_thread_each():  # the process is started by its first task
             self.pid = self.pool.submit(os.getpid)
@@ -207,8 +211,16 @@ def _made(module: str, function: str) -> Executor:
     return made
 
 
-def _ignore_interrupts() -> None:
+def _begin(parent: int) -> None:
+    """Leave Ctrl-C to the parent, and do not outlive it however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
 
 
 def _processors() -> int:

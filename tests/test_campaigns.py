@@ -213,6 +213,29 @@ def test_an_interrupt_ends_the_workers_at_once(tmp_path):
         pool.submit(os.getpid)
 
 
+def test_workers_do_not_outlive_a_killed_parent():
+    code = (
+        "import os, time\n"
+        "from dlnlab import executors\n"
+        "if __name__ == '__main__':\n"
+        "    pool = executors.Processes(1)\n"
+        "    print(pool.submit(os.getpid).result(), flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    with parent:
+        worker = int(parent.stdout.readline())
+        parent.kill()
+    for _ in range(200):
+        try:
+            os.kill(worker, 0)
+        except ProcessLookupError:
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("the worker is still there")
+
+
 # ---------------------------------------------------------------------- a cluster
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dlnlab.validations import MODULES, Profile, cases, flows
+from dlnlab.validations import MODULES, Profile, cases, flows, hunting
 from dlnlab.validations.tally import Tally
 from faults import FAULTS, Fault
+from hypothesis import strategies as st
 
 from dlnlab import claims, descent, validations
 from dlnlab.claims import Premise
@@ -269,6 +270,18 @@ def test_parts_add_up_to_the_same_verdict_wherever_they_run():
         assert json.dumps(again.to_dict()) == json.dumps(serial[name].to_dict())
         alone = dataclasses.replace(validations.validate(name, MINI, 5), seconds=again.seconds)
         assert json.dumps(alone.to_dict()) == json.dumps(again.to_dict())
+
+
+def test_a_climb_looks_at_no_more_examples_than_asked():
+    seen = []
+
+    def badness(example):
+        seen.append(example)
+        return float(example)
+
+    hunting.climb(st.integers(0, 10**9), badness, examples=37, seed=1)
+    assert len(seen) == 37
+    assert max(seen) > 10**5  # it climbed
 
 
 def test_large_parts_are_split():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 from collections.abc import Callable
@@ -15,6 +16,10 @@ __all__ = ["climb", "simplest"]
 Badness = Callable[[Any], float]
 
 
+class _Spent(BaseException):
+    """The examples are used up; not an Exception, which Hypothesis would take for a failure."""
+
+
 def climb(strategy: Any, badness: Badness, *, examples: int, seed: int) -> None:
     """Show `badness` examples, with Hypothesis's `target` climbing towards larger values.
 
@@ -24,18 +29,25 @@ def climb(strategy: Any, badness: Badness, *, examples: int, seed: int) -> None:
     badness : callable
         Takes an example, keeps its own record, and returns how bad it is.
     examples, seed : int
-        How many examples, and which.
+        How many examples at most, and which.  (Hypothesis looks at up to ten times its
+        `max_examples` while it climbs, so they are counted here.)
     """
+    left = examples
 
     @hypothesis.seed(seed)
     @_settings(examples, Phase.generate, Phase.target)
     @hypothesis.given(strategy)
     def attack(example: Any) -> None:
+        nonlocal left
+        if not left:
+            raise _Spent
+        left -= 1
         value = badness(example)
         if math.isfinite(value):
             target(value)
 
-    attack()
+    with contextlib.suppress(_Spent):
+        attack()
 
 
 def simplest(
