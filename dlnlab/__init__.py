@@ -5,7 +5,18 @@ Models".  A network is a tuple of weight matrices; a problem knows only the end-
 verdict on a claim is a margin with its premises.
 """
 
-from dlnlab import campaigns, claims, flow, modes, networks, parsimony, problems, spectra, targets
+from dlnlab import (
+    campaigns,
+    claims,
+    flow,
+    memory,
+    modes,
+    networks,
+    parsimony,
+    problems,
+    spectra,
+    targets,
+)
 from dlnlab.claims.verdict import Premise, Verdict
 from dlnlab.descent import gradient_descent
 from dlnlab.ensembles import GeneratedEnsemble
@@ -40,6 +51,7 @@ __all__ = [
     "gradient_flow",
     "layer_gradients",
     "linear_recovery",
+    "memory",
     "modes",
     "networks",
     "original_weights",

@@ -17,11 +17,11 @@ from typing import Any, NoReturn
 import numpy as np
 
 import dlnlab
-from dlnlab.commands import RunFailed, compare, prove, validate
+from dlnlab.commands import RunFailed, bench, compare, prove, validate
 
 __all__ = ["main"]
 
-COMMANDS: tuple[Callable[[Any, str], None], ...] = (compare.add, prove.add, validate.add)
+COMMANDS: tuple[Callable[[Any, str], None], ...] = (bench.add, compare.add, prove.add, validate.add)
 
 OK, FAILED, USAGE, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
 """Exit codes; the last two are 128 + SIGINT and 128 + SIGPIPE, as shells have them."""
@@ -45,7 +45,7 @@ FLAGS = {
     name.replace("-", "_"): f"--{name}"
     for name in (
         *("depth", "eps", "max-steps", "method", "normalization", "r-hat", "rank", "rtol"),
-        *("seed", "shape", "t-end", "width", "within"),
+        *("peer", "seed", "shape", "threads", "t-end", "width", "within"),
     )
 }
 """What the library's arguments are called on the command line."""

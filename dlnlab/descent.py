@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import arrays, checks, networks
+from dlnlab import arrays, checks, memory, networks
 from dlnlab.arrays import Array
 from dlnlab.networks import Weights
 from dlnlab.problems import Problem
@@ -80,7 +80,8 @@ def gradient_descent(
     Raises
     ------
     TypeError, ValueError
-        If an argument is malformed or out of range, or the checkpoint belongs to another run.
+        If an argument is malformed or out of range, the run would not fit in memory, or the
+        checkpoint belongs to another run.
     Interrupted
         On Ctrl-C, after the checkpoint has been written; its `run` holds the record so far.
 
@@ -124,6 +125,13 @@ class _Schedule:
         if step in (0, self.num_steps):
             return True
         return step % self.every == 0 if self.every else step in self.steps
+
+    @property
+    def count(self) -> int:
+        """How many records that makes."""
+        if self.every:
+            return -(-self.num_steps // self.every) + 1
+        return len({step for step in self.steps if step <= self.num_steps} | {0, self.num_steps})
 
 
 class _Descent:
@@ -285,6 +293,8 @@ def _prepare(
     eta = checks.step_sizes("eta", eta, batch)
     alpha = checks.step_sizes("alpha", alpha, batch)
     weights = tuple(_spread(W, batch) for W in weights)
+    certain = 1 if tol else schedule.count  # a run may converge long before its last step
+    memory.of_descent(problem, weights, certain, names).require(weights[0])
     outer, inner = (_as_rate(rate, weights[0]) for rate in (alpha * eta, eta))
     rates = [outer, *[inner] * (len(weights) - 2), outer]
     return _Descent(problem, weights, rates, eta, schedule, Recorder(problem, names), tol, batch)
