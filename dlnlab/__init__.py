@@ -6,11 +6,13 @@ verdict on a claim is a margin with its premises.
 """
 
 from dlnlab import (
+    baselines,
     campaigns,
     claims,
     flow,
     memory,
     modes,
+    movielens,
     networks,
     parsimony,
     problems,
@@ -23,6 +25,7 @@ from dlnlab.ensembles import GeneratedEnsemble
 from dlnlab.flow import Comparison, compare, gradient_flow
 from dlnlab.networks import compressed_weights, end_to_end, layer_gradients, original_weights
 from dlnlab.problems import Problem, completion, factorization, linear_recovery, sensing
+from dlnlab.ratings import Ratings
 from dlnlab.targets import FactoredTarget, gaussian_ensemble, random_mask, random_target
 from dlnlab.trajectory import Interrupted, Status, Trajectory
 
@@ -35,9 +38,11 @@ __all__ = [
     "Interrupted",
     "Premise",
     "Problem",
+    "Ratings",
     "Status",
     "Trajectory",
     "Verdict",
+    "baselines",
     "campaigns",
     "claims",
     "compare",
@@ -53,6 +58,7 @@ __all__ = [
     "linear_recovery",
     "memory",
     "modes",
+    "movielens",
     "networks",
     "original_weights",
     "parsimony",

@@ -26,11 +26,11 @@ __all__ = [
     "matrix",
     "nonnegative",
     "nonnegative_array",
+    "per_member",
     "positive",
     "real",
     "shape",
     "singular_values",
-    "step_sizes",
 ]
 
 
@@ -81,19 +81,23 @@ def nonnegative(name: str, value: Any) -> float:
     return number
 
 
-def step_sizes(name: str, value: Any, batch: tuple[int, ...]) -> float | np.ndarray:
-    """Return a positive step size, or an array of them that fits the batch axes of a run."""
+def per_member(
+    name: str, value: Any, batch: tuple[int, ...], *, zero: bool = False
+) -> float | np.ndarray:
+    """Return a number > 0, or >= 0 if `zero`, or an array of them that fits a run's batch axes."""
     if not arrays.is_array(value) and not isinstance(value, list | tuple):
-        return positive(name, value)
+        return nonnegative(name, value) if zero else positive(name, value)
     array = arrays.to_host(value) if arrays.is_array(value) else np.asarray(value)
-    requirement = f"a number > 0 or an array of them that broadcasts to the batch shape {batch}"
+    sign = ">= 0" if zero else "> 0"
+    requirement = f"a number {sign} or an array of them that broadcasts to the batch shape {batch}"
     if array.dtype.kind not in "iuf":
         raise TypeError(f"`{name}` must be {requirement}, got {describe(value)}")
     try:
         fits = np.broadcast_shapes(array.shape, batch) == batch
     except ValueError:
         fits = False
-    if not fits or not (np.isfinite(array).all() and (array > 0).all()):
+    good = np.isfinite(array) & ((array >= 0) if zero else (array > 0))
+    if not fits or not good.all():
         raise ValueError(f"`{name}` must be {requirement}, got {describe(value)}")
     return array.astype(float)
 

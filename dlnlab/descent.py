@@ -34,6 +34,7 @@ def gradient_descent(
     *,
     eta: Any,
     alpha: Any = 1.0,
+    weight_decay: Any = 0.0,
     num_steps: int,
     record_every: int | Sequence[int] = 1,
     record: Sequence[str] = ("loss", "error", "singular_values"),
@@ -42,7 +43,9 @@ def gradient_descent(
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_every: float = 10.0,
 ) -> Trajectory:
-    """Run gradient descent W_l ← W_l − η_l ∇_{W_l} ℓ(W_{L:1}) on all layers at once (Eq. 2).
+    """Run gradient descent W_l ← (1 − η_l μ) W_l − η_l ∇_{W_l} ℓ(W_{L:1}) on all layers at once.
+
+    Without weight decay, μ = 0, this is Eq. (2); with it, descent on ℓ + (μ/2) Σ_l ‖W_l‖_F².
 
     Parameters
     ----------
@@ -52,7 +55,11 @@ def gradient_descent(
     eta : float or array
         Step size η > 0; an array broadcasts over the batch axes, one step size per member.
     alpha : float or array
-        Factor α > 0 on the step of the first and last layer (Algorithm 1).
+        Factor α > 0 on the step of the first and last layer (Algorithm 1): η_l = αη there, η_l = η
+        in between.
+    weight_decay : float or array
+        μ ≥ 0, or one for each member.  A layer decays by its own step size, so by αημ in the first
+        and last one.  What is recorded as the loss, and compared with `tol`, is ℓ itself.
     num_steps : int
         Number of steps, ≥ 0.
     record_every : int or sequence of ints
@@ -95,7 +102,8 @@ def gradient_descent(
     >>> run.status, bool(run.errors[-1] < 1e-9)
     (<Status.CONVERGED: 'converged'>, True)
     """
-    run = _prepare(problem, weights, eta, alpha, num_steps, record_every, record, tol)
+    steps = {"eta": eta, "alpha": alpha, "weight_decay": weight_decay}
+    run = _prepare(problem, weights, steps, num_steps, record_every, record, tol)
     bar = Progress(progress, run.num_steps, "step")
     if checkpoint is not None:
         every = checks.nonnegative("checkpoint_every", checkpoint_every)
@@ -144,13 +152,15 @@ class _Descent:
         problem: Problem,
         weights: Weights,
         rates: list[Any],
+        decay: Any,
         eta: Any,
         schedule: _Schedule,
         recorder: Recorder,
         tol: float,
         batch: tuple[int, ...],
     ) -> None:
-        self.problem, self.initial, self.rates, self.eta = problem, weights, rates, eta
+        self.problem, self.initial, self.eta = problem, weights, eta
+        self.rates, self.decay = rates, decay
         self.schedule, self.recorder, self.tol = schedule, recorder, tol
         self.num_steps = schedule.num_steps
         self.state: tuple[int, Weights] = (0, weights)
@@ -163,23 +173,25 @@ class _Descent:
         largest = float("nan")
         while True:
             step, weights = self.state
-            prefixes = networks.prefix_products(weights)
+            prefixes, W = networks.forward(self.problem, weights)
             if self.schedule.due(step) and self.recorder.last_step < step:
-                largest = self._record(step, weights, prefixes[-1])
+                largest = self._record(step, weights, W)
             if bar.due():
                 bar.update(step, largest)
             if step >= self.num_steps or self.done.all():
                 return
-            gradient = self.problem.gradient(prefixes[-1])
+            gradient = self.problem.gradient(W)
             gradients = networks.backward(weights, prefixes, gradient)
-            self.state = (
-                step + 1,
-                tuple(
-                    W - rate * g for W, rate, g in zip(weights, self.rates, gradients, strict=True)
-                ),
-            )
+            self.state = (step + 1, self._descend(weights, gradients))
             if self.checkpoint is not None and self.checkpoint.due():
                 self.save()
+
+    def _descend(self, weights: Weights, gradients: Weights) -> Weights:
+        """Take a step; without weight decay it costs nothing."""
+        layers = zip(weights, self.rates, gradients, strict=True)
+        if self.decay is None:
+            return tuple(W - rate * g for W, rate, g in layers)
+        return tuple((1 - rate * self.decay) * W - rate * g for W, rate, g in layers)
 
     def _record(self, step: int, weights: Weights, W: Array) -> float:
         """Take a record and see which members have converged or diverged; return the worst loss."""
@@ -240,7 +252,12 @@ class _Descent:
         """Hash everything that determines the run, the number of steps excepted."""
         settings = (self.schedule.every, sorted(self.schedule.steps), self.recorder.names, self.tol)
         digest = hashlib.sha256(f"{self.problem.fingerprint()}{settings}".encode())
-        for array in (*self.initial, *self.rates, self.eta):
+        for array in (
+            *self.initial,
+            *self.rates,
+            self.eta,
+            0.0 if self.decay is None else self.decay,
+        ):
             host = np.ascontiguousarray(arrays.to_host(array))
             digest.update(f"{host.shape}{host.dtype}".encode() + host.tobytes())
         return digest.hexdigest()
@@ -265,8 +282,7 @@ def _moved(value: Any, reference: Array) -> Any:
 def _prepare(
     problem: Problem,
     weights: Any,
-    eta: Any,
-    alpha: Any,
+    steps: dict[str, Any],
     num_steps: Any,
     record_every: Any,
     record: Any,
@@ -279,25 +295,33 @@ def _prepare(
     names = check_record(record)
     schedule = _schedule(record_every, checks.integer("num_steps", num_steps, 0))
     tol = checks.nonnegative("tol", tol)
-    with np.errstate(over="ignore", invalid="ignore"):
-        shapes = [problem.loss(networks.prefix_products(weights)[-1]).shape]
-    eta, alpha = (np.asarray(x) if isinstance(x, list | tuple) else x for x in (eta, alpha))
-    shapes += [x.shape for x in (eta, alpha) if arrays.is_array(x)]
-    try:
-        batch = np.broadcast_shapes(*(tuple(shape) for shape in shapes))
-    except ValueError as error:
-        raise ValueError(
-            "`eta`, `alpha`, `weights` and `problem` must have batch axes that broadcast, got "
-            f"{[tuple(shape) for shape in shapes]}"
-        ) from error
-    eta = checks.step_sizes("eta", eta, batch)
-    alpha = checks.step_sizes("alpha", alpha, batch)
+    steps = {k: np.asarray(x) if isinstance(x, list | tuple) else x for k, x in steps.items()}
+    batch = _batch_shape(problem, weights, steps)
+    eta, alpha = (checks.per_member(name, steps[name], batch) for name in ("eta", "alpha"))
+    decay = checks.per_member("weight_decay", steps["weight_decay"], batch, zero=True)
     weights = tuple(_spread(W, batch) for W in weights)
     certain = 1 if tol else schedule.count  # a run may converge long before its last step
     memory.of_descent(problem, weights, certain, names).require(weights[0])
     outer, inner = (_as_rate(rate, weights[0]) for rate in (alpha * eta, eta))
     rates = [outer, *[inner] * (len(weights) - 2), outer]
-    return _Descent(problem, weights, rates, eta, schedule, Recorder(problem, names), tol, batch)
+    shrink = _as_rate(decay, weights[0]) if np.any(decay) else None
+    recorder = Recorder(problem, names)
+    return _Descent(problem, weights, rates, shrink, eta, schedule, recorder, tol, batch)
+
+
+def _batch_shape(problem: Problem, weights: Weights, steps: dict[str, Any]) -> tuple[int, ...]:
+    """Return the batch axes that the weights, the problem and the step sizes broadcast to."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        shapes = [problem.loss(networks.forward(problem, weights)[1]).shape]
+    shapes += [x.shape for x in steps.values() if arrays.is_array(x)]
+    try:
+        return np.broadcast_shapes(*(tuple(shape) for shape in shapes))
+    except ValueError as error:
+        names = ", ".join(f"`{name}`" for name in steps)
+        raise ValueError(
+            f"{names}, `weights` and `problem` must have batch axes that broadcast, got "
+            f"{[tuple(shape) for shape in shapes]}"
+        ) from error
 
 
 def check_network(problem: Problem, weights: Weights) -> None:

@@ -10,9 +10,12 @@ widths d_0, …, d_L with P = Σ_l d_l d_{l−1} weights each, while it takes a 
     the new weights, and one layer's step                          P + max_l d_l d_{l−1}
 
 and while it takes a record, in place of the last three rows, up to 4 × d_L d_0 (the residual, its
-square, and what the singular value decomposition works on).  A record of a number, of the n leading
-singular values, of the matrix or of the layers adds 1, n, d_L d_0 or P; records are kept one by one
-in Python objects, and put together at the end, so that for a moment their numbers are there twice.
+square, and what the singular value decomposition works on).  A problem that looks at n entries of
+W_{L:1} without forming it has n in the place of d_L d_0, and one prefix less.
+
+A record of a number, of the leading singular values, of the matrix or of the layers adds 1, their
+number, d_L d_0 or P.  Records are kept one by one in Python objects, and put together at the end,
+so that for a moment their numbers are there twice.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ import numpy as np
 
 from dlnlab import arrays, checks
 from dlnlab.networks import Weights
-from dlnlab.problems import Problem
+from dlnlab.problems import Problem, SampledCompletion
 
 __all__ = ["Footprint", "Peak", "of_descent", "watch"]
 
@@ -103,11 +106,14 @@ def of_descent(
     layers = [W.shape[-2] * W.shape[-1] for W in weights]
     outer = weights[0].shape[-1]
     entries = weights[-1].shape[-2] * outer
-    prefixes = sum(W.shape[-2] * outer for W in weights[1:])
+    image, above = entries, weights[1:]
+    if isinstance(problem, SampledCompletion) and problem.samples(weights[-1]):
+        image, above = problem.values.shape[-1], weights[1:-1]
+    prefixes = sum(W.shape[-2] * outer for W in above)
     held = sum(layers) + prefixes
     mean = problem.normalization == "mean"
-    stepping = (2 + mean) * entries + 2 * sum(layers) + max(layers)
-    recording = 4 * entries
+    stepping = (2 + mean) * image + 2 * sum(layers) + max(layers)
+    recording = 4 * image
     item = np.dtype(arrays.dtype_name(weights[0])).itemsize
     numbers, objects = _record_sizes(problem, layers, entries, record)
     return Footprint(

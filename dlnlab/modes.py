@@ -38,7 +38,14 @@ quadratically; the widest plateau double precision can hold takes fewer steps th
 
 
 def descent(
-    targets: Any, eps: float, depth: int, eta: float, num_steps: int, *, alpha: float = 1.0
+    targets: Any,
+    eps: float,
+    depth: int,
+    eta: float,
+    num_steps: int,
+    *,
+    alpha: float = 1.0,
+    weight_decay: float = 0.0,
 ) -> np.ndarray:
     """Return the singular values of the compressed network under gradient descent (Theorem 1).
 
@@ -46,7 +53,8 @@ def descent(
 
         a⁺ = a − αη (σ̃ − σ*) a b^{L−2},   b⁺ = b − η (σ̃ − σ*) a² b^{L−3}.
 
-    For α = 1 both are Theorem 1's λ⁺ = λ (1 − η (λ^L − σ*) λ^{L−2}).
+    For α = 1 both are Theorem 1's λ⁺ = λ (1 − η (λ^L − σ*) λ^{L−2}).  Weight decay μ, which the
+    paper does not consider, takes αημ a from a⁺ and ημ b from b⁺.
 
     Parameters
     ----------
@@ -55,6 +63,8 @@ def descent(
     eps, depth, eta, alpha : float, int, float, float
         ε, L, the step size (times c for a mean-normalized problem) and the outer layers' factor.
     num_steps : int
+    weight_decay : float
+        μ (over c for a mean-normalized problem, as η μ is what counts).
 
     Returns
     -------
@@ -70,6 +80,7 @@ def descent(
     sigma = checks.nonnegative_array("targets", targets)
     eta, alpha = checks.positive("eta", eta), checks.positive("alpha", alpha)
     num_steps = checks.integer("num_steps", num_steps, 0)
+    decay = checks.nonnegative("weight_decay", weight_decay)
     a, b = np.full_like(sigma, eps), np.full_like(sigma, eps)
     values = np.empty((num_steps + 1, sigma.size))
     for step in range(num_steps + 1):
@@ -77,7 +88,8 @@ def descent(
         values[step] = a * a * inner
         gap = values[step] - sigma
         inner_slope = a * a * b ** (depth - 3) if depth > 2 else np.zeros_like(a)
-        a, b = a - alpha * eta * gap * a * inner, b - eta * gap * inner_slope
+        outer_slope = gap * a * inner + decay * a
+        a, b = a - alpha * eta * outer_slope, b - eta * (gap * inner_slope + decay * b)
     return values
 
 

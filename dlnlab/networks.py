@@ -19,8 +19,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 
-from dlnlab import arrays, checks
+from dlnlab import arrays, checks, spectra
 from dlnlab.arrays import Array
 from dlnlab.problems import Problem
 from dlnlab.targets import FactoredTarget, orthonormal_frame
@@ -47,15 +48,25 @@ def prefix_products(weights: Sequence[Array]) -> list[Array]:
     return products
 
 
+def forward(problem: Problem, weights: Sequence[Array]) -> tuple[list[Array], Any]:
+    """Return the prefix products of all layers but the last, and W_{L:1} as `problem` composes it.
+
+    That is the last prefix product, or the pair of factors it would be the product of.
+    """
+    prefixes = prefix_products(weights[:-1])
+    return prefixes, problem.compose(weights[-1], prefixes[-1])
+
+
 def backward(
     weights: Sequence[Array],
     prefixes: Sequence[Array],
-    gradient: Array,
+    gradient: Any,
     out: Sequence[np.ndarray] | None = None,
 ) -> Weights:
     """Return the layer gradients S_lᵀ G P_lᵀ from prefix products, in 2(L − 1) products.
 
-    With `out`, NumPy arrays of the shapes of the weights, they are written there.
+    G is an array, or a SciPy sparse one, whose first two products are arrays.  With `out`, NumPy
+    arrays of the shapes of the weights, the gradients are written there.
     """
     carried, gradients = gradient, []
     for layer in range(len(weights) - 1, 0, -1):
@@ -301,15 +312,21 @@ def compressed_weights(problem: Problem, r_hat: int, depth: int, eps: float) -> 
     r_hat = checks.integer("r_hat", r_hat, 1, min(problem.shape))
     depth = checks.integer("depth", depth, 2)
     eps = checks.positive("eps", eps)
-    U, Vh = _leading_vectors(problem.surrogate(), r_hat)
+    U, Vh = _leading_vectors(problem, r_hat)
     xp = arrays.namespace(U)
     core = xp.eye(r_hat, dtype=U.dtype, device=arrays.device_of(U))
     core = xp.broadcast_to(core, (*U.shape[:-2], r_hat, r_hat))
     return (eps * Vh, *(eps * core for _ in range(depth - 2)), eps * U)
 
 
-def _leading_vectors(surrogate: Any, count: int) -> tuple[Array, Array]:
-    """Return the top-`count` left and transposed right singular vectors."""
+def _leading_vectors(problem: Problem, count: int) -> tuple[Array, Array]:
+    """Return the top-`count` left and transposed right singular vectors of the surrogate."""
+    surrogate = problem.surrogate_for(count)
+    if scipy.sparse.issparse(surrogate):
+        found = spectra.leading_svd(surrogate, count)
+        if found is not None:
+            return found.U, found.Vh
+        surrogate = problem.surrogate()
     if isinstance(surrogate, FactoredTarget):
         return _complete(surrogate.U, count), _complete(surrogate.Vh.mT, count).mT
     U, _, Vh = arrays.namespace(surrogate).linalg.svd(surrogate, full_matrices=False)

@@ -20,10 +20,18 @@ network (ρ_1, …, ρ_L) towards 0: exactly, whatever the step sizes.
 So the wide network *is* a network of about 2r + 1 dimensions: layers diag(B_l, ρ_l), target
 diag(T, 0), whose last coordinate stands for n = d_L − k_L identical directions.  It runs through
 the same engine as any other network; only its loss counts the last coordinate n times.
+
+Where hidden layers are wider than the output, ρ_l belongs to those directions only that reach it.
+The others, outside Z_l too, end in the kernel of a later layer: they see no gradient, and layer l
+remains κ_l Q_l on them.  They get a coordinate of their own, diag(B_l, κ_l, ρ_l), which the last
+layer does not have; so its gradient vanishes in the reduced network as well.  κ_l keeps its initial
+value, unless weight decay shrinks it as it shrinks everything: W_l ← (1 − η_l μ) W_l acts on B_l,
+κ_l and ρ_l alike, and the reduction remains exact.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -92,7 +100,8 @@ class Reduction:
         To be run with `weights` by `gradient_descent` or `gradient_flow`.
     weights : tuple of L arrays
         diag(B_l, ρ_l) at the start, shapes (k_l + 1, k_{l−1} + 1); without the last row and column
-        if the block already fills the space.
+        if the block already fills the space.  With hidden directions that never reach an end of the
+        network, diag(B_l, κ_l, ρ_l), with one dimension more everywhere but at that end.
     multiplicity : int
         n, the number of identical residual directions.
     initial : tuple of L arrays or None
@@ -113,7 +122,7 @@ class Reduction:
         Parameters
         ----------
         weights : sequence of L arrays
-            Reduced weights, shapes (..., k_l + 1, k_{l−1} + 1).
+            Reduced weights, in the shapes of `weights` after any batch axes.
 
         Returns
         -------
@@ -126,17 +135,19 @@ class Reduction:
             If the wide network was never formed (`reduce_random`).
         """
         initial, bases = self._require_wide()
-        scales = [_scale(W) for W in initial]
-        Q = [W / scale for W, scale in zip(initial, scales, strict=True)]
+        Q = [W / _scale(W) for W in initial]
         layers = []
         for layer, live in enumerate(_live_parts(Q, bases)):
-            after, before = bases[layer + 1], bases[layer]
-            B = weights[layer][..., : after.shape[1], : before.shape[1]]
-            idle = Q[layer] - after @ (after.mT @ Q[layer] @ before) @ before.mT - live
-            rest = scales[layer] * idle
+            after, before, W = bases[layer + 1], bases[layer], weights[layer]
+            rows, columns = after.shape[1], before.shape[1]
+            lifted = after @ W[..., :rows, :columns] @ before.mT
             if self.multiplicity:
-                rest = rest + weights[layer][..., -1:, -1:] * live
-            layers.append(after @ B @ before.mT + rest)
+                lifted = lifted + W[..., -1:, -1:] * live
+            if min(W.shape[-2] - rows, W.shape[-1] - columns) > min(self.multiplicity, 1):
+                inside = after @ (after.mT @ Q[layer] @ before) @ before.mT
+                idle = Q[layer] - inside - live
+                lifted = lifted + W[..., rows : rows + 1, columns : columns + 1] * idle
+            layers.append(lifted)
         return tuple(layers)
 
     def lift_end_to_end(self, W: Array) -> Array:
@@ -144,7 +155,8 @@ class Reduction:
 
         Parameters
         ----------
-        W : array, shape (..., k_L + 1, k_0 + 1)
+        W : array
+            The product of reduced weights, with any batch axes.
 
         Returns
         -------
@@ -201,7 +213,7 @@ def reduce(problem: Problem, weights: Sequence[Array]) -> Reduction:
     Returns
     -------
     Reduction
-        Of at most (2 + number of non-square layers)·r + 1 dimensions; 2r + 1 for a square network.
+        Of at most (2 + number of non-square layers)·r + 2 dimensions; 2r + 1 for a square network.
         If 2r reaches the width the block is the whole space and the reduction remains exact, but
         saves nothing.
 
@@ -235,7 +247,8 @@ def reduce(problem: Problem, weights: Sequence[Array]) -> Reduction:
     multiplicity = min(W.shape[0] - Z.shape[1] for W, Z in zip(weights, bases[1:], strict=True))
     multiplicity = min(multiplicity, weights[0].shape[1] - bases[0].shape[1])
     sizes = [Z.shape[1] for Z in bases]
-    reduced, small = _assemble(problem, left, s, right, sizes, scales, multiplicity)
+    idle = _idle_spaces(weights, sizes, multiplicity)
+    reduced, small = _assemble(problem, left, s, right, sizes, scales, multiplicity, idle)
     return Reduction(reduced, small, multiplicity, weights, tuple(bases))
 
 
@@ -267,7 +280,8 @@ def reduce_random(
     Returns
     -------
     Reduction
-        Which cannot be lifted, since the wide network is not formed.
+        Which cannot be lifted, since the wide network is not formed; so it has no coordinate for
+        the directions that κ_l stands for.
 
     Raises
     ------
@@ -296,7 +310,8 @@ def reduce_random(
     hidden = outer if width == high else inner
     ends = (outer, inner) if shrinking else (inner, outer)
     sizes = [ends[0], *[hidden] * (depth - 1), ends[1]]
-    parts = _assemble(problem, left, s, right, sizes, [eps] * depth, low - k)
+    idle = [0] * len(sizes)  # they matter to `lift` only
+    parts = _assemble(problem, left, s, right, sizes, [eps] * depth, low - k, idle)
     return Reduction(*parts, low - k)
 
 
@@ -360,6 +375,19 @@ def _range(A: Array) -> tuple[Array, Array]:
     return N[:, :rank], s[:rank, None] * Vh[:rank, :]
 
 
+def _idle_spaces(weights: Weights, sizes: Sequence[int], multiplicity: int) -> list[int]:
+    """Return 1 for every space that gets the coordinate of κ, 0 for the others.
+
+    It is needed if a hidden space has directions outside Z_l beside the live ones.  Then all spaces
+    get it but the narrow end of the network, which they do not reach.
+    """
+    hidden = [W.shape[0] - size for W, size in zip(weights[:-1], sizes[1:-1], strict=True)]
+    if max(hidden) == multiplicity:
+        return [0] * len(sizes)
+    shrinking = weights[0].shape[1] >= weights[-1].shape[0]
+    return [*[1] * len(weights), 0] if shrinking else [0, *[1] * len(weights)]
+
+
 def _assemble(
     problem: Problem,
     left: Array,
@@ -368,24 +396,32 @@ def _assemble(
     sizes: Sequence[int],
     scales: Sequence[float],
     multiplicity: int,
+    idle: Sequence[int],
 ) -> tuple[ReducedFactorization, Weights]:
     """Build the reduced problem and its start diag(ε_l [I 0], ε_l)."""
-    xp = arrays.namespace(left)
-    corner = 1 if multiplicity else 0
-    pad = xp.zeros_like(left[:1, :])
-    if corner:
-        left, right = (xp.concat([part, pad], axis=0) for part in (left, right))
+    corner = min(multiplicity, 1)
+    left, right = _padded(left, idle[-1] + corner), _padded(right, idle[0] + corner)
     target = FactoredTarget(left, s, right.mT)
     reduced = ReducedFactorization(target, multiplicity, problem)  # type: ignore[arg-type]
+    spaces = itertools.pairwise(zip(sizes, idle, strict=True))
     return reduced, tuple(
-        scale * _start(rows, columns, corner, left)
-        for scale, columns, rows in zip(scales, sizes[:-1], sizes[1:], strict=True)
+        scale * _start(after, before, corner, left)
+        for scale, (before, after) in zip(scales, spaces, strict=True)
     )
 
 
-def _start(rows: int, columns: int, corner: int, reference: Array) -> Array:
-    start = np.zeros((rows + corner, columns + corner))
+def _padded(frame: Array, rows: int) -> Array:
+    """Append rows of zeros."""
+    xp = arrays.namespace(frame)
+    return xp.concat([frame, *[xp.zeros_like(frame[:1, :])] * rows], axis=0)
+
+
+def _start(after: tuple[int, int], before: tuple[int, int], corner: int, reference: Array) -> Array:
+    """Return diag([I 0], 1, 1) between spaces of given block size, idle coordinate and corner."""
+    (rows, lower), (columns, right) = after, before
+    start = np.zeros((rows + lower + corner, columns + right + corner))
     np.fill_diagonal(start[:rows, :columns], 1.0)
+    start[rows : rows + lower, columns : columns + right] = 1.0
     if corner:
         start[-1, -1] = 1.0
     return arrays.like(start, reference)

@@ -8,12 +8,14 @@ its vectors to be known, the answer is NaN rather than a guess.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse.linalg
 
 from dlnlab import arrays
 from dlnlab.arrays import Array
+from dlnlab.products import FactoredMatrix
 
 __all__ = [
     "SVD",
@@ -21,6 +23,7 @@ __all__ = [
     "alignments",
     "compact_svd",
     "fitting_times",
+    "leading_svd",
     "numerical_rank",
     "singular_values",
     "subspace_distance",
@@ -84,17 +87,49 @@ def compact_svd(M: Array) -> SVD:
     return SVD(U[..., :, :rank], s[..., :rank], Vh[..., :rank, :])
 
 
+def leading_svd(A: Any, count: int) -> SVD | None:
+    """Return the top-`count` SVD of a large sparse matrix, or None if it cannot be had accurately.
+
+    Lanczos iteration (ARPACK) on the smaller of AᵀA and AAᵀ, from a fixed start, so that one matrix
+    gives one answer.  Squaring loses the vectors of small values, so the answer is accepted only if
+    ‖A V − U S‖ and ‖Aᵀ U − V S‖ are within max(shape)·eps·σ_1, the backward error of a dense SVD,
+    and the last value stands out of that error.
+
+    Parameters
+    ----------
+    A : scipy.sparse array, shape (d_out, d_in)
+    count : int
+        Below min(d_out, d_in).
+
+    Returns
+    -------
+    SVD or None
+    """
+    start = np.random.default_rng(0).standard_normal(min(A.shape))
+    try:
+        U, s, Vh = scipy.sparse.linalg.svds(A, k=count, v0=start)
+    except scipy.sparse.linalg.ArpackNoConvergence:
+        return None
+    order = np.argsort(s)[::-1]
+    U, s, Vh = U[:, order], s[order], Vh[order, :]
+    bound = max(A.shape) * float(np.finfo(s.dtype).eps) * s[0]
+    gaps = np.linalg.norm(A @ Vh.T - U * s), np.linalg.norm(A.T @ U - Vh.T * s)
+    return SVD(U, s, Vh) if max(gaps) <= bound < s[-1] else None
+
+
 def singular_values(W: Array) -> Array:
     """Return the singular values of each matrix in `W`, NaN for matrices that are not finite.
 
     Parameters
     ----------
-    W : array, shape (..., d_out, d_in)
+    W : array, shape (..., d_out, d_in), or FactoredMatrix
 
     Returns
     -------
     array, shape (..., min(d_out, d_in))
     """
+    if isinstance(W, FactoredMatrix):
+        return _factored_svd(W, 0).s
     return _finite_svd(W, vectors=False).s
 
 
@@ -111,6 +146,22 @@ def _finite_svd(W: Array, *, vectors: bool) -> SVD:
     return parts._replace(s=xp.where(good[..., None], parts.s, nan))
 
 
+def _factored_svd(W: FactoredMatrix, count: int) -> SVD:
+    """All singular values of W and its first `count` vectors, without forming W.
+
+    Values beyond the inner dimension are exactly zero, and their vectors, which the factors do not
+    determine, are NaN.
+    """
+    (d_out, d_in), small = W.shape, min(W.shape)
+    if not W.is_finite():
+        return SVD(*(np.full(n, np.nan) for n in ((d_out, count), small, (count, d_in))))
+    U, s, Vh = W.svd() if count else (W.left[:, :0], W.singular_values(), W.right[:0, :])
+    missing = max(0, count - s.size)
+    U = np.pad(U[:, :count], ((0, 0), (0, missing)), constant_values=np.nan)
+    Vh = np.pad(Vh[:count, :], ((0, missing), (0, 0)), constant_values=np.nan)
+    return SVD(U, np.pad(s, (0, small - s.size)), Vh)
+
+
 def _values_only(xp, W: Array) -> SVD:
     return SVD(None, xp.linalg.svdvals(W), None)
 
@@ -125,7 +176,7 @@ def alignments(W: Array, target: SVD) -> Alignments:
 
     Parameters
     ----------
-    W : array, shape (..., d_out, d_in)
+    W : array, shape (..., d_out, d_in), or FactoredMatrix
     target : SVD
         Compact SVD of the target, with r values; may carry the batch axes of `W`.
 
@@ -140,19 +191,20 @@ def alignments(W: Array, target: SVD) -> Alignments:
     ValueError
         If `W` and the target have different shapes.
     """
-    xp = arrays.namespace(W)
+    xp = arrays.namespace(target.U)
     shape = (target.U.shape[-2], target.Vh.shape[-1])
     if tuple(W.shape[-2:]) != shape:
         raise ValueError(
             f"`W` must have the target's shape (..., {shape[0]}, {shape[1]}), got {tuple(W.shape)}"
         )
-    U, s, Vh = _finite_svd(W, vectors=True)
     r = target.s.shape[-1]
+    factored = isinstance(W, FactoredMatrix)
+    U, s, Vh = _factored_svd(W, r) if factored else _finite_svd(W, vectors=True)
     same = _same_value(target.s)
     left = _projection(xp, xp.matmul(U.mT[..., :r, :], target.U), same)
     right = _projection(xp, xp.matmul(Vh[..., :r, :], target.Vh.mT), same)
     known = _separated(xp, s, same) & ~xp.isnan(s[..., :1])
-    nan = xp.asarray(float("nan"), dtype=W.dtype, device=arrays.device_of(W))
+    nan = xp.asarray(float("nan"), dtype=s.dtype, device=arrays.device_of(s))
     return Alignments(xp.where(known, left, nan), xp.where(known, right, nan))
 
 

@@ -25,6 +25,7 @@ from dlnlab import arrays, checks, networks, spectra
 from dlnlab.arrays import Array
 from dlnlab.networks import Weights
 from dlnlab.problems import Problem
+from dlnlab.products import FactoredMatrix
 
 __all__ = ["Checkpoint", "Interrupted", "Recorder", "Status", "Trajectory"]
 
@@ -167,11 +168,11 @@ def _alignment(problem: Problem, W: Array, weights: Weights) -> Any:
 
 
 def _end_to_end(problem: Problem, W: Array, weights: Weights) -> Array:
-    return W
+    return W.to_dense() if isinstance(W, FactoredMatrix) else W
 
 
 def _imbalance(problem: Problem, W: Array, weights: Weights) -> Array:
-    xp = arrays.namespace(W)
+    xp = arrays.namespace(weights[0])
     norms = [xp.linalg.matrix_norm(D) for D in networks.imbalance(weights)]
     return xp.max(xp.stack(norms), axis=0)
 

@@ -25,6 +25,7 @@ MODULES: tuple[str, ...] = (
     "counterexamples",
     "late_times",
     "turned_start",
+    "gauge",
 )
 
 __all__ = ["MODULES", "Proof", "ProofError", "ProofResult", "Step", "StepResult", "build"]

@@ -23,8 +23,10 @@ on the inner ones, and σ̃ = a²b^{L−2},
     a⁺ = a − αη(σ̃ − σ*) a b^{L−2},      b⁺ = b − η(σ̃ − σ*) a² b^{L−3},
 
 and for α = 1 equal entries stay equal: λ⁺ = λ(1 − η(λ^L − σ*)λ^{L−2}), which is Theorem 1, and
-β⁺ = β(1 − ηβ^{2(L−1)}) where σ* = 0.  The words of :mod:`.words` carry this out for every depth,
-rank and shape at once, with symbolic L and l.
+β⁺ = β(1 − ηβ^{2(L−1)}) where σ* = 0.  Weight decay μ, which the paper does not consider, multiplies
+a layer by 1 − η_l μ before its gradient is subtracted: diagonal layers stay diagonal, a⁺ loses αημ
+a more and b⁺ loses ημ b.  The words of :mod:`.words` carry this out for every depth, rank and shape
+at once, with symbolic L and l.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ from .proof import Proof, Step, main, require, require_positive, require_zero
 from .words import Words, diagonal, diagonal_entry, identity, letters, matrix, require_same, zero
 
 a, b, lam, beta, sigma, eta, alpha, eps = sp.symbols("a b λ β σ η α ε", positive=True)
+decay = sp.Symbol("μ", nonnegative=True)
 L, layer = sp.symbols("L l", positive=True)
 n = sp.Symbol("n", nonnegative=True)  # L = n + 2: sympy then knows that L ≥ 2
 w = sp.Symbol("w", positive=True)  # 1/(1 + w) runs through the open interval (0, 1)
@@ -70,6 +73,11 @@ def outer_next(outer: sp.Expr, inner: sp.Expr) -> sp.Expr:
 def inner_next(outer: sp.Expr, inner: sp.Expr) -> sp.Expr:
     """Return b(t+1), the singular value of the layers in between."""
     return inner - eta * (product(outer, inner) - sigma) * outer**2 * inner ** (L - 3)
+
+
+def decayed(following: sp.Expr, value: sp.Expr, step: sp.Expr) -> sp.Expr:
+    """Return the next value with weight decay, from the next value without and the present one."""
+    return following - step * decay * value
 
 
 def product(outer: sp.Expr, inner: sp.Expr) -> sp.Expr:
@@ -151,6 +159,21 @@ def outer_gradients() -> None:
     require_same(last, U @ core, RULES, "∇_L")
     require_same(first, core @ V.T, RULES, "∇_1")
     require_zero(outer_next(a, b) - (a - alpha * eta * _entry(core)), "a⁺ entry by entry")
+
+
+def weight_decay() -> None:
+    """(1 − η_l μ) W_l − η_l ∇_l keeps the frames, and acts entry by entry."""
+    inner = A @ A @ diagonal("B", "k", L - 3) @ diagonal_residual()
+    core = A @ diagonal("B", "k", L - 2) @ diagonal_residual()
+    outer = alpha * eta
+    last = U @ A * (1 - outer * decay) - outer * (residual() @ below(L).T)
+    kept = A * (1 - outer * decay) - outer * core
+    require_same(last, U @ kept, RULES, "W_L⁺")
+    first = A @ V.T * (1 - outer * decay) - outer * (above(sp.Integer(1)).T @ residual())
+    require_same(first, kept @ V.T, RULES, "W_1⁺")
+    require_zero(decayed(outer_next(a, b), a, outer) - _entry(kept), "a⁺ entry by entry")
+    middle = B * (1 - eta * decay) - eta * inner
+    require_zero(decayed(inner_next(a, b), b, eta) - _entry(middle), "b⁺ entry by entry")
 
 
 def _entry(expression: Words) -> sp.Expr:
@@ -269,6 +292,14 @@ STEPS: tuple[Step, ...] = (
         outer_gradients,
     ),
     Step(
+        "weight decay",
+        "W_l⁺ = (1 − η_lμ)W_l − η_l∇_l has the same form:\n"
+        "a⁺ = (1 − αημ)a − αη(σ̃ − σ*) a b^{L−2},   b⁺ = (1 − ημ)b − η(σ̃ − σ*) a² b^{L−3}",
+        "symbolic",
+        f"{EVERYTHING}, α, μ",
+        weight_decay,
+    ),
+    Step(
         "Theorem 1's recursions (α = 1)",
         "λ⁺ = λ(1 − η(λ^L − σ*)λ^{L−2}),   β⁺ = β(1 − ηβ^{2(L−1)})",
         "symbolic",
@@ -330,7 +361,8 @@ def build(*, thorough: bool = False) -> Proof:
             "Gradient descent on ½‖W̃ − M*‖² from the spectral start keeps every layer diagonal in "
             "the singular frames of M*, so that W̃(t) = U·diag(λ_i(t)^L)·Vᵀ with Theorem 1's "
             "recursions for λ_i and β; for any outer learning rate factor α the pair (a, b) takes "
-            "the place of λ. M* may be rectangular and r̂ may even be smaller than its rank."
+            "the place of λ. M* may be rectangular, r̂ may even be smaller than its rank, and the "
+            "layers may be subject to weight decay (an extension: the paper has none)."
         ),
         source="Kwon et al. 2024, Theorem 1 (Eqs. 8, 15–17) and Algorithm 1",
         corrections=(

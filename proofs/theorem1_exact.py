@@ -1,8 +1,9 @@
 r"""Theorem 1 on full matrices, in exact arithmetic.
 
 Here nothing is assumed diagonal.  The target M = U Σ Vᵀ is a full rational matrix (U, V by the
-Cayley transform), the network is Algorithm 1's, and gradient descent multiplies full matrices.  The
-prediction runs beside it: r̂ pairs of scalars (a_i, b_i).  The claim is that
+Cayley transform), the network is Algorithm 1's, and gradient descent, with any weight decay,
+multiplies full matrices.  The prediction runs beside it: r̂ pairs of scalars (a_i, b_i).  The claim
+is that
 
     W_L = U_r̂·diag(a),   W_l = diag(b),   W_1 = diag(a)·V_r̂ᵀ
 
@@ -55,6 +56,7 @@ class Instance:
     spectrum: tuple[Any, ...]  # the top r̂ singular values, zeros included
     eta: Any
     alpha: Any
+    decay: Any
 
     def weights(self, pairs: tuple[Pair, ...]) -> list[DomainMatrix]:
         """Return the layers that the pairs (a_i, b_i) predict, W_1 first."""
@@ -70,12 +72,13 @@ class Instance:
         return [outer, *[self.eta] * (self.depth - 2), outer]
 
 
-def next_pair(pair: Pair, target: Any, eta: Any, alpha: Any, depth: int) -> Pair:
-    """Return (a, b) after one step; for α = 1 and a = b this is Theorem 1's recursion for λ."""
+def next_pair(pair: Pair, target: Any, eta: Any, alpha: Any, decay: Any, depth: int) -> Pair:
+    """Return (a, b) after one step; Theorem 1's recursion for λ if α = 1, a = b, decay = 0."""
     a, b = pair
     error = a**2 * b ** (depth - 2) - target
-    inner = b if depth == 2 else b - eta * error * a**2 * b ** (depth - 3)
-    return a - alpha * eta * error * a * b ** (depth - 2), inner
+    slope = 0 * error if depth == 2 else error * a**2 * b ** (depth - 3)
+    outer = error * a * b ** (depth - 2)
+    return a - alpha * eta * (outer + decay * a), b - eta * (slope + decay * b)
 
 
 def random_instance(shape: tuple[int, ...], field: Any, rng: Random, alpha: Any) -> Instance:
@@ -86,16 +89,17 @@ def random_instance(shape: tuple[int, ...], field: Any, rng: Random, alpha: Any)
     target = left * diagonal(values, (d_out, d_in), field) * right.transpose()
     padded = tuple((values + [field(0)] * r_hat)[:r_hat])
     frames = columns(left, r_hat), columns(right, r_hat)
-    return Instance(field, depth, *frames, target, padded, draw_positive(field, rng), alpha)
+    eta, decay = draw_positive(field, rng), draw(field, rng)
+    return Instance(field, depth, *frames, target, padded, eta, alpha, decay)
 
 
 def follow(instance: Instance, pairs: tuple[Pair, ...], num_steps: int) -> None:
     """Run full matrices and scalar pairs side by side and compare every layer at every step."""
     weights = instance.weights(pairs)
     for step in range(1, num_steps + 1):
-        weights = descend(weights, instance.target, instance.rates())
+        weights = descend(weights, instance.target, instance.rates(), instance.decay)
         pairs = tuple(
-            next_pair(pair, value, instance.eta, instance.alpha, instance.depth)
+            next_pair(pair, value, instance.eta, instance.alpha, instance.decay, instance.depth)
             for pair, value in zip(pairs, instance.spectrum, strict=True)
         )
         predicted = instance.weights(pairs)
@@ -153,8 +157,8 @@ def build(*, thorough: bool = False) -> Proof:
         claim="theorem1_exact",
         statement=(
             "Gradient descent with the full matrix gradients keeps Theorem 1's decomposition with "
-            "zero error, for square and rectangular targets, α = 1 and α ≠ 1, r̂ above, at and "
-            "below the rank."
+            "zero error, for square and rectangular targets, α = 1 and α ≠ 1, any weight decay, r̂ "
+            "above, at and below the rank."
         ),
         source="Kwon et al. 2024, Theorem 1 and Algorithm 1",
         open=("Nothing beyond theorem1: this module checks its derivation on whole matrices.",),

@@ -12,21 +12,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from dlnlab.validations import parsimony as attacks_parsimony
 
-from dlnlab import modes, networks, parsimony
+from dlnlab import descent, modes, networks, parsimony
 from dlnlab.claims import (
     Premise,
     assumption1,
     closed_form,
     corollary1,
     dominance,
+    gauge,
     lemma1,
     proposition1,
     theorem1,
     theorem2,
 )
 from dlnlab.flow import compressed
-from dlnlab.problems import Factorization
+from dlnlab.parsimony import ReducedFactorization
+from dlnlab.problems import Factorization, Problem, SampledCompletion
 
 REFUTED, UNMET = "refuted", "premise-not-met"
 
@@ -65,14 +68,60 @@ def descent_with(change: Callable[..., tuple]) -> Callable[[Any], Any]:
 
     def make(right: Any) -> Any:
         def descent(
-            targets: Any, eps: float, depth: int, eta: float, num_steps: int, *, alpha: float = 1.0
+            targets: Any, eps: float, depth: int, eta: float, num_steps: int, **options: Any
         ) -> Any:
-            targets, eps, depth, eta, alpha = change(targets, eps, depth, eta, alpha)
-            return right(targets, eps, depth, eta, num_steps, alpha=alpha)
+            targets, eps, depth, eta, alpha = change(targets, eps, depth, eta, options["alpha"])
+            return right(targets, eps, depth, eta, num_steps, **options | {"alpha": alpha})
 
         return descent
 
     return make
+
+
+def without_decay(applies: Callable[..., bool]) -> Callable[[Any], Any]:
+    """A function that forgets its weight decay, for the arguments that `applies` says."""
+
+    def make(right: Any) -> Any:
+        def call(*args: Any, **options: Any) -> Any:
+            if applies(*args):
+                options = options | {"weight_decay": 0.0}
+            return right(*args, **options)
+
+        return call
+
+    return make
+
+
+def decay_without_alpha(right: Any) -> Any:
+    """Weight decay with the inner layers' step on every layer."""
+
+    def descend(self: Any, weights: Any, gradients: Any) -> Any:
+        moved = right(self, weights, gradients)
+        if self.decay is None:
+            return moved
+        inner = self.rates[1] if len(weights) > 2 else self.eta
+        excess = [(rate - inner) * self.decay for rate in self.rates]
+        return tuple(V + x * W for V, x, W in zip(moved, excess, weights, strict=True))
+
+    return descend
+
+
+def idle_directions_kept(right: Any) -> Any:
+    """A lift that leaves the directions without a gradient at their initial value."""
+
+    def lift(self: Any, weights: Any) -> Any:
+        sizes, layers = [Z.shape[1] for Z in self.bases], []
+        for W, start, after, before in zip(
+            weights, self.weights, sizes[1:], sizes[:-1], strict=True
+        ):
+            corner = min(self.multiplicity, 1)
+            if min(W.shape[-2] - after, W.shape[-1] - before) > corner:
+                W = W.copy()
+                W[..., after, before] = start[after, before]
+            layers.append(W)
+        return right(self, layers)
+
+    return lift
 
 
 def ascent(right: Any) -> Any:
@@ -88,9 +137,10 @@ def stale_prefix(right: Any) -> Any:
     """The last layer's gradient from the prefix product one layer too early."""
 
     def backward(weights: Any, prefixes: Any, gradient: Any, out: Any = None) -> Any:
-        stale = [prefixes[0], *prefixes[:-1]] if len(weights) > 2 else [2 * P for P in prefixes]
-        if any(P.shape != S.shape for P, S in zip(prefixes[:-1], stale, strict=False)):
-            stale = [2 * P for P in prefixes]
+        used = prefixes[: len(weights) - 1]
+        stale = [prefixes[0], *used[:-1]]
+        if len(used) == 1 or any(P.shape != S.shape for P, S in zip(used, stale, strict=True)):
+            stale = [2 * P for P in used]
         return right(weights, stale, gradient, out)
 
     return backward
@@ -160,6 +210,31 @@ def residual_mode(right: Any) -> Any:
     return mode
 
 
+def turned_back(right: Any) -> Any:
+    """W_{l+1} G_l for W_{l+1} G_lᵀ."""
+
+    def turned(weights: Any, turns: Any) -> Any:
+        layers = list(weights)
+        for below, G in enumerate(turns):
+            layers[below] = G @ layers[below]
+            layers[below + 1] = layers[below + 1] @ G
+        return tuple(layers)
+
+    return turned
+
+
+def product_reversed(right: Any) -> Any:
+    """Q_1 ⋯ Q_L for Q_L ⋯ Q_1 in a square network."""
+
+    def canonical(weights: Any) -> Any:
+        layers = right(weights)
+        if weights[-1].shape[0] != weights[-1].shape[1]:
+            return layers
+        return (*layers[:-1], layers[-1].T)
+
+    return canonical
+
+
 FAULTS = [
     Fault("lemma1", "one spectrum unsorted", REFUTED, lemma1.spectra, "singular_values",
           every_other_reversed),
@@ -188,6 +263,9 @@ FAULTS = [
           lambda right: lambda s, depth: right(s, depth) * s ** (-1 / depth)),
     Fault("theorem1", "U and V swapped", "spectral start", networks, "compressed_weights",
           swapped_frames),
+    Fault("theorem1", "no weight decay", REFUTED, modes, "descent", without_decay(lambda *_: True)),
+    Fault("theorem1", "weight decay without α", REFUTED, descent._Descent, "_descend",
+          decay_without_alpha),
     Fault("closed_form", "√ε for ε", REFUTED, modes, "flow",
           flow_with(lambda s, eps, depth: (s, eps**0.5, depth))),
     Fault("closed_form", "rate without L", REFUTED, modes, "_rate",
@@ -202,6 +280,13 @@ FAULTS = [
           after(lambda parts: [-P for P in parts])),
     Fault("parsimony", "target halved", REFUTED, parsimony, "_assemble",
           lambda right: lambda problem, left, s, *rest: right(problem, left, s / 2, *rest)),
+    Fault("parsimony", "reduction without weight decay", REFUTED, attacks_parsimony,
+          "gradient_descent",
+          without_decay(lambda problem, *_: isinstance(problem, ReducedFactorization))),
+    Fault("parsimony", "weight decay without α", REFUTED, descent._Descent, "_descend",
+          decay_without_alpha),
+    Fault("parsimony", "idle directions without weight decay", REFUTED, parsimony.Reduction, "lift",
+          idle_directions_kept),
     Fault("proposition1", "ascent", REFUTED, networks, "backward", ascent),
     Fault("proposition1", "stale prefix", REFUTED, networks, "backward", stale_prefix),
     Fault("proposition1", "L + 1 for L", REFUTED, proposition1, "rates",
@@ -233,4 +318,15 @@ FAULTS = [
           lambda right: lambda s, depth, scale: right(s, depth, scale) / depth),
     Fault("theorem2_refined", "unfitted compressed network", REFUTED, compressed.Evaluation,
           "errors", after(lambda e: 1.5 * e)),
+    Fault("gauge", "turned back", REFUTED, gauge, "turned", turned_back),
+    Fault("gauge", "Qᵀ for Q", REFUTED, gauge, "canonical", product_reversed),
+    Fault("gauge", "stale prefix", REFUTED, networks, "backward", stale_prefix),
+    Fault("gauge", "any turn is orthogonal", REFUTED, gauge, "orthogonal_turns", always_met),
+    Fault("gradients", "ascent", REFUTED, networks, "backward", ascent),
+    Fault("gradients", "stale prefix", REFUTED, networks, "backward", stale_prefix),
+    Fault("gradients", "mean for sum", REFUTED, Factorization, "gradient",
+          lambda right: lambda self, W: right(self, W) / W.shape[-1] / 2),
+    Fault("gradients", "adjoint of a mask upside down", REFUTED, SampledCompletion, "adjoint",
+          after(lambda A: A[..., ::-1, :])),
+    Fault("gradients", "half the loss", REFUTED, Problem, "loss", after(lambda x: x / 2)),
 ]  # fmt: skip

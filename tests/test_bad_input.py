@@ -44,6 +44,10 @@ def target(shape=(3, 3), rank=1, **options):
     return dlnlab.random_target(shape, rank, **({"rng": 0} | options))
 
 
+def complete(M=EYE, mask=ALL, **options):
+    return dlnlab.completion(M, mask, **options)
+
+
 def recover(operator=MATRIX, measurements=(1.0, 2.0), shape=(3, 3)):
     return dlnlab.linear_recovery(operator, measurements, shape)
 
@@ -56,6 +60,20 @@ T, V = TypeError, ValueError
 # (exception, start of the message as an exact string, its requirement, call)
 CASES = [
     # problems
+    (V, "`computation`", "one of ['auto', 'dense', 'sampled']", lambda: complete(computation="x")),
+    (T, "`computation`", "one of ['auto', 'dense', 'sampled']", lambda: complete(computation=1)),
+    (
+        V,
+        "`computation`",
+        "without batch axes, got 'sampled'",
+        lambda: complete(np.stack([EYE, EYE]), computation="sampled"),
+    ),
+    (
+        V,
+        "`weights`",
+        "must have no batch axes with computation='sampled'",
+        lambda: descend(start(batch=(2,)), complete(computation="sampled")),
+    ),
     (V, "`M`", "must be finite, got 9 NaN", lambda: dlnlab.factorization(NAN)),
     (V, "`M`", "must be finite, got 1 NaN or infinite", lambda: dlnlab.factorization(INF)),
     (T, "`M`", "must be real", lambda: dlnlab.factorization(1j * EYE)),
@@ -236,10 +254,17 @@ CASES = [
     (V, "`alpha`", "> 0", lambda: descend(alpha=-1.0)),
     (
         V,
-        "`eta`, `alpha`, `weights` and `problem`",
+        "`eta`, `alpha`, `weight_decay`, `weights` and `problem`",
         "must have batch axes that broadcast",
         lambda: descend(eta=np.ones(2), alpha=np.ones(3)),
     ),
+    (V, "`weight_decay`", ">= 0", lambda: descend(weight_decay=-0.1)),
+    (V, "`weight_decay`", ">= 0", lambda: descend(weight_decay=np.inf)),
+    (V, "`weight_decay`", ">= 0", lambda: descend(weight_decay=[0.0, -0.1])),
+    (V, "`weight_decay`", ">= 0", lambda: descend(weight_decay=np.array([0.0, np.nan]))),
+    (T, "`weight_decay`", ">= 0", lambda: descend(weight_decay="a little")),
+    (T, "`weight_decay`", ">= 0", lambda: descend(weight_decay=np.array(["a"]))),
+    (V, "`weight_decay`", ">= 0", lambda: modes.descent([1.0], 0.1, 2, 0.1, 3, weight_decay=-1)),
     (V, "`num_steps`", ">= 0", lambda: descend(num_steps=-1)),
     (T, "`num_steps`", "must be an integer", lambda: descend(num_steps=2.5)),
     (V, "`record_every`", ">= 1", lambda: descend(record_every=0)),

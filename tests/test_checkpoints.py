@@ -171,6 +171,14 @@ def test_a_run_can_be_extended(tmp_path, first):
     assert_same_run(descend(checkpoint=path), descend())
 
 
+def test_a_run_with_weight_decay_is_resumed(tmp_path):
+    path, options = tmp_path / "run.npz", {"batch": (2,), "weight_decay": np.array([0.0, 0.1])}
+    descend(20, checkpoint=path, **options)
+    assert_same_run(descend(checkpoint=path, **options), descend(**options))
+    with pytest.raises(ValueError, match="belongs to a run with other"):
+        descend(checkpoint=path, batch=(2,))
+
+
 def test_a_run_cannot_be_shortened(tmp_path):
     path = tmp_path / "run.npz"
     descend(20, checkpoint=path)
@@ -182,6 +190,7 @@ def other_runs():
     M = dlnlab.random_target((4, 3), 2, rng=0)
     yield {"eta": 0.11}
     yield {"alpha": 0.5}
+    yield {"weight_decay": 0.1}
     yield {"tol": 1e-9}
     yield {"record": ("loss",)}
     yield {"record_every": 2}

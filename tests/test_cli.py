@@ -275,6 +275,29 @@ def test_unwritable_directory_is_refused_before_running(run, tmp_path):
     assert_one_line(err, "Not a directory")
 
 
+def test_diagnostics_are_drawn_into_one_file(run, tmp_path):
+    path = tmp_path / "new" / "learning.svg"
+    code, out, err = run(*SMALL, "--diagnostics", path)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[-1] == f"Wrote {path}"
+    assert [p.name for p in path.parent.iterdir()] == ["learning.svg"]
+    assert path.read_bytes().startswith(b"<?xml")
+
+
+@pytest.mark.usefixtures("idle")
+def test_diagnostics_of_another_kind_are_refused_before_running(run, tmp_path):
+    (tmp_path / "folder.png").mkdir()
+    messages = {
+        "learning.txt": "--diagnostics must end in .png, .pdf, .svg, got ",
+        "learning": "--diagnostics must end in",
+        "folder.png": "--diagnostics must be a file, got the directory ",
+    }
+    for name, message in messages.items():
+        code, out, err = run(*SMALL, "--diagnostics", tmp_path / name)
+        assert (code, out) == (2, "")
+        assert_one_line(err, message)
+
+
 def test_refuted_claim_is_exit_code_one(run, monkeypatch):
     true_compare = dlnlab.compare
 

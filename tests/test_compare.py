@@ -157,6 +157,29 @@ def test_tiny_starts_are_not_refuted_by_the_rounding_of_a_sum_of_squares(eps):
     assert c.margin_error.min() >= np.finfo(float).eps * c.original.errors.min() ** 2
 
 
+def test_the_error_of_the_margin_covers_perturbed_matrices_and_the_rounding_of_their_squares():
+    rng, unit = np.random.default_rng(0), np.finfo(float).eps
+    for size in (1e-12, 1e-3, 1.0):
+        target, W, V = rng.standard_normal((3, 50, 5, 5))
+        moves = size * rng.standard_normal((2, 50, 5, 5))
+        deltas = np.linalg.norm(moves, axis=(-2, -1))
+        first, second = (np.linalg.norm(A - target, axis=(-2, -1)) for A in (W, V))
+        margin, bound = (
+            theorem2.margins(first, second),
+            theorem2.margin_error(first, second, *deltas, 5),
+        )
+        moved = (
+            np.linalg.norm(A + D - target, axis=(-2, -1))
+            for A, D in zip((W, V), moves, strict=True)
+        )
+        assert (np.abs(theorem2.margins(*moved) - margin) <= bound).all()
+        assert (bound >= unit * (first**2 + second**2)).all()
+    # moved straight away from the target, W uses the bound up: (e + δ)² − e² = (2e + δ) δ
+    none = np.zeros(1)
+    bound = theorem2.margin_error(np.ones(1), none, 0.5 * np.ones(1), none, 1)
+    assert bound[0] == pytest.approx(1.5**2 - 1)
+
+
 def test_single_precision_is_computed_in_double():
     M = dlnlab.random_target((20, 20), 3, rng=0).astype(np.float32)
     target = dlnlab.random_target((9, 8), 2, rng=0, factored=True)

@@ -13,8 +13,8 @@ from dlnlab.trajectory import QUANTITIES, Status
 UNIT = np.finfo(float).eps
 
 
-def literal_descent(case, weights, eta, alpha, steps):
-    """Eq. (2) with Algorithm 1's α, transcribed: products formed anew for every layer."""
+def literal_descent(case, weights, eta, alpha, steps, decay=0.0):
+    """Eq. (2) with Algorithm 1's α and the gradient of (decay/2) Σ ‖W_l‖², transcribed."""
     layers, history = [W.copy() for W in weights], []
     depth = len(layers)
     for _ in range(steps + 1):
@@ -29,19 +29,27 @@ def literal_descent(case, weights, eta, alpha, steps):
             for earlier in layers[:k]:
                 prefix = earlier @ prefix
             rate = alpha * eta if k in (0, depth - 1) else eta
-            updated.append(layers[k] - rate * suffix.T @ G @ prefix.T)
+            gradient = suffix.T @ G @ prefix.T + decay * layers[k]
+            updated.append(layers[k] - rate * gradient)
         layers = updated
     return np.stack(history)
 
 
-def check_against_loop(kind, depth, alpha, normalization="sum"):
+def check_against_loop(kind, depth, alpha, normalization="sum", decay=0.0):
     case = instance(kind, (3, 4), normalization)
     weights = network((4, *[3, 2, 4, 3, 3][: depth - 1], 3), seed=2)
     weights = tuple(0.5 * W for W in weights)
     eta, steps = 0.02 / case.problem.curvature, 40
-    expected = literal_descent(case, weights, eta, alpha, steps)
+    decay *= case.problem.curvature
+    expected = literal_descent(case, weights, eta, alpha, steps, decay)
     run = dlnlab.gradient_descent(
-        case.problem, weights, eta=eta, alpha=alpha, num_steps=steps, record=("end_to_end", "loss")
+        case.problem,
+        weights,
+        eta=eta,
+        alpha=alpha,
+        weight_decay=decay,
+        num_steps=steps,
+        record=("end_to_end", "loss"),
     )
     # 40 stable steps (η ℓ'' < 0.1: perturbations do not grow by more than e^{40·0.1}) of at most
     # 25·4·6 roundings each.
@@ -59,6 +67,75 @@ def test_descent_is_the_literal_loop(kind, depth, alpha):
 @pytest.mark.parametrize("kind", KINDS)
 def test_descent_is_the_literal_loop_for_mean_losses(kind):
     check_against_loop(kind, 3, 0.5, "mean")
+
+
+@pytest.mark.parametrize("depth", [2, 4])
+@pytest.mark.parametrize("kind", KINDS)
+def test_weight_decay_is_in_the_literal_loop(kind, depth):
+    check_against_loop(kind, depth, 0.3, decay=0.5)
+
+
+def decay_without_alpha(self, weights, gradients):
+    inner = self.rates[1]
+    layers = zip(weights, self.rates, gradients, strict=True)
+    return tuple((1 - inner * self.decay) * W - rate * g for W, rate, g in layers)
+
+
+def decay_of_the_gradient(self, weights, gradients):
+    layers = zip(weights, self.rates, gradients, strict=True)
+    return tuple(W - rate * (1 - rate * self.decay) * g for W, rate, g in layers)
+
+
+@pytest.mark.parametrize("wrong", [decay_without_alpha, decay_of_the_gradient])
+def test_weight_decay_in_the_wrong_place_would_be_caught(monkeypatch, wrong):
+    monkeypatch.setattr(descent._Descent, "_descend", wrong)
+    with pytest.raises(AssertionError):
+        check_against_loop("factorization", 4, 0.3, decay=0.5)
+
+
+def test_weight_decay_lowers_the_regularized_loss_and_records_the_plain_one():
+    case, mu = instance("mask", (3, 4)), 0.2
+    weights = network((4, 3, 3))
+    run = dlnlab.gradient_descent(
+        case.problem, weights, eta=0.01, weight_decay=mu, num_steps=50, record=("loss", "layers")
+    )
+    ends = [networks.end_to_end([W[k] for W in run.layers]) for k in range(51)]
+    np.testing.assert_allclose(run.losses, [case.loss(W) for W in ends], rtol=1e-12)
+    sizes = sum(np.sum(W**2, axis=(-2, -1)) for W in run.layers)
+    assert (np.diff(run.losses + mu / 2 * sizes) < 0).all()
+
+
+def test_members_of_a_batch_may_decay_differently():
+    problem = instance("mask", (3, 4)).problem
+    weights, decays = network((4, 3, 3)), np.array([0.0, 0.1, 2.0])
+    options = {"eta": 0.01, "alpha": 0.5, "num_steps": 20}
+    run = dlnlab.gradient_descent(problem, weights, weight_decay=decays, **options)
+    assert run.losses.shape == (21, 3)
+    for k, decay in enumerate(decays):
+        alone = dlnlab.gradient_descent(problem, weights, weight_decay=float(decay), **options)
+        # the same operations; BLAS may sum a batch in another order
+        assert_close(run.losses[:, k], alone.losses, 1e4 * UNIT * run.losses.max())
+        if decay == 0:
+            plain = dlnlab.gradient_descent(problem, weights, **options)
+            assert (alone.losses == plain.losses).all()
+
+
+def test_members_that_are_done_do_not_decay():
+    problem = dlnlab.factorization(np.diag([1.0, 0.5]))
+    weights = dlnlab.compressed_weights(problem, 2, 2, 0.3)
+    run = dlnlab.gradient_descent(
+        problem,
+        weights,
+        eta=np.array([0.4, 0.01]),
+        weight_decay=1e-3,
+        num_steps=120,
+        tol=1e-4,
+        record=("loss", "layers"),
+    )
+    first = int(np.argmax(run.losses[:, 0] <= 1e-4))
+    assert 0 < first < 119
+    assert all((W[first, 0] == W[-1, 0]).all() for W in run.layers)
+    assert not any((W[first, 1] == W[-1, 1]).all() for W in run.layers)
 
 
 @pytest.mark.parametrize("pattern", ["everywhere", "first only", "inner", "squared"])

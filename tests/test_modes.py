@@ -176,19 +176,28 @@ def test_fitting_time_to_leading_order_in_eps(depth, sigma):
 # Gradient descent.
 
 
+@pytest.mark.parametrize("decay", [0.0, 0.02])
 @pytest.mark.parametrize("alpha", [1.0, 0.3, 2.0])
 @pytest.mark.parametrize("depth", DEPTHS)
-def test_descent_is_the_compressed_network_on_full_matrices(depth, alpha):
-    """Theorem 1 for any α: the engine on matrices gives the singular values of the recursion."""
+def test_descent_is_the_compressed_network_on_full_matrices(depth, alpha, decay):
+    """Theorem 1 for any α and μ: the engine on matrices gives the recursion's singular values."""
     goals, eps, eta, steps = [1.5, 1.0, 0.4], 0.3, 0.05, 300
     M = dlnlab.random_target((6, 5), 3, rng=0, singular_values=goals)
     for normalization, c in [("sum", 1.0), ("mean", 1 / 30)]:
         problem = dlnlab.factorization(M, normalization)
         weights = dlnlab.compressed_weights(problem, 4, depth, eps)
         run = dlnlab.gradient_descent(
-            problem, weights, eta=eta / c, alpha=alpha, num_steps=steps, record=("end_to_end",)
+            problem,
+            weights,
+            eta=eta / c,
+            alpha=alpha,
+            weight_decay=c * decay,
+            num_steps=steps,
+            record=("end_to_end",),
         )
-        expected = modes.descent([*goals, 0.0], eps, depth, eta, steps, alpha=alpha)
+        expected = modes.descent(
+            [*goals, 0.0], eps, depth, eta, steps, alpha=alpha, weight_decay=decay
+        )
         U, _, Vh = np.linalg.svd(M)
         diagonal = np.abs(np.einsum("ji,tjk,ik->ti", U[:, :3], run.end_to_end, Vh[:3]))
         # Rounding of u·d per step, stretched by at most (σ*/ε^L)^{2-2/L} <= 1e5 on the escape.
@@ -197,7 +206,7 @@ def test_descent_is_the_compressed_network_on_full_matrices(depth, alpha):
         assert_close(np.sort(values), np.sort(expected), 1e-10, "with the residual β^L")
 
 
-def literal_descent(target, eps, depth, eta, steps, alpha):
+def literal_descent(target, eps, depth, eta, steps, alpha, decay):
     """All L layers of one mode by themselves, in plain Python."""
     layers = [eps] * depth
     values = []
@@ -207,16 +216,19 @@ def literal_descent(target, eps, depth, eta, steps, alpha):
         gap = product - target
         rates = [alpha * eta if k in (0, depth - 1) else eta for k in range(depth)]
         slopes = [float(np.prod(layers[:k] + layers[k + 1 :])) for k in range(depth)]
-        layers = [w - r * gap * g for w, r, g in zip(layers, rates, slopes, strict=True)]
+        layers = [
+            w - r * decay * w - r * gap * g for w, r, g in zip(layers, rates, slopes, strict=True)
+        ]
     return values
 
 
 @pytest.mark.parametrize("target", [1.0, 0.0, 0.001])
 @pytest.mark.parametrize("alpha", [1.0, 0.4])
+@pytest.mark.parametrize("decay", [0.0, 0.05])
 @pytest.mark.parametrize("depth", DEPTHS)
-def test_descent_is_the_recursion_layer_by_layer(depth, alpha, target):
-    got = modes.descent([target], 0.4, depth, 0.2, 100, alpha=alpha)
-    expected = literal_descent(target, 0.4, depth, 0.2, 100, alpha)
+def test_descent_is_the_recursion_layer_by_layer(depth, alpha, target, decay):
+    got = modes.descent([target], 0.4, depth, 0.2, 100, alpha=alpha, weight_decay=decay)
+    expected = literal_descent(target, 0.4, depth, 0.2, 100, alpha, decay)
     assert_close(got[:, 0], expected, 1e4 * UNIT, "λ recursion")  # 100 steps of L roundings
 
 

@@ -52,14 +52,24 @@ def measured(problem, weights, **options):
 class Case:
     """A wide run, its amplification of perturbations, and the reduced run."""
 
-    def __init__(self, widths, rank, eps, alpha=1.0, normalization="sum", reduce=parsimony.reduce):
+    def __init__(
+        self,
+        widths,
+        rank,
+        eps,
+        alpha=1.0,
+        normalization="sum",
+        decay=0.0,
+        reduce=parsimony.reduce,
+    ):
         shape = (widths[-1], widths[0])
         s = np.linspace(1.0, 0.4, rank)
         M = dlnlab.random_target(shape, rank, rng=3, singular_values=s)
         self.problem = dlnlab.factorization(M, normalization)
         weights = dlnlab.original_weights(shape, len(widths) - 1, eps, rng=4, width=widths[1:-1])
         # Learns within the run for ε >= 0.1, and is stable for ε = 1 too.
-        options = {"eta": 0.1 / float(self.problem.scale), "alpha": alpha}
+        scale = float(self.problem.scale)
+        options = {"eta": 0.1 / scale, "alpha": alpha, "weight_decay": scale * decay}
         self.wide = measured(self.problem, weights, **options)
         noise = np.random.default_rng(5)
         nudged = tuple(W * (1 + NUDGE * noise.standard_normal(W.shape)) for W in weights)
@@ -117,7 +127,7 @@ def ranks(widths):
 @pytest.mark.parametrize("name", list(WIDTHS))
 def test_the_wide_network_is_its_reduction(name, depth):
     widths = chain(name, depth)
-    axes = [ranks(widths), [1e-3, 0.1, 1.0], [1.0, 0.4], ["sum", "mean"]]
+    axes = [ranks(widths), [1e-3, 0.1, 1.0], [1.0, 0.4], ["sum", "mean"], [0.0, 0.3]]
     worst = (0.0, None)
     for index in itertools.product(*(range(len(axis)) for axis in axes)):
         # A half fraction: every pair of settings occurs at each depth, every setting at two.
@@ -126,7 +136,8 @@ def test_the_wide_network_is_its_reduction(name, depth):
             case = Case(widths, *setting)
             worst = max(worst, (case.check(), (*setting, case.end_bound)))
     print(
-        f"worst gap over bound {worst[0]:.3g} at (r, eps, alpha, normalization, bound) {worst[1]}"
+        f"worst gap over bound {worst[0]:.3g} at (r, eps, alpha, normalization, decay, bound) "
+        f"{worst[1]}"
     )
 
 
@@ -164,6 +175,38 @@ def test_bases_are_orthonormal_and_carried_by_the_layers():
     for W, before, after in zip(weights, reduction.bases[:-1], reduction.bases[1:], strict=True):
         image = W @ before / 0.1
         assert_close(after @ (after.T @ image), image, 500 * UNIT, "Q Z_{l−1} within Z_l")
+
+
+IDLE = [(9, 9, 9, 4), (4, 9, 9, 9), (9, 7, 5, 4)]
+"""Widths with hidden directions that see no gradient, beside the live ones, at rank 1."""
+
+
+@pytest.mark.parametrize("alpha", [1.0, 0.4])
+@pytest.mark.parametrize("widths", IDLE)
+def test_idle_directions_decay_by_themselves(widths, alpha):
+    case = Case(widths, 1, 0.3, alpha=alpha, decay=0.3)
+    case.check()
+    sizes = [Z.shape[1] for Z in case.reduction.bases]
+    growing = widths[0] < widths[-1]
+    for layer in (1, 2) if growing else (0, 1):  # layers between spaces that have κ
+        rate = 0.1 * (alpha if layer in (0, 2) else 1.0)
+        kappa = case.small.layers[layer][:, sizes[layer + 1], sizes[layer]]
+        expected = 0.3 * (1 - 0.3 * rate) ** case.small.steps
+        assert_close(kappa, expected, STEPS * 4 * UNIT, f"κ of weights[{layer}]")
+        inner = layer if growing else layer + 1
+        if widths[inner] - sizes[inner] > case.reduction.multiplicity:
+            values = np.linalg.svdvals(case.wide.layers[layer])
+            seen = np.min(np.abs(values - expected[:, None]), axis=1)
+            assert_close(seen, 0 * seen, 100 * UNIT, f"singular values of weights[{layer}]")
+
+
+@pytest.mark.parametrize("widths", IDLE)
+def test_idle_directions_stay_without_decay(widths):
+    case = Case(widths, 1, 0.3)
+    case.check()
+    shapes = [W.shape for W in case.reduction.weights]
+    narrow = shapes[-1][0] if widths[0] > widths[-1] else shapes[0][1]
+    assert narrow == 3  # 2r directions and ρ; κ does not reach the end
 
 
 def test_layers_of_different_scales():
@@ -360,6 +403,38 @@ def swapped_vectors(monkeypatch):
 def stuck_residual(monkeypatch):
     right = parsimony._live_parts
     monkeypatch.setattr(parsimony, "_live_parts", lambda Q, Z: [0 * q for q in right(Q, Z)])
+
+
+def undecayed_idle_directions(monkeypatch):
+    """The lift as it would be if directions without a gradient kept their initial value."""
+    right = parsimony.Reduction.lift
+
+    def lift(self, weights):
+        sizes, scales = (
+            [Z.shape[1] for Z in self.bases],
+            [parsimony._scale(W) for W in self.initial],
+        )
+        undecayed = []
+        for k, W in enumerate(weights):
+            after, before, W = sizes[k + 1], sizes[k], W.copy()
+            if min(W.shape[-2] - after, W.shape[-1] - before) > 1:
+                W[..., after, before] = scales[k]
+            undecayed.append(W)
+        return right(self, undecayed)
+
+    monkeypatch.setattr(parsimony.Reduction, "lift", lift)
+
+
+def no_idle_coordinate(monkeypatch):
+    monkeypatch.setattr(parsimony, "_idle_spaces", lambda weights, sizes, n: [0] * len(sizes))
+
+
+@pytest.mark.parametrize("mutate", [undecayed_idle_directions, no_idle_coordinate])
+def test_a_lift_that_forgets_the_idle_directions_is_caught(monkeypatch, mutate):
+    Case((9, 9, 9, 4), 1, 0.3, decay=0.3).check()
+    mutate(monkeypatch)
+    with pytest.raises(AssertionError, match="lifted weights"):
+        Case((9, 9, 9, 4), 1, 0.3, decay=0.3).check()
 
 
 MUTATIONS = [without_residual_term, wrong_multiplicity, swapped_vectors, stuck_residual]

@@ -6,19 +6,25 @@ found nothing to complain about (empty logarithmic axes, missing glyphs, a layou
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import io
 import itertools
+import re
 import subprocess
 import sys
+import xml.etree.ElementTree
 
 import comparisons
 import numpy as np
 import pytest
-from matplotlib import rcParams
+from matplotlib import rc_context, rcParams
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+import dlnlab
 from dlnlab import plotting
+from dlnlab.claims import assumption1
 
 
 @pytest.fixture(scope="module", params=comparisons.ALL)
@@ -124,7 +130,7 @@ def test_singular_values_draws_modes_targets_and_fitting_times():
     np.testing.assert_allclose(targets, c.targets)
     marks = {line.get_xdata()[0] for line in ax.lines if line.get_marker() == "|"}
     assert marks == {*c.fitting_times.original, *c.fitting_times.compressed}
-    assert legend_texts(ax) == ["original", "compressed", "target", "fitting time"]
+    assert legend_texts(ax) == ["original", "compressed", "target", "$t_i$", r"$\sigma_{r+1}$"]
 
 
 def test_singular_values_leaves_out_what_the_compressed_network_lacks():
@@ -183,17 +189,19 @@ def test_margin_shows_both_signs_and_the_refined_bound():
 
 def test_margin_without_spare_rank_has_no_bound():
     ax = plotting.margin(comparisons.single(), new_axes())
-    assert legend_texts(ax) == ["numerical error", "margin"]
+    assert [text.split(",")[0] for text in legend_texts(ax)] == ["numerical error", "margin"]
     assert ax.get_title() == "Theorem 2's margin, never negative"
 
 
-def test_margin_band_is_the_numerical_error():
+def test_margin_band_is_where_the_numerical_error_hides_the_sign():
     c = comparisons.usual()
-    c = dataclasses.replace(c, margin_error=np.full(c.times.size, 0.5))
-    ax = plotting.margin(c, new_axes())
-    band = ax.collections[0].get_paths()[0].vertices[:, 1]
-    assert band.min() == pytest.approx(np.min(c.margin) - 0.5)
-    assert band.max() == pytest.approx(np.max(c.margin) + 0.5)
+    for error in (0.5, 1e-9):
+        c = dataclasses.replace(c, margin_error=np.full(c.times.size, error))
+        ax = plotting.margin(c, new_axes())
+        band = ax.collections[0].get_paths()[0].vertices[:, 1]
+        assert (band.min(), band.max()) == (-error, error)
+        assert f"≤ {error:g}" in legend_texts(ax)[0]
+        assert error >= ax.yaxis.get_transform().linthresh  # so it can be seen
 
 
 def test_time_axis_is_logarithmic_where_fitting_times_spread():
@@ -208,6 +216,143 @@ def test_plot_draws_into_a_given_figure_and_leaves_the_style_alone():
     assert comparisons.usual().plot(figure) is figure
     assert figure.get_size_inches().tolist() == [3, 3]
     assert dict(rcParams) == before
+
+
+# ---------------------------------------------------------------------- Assumption 1
+
+
+@pytest.fixture(scope="module", params=comparisons.ALL)
+def diagnosed(request):
+    """A comparison and the figure of its Assumption 1, laid out."""
+    c = comparisons.ALL[request.param]()
+    figure = c.plot_assumption1()
+    figure.draw_without_rendering()
+    return c, figure
+
+
+def test_diagnostics_of_every_kind_of_comparison_are_complete(diagnosed):
+    _, figure = diagnosed
+    boxes = [ax.get_window_extent() for ax in figure.axes[:4]]
+    for letter, ax in zip("abcd", figure.axes[:4], strict=True):
+        assert ax.get_title(loc="left")[:3] == f"({letter})"
+        assert ax.get_xlabel() == "time $t$"
+        assert np.isfinite([*ax.get_xlim(), *ax.get_ylim()]).all()
+        for part in (ax.xaxis.label, ax.yaxis.label, ax.get_legend()):
+            if part is not None:
+                extent = part.get_window_extent()
+                assert not any(extent.overlaps(data) for data in boxes)
+                assert figure.bbox.count_contains(extent.corners()) == 4
+
+
+def test_running_constants_end_at_the_measured_ones():
+    c = comparisons.usual()
+    values = np.asarray(c.original.singular_values)[:, : c.targets.size]
+    alignments = (c.original.left_alignments, c.original.right_alignments)
+    curves = assumption1.running(values, *alignments, c.targets)
+    for i, t in enumerate(c.fitting_times.original):
+        later = int(np.searchsorted(c.times, t))
+        for name in ("c_val", "c_vec"):
+            curve, constant = getattr(curves, name)[:, i], getattr(c, name).original[i]
+            assert curve[later] <= constant <= curve[later - 1] * (1 + 1e-12)
+            assert (np.diff(curve) <= 0).all()
+
+
+def test_running_constants_draw_a_dot_at_every_fitting_time():
+    c = comparisons.usual()
+    for draw, constants, networks in ((plotting.c_val, c.c_val, 2), (plotting.c_vec, c.c_vec, 1)):
+        ax = draw(c, new_axes())
+        dots = [line for line in ax.lines if line.get_marker() == "o"]
+        expected = np.concatenate([*constants[:networks]])
+        np.testing.assert_array_equal([line.get_ydata()[0] for line in dots], expected)
+        assert len(lines(ax)) == 3 * networks
+        assert ax.get_yscale() == "log"
+
+
+def test_values_that_overshoot_need_a_larger_constant():
+    values = np.array([0.0, 1.0, 1.3, 1.0])[:, None]
+    aligned = np.array([np.nan, 0.5, 1.0, np.nan])[:, None]
+    curves = assumption1.running(values, aligned, aligned, np.ones(1))
+    np.testing.assert_allclose(curves.c_val.ravel(), [1, 0.09, 0.09, 0])
+    np.testing.assert_allclose(curves.c_vec.ravel(), [0.5, 0.5, 0, np.nan])
+
+
+@pytest.fixture(scope="module")
+def smaller():
+    """Two instances for four ε each."""
+    rows = []
+    for seed in (0, 1):
+        M = dlnlab.random_target((8, 8), 2, rng=seed)
+        scales = (0.4, 0.3, 0.2, 0.1)
+        rows.append([dlnlab.compare(M, 2, eps=e, rng=seed, **comparisons.FAST) for e in scales])
+    return rows
+
+
+def test_small_starts_draws_points_laws_and_intervals(smaller):
+    for rows in (smaller, smaller[0]):
+        figure = plotting.small_starts(rows)
+        figure.draw_without_rendering()
+        texts = [legend_texts(ax) for ax in figure.axes]
+        assert [len(text) for text in texts] == [2, 1, 1, 1]
+        assert all(r"\pm" in entry for text in texts for entry in text)
+        assert figure.axes[0].get_xlabel() == r"initialization scale $\varepsilon$"
+
+
+def test_constants_are_those_of_the_comparisons(smaller):
+    ax = plotting.constants(smaller, new_axes(), ["t_r"])
+    points = np.array([line.get_ydata() for line in ax.lines[:2]])
+    expected = [[c.fitting_times.original[-1] for c in row[::-1]] for row in smaller]
+    np.testing.assert_array_equal(points, expected)
+    assert r"p=-" in legend_texts(ax)[0]  # t_i grows as ε falls
+
+
+def test_constants_without_enough_scales_have_no_law():
+    ax = plotting.constants([comparisons.single()], new_axes(), ["c_vec", "delay"])
+    assert not any("pm" in text for text in legend_texts(ax))
+
+
+@pytest.mark.parametrize(
+    ("rows", "names", "message"),
+    [
+        ([], ["c_val"], "`comparisons` must hold at least one"),
+        ([[]], ["c_val"], "`comparisons` must have one comparison per ε"),
+        ([comparisons.single(), comparisons.single()], ["c_val"], "got one with ε = "),
+        ([comparisons.single()], ["c_wal"], "`names` must be some of"),
+        ([comparisons.single()], [], "`names` must be some of"),
+    ],
+)
+def test_constants_refuses(rows, names, message):
+    with pytest.raises(ValueError, match=message):
+        plotting.constants(rows, new_axes(), names)
+
+
+# ---------------------------------------------------------------------- pages
+
+
+def test_data_uri_is_one_svg_without_outside_references():
+    texts = [plotting.to_data_uri(comparisons.usual().plot()) for _ in range(2)]
+    assert texts[0] == texts[1]
+    assert len(texts[0]) < 200_000
+    head, body = texts[0].split(",")
+    assert head == "data:image/svg+xml;base64"
+    svg = base64.b64decode(body).decode()
+    assert xml.etree.ElementTree.fromstring(svg).tag.endswith("svg")
+    assert set(re.findall(r'href="(.)', svg)) == {"#"}
+    assert "<text" not in svg
+
+
+def test_rounded_paths_stay_where_they_were():
+    figure = comparisons.single().plot()
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # a second layout moves things again
+    exact = io.BytesIO()
+    with rc_context({"svg.hashsalt": "dlnlab"}):
+        figure.savefig(exact, format="svg")
+    short = base64.b64decode(plotting.to_data_uri(figure).split(",")[1]).decode()
+    before, after = (
+        [float(x) for d in re.findall(r' d="([^"]*)"', text) for x in re.findall(r"-?[\d.]+", d)]
+        for text in (exact.getvalue().decode(), short)
+    )
+    np.testing.assert_allclose(after, before, atol=0.0051)
 
 
 def test_figure_shows_itself_in_a_notebook():

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import sympy as sp
-from dlnlab.proofs import counterexamples, exact, proof
+from dlnlab.proofs import counterexamples, exact, proof, theorem1_exact
 from dlnlab.proofs.proof import Proof, ProofError, ProofResult, Step
 
 from dlnlab import proofs
@@ -113,10 +113,22 @@ def _halved_curvature(outer: Any, inner: Any) -> Any:
     return m.alpha * outer**2 * inner ** (2 * m.L - 4) + second
 
 
-def _wrong_pair(pair: Any, target: Any, eta: Any, alpha: Any, depth: int) -> Any:
+def _wrong_pair(pair: Any, target: Any, eta: Any, alpha: Any, decay: Any, depth: int) -> Any:
     a, b = pair
     error = a**2 * b ** (depth - 2) - target
-    return a - alpha * eta * error * a * b ** (depth - 1), b
+    return a - alpha * eta * (error * a * b ** (depth - 1) + decay * a), b
+
+
+def _undecayed(following: Any, value: Any, step: Any) -> Any:
+    return following
+
+
+def _decay_without_alpha(right: Any) -> Any:
+    def next_pair(pair: Any, target: Any, eta: Any, alpha: Any, decay: Any, depth: int) -> Any:
+        a, b = right(pair, target, eta, alpha, decay, depth)
+        return a + (alpha - 1) * eta * decay * pair[0], b
+
+    return next_pair
 
 
 def _untransposed(weights: Any, residual: Any) -> Any:
@@ -246,6 +258,19 @@ def _unturned_start() -> Any:
     return m.eps * sp.Matrix([[m.c, m.s], [m.s, m.c], [1, 0], [0, 1]])
 
 
+def _turned_twice(weight: Any, after: Any, before: Any) -> Any:
+    return after @ weight @ before
+
+
+def _doubled_if_turned(over: Any, under: Any) -> Any:
+    m = import_module("dlnlab.proofs.gauge")
+    return over.T @ m.residual @ under.T * (2 if "G" in str(over) else 1)
+
+
+def _first_layer_only(weights: Any, turns: Any) -> Any:
+    return [turns[1] * weights[0], *weights[1:]]
+
+
 BREAKS: list[tuple[str, str, Any, str]] = [
     ("theorem1", "lambda_next", _sign_flipped, "Theorem 1's recursions"),
     ("theorem1", "beta_next", _wrong_beta, "Theorem 1's recursions"),
@@ -255,7 +280,14 @@ BREAKS: list[tuple[str, str, Any, str]] = [
     ("theorem1", "residual", _lost_target, "inner layers stay diagonal"),
     ("theorem1", "RULES", _no_orthogonality(), "inner layers stay diagonal"),
     ("theorem1", "pair_curvature", _halved_curvature, "stability of the pair"),
+    ("theorem1", "decayed", _undecayed, "weight decay"),
     ("theorem1_exact", "next_pair", _wrong_pair, "full matrices over ℚ"),
+    (
+        "theorem1_exact",
+        "next_pair",
+        _decay_without_alpha(theorem1_exact.next_pair),
+        "full matrices over ℚ",
+    ),
     ("exact", "layer_gradients", _untransposed, "theorem1_exact, step 'full matrices over ℚ'"),
     ("exact", "layer_gradients", _untransposed, "parsimony, step 'full matrices over ℚ'"),
     ("parsimony", "rho_factor", _first_power, "one step keeps the form"),
@@ -302,6 +334,12 @@ BREAKS: list[tuple[str, str, Any, str]] = [
     ("late_times", "offset", _equal_offsets, "the wide network at y = 0"),
     ("late_times", "second_factor", _wrong_factor, "the determinant"),
     ("late_times", "start", _unturned_start, "the determinant"),
+    ("gauge", "turned", _turned_twice, "products"),
+    ("gauge", "RULES", {}, "products"),
+    ("gauge", "gradient", _doubled_if_turned, "gradients"),
+    ("gauge", "orthogonal", lambda *turns: {}, "canonical form"),
+    ("gauge", "turn_all", _first_layer_only, "full matrices over ℚ"),
+    ("gauge", "layer_gradients", _untransposed, "full matrices over ℚ"),
 ]
 
 

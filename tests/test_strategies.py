@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import hypothesis
 import numpy as np
 import pytest
 from dlnlab.validations import strategies
 from dlnlab.validations.cases import Case, Frame, aligned_case, random_cases, stack
+from dlnlab.validations.recoveries import KINDS, Ensemble, Mask, Recovery, random_recovery
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -125,6 +128,125 @@ def test_cases_shrink_to_readable_ones():
     assert all(abs(n) <= 3 for v in [*told["left"], *told["right"]] for n in v)
 
 
+@given(strategies.shapes().flatmap(lambda s: st.tuples(st.just(s), strategies.masks(s))))
+def test_masks_observe_something(drawn):
+    shape, mask = drawn
+    assert np.asarray(mask.observed).shape == shape
+    assert np.asarray(mask.observed).any()
+    A = mask.matrices(shape)
+    assert (A.sum(axis=0) == mask.observed).all()
+    assert (A.sum(axis=(1, 2)) == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "property_"),
+    [
+        ("full", lambda m: np.all(m.observed)),
+        ("one entry", lambda m: np.sum(m.observed) == 1),
+        ("an empty row", lambda m: not np.all(np.any(m.observed, axis=1))),
+        ("all but one", lambda m: np.sum(m.observed) == 5),
+    ],
+)
+def test_every_kind_of_mask_is_drawn(name, property_):
+    assert property_(drawn(strategies.masks((2, 3)), property_)), name
+
+
+def test_masks_shrink_to_full_ones():
+    assert np.all(simplest(strategies.masks((3, 3)), lambda m: True).observed)
+    mask = simplest(strategies.masks((3, 3)), lambda m: np.sum(m.observed) < 8)
+    assert np.sum(mask.observed) == 7
+    assert mask.readable() != ["111"] * 3
+
+
+@given(strategies.shapes().flatmap(lambda s: st.tuples(st.just(s), strategies.ensembles(s))))
+def test_ensembles_are_small_integers_and_not_zero(drawn):
+    shape, ensemble = drawn
+    A = ensemble.matrices(shape)
+    assert 1 <= len(A) <= 4
+    assert A.shape[1:] == shape
+    assert (np.round(A) == A).all()
+    assert np.abs(A).max() <= 2
+    assert np.abs(A).max(axis=(1, 2)).min() >= 1
+
+
+def test_gaussian_ensembles_are_drawn_where_seeds_are_allowed():
+    ensemble = drawn(strategies.ensembles((2, 2), seeds=True), lambda e: not e.entries)
+    A = ensemble.matrices((2, 2))
+    assert A.shape == (ensemble.count, 2, 2)
+    assert (ensemble.matrices((2, 2)) == A).all()
+    assert (np.round(A) != A).any()
+    with pytest.raises(hypothesis.errors.NoSuchExample):
+        drawn(strategies.ensembles((2, 2)), lambda e: not e.entries)
+
+
+def test_ensembles_shrink_to_few_small_matrices():
+    one = simplest(strategies.ensembles((2, 2), seeds=True), lambda e: True)
+    assert one.readable() == [[[1, 0], [0, 0]]]
+    dense = simplest(strategies.ensembles((2, 2)), lambda e: np.any(e.matrices((2, 2))[:, 1, 0]))
+    assert dense.readable() == [[[0, 0], [1, 0]]]
+    independent = simplest(
+        strategies.ensembles((2, 2)),
+        lambda e: np.linalg.matrix_rank(e.matrices((2, 2)).reshape(-1, 4)) == 2,
+    )
+    assert len(independent.entries) == 2
+    assert np.abs(independent.matrices((2, 2))).sum() == 2
+
+
+@given(strategies.recoveries(seeds=True))
+def test_recoveries_are_the_problems_they_define(recovery):
+    problem = recovery.problem()
+    A, y, c = recovery.measurements()
+    assert problem.shape == recovery.shape
+    W = np.arange(1.0, 1 + np.prod(recovery.shape)).reshape(recovery.shape)
+    residual = np.einsum("mpq,pq->m", A, W) - y
+    # an entry of the target is at most σ_1; up to 9 terms are summed in another order
+    size = np.einsum("mpq,pq->m", np.abs(A), np.abs(W) + recovery.spectrum[0])
+    bound = 100 * EPS * c * np.sum(size**2)
+    assert abs(float(problem.loss(W)) - 0.5 * c * np.sum(residual**2)) <= bound
+    gradient = c * np.einsum("m,mpq->pq", residual, A)
+    reach = np.abs(A).max()
+    assert np.abs(problem.gradient(W) - gradient).max() <= 100 * EPS * c * reach * np.sum(size)
+
+
+@pytest.mark.parametrize(
+    ("name", "property_"),
+    [
+        *[(kind, lambda r, kind=kind: r.kind == kind) for kind in KINDS],
+        ("mean", lambda r: r.normalization == "mean"),
+        ("wide", lambda r: r.shape[0] < r.shape[1]),
+        ("tall", lambda r: r.shape[0] > r.shape[1]),
+        ("gaussian", lambda r: isinstance(r.operator, Ensemble) and not r.operator.entries),
+    ],
+)
+def test_every_kind_of_recovery_is_drawn(name, property_):
+    assert property_(drawn(strategies.recoveries(seeds=True), property_)), name
+
+
+def test_recoveries_shrink_to_readable_ones():
+    plain = simplest(strategies.recoveries(seeds=True), lambda r: True)
+    assert plain == Recovery(Frame(1), (1.0,), Frame(1))
+    sparse = simplest(
+        strategies.recoveries(), lambda r: r.shape == (2, 2) and r.problem().curvature > 1.5
+    )
+    assert (sparse.kind, sparse.spectrum, sparse.normalization) == ("sensing", (1.0, 0.0), "sum")
+    assert sparse.left == sparse.right == Frame(2)
+    told = sparse.witness()
+    assert sum(abs(n) for A in told["operator"] for row in A for n in row) == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_random_recoveries_are_drawn_by_their_seeds(kind):
+    first, again = (random_recovery(np.random.default_rng(3), kind, (3, 2)) for _ in range(2))
+    assert first == again
+    assert first.kind == kind
+    assert first.problem().shape == (3, 2)
+
+
+def test_what_a_mask_and_an_ensemble_show():
+    assert Mask(((True, False), (True, True))).readable() == ["10", "11"]
+    assert Ensemble(count=3, seed=5).readable() == {"gaussian": 3, "seed": 5}
+
+
 @pytest.mark.parametrize("depth", [2, 3, 5])
 def test_aligned_cases_are_aligned(depth):
     for seed in range(5):
@@ -157,3 +279,38 @@ def test_a_case_is_built_again_from_its_witness():
         told["width"],
     )
     assert again == case
+
+
+def through_json(case):
+    return Case.from_witness(json.loads(json.dumps(case.witness())))
+
+
+@settings(max_examples=60)
+@given(strategies.cases(seeds=True))
+def test_every_case_is_built_again_from_its_witness(case):
+    again = through_json(case)
+    assert again == case
+    np.testing.assert_array_equal(again.target, case.target)
+    for W, V in zip(again.weights(), case.weights(), strict=True):
+        np.testing.assert_array_equal(W, V)
+
+
+@pytest.mark.parametrize("width", [None, 5])
+def test_random_and_aligned_cases_are_built_again(width):
+    rng = np.random.default_rng(0)
+    for case in random_cases(rng, 5, (4, 3), 3, 0.2, width=width):
+        assert through_json(case) == case
+    for depth in (2, 4):
+        case = aligned_case(rng, 4, depth, 0.3)
+        assert through_json(case) == case
+
+
+def test_a_seeded_frame_with_reflectors_in_a_start_of_frames_is_built_again():
+    layers = (Frame(3, ((1, 0, 2),), 7), Frame(3, (), 8), Frame(4, ((0, 1, 1, 0),)))
+    case = Case(Frame(4), (1.0, 0.5, 0.0), Frame(3, (), 3), 3, 0.1, 2, layers, 3)
+    assert through_json(case) == case
+
+
+def test_a_witness_of_something_else_is_refused():
+    with pytest.raises(KeyError):
+        Case.from_witness({"shape": [2, 2], "kind": "near"})

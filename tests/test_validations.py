@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dlnlab.validations import MODULES, Profile
+from dlnlab.validations import MODULES, Profile, cases, flows
 from dlnlab.validations.tally import Tally
 from faults import FAULTS, Fault
 
@@ -81,7 +81,17 @@ def test_there_are_faults_for_every_claim():
 
 def test_every_module_of_the_room_is_registered():
     folder = Path(validations.__file__).parent
-    machinery = {"__init__", "cases", "flows", "hunting", "strategies", "suite", "tally"}
+    machinery = {
+        "__init__",
+        "cases",
+        "flows",
+        "hunting",
+        "pictures",
+        "recoveries",
+        "strategies",
+        "suite",
+        "tally",
+    }
     assert {path.stem for path in folder.glob("*.py")} - machinery == set(MODULES)
     for name in MODULES:
         assert callable(getattr(import_module(f"dlnlab.validations.{name}"), f"test_{name}"))
@@ -91,6 +101,14 @@ def test_every_module_of_the_room_is_registered():
 def test_the_same_seed_gives_the_same_verdict():
     first, again = (validations.validate("dominance", MINI, seed=3) for _ in range(2))
     assert (first.margin, first.error, first.witness) == (again.margin, again.error, again.witness)
+
+
+def test_a_start_that_is_the_target_stays_there():
+    identity = cases.Frame(2)
+    case = cases.Case(identity, (1.0, 1.0), identity, 2, 1.0, 2, (identity, identity))
+    pair = flows.flow_pairs([case])[0]
+    assert pair.errors.shape == pair.times.shape
+    assert not pair.errors.any()
 
 
 def test_a_witness_builds_the_instance_again():
@@ -197,6 +215,7 @@ def test_a_page_that_stands_alone(small, tmp_path, capsys):
     xml.etree.ElementTree.fromstring(text.partition("<body>")[2].partition("</body>")[0].join(BODY))
     assert "http" not in text.replace("http://www.w3.org", "").replace("https://www.w3.org", "")
     assert "<script" not in text
+    assert text.count('src="data:image') == 2
     for part in ("Lemma 1", "premise not met", "aligned start", "where it is met", "--executor"):
         assert part in text
 

@@ -22,6 +22,8 @@ MODULES: tuple[str, ...] = (
     "dominance",
     "theorem2",
     "theorem2_refined",
+    "gauge",
+    "gradients",
 )
 
 __all__ = ["MODULES", "PROFILES", "Profile", "load", "validate", "verdicts"]

@@ -12,66 +12,44 @@ from typing import Any
 import numpy as np
 
 from dlnlab import flow, networks
-from dlnlab.claims import Verdict, assumption1
+from dlnlab.claims import Verdict, assumption1, limits
 
 from .cases import EPS, Case, Frame, aligned_case
 from .suite import Part, Suite, Task
 from .tally import Tally
 
-__all__ = ["SUITE", "attack", "fit_power"]
+__all__ = ["ERROR", "SUITE", "attack", "compare"]
 
 SIZE, DEPTH = 6, 3
 SPECTRUM = (1.0, 0.5, 0.0, 0.0, 0.0, 0.0)
 SCALES = (0.2, 0.1, 0.05, 0.025)
+ERROR = 1e-9 + 1000 * SIZE * EPS
+"""1 − cos is of second order in the vectors, whose error is the integration's 1e-9 and rounding."""
+
 NAMES = ("c_val", "c_vec", "waiting", "delay")
-NORMAL = 1.96
-"""A normal variable lies within this many standard deviations with probability 95 %."""
 
 
 def attack(tally: Tally, case: Case) -> dict[str, float]:
-    """Measure one case, count its c_vec, and return its constants.
+    """Measure one case, count its c_vec, and return its constants."""
+    c, start = compare(case), case.eps**case.depth
+    aligned = assumption1.aligned_start(networks.end_to_end(case.weights()), case.target, start)
+    told = c.constants()
+    tally.add(-told["c_vec"], ERROR, [aligned], lambda: case.witness() | told)
+    return told
 
-    "delay" is t_r of the wide network over that of the compressed one.
-    """
-    weights, start = case.weights(), case.eps**case.depth
+
+def compare(case: Case) -> flow.Comparison:
+    """Run both flows of a case."""
     with np.errstate(over="ignore", invalid="ignore"):  # trial steps that are rejected
-        c = flow.compare(
+        return flow.compare(
             case.target,
             case.rank,
             depth=case.depth,
             eps=case.eps,
-            weights=weights,
+            weights=case.weights(),
             rtol=1e-9,
             num_records=200,
         )
-    aligned = assumption1.aligned_start(networks.end_to_end(weights), case.target, start)
-    c_vec = float(np.max(c.c_vec.original))
-    told = {
-        "c_val": float(np.max(c.c_val.original)),
-        "c_vec": c_vec,
-        "waiting": float(c.verdicts["assumption1"].witness["waiting"] or 0.0),
-        "t": float(c.fitting_times.original[-1]),
-        "delay": float(c.fitting_times.original[-1] / c.fitting_times.compressed[-1]),
-    }
-    # 1 − cos is of second order in the vectors, whose error is the integration's 1e-9 and rounding
-    error = 1e-9 + 1000 * SIZE * EPS
-    tally.add(-c_vec, error, [aligned], lambda: case.witness() | told)
-    return told
-
-
-def fit_power(scales: np.ndarray, values: np.ndarray) -> tuple[float, float]:
-    """Return p of values ~ ε^p by least squares of the logarithms, and its 95 % half-width.
-
-    Values that are not positive numbers are left out; (nan, nan) if fewer than three remain.
-    """
-    good = np.isfinite(values) & (values > 0)
-    x, y = np.log(scales[good]), np.log(values[good])
-    if x.size < 3:
-        return float("nan"), float("nan")
-    slope, offset = np.polyfit(x, y, 1)
-    residual = y - slope * x - offset
-    spread = np.sum((x - np.mean(x)) ** 2)
-    return float(slope), float(NORMAL * np.sqrt(np.sum(residual**2) / (x.size - 2) / spread))
 
 
 def _random_case(seed: int, eps: float) -> Case:
@@ -107,7 +85,6 @@ def _conclude(tally: Tally) -> Verdict:
 
 def _distributions(rows: list[dict[str, float]]) -> dict[str, Any]:
     """Quartiles of every constant for every ε, and the powers of ε they follow."""
-    scales = np.array([row["eps"] for row in rows])
     table = {
         name: {
             str(eps): np.quantile([r[name] for r in rows if r["eps"] == eps], (0.25, 0.5, 0.75))
@@ -118,9 +95,10 @@ def _distributions(rows: list[dict[str, float]]) -> dict[str, Any]:
         for name in NAMES
     }
     powers = {}
-    for name in ("c_vec", "waiting", "t"):
-        slope, width = fit_power(scales, np.array([row[name] for row in rows]))
-        powers[name] = {"power": slope, "half_width": width}
+    for name in ("c_vec", "waiting", "t_r"):
+        values = np.array([row[name] for row in rows]).reshape(-1, len(SCALES))  # one start per row
+        law = limits.fit_power(SCALES, values.T)
+        powers[name] = {"power": law.power, "half_width": law.half_width}
     return {"quartiles": table, "powers_of_eps": powers}
 
 
@@ -139,5 +117,5 @@ def test_assumption1() -> None:
     verdict = SUITE.validate("ci")
     assert verdict.status == "premise-not-met", verdict
     assert verdict.witness["where_it_is_met"]["instances"] > 0
-    powers = verdict.witness["powers_of_eps"]["t"]
-    assert abs(powers["power"] - (2 - DEPTH)) < 0.2  # t_i ~ ε^{2−L}
+    powers = verdict.witness["powers_of_eps"]["t_r"]
+    assert abs(powers["power"] - (2 - DEPTH)) < 0.2  # t_r ~ ε^{2−L}

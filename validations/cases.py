@@ -8,7 +8,8 @@ it, and a search can simplify it number by number.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +56,15 @@ class Frame:
         """The reflectors, or the seed with them."""
         reflectors = [list(v) for v in self.reflectors]
         return reflectors if self.seed is None else {"seed": self.seed, "reflectors": reflectors}
+
+    @classmethod
+    def from_readable(cls, size: int, readable: Any) -> Frame:
+        """Return the frame of that size that `readable` describes."""
+        seeded = isinstance(readable, Mapping)
+        reflectors, seed = (
+            (readable["reflectors"], readable["seed"]) if seeded else (readable, None)
+        )
+        return cls(size, tuple(tuple(int(n) for n in vector) for vector in reflectors), seed)
 
 
 @dataclass(frozen=True)
@@ -135,6 +145,39 @@ class Case:
             "start": {"seed": layers} if isinstance(layers, int) else layers,
             "width": self.width,
         }
+
+    @classmethod
+    def from_witness(cls, witness: Mapping[str, Any]) -> Case:
+        """Build the case again from what `witness` returned, whatever else the mapping holds.
+
+        Frames of a start are taken as large as the longer side of their layer.
+
+        Raises
+        ------
+        KeyError
+            If the mapping describes no case.
+        """
+        (d_out, d_in), depth, width = witness["shape"], witness["depth"], witness["width"]
+        start = witness["start"]
+        if isinstance(start, Mapping):
+            layers: int | tuple[Frame, ...] = int(start["seed"])
+        else:
+            hidden = max(d_out, d_in) if width is None else width
+            sides = itertools.pairwise([d_in, *[hidden] * (depth - 1), d_out])
+            layers = tuple(
+                Frame.from_readable(max(pair), frame)
+                for pair, frame in zip(sides, start, strict=True)
+            )
+        return cls(
+            Frame.from_readable(d_out, witness["left"]),
+            tuple(float(value) for value in witness["spectrum"]),
+            Frame.from_readable(d_in, witness["right"]),
+            depth,
+            witness["eps"],
+            witness["r_hat"],
+            layers,
+            width,
+        )
 
 
 def random_spectrum(rng: np.random.Generator, size: int, low: float = 0.2) -> tuple[float, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from dlnlab import modes, networks, problems
@@ -13,7 +15,7 @@ from .flows import LOOSER, RTOL, SAFETY, quiet_flow
 from .suite import Part, Suite, Task
 from .tally import Tally
 
-__all__ = ["SUITE", "attack", "attack_time"]
+__all__ = ["SUITE", "Integrated", "attack", "attack_time", "integrate", "time_error"]
 
 HUNTED = strategies.cases(values=(1.0, 0.5, 2.0, 0.2), scales=(0.5, 0.3, 0.2, 1.0, 2.0))
 RECORDS = 40
@@ -21,8 +23,33 @@ WAITS = 3.0
 """How long a flow is followed, in units of the time of its slowest mode."""
 
 
-def attack(tally: Tally, case: Case) -> float:
-    """Count one case, judged by its worst record; return how bad that is."""
+@dataclass(frozen=True)
+class Integrated:
+    """The compressed flow of one case, integrated and in closed form.
+
+    Attributes
+    ----------
+    times : array, shape (records,)
+    matrices : array, shape (records, d_out, d_in)
+        As integrated.
+    left, right : array, shapes (d_out, r̂), (d_in, r̂)
+        U_r̂ and V_r̂.
+    values : array, shape (records, r̂)
+        In closed form.
+    error : float
+        Bound on the integration's error, in units of the largest value.
+    """
+
+    times: np.ndarray
+    matrices: np.ndarray
+    left: np.ndarray
+    values: np.ndarray
+    right: np.ndarray
+    error: float
+
+
+def integrate(case: Case) -> Integrated:
+    """Integrate the compressed flow until some time after its slowest mode."""
     problem = problems.factorization(case.target)
     start = networks.compressed_weights(problem, case.r_hat, case.depth, case.eps)
     positive = case.values[: case.rank]
@@ -46,12 +73,18 @@ def attack(tally: Tally, case: Case) -> float:
     assert loose is not None
     values = modes.flow(times, case.values[: case.r_hat], case.eps, case.depth)
     left, right = start[-1] / case.eps, start[0].T / case.eps
-    margin = closed_form.margins(tight, left, values, right)
     distance = float(np.max(np.linalg.norm(tight - loose, axis=(-2, -1)))) / largest
     error = SAFETY * distance + 100 * case.depth * RTOL  # the runs' distance, and one step's share
+    return Integrated(times, tight, left, values, right, error)
+
+
+def attack(tally: Tally, case: Case) -> float:
+    """Count one case, judged by its worst record; return how bad that is."""
+    run = integrate(case)
+    margin = closed_form.margins(run.matrices, run.left, run.values, run.right)
     k = int(np.argmin(margin))
-    told = {"time": float(times[k])}
-    tally.add(float(margin[k]), error, [], lambda: case.witness() | told)
+    told = {"time": float(run.times[k])}
+    tally.add(float(margin[k]), run.error, [], lambda: case.witness() | told)
     return -float(margin[k])
 
 
@@ -64,10 +97,16 @@ def attack_time(tally: Tally, rng: np.random.Generator) -> None:
     premises = [Premise("from below", "ε^L < θσ*", 1 - below)]
     told = {"sigma": sigma, "share": share, "eps": eps, "depth": depth, "part": "fitting time"}
     margin = closed_form.time_margins(time, sigma, share, eps, depth)
-    # the time is a difference of two values of H, each good to some hundred units of rounding; it
-    # loses digits as ε^L approaches θσ*, where both are close
-    lost = 1 / (1 - below)
-    tally.add(margin, 1e3 * float(np.finfo(float).eps) * lost, premises, told)
+    tally.add(margin, time_error(below), premises, told)
+
+
+def time_error(below: float) -> float:
+    """Bound the relative error of a fitting time where ε^L is `below` times θσ*.
+
+    The time is a difference of two values of H, each good to some hundred units of rounding; it
+    loses digits as ε^L approaches θσ*, where both are close.
+    """
+    return 1e3 * float(np.finfo(float).eps) / (1 - below)
 
 
 def _random(tally: Tally, task: Task) -> None:

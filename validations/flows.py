@@ -17,7 +17,7 @@ from scipy import ndimage
 from dlnlab import gradient_flow, networks, problems, spectra
 from dlnlab.claims import Premise, dominance, proposition1, theorem2
 from dlnlab.flow.compressed import CompressedFlow, Evaluation
-from dlnlab.trajectory import Trajectory
+from dlnlab.trajectory import Status, Trajectory
 
 from .cases import EPS, Case, random_cases, stack
 
@@ -89,10 +89,14 @@ class Pair:
         return max(self.case.spectrum[0], self.case.eps**self.case.depth)
 
     def margin_error(self) -> np.ndarray:
-        """Bound the error of a difference of squared distances: (2e + δ) δ of each."""
-        rounding = self.law.rounding() * len(self.case.spectrum) ** 0.5
-        wide = (2 * self.errors + self.accuracy) * self.accuracy
-        return wide + (2 * self.law.errors() + rounding) * rounding
+        """Bound the numerical error of the difference of squared errors."""
+        return theorem2.margin_error(
+            self.errors,
+            self.law.errors(),
+            self.accuracy,
+            self.law.matrix_rounding(),
+            max(self.case.shape),
+        )
 
 
 def draw_groups(
@@ -169,7 +173,11 @@ def _integrate(problem: Any, weights: networks.Weights, times: np.ndarray, rtol:
         record=("layers",),
         stationarity=0.0,
     )
-    if run.layers is None or run.times[-1] < times[-1]:
+    assert run.layers is not None  # asked for
+    missing = times.size - run.times.size
+    if missing and run.status is Status.STATIONARY:  # the velocity is zero, and remains so
+        return tuple(np.concatenate([W, *[W[-1:]] * missing]) for W in run.layers)
+    if missing:
         raise RuntimeError(f"the flow ended at t = {run.times[-1]:g}: {run.status}")
     return run.layers
 

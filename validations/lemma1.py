@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 from dlnlab.claims import lemma1
 
 from . import hunting, strategies
+from .cases import Frame
 from .suite import Part, Suite, Task
 from .tally import Tally
 
-__all__ = ["SUITE", "attack"]
+__all__ = ["SUITE", "attack", "pair"]
 
 SHAPES = ((1, 1), (2, 2), (3, 2), (2, 5), (6, 6))
 KINDS = ("unrelated", "near", "shared vectors")
@@ -41,6 +43,35 @@ def _pairs(rng: np.random.Generator, shape: tuple[int, int], count: int, kind: s
     return A, (U * other[..., None, :]) @ Vh  # equality where the order is kept
 
 
+def _batches(seed: int, count: int) -> Iterator[tuple[Any, str, np.ndarray, np.ndarray]]:
+    """Every shape and kind, with `count` pairs of each."""
+    rng = np.random.default_rng(seed)
+    for shape in SHAPES:
+        for kind in KINDS:
+            yield shape, kind, *_pairs(rng, shape, count, kind)
+
+
+def pair(witness: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Build A and B again from the witness of a verdict."""
+    rows, columns = witness["shape"]
+    if "kind" not in witness:
+        A, B = (
+            _matrix(
+                (
+                    Frame.from_readable(rows, side["left"]),
+                    side["spectrum"],
+                    Frame.from_readable(columns, side["right"]),
+                )
+            )
+            for side in (witness["A"], witness["B"])
+        )
+        return A, B
+    for shape, kind, A, B in _batches(witness["seed"], witness["count"]):
+        if [rows, columns] == list(shape) and kind == witness["kind"]:
+            return A[witness["member"]], B[witness["member"]]
+    raise ValueError(f"no pair of shape {witness['shape']} and kind {witness['kind']!r} is drawn")
+
+
 @st.composite
 def _examples(draw: Any) -> Any:
     """Two targets of one shape in readable form."""
@@ -58,11 +89,10 @@ def _random(tally: Tally, task: Task) -> None:
     """Pairs of random matrices: unrelated ones of very different size, near ones, and ones with
     equal singular vectors, where equality holds.
     """
-    rng, count = task.rng, max(1, task.count // (len(SHAPES) * len(KINDS)))
-    for shape in SHAPES:
-        for kind in KINDS:
-            A, B = _pairs(rng, shape, count, kind)
-            attack(tally, A, B, {"shape": list(shape), "kind": kind, "seed": task.seed})
+    count = max(1, task.count // (len(SHAPES) * len(KINDS)))
+    for shape, kind, A, B in _batches(task.seed, count):
+        told = {"shape": list(shape), "kind": kind, "seed": task.seed, "count": count}
+        attack(tally, A, B, told)
 
 
 def _climb(tally: Tally, task: Task) -> None:
@@ -77,7 +107,9 @@ def _climb(tally: Tally, task: Task) -> None:
             }
             for side in example
         ]
-        return attack(tally, _matrix(example[0]), _matrix(example[1]), {"A": told[0], "B": told[1]})
+        shape = [example[0][0].size, example[0][2].size]
+        told_all = {"shape": shape, "A": told[0], "B": told[1]}
+        return attack(tally, _matrix(example[0]), _matrix(example[1]), told_all)
 
     hunting.climb(_examples(), badness, examples=task.count, seed=task.seed)
 

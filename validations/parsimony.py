@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
 
-from dlnlab import gradient_descent, problems
+from dlnlab import gradient_descent, networks, problems
 from dlnlab import parsimony as reductions
 from dlnlab.claims import Premise, parsimony, theorem1
 
@@ -15,7 +17,7 @@ from .cases import EPS, Case, random_cases
 from .suite import Part, Suite, Task
 from .tally import Tally
 
-__all__ = ["SUITE", "attack"]
+__all__ = ["SUITE", "Descents", "attack", "descend", "scalar_error"]
 
 STEPS = 40
 SHARE = 0.3
@@ -30,64 +32,103 @@ SHAPES: tuple[tuple[tuple[int, int], int | None], ...] = (
 )
 """Shapes with hidden widths: room for 2r directions and none, and semi-orthogonal layers."""
 
-HUNTED = strategies.cases(smallest=2, largest=4, depths=(2, 4), scales=(0.5, 0.2, 1.0, 0.1))
+DECAYS = (0.0, 0.1, 0.5)
+"""Weight decay in units of the largest curvature L σ^{2−2/L} at a fitted value."""
+
+HUNTED = st.tuples(
+    strategies.cases(smallest=2, largest=4, depths=(2, 4), scales=(0.5, 0.2, 1.0, 0.1)),
+    st.sampled_from((1.0, 0.5)),
+    st.sampled_from(DECAYS),
+)
 
 
-def attack(tally: Tally, case: Case, alpha: float = 1.0) -> float:
-    """Count one run, judged by its worst layer and step; return how bad it is."""
+@dataclass(frozen=True)
+class Descents:
+    """Gradient descent of one wide network, in full and reduced.
+
+    Attributes
+    ----------
+    full, lifted : tuple of arrays, shape (records, d_l, d_{l−1})
+        The layers of the full network, and those of the reduced one brought to its size.
+    scalars : array, shape (records, L)
+        ρ_l of the reduced network.
+    steps : array, shape (L,)
+        η_l.
+    multiplicity : int
+        How many directions the scalars stand for.
+    error : float
+        Bound on the rounding of the layers' relative distance.
+    """
+
+    full: networks.Weights
+    lifted: networks.Weights
+    scalars: np.ndarray
+    steps: np.ndarray
+    multiplicity: int
+    error: float
+
+
+def descend(case: Case, *, eta: float, alpha: float, weight_decay: float) -> Descents:
+    """Run gradient descent of the full network and of its reduction."""
     problem, weights = problems.factorization(case.target), case.weights()
     reduction = reductions.reduce(problem, weights)
-    largest = max(case.spectrum[0], case.eps**case.depth)
-    eta = SHARE * theorem1.largest_step(largest, case.depth)
-    options: dict[str, Any] = {
-        "eta": eta,
-        "alpha": alpha,
-        "num_steps": STEPS,
-        "record": ("layers",),
-    }
+    options: dict[str, Any] = {"eta": eta, "alpha": alpha, "weight_decay": weight_decay}
+    options |= {"num_steps": STEPS, "record": ("layers",)}
     full = gradient_descent(problem, weights, **options).layers
     small = gradient_descent(reduction.problem, reduction.weights, **options).layers
     assert full is not None  # asked for
     assert small is not None
-    told = {"alpha": alpha, "eta": eta, "steps": STEPS, "multiplicity": reduction.multiplicity}
     # no value of the wide network runs ahead of the compressed one's, and neither does the growth
     # of its perturbations; the frames of the reduction are off by as much as a layer is wide
+    largest, width = max(alpha, 1.0) * eta, 4 * max(case.shape)
     error = theorem1.rounding(
-        case.values, case.eps, case.depth, max(alpha, 1.0) * eta, STEPS, 4 * max(case.shape)
+        case.values, case.eps, case.depth, largest, STEPS, width, weight_decay
     )
-    premises = [Premise("digits left", "rounding grows to 1e-6 at most", 1 - error / DIGITS)]
-    margin = parsimony.margins(full, reduction.lift(small))
-    tally.add(margin, error, premises, lambda: case.witness() | told)
-    if reduction.multiplicity:
-        scalars = np.stack([W[:, -1, -1] for W in small], axis=1)
-        steps = np.full(case.depth, eta)
-        steps[[0, -1]] *= alpha
-        found = parsimony.scalar_margins(scalars, steps)
-        # one step of the last coordinate is L products and a difference
+    scalars = np.stack([W[:, -1, -1] for W in small], axis=1)
+    steps = np.full(case.depth, eta)
+    steps[[0, -1]] *= alpha
+    return Descents(full, reduction.lift(small), scalars, steps, reduction.multiplicity, error)
+
+
+def attack(tally: Tally, case: Case, alpha: float = 1.0, decay: float = 0.0) -> float:
+    """Count one run, judged by its worst layer and step; return how bad it is."""
+    step = theorem1.largest_step(max(case.spectrum[0], case.eps**case.depth), case.depth)
+    options = {"alpha": alpha, "eta": SHARE * step, "weight_decay": 2 * decay / step}
+    run = descend(case, **options)
+    told: dict[str, Any] = options | {"steps": STEPS, "multiplicity": run.multiplicity}
+    premises = [Premise("digits left", "rounding grows to 1e-6 at most", 1 - run.error / DIGITS)]
+    margin = parsimony.margins(run.full, run.lifted)
+    tally.add(margin, run.error, premises, lambda: case.witness() | told)
+    if run.multiplicity:
         tally.add(
-            found,
-            10 * case.depth * EPS,
+            parsimony.scalar_margins(run.scalars, run.steps, options["weight_decay"]),
+            scalar_error(case.depth),
             premises,
             lambda: case.witness() | told | {"part": "residual scalar"},
         )
     return -margin
 
 
+def scalar_error(depth: int) -> float:
+    """Bound the rounding of one step of ρ_l, which is L products and a difference."""
+    return 10 * depth * EPS
+
+
 def _random(tally: Tally, task: Task) -> None:
     """Gradient descent of the full network against its reduction, square and rectangular, with
-    random α, layer by layer and step by step.
+    random α and weight decay, layer by layer and step by step.
     """
     rng = task.rng
     for k in range(task.count):
         shape, width = SHAPES[k % len(SHAPES)]
         depth, eps = int(rng.integers(2, 6)), float(rng.uniform(0.2, 1.1))
         case = random_cases(rng, 1, shape, depth, eps, width=width)[0]
-        attack(tally, case, float(rng.choice((1.0, 0.5, 2.0))))
+        attack(tally, case, float(rng.choice((1.0, 0.5, 2.0))), float(rng.choice(DECAYS)))
 
 
 def _climb(tally: Tally, task: Task) -> None:
     """A search for the largest deviation, with tiny, huge and repeated singular values."""
-    hunting.climb(HUNTED, lambda case: attack(tally, case), examples=task.count, seed=task.seed)
+    hunting.climb(HUNTED, lambda drawn: attack(tally, *drawn), examples=task.count, seed=task.seed)
 
 
 SUITE = Suite(

@@ -6,6 +6,8 @@ be found unmet, and the violation of the formula is reported beside it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from dlnlab import networks, problems, spectra
@@ -16,7 +18,15 @@ from .flows import RTOL, draw_groups, quiet_flow
 from .suite import Part, Suite, Task
 from .tally import Tally
 
-__all__ = ["SUITE", "attack", "attack_by_differencing"]
+__all__ = [
+    "SUITE",
+    "Differences",
+    "Flow",
+    "attack",
+    "attack_by_differencing",
+    "difference",
+    "integrate",
+]
 
 RECORDS = 12
 STEP = 1e-3
@@ -29,8 +39,38 @@ UNBALANCED = (((1, 1), 2), ((2, 2), 3), ((3, 2), 4))
 """Shapes with hidden widths beyond both ends."""
 
 
-def attack(tally: Tally, cases: list[Case]) -> None:
-    """Count cases of one shape, L, ε and width, each judged by its worst record."""
+@dataclass(frozen=True)
+class Flow:
+    """Integrated flows of wide networks of one shape, L, ε and width.
+
+    Attributes
+    ----------
+    times : array, shape (records,)
+    weights : tuple of arrays, shape (cases, d_l, d_{l−1})
+        At the start.
+    layers : tuple of arrays, shape (records, cases, d_l, d_{l−1})
+    gradient : array, shape (records, cases, d_out, d_in)
+        ∇ℓ(W_{L:1}).
+    speed : float
+        What `dlnlab.claims.proposition1.margins` divides by.
+    error : array, shape (records, cases)
+        Bound on the numerical error of those margins.
+    """
+
+    times: np.ndarray
+    weights: networks.Weights
+    layers: networks.Weights
+    gradient: np.ndarray
+    speed: float
+    error: np.ndarray
+
+    def margins(self) -> np.ndarray:
+        """Return the margins, shape (records, cases)."""
+        return proposition1.margins(self.layers, self.gradient, self.speed)
+
+
+def integrate(cases: list[Case]) -> Flow:
+    """Integrate the flows of cases of one shape, L, ε and width."""
     targets, weights = stack(cases)
     problem = problems.factorization(targets)
     depth, scale = cases[0].depth, max(1.0, cases[0].eps ** cases[0].depth)
@@ -47,14 +87,18 @@ def attack(tally: Tally, cases: list[Case]) -> None:
         stationarity=0.0,
     )
     assert run.layers is not None  # asked for
-    layers = run.layers
-    blocks = networks.prefix_products(layers)[-1]
-    margin = proposition1.margins(layers, problem.gradient(blocks), scale)
-    error = _drift_error(layers)
+    gradient = problem.gradient(networks.prefix_products(run.layers)[-1])
+    return Flow(times, weights, run.layers, gradient, scale, _drift_error(run.layers))
+
+
+def attack(tally: Tally, cases: list[Case]) -> None:
+    """Count cases of one shape, L, ε and width, each judged by its worst record."""
+    run = integrate(cases)
+    margin, error = run.margins(), run.error
     for k, case in enumerate(cases):
         record = int(np.argmin(margin[:, k] + error[:, k]))
-        premises = [proposition1.balancedness(tuple(W[k] for W in weights))]
-        told = {"time": float(times[record]), "part": "velocities"}
+        premises = [proposition1.balancedness(tuple(W[k] for W in run.weights))]
+        told = {"time": float(run.times[record]), "part": "velocities"}
         tally.add(
             float(margin[record, k]),
             float(error[record, k]),
@@ -76,12 +120,33 @@ def _drift_error(layers: networks.Weights) -> np.ndarray:
     return 100 * max(layers[0].shape[-2:]) * EPS + depth * (depth - 1) * drift
 
 
-def attack_by_differencing(tally: Tally, case: Case, share: float) -> None:
-    """Count the simple singular values of one case at one time, a share of the way through."""
+@dataclass(frozen=True)
+class Differences:
+    """σ̇ at one time, by differencing and by the formula.
+
+    Attributes
+    ----------
+    time : float
+    values, measured, predicted : array, shape (n,)
+        σ_i, its difference quotient, and the formula.
+    margin, error : array, shape (n,)
+    simple : array of bool, shape (n,)
+        Which values are apart from the others.
+    """
+
+    time: float
+    values: np.ndarray
+    measured: np.ndarray
+    predicted: np.ndarray
+    margin: np.ndarray
+    error: np.ndarray
+    simple: np.ndarray
+
+
+def difference(case: Case, middle: float) -> Differences | None:
+    """Compare the singular values of one case around one time; None if its flow diverged."""
     problem, weights = problems.factorization(case.target), case.weights()
-    largest = max(case.spectrum[0], case.eps**case.depth)
-    unit = 1 / (case.depth * largest ** (2 - 2 / case.depth))
-    middle = share * (2 * case.eps ** (2 - case.depth) + 5) / largest + 3 * STEP * unit
+    largest, unit = _units(case)
     times = middle + STEP * unit * np.arange(-2, 3)
     run = quiet_flow(
         problem,
@@ -93,22 +158,41 @@ def attack_by_differencing(tally: Tally, case: Case, share: float) -> None:
         stationarity=0.0,
     )
     assert run.end_to_end is not None  # asked for
-    seen, premises = run.end_to_end[-5:], [proposition1.balancedness(weights)]
     if run.times[-1] < times[-1]:
-        tally.add(-np.inf, 0.0, premises, lambda: case.witness() | {"part": "the flow diverged"})
-        return
+        return None
+    seen = run.end_to_end[-5:]
     values = spectra.singular_values(seen)
-    speed = largest / unit
     predicted = proposition1.rates(seen[2], problem.gradient(seen[2]), case.depth)
+    speed = largest / unit
     margin, error = proposition1.difference_margins(values, STEP * unit, predicted, speed)
     # neighbouring records share the errors of the steps before them; a difference keeps that of the
     # last step, 1e-12 relative, and of the singular values, divided by h
     error = error + (1e-11 + 10 * max(case.shape) * EPS) / STEP
+    measured = proposition1.quotient(values, STEP * unit)
     simple = _simple(values[2], largest)
-    if simple.any():
-        k = int(np.argmin(np.where(simple, margin + error, np.inf)))
-        told = {"time": float(times[2]), "value": k, "part": "differencing"}
-        tally.add(float(margin[k]), float(error[k]), premises, lambda: case.witness() | told)
+    return Differences(float(times[2]), values[2], measured, predicted, margin, error, simple)
+
+
+def _units(case: Case) -> tuple[float, float]:
+    """The size of the matrices, and the time in which a rate changes."""
+    largest = max(case.spectrum[0], case.eps**case.depth)
+    return largest, 1 / (case.depth * largest ** (2 - 2 / case.depth))
+
+
+def attack_by_differencing(tally: Tally, case: Case, share: float) -> None:
+    """Count the simple singular values of one case at one time, a share of the way through."""
+    largest, unit = _units(case)
+    middle = share * (2 * case.eps ** (2 - case.depth) + 5) / largest + 3 * STEP * unit
+    found, premises = difference(case, middle), [proposition1.balancedness(case.weights())]
+    if found is None:
+        told = {"time": middle, "part": "the flow diverged"}
+        tally.add(-np.inf, 0.0, premises, lambda: case.witness() | told)
+    elif found.simple.any():
+        k = int(np.argmin(np.where(found.simple, found.margin + found.error, np.inf)))
+        told = {"time": found.time, "value": k, "part": "differencing"}
+        tally.add(
+            float(found.margin[k]), float(found.error[k]), premises, lambda: case.witness() | told
+        )
 
 
 def _simple(values: np.ndarray, scale: float) -> np.ndarray:

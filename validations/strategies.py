@@ -1,8 +1,11 @@
-"""Hypothesis strategies for targets, orthogonal starts and whole cases.
+"""Hypothesis strategies for targets, orthogonal starts, measurement operators and whole cases.
 
-Everything is drawn in the readable form of `cases`: reflectors of small integers, spectra from a
-short list of plain numbers.  The simplest value of every draw comes first, so that a failing case
-shrinks towards identity matrices, the spectrum (1, 0, …), two layers and ε = 0.1.
+Everything is drawn in the readable form of `cases` and `recoveries`: reflectors of small integers,
+spectra from a short list of plain numbers, sensing matrices of small integers.  The simplest value
+of every draw comes first, so that a failing case shrinks towards identity matrices, the spectrum
+(1, 0, …), two layers and ε = 0.1; a mask shrinks towards the full one, which is factorization, so
+that what remains hidden in a failing case is what it takes to fail; an ensemble towards one matrix
+e_1 e_1ᵀ.
 """
 
 from __future__ import annotations
@@ -14,8 +17,21 @@ from typing import Any
 from hypothesis import strategies as st
 
 from .cases import Case, Frame
+from .recoveries import KINDS, Ensemble, Mask, Recovery
 
-__all__ = ["DEPTHS", "SCALES", "VALUES", "cases", "frames", "spectra", "starts", "target_parts"]
+__all__ = [
+    "DEPTHS",
+    "SCALES",
+    "VALUES",
+    "cases",
+    "ensembles",
+    "frames",
+    "masks",
+    "recoveries",
+    "spectra",
+    "starts",
+    "target_parts",
+]
 
 VALUES = (1.0, 2.0, 3.0, 0.5, 0.1, 10.0, 1e-3, 1e-8, 1e3, 1e8)
 """Singular values: ordinary ones first, then tiny and huge ones; lists of them repeat values."""
@@ -86,6 +102,75 @@ def starts(
     sizes = [shape[1], *[hidden] * (depth - 1), shape[0]]
     layers = st.tuples(*(frames(max(pair)) for pair in itertools.pairwise(sizes)))
     return st.one_of(layers, st.integers(0, 999)) if seeds else layers
+
+
+@st.composite
+def masks(draw: Any, shape: tuple[int, int]) -> Mask:
+    """Draw which entries are observed, at least one."""
+    rows, columns = shape
+    size = rows * columns
+    hidden = draw(st.lists(st.booleans(), min_size=size, max_size=size))
+    hidden[draw(st.integers(0, size - 1))] = False
+    observed = [not x for x in hidden]
+    return Mask(tuple(tuple(observed[i * columns : (i + 1) * columns]) for i in range(rows)))
+
+
+def ensembles(
+    shape: tuple[int, int], most: int = 4, seeds: bool = False
+) -> st.SearchStrategy[Ensemble]:
+    """Draw sensing matrices: one to `most`, with entries from −2 to 2, none of them zero.
+
+    Parameters
+    ----------
+    shape : (int, int)
+    most : int
+        Most matrices.
+    seeds : bool
+        Whether Gaussian ensembles may occur.  They do not shrink to integers, so a search that is
+        to end in something readable leaves them out.
+    """
+    rows, columns = shape
+    unit = (1,) + (0,) * (rows * columns - 1)
+    flat = st.tuples(*[st.integers(-2, 2)] * (rows * columns)).map(lambda a: a if any(a) else unit)
+    table = flat.map(lambda a: tuple(a[i * columns : (i + 1) * columns] for i in range(rows)))
+    plain = st.builds(Ensemble, st.lists(table, min_size=1, max_size=most).map(tuple))
+    if not seeds:
+        return plain
+    return st.one_of(
+        plain, st.builds(Ensemble, st.just(()), st.integers(1, most), st.integers(0, 999))
+    )
+
+
+@st.composite
+def recoveries(
+    draw: Any,
+    *,
+    smallest: int = 1,
+    largest: int = 3,
+    values: Sequence[float] = VALUES,
+    seeds: bool = False,
+) -> Recovery:
+    """Draw a recovery problem with any measurement operator.
+
+    Parameters
+    ----------
+    smallest, largest : int
+        Range of the sides.
+    values : sequence of float
+        What singular values may be.
+    seeds : bool
+        Whether Gaussian ensembles may occur.
+    """
+    shape = draw(shapes(smallest, largest))
+    kind = draw(st.sampled_from(KINDS))
+    operator: Mask | Ensemble | None = None
+    if kind in ("mask", "pattern"):
+        operator = draw(masks(shape))
+    elif kind != "identity":
+        operator = draw(ensembles(shape, seeds=seeds))
+    left, spectrum, right = draw(target_parts(shape, values))
+    normalization = draw(st.sampled_from(("sum", "mean")))
+    return Recovery(left, spectrum, right, kind, operator, normalization)
 
 
 @st.composite

@@ -16,69 +16,144 @@ from .cases import Case, Frame, random_cases
 from .suite import Part, Suite, Task
 from .tally import Tally
 
-__all__ = ["SUITE", "attack", "attack_step_size"]
+__all__ = [
+    "SUITE",
+    "Descent",
+    "attack",
+    "attack_step_size",
+    "descend",
+    "residual_error",
+    "step_error",
+    "step_next_to",
+]
 
 STEPS = 60
 SHARES = (0.25, 0.1, 0.4, 0.01)
 """Step sizes in units of the largest stable one; α ≤ 2 keeps below it."""
 
 ALPHAS = (1.0, 2.0, 0.5, 0.1)
+DECAYS = (0.0, 0.1, 0.01, 0.5)
+"""Weight decay in units of the largest curvature L σ^{2−2/L} at a fitted value."""
+
 DIGITS = 1e-6
 """A run whose rounding may exceed this says nothing: its layers grow by too many powers of ten."""
 
 NUDGE = 1e-6
 """Distance from the fixed point, relative to λ, at which the multiplier is measured."""
 
-HUNTED = st.tuples(strategies.cases(), st.sampled_from(SHARES), st.sampled_from(ALPHAS))
+HUNTED = st.tuples(
+    strategies.cases(),
+    st.sampled_from(SHARES),
+    st.sampled_from(ALPHAS),
+    st.sampled_from(DECAYS),
+)
 
 
-def attack(tally: Tally, case: Case, share: float, alpha: float) -> float:
-    """Count one run of gradient descent, step by step; return how bad it is."""
+@dataclasses.dataclass(frozen=True)
+class Descent:
+    """Gradient descent of one compressed network, and what the recursion says.
+
+    Attributes
+    ----------
+    start : tuple of arrays
+        W̃_1(0), …, W̃_L(0).
+    matrices : array, shape (records, d_out, d_in)
+    left, right : array, shapes (d_out, r̂), (d_in, r̂)
+        U_r̂ and V_r̂.
+    values : array, shape (records, r̂)
+        From the recursion.
+    error : float
+        Bound on the rounding of their relative distance.
+    """
+
+    start: networks.Weights
+    matrices: np.ndarray
+    left: np.ndarray
+    values: np.ndarray
+    right: np.ndarray
+    error: float
+
+    @property
+    def diagonal(self) -> np.ndarray:
+        """u_iᵀ W̃ v_i at every record, shape (records, r̂)."""
+        return np.einsum("ik,tij,jk->tk", self.left, self.matrices, self.right)
+
+
+def descend(case: Case, *, eta: float, alpha: float, weight_decay: float) -> Descent:
+    """Run gradient descent on full matrices, and the recursion."""
     problem = problems.factorization(case.target)
     start = networks.compressed_weights(problem, case.r_hat, case.depth, case.eps)
-    largest = max(case.spectrum[0], case.eps**case.depth)
-    eta = share * theorem1.largest_step(largest, case.depth)
+    options: dict[str, Any] = {"alpha": alpha, "weight_decay": weight_decay}
     run = gradient_descent(
-        problem, start, eta=eta, alpha=alpha, num_steps=STEPS, record=("end_to_end",)
+        problem, start, eta=eta, num_steps=STEPS, record=("end_to_end",), **options
     )
     assert run.end_to_end is not None  # asked for
     targets = case.values[: case.r_hat]
-    values = modes.descent(targets, case.eps, case.depth, eta, STEPS, alpha=alpha)
+    values = modes.descent(targets, case.eps, case.depth, eta, STEPS, **options)
     left, right = start[-1] / case.eps, start[0].T / case.eps
-    recorded = len(run.end_to_end)
-    margin = theorem1.margins(run.end_to_end, left, values[:recorded], right)
     # the outer layers take steps of αη, so growth per step is bounded with the larger of the two
+    largest, dimension = max(alpha, 1.0) * eta, max(case.shape)
     error = theorem1.rounding(
-        targets, case.eps, case.depth, max(alpha, 1.0) * eta, STEPS, max(case.shape)
+        targets, case.eps, case.depth, largest, STEPS, dimension, weight_decay
     )
+    return Descent(start, run.end_to_end, left, values[: len(run.end_to_end)], right, error)
+
+
+def attack(tally: Tally, case: Case, share: float, alpha: float, decay: float = 0.0) -> float:
+    """Count one run of gradient descent, step by step; return how bad it is."""
+    step = theorem1.largest_step(max(case.spectrum[0], case.eps**case.depth), case.depth)
+    options = {"eta": share * step, "alpha": alpha, "weight_decay": 2 * decay / step}
+    run = descend(case, **options)
+    margin = theorem1.margins(run.matrices, run.left, run.values, run.right)
     premises = [
-        theorem1.spectral_start(start, case.target, case.eps),
-        Premise("digits left", "rounding grows to 1e-6 at most", 1 - error / DIGITS),
+        theorem1.spectral_start(run.start, case.target, case.eps),
+        Premise("digits left", "rounding grows to 1e-6 at most", 1 - run.error / DIGITS),
     ]
-    told: dict[str, Any] = {"share": share, "alpha": alpha, "steps": STEPS}
-    worst = float(np.min(margin)) if recorded == STEPS + 1 else -np.inf  # it diverged
-    tally.add(worst, error, premises, lambda: case.witness() | told)
-    if alpha == 1.0 and case.r_hat > case.rank and np.isfinite(worst):
-        _attack_residual(tally, case, run.end_to_end, left, right, premises, error * largest)
+    told: dict[str, Any] = {"share": share, "steps": STEPS} | options
+    finite = len(margin) == STEPS + 1 and bool(np.isfinite(run.values).all())
+    worst = float(np.min(margin)) if finite else -np.inf  # one of the two diverged
+    tally.add(worst, run.error, premises, lambda: case.witness() | told)
+    if alpha == 1.0 and decay == 0.0 and case.r_hat > case.rank and np.isfinite(worst):
+        _attack_residual(tally, case, run, premises, told)
     return -worst if all(premise.met for premise in premises) else -np.inf
 
 
 def _attack_residual(
-    tally: Tally,
-    case: Case,
-    matrices: np.ndarray,
-    left: np.ndarray,
-    right: np.ndarray,
-    premises: list[Premise],
-    error: float,
+    tally: Tally, case: Case, run: Descent, premises: list[Premise], told: dict[str, Any]
 ) -> None:
     """β(t)^L > 0 and decreasing, as read off the matrices."""
-    diagonal = np.einsum("ik,tij,jk->tk", left, matrices, right)[:, case.rank :]
-    margin = float(np.min(theorem1.residual_margins(diagonal)))
-    told = {"part": "beta decreases"}
-    relative = error / case.eps**case.depth
+    margin = float(np.min(theorem1.residual_margins(run.diagonal[:, case.rank :])))
+    relative = residual_error(case, run)
     premises = [*premises, Premise("beta resolved", "rounding below beta^L", 1 - relative / DIGITS)]
-    tally.add(margin, 2 * relative, premises, lambda: case.witness() | told)
+    witness = told | {"part": "beta decreases"}
+    tally.add(margin, 2 * relative, premises, lambda: case.witness() | witness)
+
+
+def residual_error(case: Case, run: Descent) -> float:
+    """Bound the error of β(t)^L, in units of ε^L."""
+    start = case.eps**case.depth
+    return run.error * max(case.spectrum[0], start) / start
+
+
+def step_next_to(case: Case, share: float) -> tuple[networks.Weights, np.ndarray, np.ndarray]:
+    """Return the start, and σ̃ before and after one step, of every value."""
+    problem = problems.factorization(case.target)
+    start = networks.compressed_weights(problem, case.r_hat, case.depth, case.eps)
+    eta = share * theorem1.largest_step(case.spectrum[0], case.depth)
+    run = gradient_descent(problem, start, eta=eta, num_steps=1, record=("end_to_end",))
+    assert run.end_to_end is not None  # asked for
+    left, right = start[-1] / case.eps, start[0].T / case.eps
+    before, after = np.einsum("ik,tij,jk->tk", left, run.end_to_end, right)
+    return start, before, after
+
+
+def step_error(depth: int) -> float:
+    """Bound how far the multiplier at a distance NUDGE is from that at the fixed point.
+
+    The recursion is a polynomial of degree 2L − 1: its curvature bends the multiplier by less than
+    10 L² times the distance.
+    """
+    return 10 * depth**2 * NUDGE
 
 
 def attack_step_size(tally: Tally, rng: np.random.Generator) -> None:
@@ -88,29 +163,16 @@ def attack_step_size(tally: Tally, rng: np.random.Generator) -> None:
     frames = [Frame(size, (), int(seed)) for seed in rng.integers(0, 2**31, 2)]
     eps = sigma ** (1 / depth) * (1 + NUDGE)
     case = Case(frames[0], (sigma,) * size, frames[1], depth, eps, size)
-    problem = problems.factorization(case.target)
-    start = networks.compressed_weights(problem, size, depth, eps)
-    run = gradient_descent(
-        problem,
-        start,
-        eta=share * theorem1.largest_step(sigma, depth),
-        num_steps=1,
-        record=("end_to_end",),
-    )
-    assert run.end_to_end is not None  # asked for
-    left, right = start[-1] / eps, start[0].T / eps
-    before, after = np.einsum("ik,tij,jk->tk", left, run.end_to_end, right)
+    start, before, after = step_next_to(case, share)
     margin = theorem1.multiplier_margins(before, after, np.full(size, sigma), np.full(size, share))
-    # the recursion is a polynomial of degree 2L − 1: its curvature bends the multiplier by less
-    # than 10 L² times the distance from the fixed point
     told = {"part": "step size", "share": share}
     premises = [theorem1.spectral_start(start, case.target, eps)]
-    tally.add(float(np.min(margin)), 10 * depth**2 * NUDGE, premises, lambda: case.witness() | told)
+    tally.add(float(np.min(margin)), step_error(depth), premises, lambda: case.witness() | told)
 
 
 def _random(tally: Tally, task: Task) -> None:
-    """Gradient descent on full matrices, rectangular ones and r̂ < r among them, with random α and
-    step sizes, step by step against the recursion.
+    """Gradient descent on full matrices, rectangular ones and r̂ < r among them, with random α,
+    step sizes and weight decay, step by step against the recursion.
     """
     rng = task.rng
     for _ in range(task.count):
@@ -121,7 +183,8 @@ def _random(tally: Tally, task: Task) -> None:
         scaled = float(10.0 ** rng.integers(-2, 3))
         spectrum = tuple(scaled * value for value in case.spectrum)
         eps *= scaled ** (1 / depth)
-        attack(tally, dataclasses.replace(case, spectrum=spectrum, eps=eps), share, alpha)
+        decay = float(rng.choice(DECAYS))
+        attack(tally, dataclasses.replace(case, spectrum=spectrum, eps=eps), share, alpha, decay)
 
 
 def _step_sizes(tally: Tally, task: Task) -> None:

@@ -156,7 +156,7 @@ def _sensed(count: int) -> tuple[Call, int]:
 
 
 def _observed(count: int) -> tuple[Call, int]:
-    shape = (4000, 4000)
+    shape = (20_000, 20_000)
     return _descent(make.narrow(make.sampled(shape, 5, count), shape, 10), 2)
 
 
@@ -182,7 +182,7 @@ AXES = {
         "sensing, compressed, d = 50, r̂ = 10", "m", (500, 1000, 2000, 4000, 8000, 16_000), _sensed
     ),
     "observed": Axis(
-        "observed entries of a 4000 × 4000 matrix, r̂ = 10",
+        "observed entries of a 20 000 × 20 000 matrix, r̂ = 10",
         "number of entries",
         (10_000, 100_000, 1_000_000, 10_000_000),
         _observed,

@@ -25,10 +25,12 @@ __all__ = [
     "SOURCE",
     "STATEMENT",
     "Constants",
+    "Running",
     "aligned",
     "aligned_start",
     "all_fitted",
     "measure",
+    "running",
     "taking_turns",
 ]
 
@@ -100,6 +102,59 @@ def measure(
             so_far = np.max(moved[times <= t[i]])
             waiting[i] = max(_at(t[i], times, moved), so_far) / targets[i + 1]
     return Constants(t, c_val, c_vec, waiting)
+
+
+@dataclass(frozen=True)
+class Running:
+    """The constants of Assumption 1 as functions of the time from which they are asked to hold.
+
+    Attributes
+    ----------
+    c_val : array, shape (records, r)
+        sup over s ≥ t of (σ_i(s) − σ_i*)², Eq. (10).
+    c_vec : array, shape (records, r)
+        sup over s ≥ t of 1 − min(left, right alignment), Eq. (11) and (12); NaN where no later
+        record knows the vectors.
+    """
+
+    c_val: np.ndarray
+    c_vec: np.ndarray
+
+
+def running(
+    values: np.ndarray, left: np.ndarray, right: np.ndarray, targets: np.ndarray
+) -> Running:
+    """Return c_val(t) and c_vec(t): what the constants would be if t_i were t, for every mode.
+
+    Assumption 1 asks for a bound at all later times, so its smallest constant for a given t_i is a
+    supremum over s ≥ t_i.  As a function of t_i it never increases, it does not depend on how
+    "fitted" is defined, and at the t_i of `measure` it is the c_val and c_vec found there (up to
+    interpolation between two records).  Where the distance to the target itself decreases, which is
+    how a value or a vector ends, it equals that distance, (σ_i(t) − σ_i*)² or 1 − alignment, which
+    is what Fig. 13 of the paper follows over the iterations.
+
+    Parameters
+    ----------
+    values : array, shape (records, r)
+        Leading singular values of the network.
+    left, right : array, shape (records, r)
+        Alignments of its singular vectors with the target's, NaN where unknown.
+    targets : array, shape (r,)
+        σ_i*.
+
+    Examples
+    --------
+    >>> curves = running(np.array([[0.0], [1.5], [1.0]]), *2 * [np.array([[0.5], [0.9], [1.0]])],
+    ...                  np.array([1.0]))
+    >>> curves.c_val.ravel().tolist(), curves.c_vec.ravel().round(2).tolist()
+    ([1.0, 0.25, 0.0], [0.5, 0.1, 0.0])
+    """
+    return Running(_from_then_on((values - targets) ** 2), _from_then_on(1 - np.fmin(left, right)))
+
+
+def _from_then_on(values: np.ndarray) -> np.ndarray:
+    """sup over s ≥ t, of what is known."""
+    return np.fmax.accumulate(values[::-1], axis=0)[::-1]
 
 
 def _at(t: float, times: np.ndarray, values: np.ndarray) -> float:

@@ -14,7 +14,8 @@ __all__ = ["SOURCE", "STATEMENT", "margins", "scalar_margins"]
 
 STATEMENT = (
     "From W_l(0) = ε_l Q_l gradient descent moves a 2r-dimensional block of every layer, and the "
-    "scale ρ_l of the other directions, ρ_l⁺ = ρ_l (1 − η_l ∏_{k≠l} ρ_k²)."
+    "scale ρ_l of the other directions, ρ_l⁺ = ρ_l (1 − η_l μ − η_l ∏_{k≠l} ρ_k²) with weight "
+    "decay μ."
 )
 SOURCE = "Yaras et al. 2023; Kwon et al. 2024, Section 3.1"
 
@@ -25,8 +26,8 @@ def margins(full: Sequence[np.ndarray], lifted: Sequence[np.ndarray]) -> float:
     return -gap / max(float(np.max(_norm(W))) for W in full)
 
 
-def scalar_margins(scalars: np.ndarray, steps: np.ndarray) -> float:
-    """Return minus the relative defect of ρ_l⁺ = ρ_l (1 − η_l ∏_{k≠l} ρ_k²).
+def scalar_margins(scalars: np.ndarray, steps: np.ndarray, weight_decay: float = 0.0) -> float:
+    """Return minus the relative defect of ρ_l⁺ = ρ_l (1 − η_l μ − η_l ∏_{k≠l} ρ_k²).
 
     Parameters
     ----------
@@ -34,11 +35,14 @@ def scalar_margins(scalars: np.ndarray, steps: np.ndarray) -> float:
         ρ_l after every step.
     steps : array, shape (L,)
         η_l.
+    weight_decay : float
+        μ.
     """
     now = scalars[:-1]
     layers = range(now.shape[1])
     others = np.stack([np.delete(now, k, axis=1).prod(axis=1) for k in layers], axis=1)
-    return -float(np.max(np.abs(scalars[1:] - now * (1 - steps * others**2)) / scalars[0]))
+    expected = now * (1 - steps * (weight_decay + others**2))
+    return -float(np.max(np.abs(scalars[1:] - expected) / scalars[0]))
 
 
 def _norm(A: np.ndarray) -> np.ndarray:

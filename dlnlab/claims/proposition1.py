@@ -15,7 +15,9 @@ __all__ = [
     "balancedness",
     "difference_margins",
     "margins",
+    "quotient",
     "rates",
+    "sides",
 ]
 
 STATEMENT = (
@@ -45,9 +47,6 @@ def balancedness(weights: Sequence[np.ndarray]) -> Premise:
 def margins(weights: Sequence[np.ndarray], gradient: np.ndarray, speed: float) -> np.ndarray:
     """Return minus the relative violation of Eq. (23), for every member of a batch of networks.
 
-    On the left, u_iᵀ Ẇ v_i with Ẇ = −Σ_l S_l ∇_l P_l from the layers' own velocities; on the right
-    the formula.  Both hold for any choice of singular vectors, so repeated values do no harm.
-
     Parameters
     ----------
     weights : sequence of L arrays, shapes (..., d_l, d_{l−1})
@@ -61,6 +60,30 @@ def margins(weights: Sequence[np.ndarray], gradient: np.ndarray, speed: float) -
     -------
     array, shape (...,)
     """
+    measured, formula, s = sides(weights, gradient)
+    depth = len(weights)
+    scale = depth * s[..., 0] ** (2 - 2 / depth) * speed
+    return -np.max(np.abs(measured - formula), axis=-1) / scale
+
+
+def sides(
+    weights: Sequence[np.ndarray], gradient: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return both sides of Eq. (23) for every singular value, and the values.
+
+    On the left, u_iᵀ Ẇ v_i with Ẇ = −Σ_l S_l ∇_l P_l from the layers' own velocities; on the right
+    the formula.  Both hold for any choice of singular vectors, so repeated values do no harm.
+
+    Parameters
+    ----------
+    weights : sequence of L arrays, shapes (..., d_l, d_{l−1})
+    gradient : array, shape (..., d_out, d_in)
+        ∇ℓ(W_{L:1}).
+
+    Returns
+    -------
+    measured, formula, values : arrays, shape (..., min(d_out, d_in))
+    """
     depth = len(weights)
     prefixes = networks.prefix_products(weights)
     moves = networks.backward(weights, prefixes, gradient)
@@ -70,10 +93,8 @@ def margins(weights: Sequence[np.ndarray], gradient: np.ndarray, speed: float) -
         move = -moves[layer] if layer == 0 else -moves[layer] @ prefixes[layer - 1]
         velocity = velocity + (move if suffix is None else suffix @ move)
         suffix = weights[layer] if suffix is None else suffix @ weights[layer]
-    power = s ** (2 - 2 / depth)
-    formula = -depth * power * _diagonal(U, gradient, Vh)
-    scale = depth * power[..., 0] * speed
-    return -np.max(np.abs(_diagonal(U, velocity, Vh) - formula), axis=-1) / scale
+    formula = -depth * s ** (2 - 2 / depth) * _diagonal(U, gradient, Vh)
+    return _diagonal(U, velocity, Vh), formula, s
 
 
 def _diagonal(U: np.ndarray, A: np.ndarray, Vh: np.ndarray) -> np.ndarray:
@@ -96,6 +117,11 @@ def rates(matrix: np.ndarray, gradient: np.ndarray, depth: int) -> np.ndarray:
     """
     U, s, Vh = np.linalg.svd(matrix, full_matrices=False)
     return -depth * s ** (2 - 2 / depth) * _diagonal(U, gradient, Vh)
+
+
+def quotient(values: np.ndarray, step: float) -> np.ndarray:
+    """Return the fourth-order difference quotient of five values `step` apart at the middle one."""
+    return (8 * (values[3] - values[1]) - (values[4] - values[0])) / (12 * step)
 
 
 def difference_margins(
@@ -122,5 +148,5 @@ def difference_margins(
         small.
     """
     second = (values[3] - values[1]) / (2 * step)
-    fourth = (8 * (values[3] - values[1]) - (values[4] - values[0])) / (12 * step)
+    fourth = quotient(values, step)
     return -np.abs(fourth - predicted) / speed, np.abs(fourth - second) / speed

@@ -27,6 +27,7 @@ __all__ = [
     "SOURCE",
     "STATEMENT",
     "enough_rank",
+    "margin_error",
     "margins",
     "refined_margins",
     "small_start",
@@ -36,6 +37,9 @@ STATEMENT = "‖W_{L:1}(t) − M*‖_F² ≥ ‖W̃_{L:1}(t) − M*‖_F² for a
 REFINED_STATEMENT = "‖W_{L:1}(t) − M*‖_F² ≥ ‖W̃_{L:1}(t) − M*‖_F² − (r̂ − r) β(t)^{2L} for all t ≥ 0."
 SOURCE = "Kwon et al. 2024, Theorem 2 and Eq. (25)"
 REFINED_SOURCE = "dlnlab, from dominance and Lemma 1"
+
+ROUNDING = 16
+"""Units of rounding per dimension in a sum of squares of computed differences."""
 
 
 def enough_rank(r_hat: int, rank: int) -> Premise:
@@ -62,3 +66,34 @@ def refined_margins(
 ) -> np.ndarray:
     """Return the margin of the refined form; `spare` is r̂ − r, `residual` is β(t)^L."""
     return margins(original, compressed) + spare * residual**2
+
+
+def margin_error(
+    original: np.ndarray,
+    compressed: np.ndarray,
+    original_error: np.ndarray,
+    compressed_error: np.ndarray,
+    dimension: int,
+) -> np.ndarray:
+    """Bound the numerical error of `margins`, and of `refined_margins`.
+
+    An error δ of a matrix changes the square e² of its distance to M* by at most (2e + δ) δ, and
+    computing a sum of squares rounds it by a few units per dimension.
+
+    Parameters
+    ----------
+    original, compressed : array, shape (records,)
+        The recovery errors e = ‖W − M*‖_F and ‖W̃ − M*‖_F.
+    original_error, compressed_error : array, shape (records,)
+        Bounds δ on the Frobenius errors of W and W̃ themselves.
+    dimension : int
+        Largest side of the matrices the errors were computed from.
+
+    Returns
+    -------
+    array, shape (records,)
+    """
+    pairs = ((original, original_error), (compressed, compressed_error))
+    matrices = sum((2 * e + delta) * delta for e, delta in pairs)
+    unit = ROUNDING * dimension * float(np.finfo(float).eps)
+    return matrices + unit * (original**2 + compressed**2)

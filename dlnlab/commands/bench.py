@@ -231,6 +231,8 @@ def _html(record: dict[str, Any], manifest: dict[str, Any]) -> str:
 
 
 def _drawn(name: str, data: Any) -> str:
-    from dlnlab import plotting_bench  # Matplotlib is loaded here
+    from dlnlab import plotting  # Matplotlib is loaded here
+    from dlnlab.plotting import speed
 
-    return page.tag("figure", plotting_bench.svg(getattr(plotting_bench, name)(data)))
+    picture = plotting.to_data_uri(getattr(speed, name)(data))
+    return page.tag("figure", f'<img src="{picture}" alt="The {name} above as a figure">')

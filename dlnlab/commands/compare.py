@@ -26,11 +26,12 @@ examples:
   dlnlab compare --shape 40 60 --rank 3 --r-hat 6 --eps 0.05 --out results
   dlnlab compare --shape 100000 --rank 5 --factored
   dlnlab compare target.csv --depth 4         recover your own matrix
+  dlnlab compare --diagnostics learning.png   draw Assumption 1: c_val and c_vec over time
 
 the same run in Python:
   M = dlnlab.random_target(SHAPE, RANK, rng=SEED)
   c = dlnlab.compare(M, R_HAT, depth=L, eps=EPS, rng=SEED)
-  print(c.summary()); c.plot()
+  print(c.summary()); c.plot(); c.plot_assumption1()
 """
 
 DEFAULT_SIZE, DEFAULT_RANK = 100, 10
@@ -40,6 +41,8 @@ DEFAULTS = {
     for name, parameter in inspect.signature(dlnlab.compare).parameters.items()
 }
 """The command line has the defaults of the library."""
+
+FIGURES = (".png", ".pdf", ".svg")
 
 GENERATED = ("shape", "rank", "spectrum", "factored")
 """Options that describe a generated target, and are at odds with a file."""
@@ -122,6 +125,8 @@ def _output_options(parser: argparse.ArgumentParser) -> None:
         "missing, and files of these names are replaced"
     )
     option("--out", type=Path, metavar="DIR", help=text)
+    text = "draw the diagnostics of Assumption 1 (c_val and c_vec over time) as .png, .pdf or .svg"
+    option("--diagnostics", type=Path, metavar="FILE", help=text)
     text = "show progress on the error stream (default: on a terminal only)"
     option("--progress", action=argparse.BooleanOptionalAction, default=None, help=text)
     option("--quiet", action="store_true", help="print nothing but errors")
@@ -138,11 +143,15 @@ def run(args: argparse.Namespace) -> int:
     M, r_hat = _problem(args)
     if args.out is not None:
         files.prepare(args.out)
+    if args.diagnostics is not None:
+        _prepare_figure("--diagnostics", args.diagnostics)
     c = _compare(args, M, r_hat)
     if not args.quiet:
         print(c.summary())
     if args.out is not None:
         _write(args, c)
+    if args.diagnostics is not None:
+        _write_diagnostics(args, c)
     status = c.original.status
     if status in (Status.BUDGET, Status.DIVERGED):
         raise RunFailed(f"the run did not end: {status.describe}")
@@ -252,6 +261,24 @@ def _write(args: argparse.Namespace, c: Comparison) -> None:
         names = sorted(path.name for path in directory.iterdir())
     if not args.quiet:
         print(f"Wrote to {args.out}: {', '.join(names)}")
+
+
+def _prepare_figure(flag: str, path: Path) -> None:
+    """Make sure that a figure can be written to a file."""
+    if path.suffix.lower() not in FIGURES:
+        raise ValueError(f"{flag} must end in {', '.join(FIGURES)}, got {path}")
+    if path.is_dir():
+        raise ValueError(f"{flag} must be a file, got the directory {path}")
+    files.prepare(path.parent)
+
+
+def _write_diagnostics(args: argparse.Namespace, c: Comparison) -> None:
+    from dlnlab import plotting  # Matplotlib takes a second to load
+
+    with files.replacing(args.diagnostics.parent) as directory:
+        plotting.save(plotting.assumption1(c), directory / args.diagnostics.name)
+    if not args.quiet:
+        print(f"Wrote {args.diagnostics}")
 
 
 def _manifest(args: argparse.Namespace, c: Comparison) -> dict[str, Any]:

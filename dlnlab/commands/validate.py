@@ -91,7 +91,9 @@ def run(args: argparse.Namespace) -> int:
     claims.write(args, content, parameters, seconds)
     if args.html is not None:
         manifest = report.manifest(args.command_line, parameters, seconds)
-        files.write_text(args.html, report.verdicts_html(verdicts, manifest, attacks, {}))
+        files.write_text(
+            args.html, report.verdicts_html(verdicts, manifest, attacks, _figures(verdicts))
+        )
     return 1 if any(verdict.status == "refuted" for verdict in verdicts) else 0
 
 
@@ -113,6 +115,18 @@ def _carry_out(validations: Any, names: list[str], args: argparse.Namespace) -> 
             print("\n".join(_lines(verdict)), flush=True)
             found[verdict.claim] = verdict
     return [found[name] for name in names]
+
+
+def _figures(verdicts: list[Verdict]) -> dict[str, str]:
+    """Draw the worst instance of each claim that can be drawn, as an image within the page."""
+    pictures = import_module("dlnlab.validations.pictures")
+    plotting = import_module("dlnlab.plotting")  # Matplotlib is loaded here
+    figures = {v.claim: pictures.draw(v.claim, report.plain(v.witness)) for v in verdicts}
+    return {
+        claim: f'<img alt="worst instance of {claim}" src="{plotting.to_data_uri(figure)}"/>'
+        for claim, figure in figures.items()
+        if figure is not None
+    }
 
 
 def _lines(verdict: Verdict) -> list[str]:

@@ -91,6 +91,37 @@ class Comparison:
 
         return plotting.comparison(self, figure)
 
+    def plot_assumption1(self, figure: Any = None) -> Any:
+        """Draw the diagnostics of Assumption 1; return the Matplotlib figure.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure, optional
+            To draw into; a new one by default.
+        """
+        from dlnlab import plotting
+
+        return plotting.assumption1(self, figure)
+
+    def constants(self) -> dict[str, float]:
+        """Return Assumption 1's constants for the original network, of its worst mode.
+
+        Returns
+        -------
+        dict
+            "c_val", "c_vec" and "waiting" as in `dlnlab.claims.assumption1.Constants`, NaN unless
+            every mode was fitted; "t_r", when the last one was, ``inf`` if never; "delay", that
+            over the compressed network's, NaN if r̂ < r.
+        """
+        wide, narrow = (float(times[-1]) for times in self.fitting_times)
+        return {
+            "c_val": float(np.max(self.c_val.original)),
+            "c_vec": float(np.max(self.c_vec.original)),
+            "waiting": float(self.verdicts["assumption1"].witness["waiting"]),
+            "t_r": wide,
+            "delay": wide / narrow if np.isfinite(narrow) else float("nan"),
+        }
+
     def summary(self) -> str:
         """Return a table of the outcome as text."""
         from dlnlab import report
@@ -317,17 +348,23 @@ def _assemble(
     count = min(*flow.network.full.shape, max(sigma.size, law.law.r_hat) + 1)
     runs = Pair(flow.trajectory(count), law.trajectory(count))
     learned = Pair(*(_assumption(run, sigma, within) for run in runs))
+    first, second = runs.original.errors, runs.compressed.errors
+    assert first is not None  # the target is known
+    assert second is not None
+    margin_error = theorem2.margin_error(
+        first, second, flow.error, law.matrix_rounding(), max(flow.blocks.shape[-2:])
+    )
     return Comparison(
         times=law.times,
         original=runs.original,
         compressed=runs.compressed,
-        margin=theorem2.margins(runs.original.errors, runs.compressed.errors),
-        margin_error=judging.margin_error(flow, law, runs.original),
+        margin=theorem2.margins(first, second),
+        margin_error=margin_error,
         residual=law.residual,
         fitting_times=Pair(learned.original.fitting_times, law.law.fitting_times(within)),
         c_val=Pair(*(constants.c_val for constants in learned)),
         c_vec=Pair(*(constants.c_vec for constants in learned)),
-        verdicts=judging.verdicts(flow, law, runs.original, learned.original),
+        verdicts=judging.verdicts(flow, law, runs.original, learned.original, margin_error),
         targets=sigma,
         settings=settings,
         seconds=time.monotonic() - started,

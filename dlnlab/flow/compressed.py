@@ -146,6 +146,10 @@ class Evaluation:
         unit = 8 * float(np.finfo(float).eps)
         return unit * np.max(self.modes + speed * self.times[:, None], axis=1)
 
+    def matrix_rounding(self) -> np.ndarray:
+        """Bound the Frobenius error of W̃(t), √r̂ times that of a singular value."""
+        return self.law.r_hat**0.5 * self.rounding()
+
     def trajectory(self, count: int) -> Trajectory:
         """Return the flow as a trajectory, its weights in the target's singular coordinates."""
         rank, r_hat, errors = self.modes.shape[1], self.law.r_hat, self.errors()

@@ -14,27 +14,12 @@ from dlnlab.flow.compressed import Evaluation
 from dlnlab.flow.original import OriginalFlow
 from dlnlab.trajectory import Trajectory
 
-__all__ = ["margin_error", "verdicts"]
+__all__ = ["verdicts"]
 
 EPS = float(np.finfo(float).eps)
 
-ROUNDING = 16
-"""Units of rounding per dimension in a sum of squares of computed differences."""
-
 RESOLVED = 1e-3
 """A run whose numerical error exceeds this fraction of the scale of a claim says nothing on it."""
-
-
-def margin_error(flow: OriginalFlow, law: Evaluation, original: Trajectory) -> np.ndarray:
-    """Bound the numerical error of ‖W − M*‖² − ‖W̃ − M*‖².
-
-    An error δ of a matrix changes the square e² of its distance to M* by at most (2e + δ) δ, and
-    computing a sum of squares rounds it by a few units per dimension.
-    """
-    first, second = np.asarray(original.errors), law.errors()
-    rounding = law.rounding()
-    matrices = (2 * first + flow.error) * flow.error + (2 * second + rounding) * rounding
-    return matrices + ROUNDING * flow.blocks.shape[-1] * EPS * (first**2 + second**2)
 
 
 def verdicts(
@@ -42,6 +27,7 @@ def verdicts(
     law: Evaluation,
     original: Trajectory,
     constants: assumption1.Constants,
+    margin_error: np.ndarray,
 ) -> dict[str, Verdict]:
     """Judge every claim that a comparison can see.
 
@@ -53,6 +39,8 @@ def verdicts(
         The compressed network's flow on the same grid.
     constants
         Assumption 1, measured on the original network.
+    margin_error
+        Bound on the numerical error of the difference of squared errors.
     """
     balanced, same = flow.network.balancedness, _same_start(flow, law)
     enough = theorem2.enough_rank(law.law.r_hat, law.law.targets.size)
@@ -68,8 +56,8 @@ def verdicts(
     all_verdicts = [
         _proposition1(flow, law, [balanced]),
         _assumption1(learned),
-        _theorem2(flow, law, original, [balanced, same, enough, *learned]),
-        _refined(flow, law, original, [balanced, same, enough, below, ahead]),
+        _theorem2(law, original, margin_error, [balanced, same, enough, *learned]),
+        _refined(law, original, margin_error, [balanced, same, enough, below, ahead]),
         dominated,
     ]
     return {verdict.claim: verdict for verdict in all_verdicts}
@@ -108,24 +96,22 @@ def _assumption1(premises: Sequence[Premise]) -> Verdict:
 
 
 def _theorem2(
-    flow: OriginalFlow, law: Evaluation, original: Trajectory, premises: Sequence[Premise]
+    law: Evaluation, original: Trajectory, error: np.ndarray, premises: Sequence[Premise]
 ) -> Verdict:
     size = float(np.sum(law.law.targets**2))
     margin = theorem2.margins(np.asarray(original.errors), law.errors()) / size
-    error = margin_error(flow, law, original) / size
-    return _worst("theorem2", theorem2.STATEMENT, law.times, margin, error, premises)
+    return _worst("theorem2", theorem2.STATEMENT, law.times, margin, error / size, premises)
 
 
 def _refined(
-    flow: OriginalFlow, law: Evaluation, original: Trajectory, premises: Sequence[Premise]
+    law: Evaluation, original: Trajectory, error: np.ndarray, premises: Sequence[Premise]
 ) -> Verdict:
     size = float(np.sum(law.law.targets**2))
     margin = theorem2.refined_margins(
         np.asarray(original.errors), law.errors(), law.law.spare, law.residual
     )
-    error = margin_error(flow, law, original) / size
     statement = theorem2.REFINED_STATEMENT
-    return _worst("theorem2_refined", statement, law.times, margin / size, error, premises)
+    return _worst("theorem2_refined", statement, law.times, margin / size, error / size, premises)
 
 
 def _dominance(

@@ -42,7 +42,7 @@ class Sensing(Measured):
         if not self._reads_once(self._check(W)):
             return super().gradient(W)
         flat, total = np.ravel(W), np.zeros(W.size)
-        for where, rows in self._blocks():
+        for where, rows in self.blocks():
             residual = dgemv(1.0, rows.T, flat, trans=1)
             residual -= self.measurements[where]
             total = dgemv(1.0, rows.T, residual, beta=1.0, y=total, overwrite_y=1)
@@ -59,7 +59,7 @@ class Sensing(Measured):
             return False
         return not self._at_hand or self._rows.dtype == np.float64
 
-    def _blocks(self) -> Iterator[tuple[slice, Array]]:
+    def blocks(self) -> Iterator[tuple[slice, Array]]:
         """Yield which matrices, and an array of one row for each."""
         if isinstance(self.matrices, GeneratedEnsemble):
             yield from self.matrices.blocks()
@@ -75,13 +75,13 @@ class Sensing(Measured):
         flat = xp.reshape(W, (*W.shape[:-2], -1))
         if self._at_hand:
             return xp.matmul(flat, self._rows.mT)
-        return np.concatenate([flat @ rows.T for _, rows in self._blocks()], axis=-1)
+        return np.concatenate([flat @ rows.T for _, rows in self.blocks()], axis=-1)
 
     def _adjoint_vector(self, vectors: Array) -> Array:
         if self._at_hand:
             return arrays.namespace(vectors).matmul(vectors, self._rows)
         total = np.zeros((*vectors.shape[:-1], self.shape[0] * self.shape[1]))
-        for where, rows in self._blocks():
+        for where, rows in self.blocks():
             total += vectors[..., where] @ rows
         return total
 
@@ -91,7 +91,7 @@ class Sensing(Measured):
             return drawn, self.measurements
         if self._at_hand:
             return self._rows, self.measurements
-        return *(rows for _, rows in self._blocks()), self.measurements
+        return *(rows for _, rows in self.blocks()), self.measurements
 
 
 def sensing(

@@ -11,14 +11,19 @@ from dlnlab import arrays, checks
 from dlnlab.arrays import Array
 from dlnlab.problems.masked import Completion
 from dlnlab.problems.problem import Target, checked_target, dense_or_factored
-from dlnlab.problems.sampled import SampledCompletion
+from dlnlab.problems.sampled import COMPUTATIONS, SampledCompletion, sampling_pays
 from dlnlab.targets import FactoredTarget
 
 __all__ = ["completion"]
 
 
 def completion(
-    M: Any, mask: Any = None, normalization: str = "sum", *, target: Target = "M"
+    M: Any,
+    mask: Any = None,
+    normalization: str = "sum",
+    *,
+    target: Target = "M",
+    computation: str = "auto",
 ) -> Completion | SampledCompletion:
     """Return the deep matrix completion problem, A = P_Ω.
 
@@ -28,13 +33,17 @@ def completion(
         The target.  A sparse array holds measurements only: its stored entries are the observed
         ones, explicit zeros included, and the target is then unknown.
     mask : boolean array of the shape of M, or scipy/cupy sparse pattern
-        Which entries are observed.  A dense mask computes with dense residuals; a sparse pattern
-        gathers the observed entries only.  Omit it when `M` is sparse.
+        Which entries are observed.  Omit it when `M` is sparse.
     normalization : {"sum", "mean"}
         ℓ(W) = ½ Σ_Ω (W − M)², or that divided by |Ω| as in the authors' code.
     target : array, FactoredTarget or None, optional
         What errors are measured against.  By default `M` itself when it is dense.  None means that
         the entries of `M` outside the mask are not to be trusted: nothing is measured there.
+    computation : {"auto", "dense", "sampled"}
+        How gradient descent computes.  "dense" forms the end-to-end matrix and its residual;
+        "sampled" computes observed entries from the factors W_L and W_{L−1}⋯W_1 and keeps the
+        gradient sparse (NumPy, no batch axes).  "auto" takes what is faster for the size at hand
+        by the measured rule `dlnlab.problems.sampled.sampling_pays`.  The two differ by rounding.
 
     Raises
     ------
@@ -48,6 +57,7 @@ def completion(
     >>> float(problem.loss(np.zeros((1, 2)))), problem.surrogate().tolist()
     (0.5, [[2.0, 0.0]])
     """
+    checks.choice("computation", computation, COMPUTATIONS)
     if _is_sparse(M):
         if mask is not None:
             raise ValueError(
@@ -55,16 +65,19 @@ def completion(
                 "observed ones"
             )
         target = None if _is_default(target) else target
-        return _sampled(_pattern("M", M), None, normalization, target)
+        return _sampled(_pattern("M", M), None, normalization, target, computation)
     if mask is None:
         raise TypeError("`mask` must be a boolean array or a sparse pattern, got None")
     M = dense_or_factored("M", M)
     target = M if _is_default(target) else target
     if _is_sparse(mask):
-        return _sampled(_pattern("mask", mask), M, normalization, target)
-    M = M.to_dense() if isinstance(M, FactoredTarget) else M
+        return _sampled(_pattern("mask", mask), M, normalization, target, computation)
     mask = mask if arrays.is_array(mask) else np.asarray(mask)
     _check_mask(M, mask)
+    if _is_better_sampled(M, mask, computation):
+        pattern = scipy.sparse.csr_array(mask)
+        return _sampled(pattern, M, normalization, target, computation)
+    M = M.to_dense() if isinstance(M, FactoredTarget) else M
     return Completion(M, mask, normalization, checked_target(target, tuple(M.shape[-2:]), "M", M))
 
 
@@ -77,15 +90,30 @@ def _is_sparse(value: Any) -> bool:
 
 
 def _pattern(name: str, sparse: Any) -> Any:
-    """Return a sparse array in coordinate form without duplicate entries."""
-    pattern = sparse.tocoo(copy=True)
+    """Return a sparse array in compressed rows, sorted and without duplicate entries."""
+    pattern = sparse.tocsr(copy=True)
     pattern.sum_duplicates()
     if pattern.nnz == 0:
         raise ValueError(f"`{name}` must have at least one observed entry, got none")
     return pattern
 
 
-def _sampled(pattern: Any, M: Any, normalization: str, target: Target) -> SampledCompletion:
+def _is_better_sampled(M: Any, mask: Array, computation: str) -> bool:
+    """Tell whether a boolean mask is better turned into a pattern of observed entries."""
+    single = arrays.is_host(mask) and mask.ndim == len(M.shape) == 2
+    if computation == "sampled" and not single:
+        raise ValueError(
+            "`computation` must be 'auto' or 'dense' unless `M` and `mask` are two NumPy matrices "
+            f"without batch axes, got 'sampled' and shapes {tuple(M.shape)}, {tuple(mask.shape)}"
+        )
+    if computation == "auto":
+        return single and sampling_pays(mask.shape, int(np.count_nonzero(mask)))
+    return computation == "sampled"
+
+
+def _sampled(
+    pattern: Any, M: Any, normalization: str, target: Target, computation: str
+) -> SampledCompletion:
     shape = (int(pattern.shape[0]), int(pattern.shape[1]))
     if M is not None and scipy.sparse.issparse(pattern):
         host = M.U if isinstance(M, FactoredTarget) else M
@@ -99,9 +127,10 @@ def _sampled(pattern: Any, M: Any, normalization: str, target: Target) -> Sample
     else:
         if tuple(M.shape) != shape:
             raise ValueError(f"`mask` must have the shape of `M`, {tuple(M.shape)}, got {shape}")
-        values = _entries(M, pattern.row, pattern.col)
+        places = pattern.tocoo()
+        values = _entries(M, places.row, places.col)
     target = checked_target(target, shape, "M", values)
-    return SampledCompletion(pattern, values, normalization, target)
+    return SampledCompletion(pattern, values, normalization, target, computation)
 
 
 def _entries(M: Any, rows: Array, columns: Array) -> Array:
@@ -113,7 +142,8 @@ def _entries(M: Any, rows: Array, columns: Array) -> Array:
 
 
 def _check_mask(M: Array, mask: Array) -> None:
-    xp = arrays.namespace(M, mask, names=("M", "mask"))
+    reference = M.U if isinstance(M, FactoredTarget) else M
+    xp = arrays.namespace(reference, mask, names=("M", "mask"))
     if not xp.isdtype(mask.dtype, "bool"):
         raise TypeError(
             f"`mask` must be boolean, got {checks.describe(mask)}; write mask != 0 if its nonzero "

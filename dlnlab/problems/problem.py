@@ -18,6 +18,7 @@ import numpy as np
 
 from dlnlab import arrays, checks, spectra, targets
 from dlnlab.arrays import Array
+from dlnlab.products import FactoredMatrix
 from dlnlab.spectra import SVD
 from dlnlab.targets import FactoredTarget
 
@@ -43,7 +44,11 @@ class Problem(abc.ABC):
         The factor c.
     reference : array
         An array that lives where the problem's data live, and has their dtype.
+    computation : str
+        "dense", or what was asked for in `completion`.
     """
+
+    computation = "dense"
 
     def __init__(
         self, shape: tuple[int, int], target: Target, normalization: str, reference: Array
@@ -57,6 +62,14 @@ class Problem(abc.ABC):
     def _count_measurements(self, count: Any) -> None:
         self.scale = 1.0 / count if self.normalization == "mean" else 1.0
 
+    def compose(self, left: Array, right: Array) -> Array | FactoredMatrix:
+        """Return the end-to-end matrix in the form this problem computes with.
+
+        `left` is the last layer and `right` the product of the others.  Their product is formed
+        unless the problem looks at so few of its entries that the factors are better kept.
+        """
+        return left @ right
+
     @abc.abstractmethod
     def residual(self, W: Array) -> Array:
         """Return A(W) − y."""
@@ -68,6 +81,13 @@ class Problem(abc.ABC):
     @abc.abstractmethod
     def surrogate(self) -> Array:
         """Return the surrogate matrix of Eq. (6), shape (d_out, d_in), from which C-DLNs start."""
+
+    def surrogate_for(self, count: int) -> Any:
+        """Return the surrogate in the form that suits finding its top-`count` singular vectors.
+
+        Dense, a `FactoredTarget`, or a SciPy sparse array.
+        """
+        return self.surrogate()
 
     @property
     @abc.abstractmethod
@@ -138,6 +158,9 @@ class Problem(abc.ABC):
         ValueError
             If the target is unknown.
         """
+        if isinstance(W, FactoredMatrix):
+            self._require_target()
+            return W.distance(self.target)
         target = self._known_target()
         xp = arrays.namespace(W, target)
         return xp.sqrt(xp.sum((self._check(W) - target) ** 2, axis=(-2, -1)))
@@ -182,7 +205,8 @@ class Problem(abc.ABC):
 
     def fingerprint(self) -> str:
         """Return a hash of the problem's data and target, to recognize a checkpoint's problem."""
-        digest = hashlib.sha256(f"{type(self).__name__}{self.shape}{self.normalization}".encode())
+        kind = f"{type(self).__name__}{self.shape}{self.normalization}{self.computation}"
+        digest = hashlib.sha256(kind.encode())
         known = self.target.svd if isinstance(self.target, FactoredTarget) else (self.target,)
         digest.update(str(self.target is None).encode())
         for array in (*self._data(), *(part for part in known if part is not None)):

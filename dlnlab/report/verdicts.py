@@ -16,6 +16,8 @@ __all__ = ["claim_title", "judged", "margin_text", "status_text", "verdicts_html
 TITLES = {
     "lemma1": "Lemma 1",
     "corollary1": "Corollary 1",
+    "gauge": "The gauge of orthogonal starts",
+    "gradients": "The gradients, layer by layer",
     "theorem1": "Theorem 1",
     "closed_form": "The closed form of the compressed flow",
     "parsimony": "Parsimony",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,9 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dlnlab.plotting import STYLE
+from dlnlab.plotting.style import STYLE
 
-__all__ = ["growth", "rows", "svg"]
+__all__ = ["growth", "rows"]
 
 MEASURED, TARGET, FITTED = "#0072B2", "#D55E00", "0.45"
 
@@ -81,12 +80,3 @@ def _panel(ax: Axes, axis: Mapping[str, Any], y: Any, power: float | None, label
 
 def _label(row: Mapping[str, Any]) -> str:
     return row["row"] if row["batch"] == 1 else f"{row['row']} (×{row['batch']})"
-
-
-def svg(figure: Figure) -> str:
-    """Return a figure as an SVG element to put into a page."""
-    buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "dlnlab"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]

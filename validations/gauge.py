@@ -1,0 +1,262 @@
+"""Gauge: descent from a start and from the turned start, for every kind of problem."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from dlnlab import gradient_descent, networks
+from dlnlab.claims import Premise, gauge
+
+from . import hunting, strategies
+from .cases import EPS, Frame
+from .recoveries import KINDS, Recovery, random_recovery
+from .suite import Part, Suite, Task
+from .tally import Tally
+
+__all__ = ["SUITE", "Turn", "attack", "attack_canonical"]
+
+STEPS = 30
+SHARE = 0.2
+"""Step size in units of 2/λ, λ being the largest curvature at the start or at a fitted target."""
+
+DIGITS = 1e-6
+ALPHAS = (1.0, 0.5, 2.0)
+DECAYS = (0.0, 0.05)
+"""Weight decay in units of λ."""
+
+INITS = ("orthogonal", "gaussian")
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A problem, the start of a network, and the turns of its hidden spaces.
+
+    Attributes
+    ----------
+    recovery : Recovery
+    turns : tuple of L − 1 Frames
+        G_1, …, G_{L−1}; their sizes are the hidden widths.
+    eps : float
+    seed, init
+        As in `dlnlab.original_weights`.
+    alpha, decay : float
+        α, and the weight decay in units of λ.
+    stretch : float
+        What G_1 is multiplied by; 1 unless the premise is to fail.
+    """
+
+    recovery: Recovery
+    turns: tuple[Frame, ...]
+    eps: float = 0.5
+    seed: int = 0
+    init: str = "orthogonal"
+    alpha: float = 1.0
+    decay: float = 0.0
+    stretch: float = 1.0
+
+    @property
+    def depth(self) -> int:
+        """L."""
+        return len(self.turns) + 1
+
+    def weights(self) -> networks.Weights:
+        """The start."""
+        width = [frame.size for frame in self.turns]
+        return networks.original_weights(
+            self.recovery.shape, self.depth, self.eps, rng=self.seed, init=self.init, width=width
+        )
+
+    def matrices(self) -> tuple[np.ndarray, ...]:
+        """G_1, …, G_{L−1}."""
+        first, *others = (frame.matrix for frame in self.turns)
+        return (self.stretch * first, *others)
+
+    def witness(self) -> dict[str, Any]:
+        """Everything that is needed to build it again."""
+        told = {name: getattr(self, name) for name in ("eps", "seed", "init", "alpha", "decay")}
+        turns = [frame.readable() for frame in self.turns]
+        width = [frame.size for frame in self.turns]
+        more = {"width": width, "turns": turns, "stretch": self.stretch}
+        return self.recovery.witness() | told | more
+
+
+class _Run:
+    """Gradient descent of one instance from several starts, and its rounding."""
+
+    def __init__(self, turn: Turn, weights: networks.Weights) -> None:
+        self.turn, self.problem = turn, turn.recovery.problem()
+        depth, curvature = turn.depth, self.problem.curvature
+        reach = max(float(np.linalg.norm(W, 2)) for W in weights)
+        reach = max(reach, turn.recovery.spectrum[0] ** (1 / depth))
+        stiffness = curvature * depth * reach ** (2 * depth - 2)
+        self.eta, self.decay = SHARE * 2 / stiffness, turn.decay * stiffness
+
+    def layers(self, weights: networks.Weights) -> networks.Weights:
+        """The iterates from a start, record by record."""
+        run = gradient_descent(
+            self.problem,
+            weights,
+            eta=self.eta,
+            alpha=self.turn.alpha,
+            weight_decay=self.decay,
+            num_steps=STEPS,
+            record=("layers",),
+        )
+        assert run.layers is not None  # asked for
+        return run.layers
+
+    def operations(self) -> int:
+        """Units of rounding in a step: the sums behind an entry, ten times over.
+
+        The factor covers both runs, the turn itself, whose matrices are orthogonal to a few units
+        per dimension, and step sizes that differ between the layers.
+        """
+        A, _, _ = self.turn.recovery.measurements()
+        return 10 * (sum(frame.size for frame in self.turn.turns) + A[0].size + len(A))
+
+    def rounding(self, layers: networks.Weights) -> float:
+        """The bound of `gauge.rounding` for these iterates."""
+        gradients = self.problem.gradient(networks.prefix_products(layers)[-1])
+        terms = self.turn.recovery.absolute_sum(_product_of_norms(layers))
+        fastest = self.eta * max(self.turn.alpha, 1.0)
+        curvature = self.problem.curvature
+        return gauge.rounding(
+            layers, gradients, terms, fastest, curvature, self.decay, self.operations()
+        )
+
+
+def attack(tally: Tally, turn: Turn) -> float:
+    """Count one instance: the iterates, and the losses on the way; return how bad it is."""
+    weights, turns = turn.weights(), turn.matrices()
+    run = _Run(turn, weights)
+    return _compare(tally, run, weights, gauge.turned(weights, turns), turns, [])
+
+
+def attack_canonical(tally: Tally, turn: Turn) -> float:
+    """Count one instance of the second half: the start against (εI, …, εI, εQ)."""
+    weights = turn.weights()
+    premise = gauge.orthogonal_layers(weights)
+    if weights[0].shape[-2] != weights[0].shape[-1]:
+        raise ValueError("`turn` must have hidden spaces of the size of the input")
+    turns = gauge.canonical_turns(weights)
+    run = _Run(turn, weights)
+    return _compare(tally, run, weights, gauge.canonical(weights), turns, [premise])
+
+
+def _compare(
+    tally: Tally,
+    run: _Run,
+    weights: networks.Weights,
+    other: networks.Weights,
+    turns: tuple[np.ndarray, ...],
+    premises: list[Premise],
+) -> float:
+    layers, others = run.layers(weights), run.layers(other)
+    error, told = run.rounding(layers), run.turn.witness() | {"steps": STEPS}
+    premises = [*premises, gauge.orthogonal_turns(turns)]
+    digits = Premise("digits left", "rounding grows to 1e-6 at most", 1 - error / DIGITS)
+    whole = len(layers[0]) == len(others[0])
+    margin = gauge.margins(layers, others, turns) if whole else -np.inf
+    tally.add(margin, error, [*premises, digits], lambda: told | {"part": "iterates"})
+    again = gauge.turned(layers, turns)
+    losses = [run.problem.loss(networks.prefix_products(W)[-1]) for W in (layers, again)]
+    scale = run.turn.recovery.absolute_loss(_product_of_norms(layers))
+    same = gauge.loss_margins(losses[0], losses[1], scale)
+    tally.add(same, run.operations() * EPS, premises, lambda: told | {"part": "loss"})
+    return -min(margin, same) if all(premise.met for premise in premises) else -np.inf
+
+
+def _product_of_norms(layers: networks.Weights) -> np.ndarray:
+    """∏ ‖W_l‖_F, which bounds W_{L:1} also if every entry is replaced by its absolute value."""
+    return np.prod([np.linalg.norm(W, axis=(-2, -1)) for W in layers], axis=0)
+
+
+@st.composite
+def _turns(draw: Any) -> Turn:
+    """Draw an instance in readable form."""
+    recovery = draw(strategies.recoveries(values=(1.0, 0.5, 2.0)))
+    widths = draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
+    turns = tuple(draw(strategies.frames(n)) for n in widths)
+    return Turn(
+        recovery,
+        turns,
+        draw(st.sampled_from((0.5, 0.1, 1.0))),
+        draw(st.integers(0, 99)),
+        draw(st.sampled_from(INITS)),
+        draw(st.sampled_from(ALPHAS)),
+        draw(st.sampled_from(DECAYS)),
+    )
+
+
+def _random_turn(rng: np.random.Generator, kind: str, *, canonical: bool = False) -> Turn:
+    """Draw an instance of one kind of problem with uniformly random turns."""
+    shape = (int(rng.integers(1, 6)), int(rng.integers(1, 6)))
+    if canonical:
+        shape = (min(shape), max(shape))
+    depth = int(rng.integers(2, 6))
+    sides = [shape[1]] * (depth - 1) if canonical else rng.integers(1, 7, depth - 1).tolist()
+    return Turn(
+        random_recovery(rng, kind, shape),
+        tuple(Frame(n, (), int(rng.integers(0, 2**31))) for n in sides),
+        float(rng.uniform(0.1, 1.1)),
+        int(rng.integers(0, 2**31)),
+        "orthogonal" if canonical else str(rng.choice(INITS)),
+        float(rng.choice(ALPHAS)),
+        float(rng.choice(DECAYS)),
+    )
+
+
+OUTSIDE = (
+    Turn(Recovery(Frame(2), (1.0, 0.5), Frame(2)), (Frame(2),), stretch=1.5),
+    Turn(Recovery(Frame(2), (1.0, 0.5), Frame(2)), (Frame(2),), init="gaussian"),
+)
+"""A turn that is none, and a start with no canonical form: their premises must be found unmet."""
+
+
+def _random(tally: Tally, task: Task) -> None:
+    """Descent from random starts and from the turned ones, for every kind of problem."""
+    rng = task.rng
+    for number in range(task.count):
+        attack(tally, _random_turn(rng, KINDS[number % len(KINDS)]))
+
+
+def _canonical(tally: Tally, task: Task) -> None:
+    """Descent from random orthogonal starts and from (εI, …, εI, εQ), for every kind of problem."""
+    rng = task.rng
+    for number in range(task.count):
+        attack_canonical(tally, _random_turn(rng, KINDS[number % len(KINDS)], canonical=True))
+
+
+def _outside(tally: Tally, task: Task) -> None:
+    """A turn that is not orthogonal, and a start that is not, which has no canonical form."""
+    attack(tally, OUTSIDE[0])
+    attack_canonical(tally, OUTSIDE[1])
+
+
+def _climb(tally: Tally, task: Task) -> None:
+    """A search for the largest deviation, over masks, ensembles and turns of small integers."""
+    hunting.climb(_turns(), lambda turn: attack(tally, turn), examples=task.count, seed=task.seed)
+
+
+SUITE = Suite(
+    "gauge",
+    gauge.STATEMENT,
+    {
+        "random": Part(_random),
+        "canonical": Part(_canonical),
+        "outside": Part(_outside, share=0.0, most=None),
+        "climb": Part(_climb, most=500, search=True),
+    },
+)
+
+
+def test_gauge() -> None:
+    verdict = SUITE.validate("ci")
+    assert verdict.status == "tested", verdict
+    outside = verdict.witness["outside_the_premises"]
+    assert {"orthogonal turns", "orthogonal layers"} <= set(outside["unmet"])
+    assert outside["worst_margin"] < -0.01

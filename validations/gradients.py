@@ -1,0 +1,142 @@
+"""Gradients: the chain rule by hand against the slope of the loss along a line, found exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from dlnlab import networks
+from dlnlab.claims import gradients
+
+from . import hunting, strategies
+from .recoveries import KINDS, Recovery, random_recovery
+from .suite import Part, Suite, Task
+from .tally import Tally
+
+__all__ = ["SUITE", "Line", "attack"]
+
+SMALL = (-2, -1, 0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A problem, and a line W + hD through the weights of a network.
+
+    Attributes
+    ----------
+    recovery : Recovery
+    start, direction : tuple of L tables, or int
+        W and D with small integers, or the seed of Gaussian ones.
+    width : tuple of int
+        Hidden widths.
+    """
+
+    recovery: Recovery
+    start: Any
+    direction: Any
+    width: tuple[int, ...]
+
+    def weights(self) -> networks.Weights:
+        """W."""
+        return self._matrices(self.start)
+
+    def move(self) -> networks.Weights:
+        """D."""
+        return self._matrices(self.direction)
+
+    def _matrices(self, told: Any) -> networks.Weights:
+        d_out, d_in = self.recovery.shape
+        if not isinstance(told, int):
+            return tuple(np.asarray(table, dtype=float) for table in told)
+        rng = np.random.default_rng(told)
+        sides = pairwise((d_in, *self.width, d_out))
+        return tuple(rng.standard_normal((b, a)) / max(a, b) ** 0.5 for a, b in sides)
+
+    def witness(self) -> dict[str, Any]:
+        """Everything that is needed to build it again."""
+        told = {"width": list(self.width), "start": self.start, "direction": self.direction}
+        return self.recovery.witness() | told
+
+
+def attack(tally: Tally, line: Line) -> float:
+    """Count one line; return how bad it is."""
+    problem, weights, move = line.recovery.problem(), line.weights(), line.move()
+    gradient = problem.gradient(networks.end_to_end(weights))
+    found = networks.layer_gradients(weights, gradient)
+    predicted = sum(float(np.sum(g * D)) for g, D in zip(found, move, strict=True))
+    steps, _ = gradients.nodes(len(weights))
+    ahead, behind = (
+        np.array([float(problem.loss(_moved(weights, move, sign * h))) for h in steps])
+        for sign in (1, -1)
+    )
+    if not (ahead.any() or behind.any()):  # the line lies within the solutions
+        return -np.inf
+    margin = gradients.margins(predicted, ahead, behind)
+    error = gradients.rounding(ahead, behind, _absolute(line, weights, move), _operations(line))
+    tally.add(margin, error, [], line.witness)
+    return -margin
+
+
+def _moved(weights: networks.Weights, move: networks.Weights, h: float) -> np.ndarray:
+    """The end-to-end matrix of W + hD."""
+    return networks.end_to_end([W + h * D for W, D in zip(weights, move, strict=True)])
+
+
+def _absolute(line: Line, weights: networks.Weights, move: networks.Weights) -> float:
+    """P(1) of `gradients.rounding`, from the definition of the loss."""
+    A, _, c = line.recovery.measurements()
+    size = _moved(tuple(map(np.abs, weights)), tuple(map(np.abs, move)), 1.0)
+    # y_i = ⟨A_i, M*⟩ is itself computed, by the library in another order
+    entries = size + np.abs(line.recovery.target)
+    return float(0.5 * c * np.sum(np.einsum("mpq,pq->m", np.abs(A), entries) ** 2))
+
+
+def _operations(line: Line) -> int:
+    """Units of rounding behind a loss: the sums behind a residual, its square, their sum."""
+    A, _, _ = line.recovery.measurements()
+    return 4 * (sum(line.width) + sum(line.recovery.shape) + A[0].size + len(A) + 8)
+
+
+@st.composite
+def _lines(draw: Any) -> Line:
+    """Draw a line with small integers."""
+    recovery = draw(strategies.recoveries(values=(1.0, 0.5, 2.0, 10.0)))
+    width = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))
+    sides = list(pairwise((recovery.shape[1], *width, recovery.shape[0])))
+    tables = [st.tuples(*[st.tuples(*[st.sampled_from(SMALL)] * a)] * b) for a, b in sides]
+    return Line(recovery, draw(st.tuples(*tables)), draw(st.tuples(*tables)), tuple(width))
+
+
+def _random_line(rng: np.random.Generator, kind: str) -> Line:
+    shape = (int(rng.integers(1, 6)), int(rng.integers(1, 6)))
+    width = tuple(rng.integers(1, 6, int(rng.integers(1, 6))).tolist())
+    seeds = [int(n) for n in rng.integers(0, 2**31, 2)]
+    return Line(random_recovery(rng, kind, shape), seeds[0], seeds[1], width)
+
+
+def _random(tally: Tally, task: Task) -> None:
+    """Lines through random weights of random widths, two to six layers, every kind of problem."""
+    rng = task.rng
+    for number in range(task.count):
+        attack(tally, _random_line(rng, KINDS[number % len(KINDS)]))
+
+
+def _climb(tally: Tally, task: Task) -> None:
+    """A search for the largest deviation, over problems, weights and directions of integers."""
+    hunting.climb(_lines(), lambda line: attack(tally, line), examples=task.count, seed=task.seed)
+
+
+SUITE = Suite(
+    "gradients",
+    gradients.STATEMENT,
+    {"random": Part(_random), "climb": Part(_climb, share=4.0, most=500, search=True)},
+)
+
+
+def test_gradients() -> None:
+    verdict = SUITE.validate("ci")
+    assert verdict.status == "tested", verdict
