@@ -33,10 +33,10 @@ from dlnlab.problems import Problem, SampledCompletion
 
 __all__ = ["Footprint", "Peak", "of_descent", "watch"]
 
-PER_RECORD = 400
+PER_RECORD = 500
 """Bytes of a record's dictionary, its step and its time, in CPython."""
 
-PER_QUANTITY = 150
+PER_QUANTITY = 140
 """Bytes of the array object that holds a recorded quantity, beside its numbers."""
 
 

@@ -239,11 +239,12 @@ def filling_batch(per_network: Callable[[int], float], most: int = 2**14) -> int
     return batch
 
 
-def time_per_network(row: Row, batch: int, reference: Array, seconds: float) -> float:
+def time_per_network(
+    instance: Instance, batch: int, reference: Array, seconds: float = 0.3
+) -> float:
     """Return the seconds per step and network of a stack; infinity if memory does not allow it."""
-    (part,) = row.build()
     try:
-        run = engine_run(stacked(part.member(0), batch), reference)
+        run = engine_run(stacked(instance.member(0), batch), reference)
         run(1)
         steps = timing.calibrate(run, seconds)
         return (timing.clock(lambda: run(steps)) - timing.clock(lambda: run(0))) / steps / batch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import importlib
+import importlib.util
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -166,8 +166,9 @@ def _batches(
     if args.device == "cpu" or row.records is not None:
         return [None]
     claims.show_status(f"{name}: how many networks fill the device")
+    (part,) = row.build()
     full = measurement.filling_batch(
-        lambda batch: measurement.time_per_network(row, batch, reference, effort.seconds)
+        lambda batch: measurement.time_per_network(part, batch, reference, effort.seconds)
     )
     return sorted({1, full})
 
