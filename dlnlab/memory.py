@@ -99,8 +99,8 @@ def of_descent(
     >>> problem = dlnlab.factorization(dlnlab.random_target((100, 100), 2, rng=0))
     >>> wide = dlnlab.original_weights((100, 100), 3, 0.1, rng=0)
     >>> foreseen = dlnlab.memory.of_descent(problem, wide, 1001, ("loss", "end_to_end"))
-    >>> foreseen.records // 10**6, foreseen.peak // 10**6
-    (80, 161)
+    >>> foreseen.records  # 1001 losses and 100 × 100 matrices, 8 bytes a number
+    80088008
     """
     batch = int(np.prod(weights[0].shape[:-2]))
     layers = [W.shape[-2] * W.shape[-1] for W in weights]

@@ -213,6 +213,15 @@ def test_runs_take_turns():
     assert (times >= 0).all()
 
 
+@pytest.mark.parametrize(
+    ("step", "wanted"), [(0.001, 1000), (3.0, 1), (1e-9, 10**6)], ids=["usual", "slow", "bounded"]
+)
+def test_a_run_is_given_as_many_steps_as_fill_the_time(step, wanted, monkeypatch):
+    taken = []
+    monkeypatch.setattr(timing, "clock", lambda call: call() or step * taken[-1])
+    assert timing.calibrate(taken.append, 1.0, most=10**6) == wanted
+
+
 def test_small_matrices_get_one_thread():
     assert timing.threads_for(100) == 1
     assert timing.threads_for(200) == timing.cores() >= 1

@@ -182,14 +182,14 @@ AXES = {
         "sensing, compressed, d = 50, r̂ = 10", "m", (500, 1000, 2000, 4000, 8000, 16_000), _sensed
     ),
     "observed": Axis(
-        "observed entries of a 20 000 × 20 000 matrix, r̂ = 10",
-        "number of entries",
+        "n observed entries of a 20 000 × 20 000 matrix, r̂ = 10",
+        "n",
         (10_000, 100_000, 1_000_000, 10_000_000),
         _observed,
     ),
     "batch": Axis(
-        "completion 30 %, compressed, d = 100, r̂ = 10, side by side",
-        "networks",
+        "B networks side by side, completion 30 %, compressed, d = 100, r̂ = 10",
+        "B",
         (1, 4, 16, 64, 256),
         _stack,
     ),

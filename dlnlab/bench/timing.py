@@ -76,12 +76,6 @@ def calibrate(run: Callable[[int], object], seconds: float, most: int = 10**7) -
     seconds : float
     most : int
         An upper bound.
-
-    Examples
-    --------
-    >>> import time
-    >>> 5 <= calibrate(lambda steps: time.sleep(0.001 * steps), 0.02) <= 20
-    True
     """
     steps, taken = 1, 0.0
     while steps < most:

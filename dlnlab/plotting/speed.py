@@ -7,6 +7,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -54,7 +55,7 @@ def growth(measured: Sequence[Mapping[str, Any]]) -> Figure:
         The "growth" of what ``dlnlab bench --json`` writes.
     """
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7.0, 0.4 + 1.75 * len(measured)), layout="constrained")
+        figure = Figure(figsize=(7.0, 0.4 + 1.9 * len(measured)), layout="constrained")
         panels = figure.subplots(len(measured), 2, squeeze=False)
         for (left, right), axis in zip(panels, measured, strict=True):
             unit = "s per step" if axis["per_step"] else "s per call"
@@ -62,7 +63,7 @@ def growth(measured: Sequence[Mapping[str, Any]]) -> Figure:
             left.set_title(axis["title"], loc="left")
             if None not in axis["bytes"]:
                 mebibytes = np.asarray(axis["bytes"], dtype=float) / 2**20
-                _panel(right, axis, mebibytes, axis["memory_exponent"], "peak memory, MiB")
+                _panel(right, axis, mebibytes, axis["memory_exponent"], "peak, MiB")
     return figure
 
 
@@ -73,7 +74,11 @@ def _panel(ax: Axes, axis: Mapping[str, Any], y: Any, power: float | None, label
         upper = slice(len(x) // 2 if len(x) > 3 else 0, None)
         middle = np.exp(np.mean(np.log(y[upper])) - power * np.mean(np.log(x[upper])))
         ax.loglog(x[upper], middle * x[upper] ** power, color=FITTED, linestyle="--", linewidth=1)
-        ax.text(0.04, 0.86, f"exponent {power:.2f}", transform=ax.transAxes, color="0.3")
+        ax.text(0.04, 0.84, f"exponent {power:.2f}", transform=ax.transAxes, color="0.3")
+    low, high = np.log10([np.min(y), np.max(y)])
+    ax.set_ylim(10 ** np.floor(low), 10 ** np.ceil(high + 0.05))  # whole decades: few, plain ticks
+    for side in (ax.xaxis, ax.yaxis):
+        side.set_minor_formatter(ticker.NullFormatter())
     ax.set_xlabel(axis["symbol"])
     ax.set_ylabel(label)
 
