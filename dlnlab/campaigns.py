@@ -99,10 +99,6 @@ def run(
         If `function` raised, with the configuration in the message; what was computed by then is in
         the file.
 
-    Examples
-    --------
-    >>> from dlnlab import campaigns
-    >>> from dlnlab.validations import atlas
     """
     configurations = list(configurations)
     options: dict[str, Any] = {"path": path, "executor": executor, "progress": progress}

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import arrays, checks, memory, networks
+from dlnlab import arrays, checks, formulations, memory, networks
 from dlnlab.arrays import Array
+from dlnlab.formulations import Formulation
 from dlnlab.networks import Weights
 from dlnlab.problems import Problem
 from dlnlab.progress import Progress
@@ -39,6 +40,7 @@ def gradient_descent(
     record_every: int | Sequence[int] = 1,
     record: Sequence[str] = ("loss", "error", "singular_values"),
     tol: float = 0.0,
+    formulation: str = "auto",
     progress: Any = False,
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_every: float = 10.0,
@@ -70,6 +72,10 @@ def gradient_descent(
         What needs an unknown target is left out.
     tol : float
         A member ends once its loss is ≤ `tol`; looked at when a record is taken.  So is divergence.
+    formulation : {"auto", "full", "reduced"}
+        "reduced" runs a smaller network that moves in the same way and reads the given one off it,
+        which for a factorization is faster and differs by rounding; "full" runs the layers as they
+        are; "auto" chooses (`dlnlab.formulations`).
     progress : bool or callable
         True shows a line on the terminal; a callable gets (step, num_steps, largest loss).
     checkpoint : path, optional
@@ -103,7 +109,7 @@ def gradient_descent(
     (<Status.CONVERGED: 'converged'>, True)
     """
     steps = {"eta": eta, "alpha": alpha, "weight_decay": weight_decay}
-    run = _prepare(problem, weights, steps, num_steps, record_every, record, tol)
+    run = _prepare(problem, weights, steps, num_steps, record_every, record, tol, formulation)
     bar = Progress(progress, run.num_steps, "step")
     if checkpoint is not None:
         every = checks.nonnegative("checkpoint_every", checkpoint_every)
@@ -142,6 +148,34 @@ class _Schedule:
         return len({step for step in self.steps if step <= self.num_steps} | {0, self.num_steps})
 
 
+class _Space:
+    """Arrays that a run of one network on the host writes to in turn, instead of new ones.
+
+    The weights have two places, so that the state changes from one step to the next in a single
+    assignment, whenever the run is interrupted.
+    """
+
+    def __init__(self, weights: Weights) -> None:
+        self.weights = [tuple(np.empty(W.shape) for W in weights) for _ in range(2)]
+        self.gradients = tuple(np.empty(W.shape) for W in weights)
+        columns = weights[0].shape[-1]
+        self.prefixes = [np.empty((len(W), columns)) for W in weights[1:-1]]
+
+    def descend(self, step: int, weights: Weights, rates: Sequence[float]) -> Weights:
+        """Take a step along the gradients and return the new weights."""
+        new = self.weights[step % 2]
+        for W, rate, g, place in zip(weights, rates, self.gradients, new, strict=True):
+            np.multiply(g, rate, out=g)
+            np.subtract(W, g, out=place)
+        return new
+
+
+def _is_plain(problem: Problem, weights: Weights) -> bool:
+    """Whether the run is of one network in double precision on the host, with dense gradients."""
+    plain = all(isinstance(W, np.ndarray) and W.ndim == 2 and W.dtype == float for W in weights)
+    return plain and not problem.samples(weights[-1])
+
+
 class _Descent:
     """The state of a run: step, weights, and which members of the batch are done."""
 
@@ -149,7 +183,8 @@ class _Descent:
 
     def __init__(
         self,
-        problem: Problem,
+        given: Formulation,
+        run: Formulation,
         weights: Weights,
         rates: list[Any],
         decay: Any,
@@ -159,30 +194,39 @@ class _Descent:
         tol: float,
         batch: tuple[int, ...],
     ) -> None:
-        self.problem, self.initial, self.eta = problem, weights, eta
+        self.given, self.problem, self.view = given, run.problem, run.view
+        self.initial, self.eta = weights, eta
         self.rates, self.decay = rates, decay
         self.schedule, self.recorder, self.tol = schedule, recorder, tol
         self.num_steps = schedule.num_steps
         self.state: tuple[int, Weights] = (0, weights)
+        self.space = _Space(weights) if decay is None and _is_plain(run.problem, weights) else None
         self.done = np.zeros(batch, dtype=bool)
         self.codes = np.full(batch, Status.COMPLETED, dtype=object)
         self.earlier_seconds, self.started = 0.0, time.monotonic()
 
     def go(self, bar: Progress) -> None:
         """Take steps until all members are done or the steps are used up."""
-        largest = float("nan")
+        largest, space, ended = float("nan"), self.space, self.done.all()
         while True:
             step, weights = self.state
-            prefixes, W = networks.forward(self.problem, weights)
+            prefixes, W = networks.forward(
+                self.problem, weights, None if space is None else space.prefixes
+            )
             if self.schedule.due(step) and self.recorder.last_step < step:
                 largest = self._record(step, weights, W)
+                ended = self.done.all()
             if bar.due():
                 bar.update(step, largest)
-            if step >= self.num_steps or self.done.all():
+            if step >= self.num_steps or ended:
                 return
             gradient = self.problem.gradient(W)
-            gradients = networks.backward(weights, prefixes, gradient)
-            self.state = (step + 1, self._descend(weights, gradients))
+            if space is None:
+                gradients = networks.backward(weights, prefixes, gradient)
+                self.state = (step + 1, self._descend(weights, gradients))
+            else:
+                networks.backward(weights, prefixes, gradient, space.gradients)
+                self.state = (step + 1, space.descend(step, weights, self.rates))
             if self.checkpoint is not None and self.checkpoint.due():
                 self.save()
 
@@ -212,18 +256,22 @@ class _Descent:
         self.rates = [rate * moving for rate in self.rates]
 
     def trajectory(self, status: Status | None = None) -> Trajectory:
-        """Return the record so far."""
+        """Return the record so far, and the weights of the network that was given."""
+        weights = self.state[1]
+        return self._finish(weights if self.view is None else self.view.lift(weights), status)
+
+    def _finish(self, weights: Weights, status: Status | None) -> Trajectory:
         codes = self.codes.copy()
         if status is not None:
             codes[~self.done] = status
-        weights = self.state[1]
         seconds = self.earlier_seconds + time.monotonic() - self.started
         return self.recorder.finish(weights, codes if codes.shape else codes[()], seconds)
 
     def save(self, status: Status | None = None) -> None:
         """Write the checkpoint, if there is one."""
         if self.checkpoint is not None and self.recorder.rows:
-            self.checkpoint.write(self.trajectory(status), step=self.state[0], done=self.done)
+            step, weights = self.state  # of what runs, which is what the run continues from
+            self.checkpoint.write(self._finish(weights, status), step=step, done=self.done)
 
     def resume(self) -> None:
         """Continue from the checkpoint, if it exists."""
@@ -251,9 +299,10 @@ class _Descent:
     def fingerprint(self) -> str:
         """Hash everything that determines the run, the number of steps excepted."""
         settings = (self.schedule.every, sorted(self.schedule.steps), self.recorder.names, self.tol)
-        digest = hashlib.sha256(f"{self.problem.fingerprint()}{settings}".encode())
+        name = self.given.name
+        digest = hashlib.sha256(f"{self.given.problem.fingerprint()}{name}{settings}".encode())
         for array in (
-            *self.initial,
+            *self.given.weights,
             *self.rates,
             self.eta,
             0.0 if self.decay is None else self.decay,
@@ -287,8 +336,9 @@ def _prepare(
     record_every: Any,
     record: Any,
     tol: Any,
+    wanted: Any,
 ) -> _Descent:
-    """Check the arguments and bring the weights to the common batch shape."""
+    """Check the arguments, choose what to run, and bring it to the common batch shape."""
     weights = networks.check_weights(weights)
     check_network(problem, weights)
     weights = tuple(checks.matrix("weights", W) for W in weights)  # integers become floats
@@ -299,14 +349,16 @@ def _prepare(
     batch = _batch_shape(problem, weights, steps)
     eta, alpha = (checks.per_member(name, steps[name], batch) for name in ("eta", "alpha"))
     decay = checks.per_member("weight_decay", steps["weight_decay"], batch, zero=True)
-    weights = tuple(_spread(W, batch) for W in weights)
+    run = formulations.choose(problem, weights, schedule.num_steps, wanted)
     certain = 1 if tol else schedule.count  # a run may converge long before its last step
-    memory.of_descent(problem, weights, certain, names).require(weights[0])
+    memory.of_descent(problem, weights, certain, names, batch, run).require(weights[0])
     outer, inner = (_as_rate(rate, weights[0]) for rate in (alpha * eta, eta))
     rates = [outer, *[inner] * (len(weights) - 2), outer]
     shrink = _as_rate(decay, weights[0]) if np.any(decay) else None
-    recorder = Recorder(problem, names)
-    return _Descent(problem, weights, rates, shrink, eta, schedule, recorder, tol, batch)
+    recorder = Recorder(run.problem, names, run.view)
+    given = Formulation(run.name, problem, weights)
+    moving = tuple(_spread(W, batch) for W in run.weights)
+    return _Descent(given, run, moving, rates, shrink, eta, schedule, recorder, tol, batch)
 
 
 def _batch_shape(problem: Problem, weights: Weights, steps: dict[str, Any]) -> tuple[int, ...]:

@@ -13,6 +13,9 @@ and while it takes a record, in place of the last three rows, up to 4 × d_L d_0
 square, and what the singular value decomposition works on).  A problem that looks at n entries of
 W_{L:1} without forming it has n in the place of d_L d_0, and one prefix less.
 
+Where a smaller network runs in place of the given one, it is that network's sizes that count, and
+at the end, and for records of layers and matrices, the large one is put together: up to 4 P.
+
 A record of a number, of the leading singular values, of the matrix or of the layers adds 1, their
 number, d_L d_0 or P.  Records are kept one by one in Python objects, and put together at the end,
 so that for a moment their numbers are there twice.
@@ -28,6 +31,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dlnlab import arrays, checks
+from dlnlab.formulations import Formulation
 from dlnlab.networks import Weights
 from dlnlab.problems import Problem, SampledCompletion
 
@@ -75,9 +79,14 @@ class Footprint:
 
 
 def of_descent(
-    problem: Problem, weights: Weights, num_records: int, record: Sequence[str]
+    problem: Problem,
+    weights: Weights,
+    num_records: int,
+    record: Sequence[str],
+    batch: tuple[int, ...] | None = None,
+    run: Formulation | None = None,
 ) -> Footprint:
-    """Predict the memory of a call of `gradient_descent`, in its general formulation.
+    """Predict the memory of a call of `gradient_descent`.
 
     Parameters
     ----------
@@ -88,6 +97,10 @@ def of_descent(
         How many records are taken, start and end included.
     record : sequence of str
         As for `gradient_descent`.
+    batch : tuple of int, optional
+        Batch axes of the run; by default those of the weights.
+    run : Formulation, optional
+        What runs in the place of the network, if it is not the network itself.
 
     Returns
     -------
@@ -102,29 +115,36 @@ def of_descent(
     >>> foreseen.records  # 1001 losses and 100 × 100 matrices, 8 bytes a number
     80088008
     """
-    batch = int(np.prod(weights[0].shape[:-2]))
+    members = int(np.prod(weights[0].shape[:-2] if batch is None else batch))
     layers = [W.shape[-2] * W.shape[-1] for W in weights]
-    outer = weights[0].shape[-1]
-    entries = weights[-1].shape[-2] * outer
-    image, above = entries, weights[1:]
-    if isinstance(problem, SampledCompletion) and problem.samples(weights[-1]):
-        image, above = problem.values.shape[-1], weights[1:-1]
-    prefixes = sum(W.shape[-2] * outer for W in above)
-    held = sum(layers) + prefixes
-    mean = problem.normalization == "mean"
-    stepping = (2 + mean) * image + 2 * sum(layers) + max(layers)
-    recording = 4 * image
     item = np.dtype(arrays.dtype_name(weights[0])).itemsize
-    numbers, objects = _record_sizes(problem, layers, entries, record)
+    numbers, objects = _record_sizes(problem, layers, record)
+    if run is None or run.view is None:
+        work = _working_numbers(problem, weights)
+    else:
+        work = _working_numbers(run.problem, run.weights) + 4 * sum(layers)
     return Footprint(
-        work=batch * item * (held + max(stepping, recording)),
-        records=num_records * batch * item * numbers,
+        work=members * item * work,
+        records=num_records * members * item * numbers,
         objects=num_records * (PER_RECORD + PER_QUANTITY * objects),
     )
 
 
+def _working_numbers(problem: Problem, weights: Weights) -> int:
+    """Return how many numbers a step or a record of one network works with."""
+    layers = [W.shape[-2] * W.shape[-1] for W in weights]
+    columns = weights[0].shape[-1]
+    image, above = weights[-1].shape[-2] * columns, weights[1:]
+    if isinstance(problem, SampledCompletion) and problem.samples(weights[-1]):
+        image, above = problem.values.shape[-1], weights[1:-1]
+    held = sum(layers) + sum(W.shape[-2] * columns for W in above)
+    mean = problem.normalization == "mean"
+    stepping = (2 + mean) * image + 2 * sum(layers) + max(layers)
+    return held + max(stepping, 4 * image)
+
+
 def _record_sizes(
-    problem: Problem, layers: Sequence[int], entries: int, record: Sequence[str]
+    problem: Problem, layers: Sequence[int], record: Sequence[str]
 ) -> tuple[int, int]:
     """Return how many numbers, and how many arrays, a record of one network consists of."""
     known = problem.target is not None
@@ -134,7 +154,7 @@ def _record_sizes(
         "error": [1] * known,
         "singular_values": [min(problem.shape)],
         "alignment": [rank, rank] * known,
-        "end_to_end": [entries],
+        "end_to_end": [problem.shape[0] * problem.shape[1]],
         "imbalance": [1],
         "layers": layers,
     }

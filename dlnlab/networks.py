@@ -40,20 +40,25 @@ __all__ = [
 Weights = tuple[Array, ...]
 
 
-def prefix_products(weights: Sequence[Array]) -> list[Array]:
-    """Return [W_1, W_2 W_1, …, W_{L:1}], in L − 1 products."""
+def prefix_products(
+    weights: Sequence[Array], out: Sequence[np.ndarray] | None = None
+) -> list[Array]:
+    """Return [W_1, W_2 W_1, …, W_{L:1}], in L − 1 products, written to `out` if that is given."""
     products = [weights[0]]
-    for W in weights[1:]:
-        products.append(W @ products[-1])
+    for layer, W in enumerate(weights[1:]):
+        products.append(_product(W, products[-1], None if out is None else out[layer]))
     return products
 
 
-def forward(problem: Problem, weights: Sequence[Array]) -> tuple[list[Array], Any]:
+def forward(
+    problem: Problem, weights: Sequence[Array], out: Sequence[np.ndarray] | None = None
+) -> tuple[list[Array], Any]:
     """Return the prefix products of all layers but the last, and W_{L:1} as `problem` composes it.
 
-    That is the last prefix product, or the pair of factors it would be the product of.
+    That is the last prefix product, or the pair of factors it would be the product of.  With `out`,
+    NumPy arrays of their shapes, the prefix products but the first are written there.
     """
-    prefixes = prefix_products(weights[:-1])
+    prefixes = prefix_products(weights[:-1], out)
     return prefixes, problem.compose(weights[-1], prefixes[-1])
 
 

@@ -55,11 +55,16 @@ class ReducedFactorization(Factorization):
 
     The gradient is the one every single direction sees; loss, error and singular values are those
     of the wide network, in which the last coordinate occurs `multiplicity` times.
+
+    Attributes
+    ----------
+    original : Factorization
+    multiplicity : int
     """
 
     def __init__(self, target: FactoredTarget, multiplicity: int, original: Factorization) -> None:
         super().__init__(target, original.normalization)
-        self.scale = original.scale
+        self.original, self.scale = original, original.scale
         self.multiplicity = multiplicity
 
     def _data(self) -> tuple[Array, ...]:
@@ -77,17 +82,32 @@ class ReducedFactorization(Factorization):
 
         All values that follow are equal to |ρ_{L:1}|, which is among the k + 1.
         """
+        return self._values(W, limit=None)
+
+    def all_singular_values(self, W: Array) -> Array:
+        """Return all min(d_out, d_in) singular values of the wide network."""
+        return self._values(W, limit=min(self.original.shape))
+
+    def _values(self, W: Array, limit: int | None) -> Array:
+        """Return the leading `limit` values, or k + 1 of them."""
         if self.multiplicity == 0:
-            return spectra.singular_values(W)
+            values = spectra.singular_values(W)
+            missing = 0 if limit is None else limit - values.shape[-1]
+            return _with_zeros(values, missing) if missing else values
         xp = arrays.namespace(W)
         block = spectra.singular_values(W[..., :-1, :-1])
         k = block.shape[-1]
-        copies = min(self.multiplicity, k + 1)
+        limit = k + 1 if limit is None else limit
+        copies = min(self.multiplicity, limit)
         shape = (*block.shape[:-1], copies)
         residual = xp.broadcast_to(xp.abs(W[..., -1, -1])[..., None], shape)
-        return xp.sort(xp.concat([block, residual], axis=-1), axis=-1, descending=True)[
-            ..., : k + 1
-        ]
+        return xp.sort(xp.concat([block, residual], axis=-1), axis=-1, descending=True)[..., :limit]
+
+
+def _with_zeros(values: Array, count: int) -> Array:
+    xp = arrays.namespace(values)
+    zeros = xp.zeros((*values.shape[:-1], count), dtype=values.dtype)
+    return xp.concat([values, arrays.like(arrays.to_host(zeros), values)], axis=-1)
 
 
 @dataclass(frozen=True)

@@ -149,42 +149,50 @@ class Interrupted(KeyboardInterrupt):
         self.run = run
 
 
-def _loss(problem: Problem, W: Array, weights: Weights) -> Array:
+def _loss(problem: Problem, W: Any, weights: Weights, view: Any) -> Array:
     return problem.loss(W)
 
 
-def _error(problem: Problem, W: Array, weights: Weights) -> Array | None:
+def _error(problem: Problem, W: Any, weights: Weights, view: Any) -> Array | None:
     return None if problem.target is None else problem.error(W)
 
 
-def _singular_values(problem: Problem, W: Array, weights: Weights) -> Array:
-    return problem.singular_values(W)
+def _singular_values(problem: Problem, W: Any, weights: Weights, view: Any) -> Array:
+    return problem.singular_values(W) if view is None else view.problem.all_singular_values(W)
 
 
-def _alignment(problem: Problem, W: Array, weights: Weights) -> Any:
+def _alignment(problem: Problem, W: Any, weights: Weights, view: Any) -> Any:
     if problem.target is None:
         return None, None
     return spectra.alignments(W, problem.target_svd)
 
 
-def _end_to_end(problem: Problem, W: Array, weights: Weights) -> Array:
-    return W.to_dense() if isinstance(W, FactoredMatrix) else W
+def _end_to_end(problem: Problem, W: Any, weights: Weights, view: Any) -> Array:
+    if view is not None:
+        return view.lift_end_to_end(W)
+    return W.to_dense() if isinstance(W, FactoredMatrix) else _copy(W)
 
 
-def _imbalance(problem: Problem, W: Array, weights: Weights) -> Array:
+def _copy(W: Array) -> Array:
+    """The run may write to its arrays again."""
+    return W.copy() if isinstance(W, np.ndarray) else W
+
+
+def _imbalance(problem: Problem, W: Any, weights: Weights, view: Any) -> Array:
+    weights = _layers(problem, W, weights, view)
     xp = arrays.namespace(weights[0])
     norms = [xp.linalg.matrix_norm(D) for D in networks.imbalance(weights)]
     return xp.max(xp.stack(norms), axis=0)
 
 
-def _layers(problem: Problem, W: Array, weights: Weights) -> Weights:
-    return weights
+def _layers(problem: Problem, W: Any, weights: Weights, view: Any) -> Weights:
+    return tuple(map(_copy, weights if view is None else view.lift(weights)))
 
 
 class _Quantity(NamedTuple):
     """How a quantity is measured, and the trajectory fields it fills."""
 
-    measure: Callable[[Problem, Array, Weights], Any]
+    measure: Callable[[Problem, Any, Weights, Any], Any]
     fields: tuple[str, ...]
 
 
@@ -211,10 +219,19 @@ def check_record(record: Any) -> tuple[str, ...]:
 
 
 class Recorder:
-    """Takes snapshots of a run and assembles its trajectory."""
+    """Takes snapshots of a run and assembles its trajectory.
 
-    def __init__(self, problem: Problem, record: Sequence[str]) -> None:
-        self.problem = problem
+    Parameters
+    ----------
+    problem : Problem
+        That is run.
+    record : sequence of str
+    view : optional
+        The reduction that runs in place of the given network; what is recorded is of the latter.
+    """
+
+    def __init__(self, problem: Problem, record: Sequence[str], view: Any = None) -> None:
+        self.problem, self.view = problem, view
         self.names = tuple(record)
         self.rows: list[dict[str, Any]] = []
 
@@ -223,7 +240,7 @@ class Recorder:
         row: dict[str, Any] = {"steps": step, "times": t}
         for name in self.names:
             quantity = QUANTITIES[name]
-            value = quantity.measure(self.problem, W, weights)
+            value = quantity.measure(self.problem, W, weights, self.view)
             parts = value if len(quantity.fields) > 1 else (value,)
             row.update(zip(quantity.fields, parts, strict=True))
         self.rows.append(row)

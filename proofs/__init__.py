@@ -20,6 +20,7 @@ MODULES: tuple[str, ...] = (
     "proposition1",
     "closed_form",
     "dominance",
+    "plane_blocks",
     "assumption1",
     "theorem2",
     "counterexamples",

@@ -21,7 +21,8 @@ orders eigenvalues one by one, 2σ_i ≤ 2σ̃_i.
 Lσ_1^{2−2/L}(σ_1* − σ_1), because uᵀMv ≤ σ_1* for unit vectors; σ̃_1 obeys this with equality.
 As σ_i ≤ σ_1, dominance follows for every i with σ_i* = σ_1*.
 
-**L ≥ 3, i ≥ 2 with σ_i* < σ_1*: a conjecture.**  It is not proved here.
+**L ≥ 3, i ≥ 2 with σ_i* < σ_1*: a conjecture.**  `plane_blocks` proves it for orthogonal starts
+whose QᵀM splits into blocks of size one and two, so for d = 2 and for r = 1; otherwise it is open.
 """
 
 from __future__ import annotations
@@ -256,7 +257,7 @@ def build(*, thorough: bool = False) -> Proof:
             "c_vec = 0; by assumption1 only aligned starts have c_vec = 0 exactly.",
         ),
         open=(
-            "L ≥ 3 and σ_i* < σ_1*: a conjecture, proved by nothing here. Tried: sums of the k "
+            "L ≥ 3 and σ_i* < σ_1*, beyond plane_blocks: a conjecture. Tried: sums of the k "
             "largest values in the coordinate σ^{2/L−1} (Ky Fan bounds the forcing, but the "
             "damping is convex and works against the induction); a Riccati lift (Ẋ is no longer "
             "quadratic in X = ZZᵀ).",

@@ -31,6 +31,8 @@ ORDER = [
     "movielens",
     "modes",
     "parsimony",
+    "spans",
+    "formulations",
     "progress",
     "executors",
     "campaigns",

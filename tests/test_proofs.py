@@ -253,6 +253,11 @@ def _wrong_factor(point: Any) -> Any:
     return m.first_factor(point) + m.eps * point**2
 
 
+def _too_fast() -> Any:
+    m = import_module("dlnlab.proofs.plane_blocks")
+    return m.L * m.y ** (2 - 2 / m.L) * (m.second - m.y)
+
+
 def _unturned_start() -> Any:
     m = import_module("dlnlab.proofs.late_times")
     return m.eps * sp.Matrix([[m.c, m.s], [m.s, m.c], [1, 0], [0, 1]])
@@ -331,6 +336,12 @@ BREAKS: list[tuple[str, str, Any, str]] = [
     ("turned_start", "network", lambda: sp.eye(2), "the frames"),
     ("turned_start", "summand", lambda row, col, j: row**j, "the off-diagonal weight"),
     ("turned_start", "residual_base", lambda t: t, "the residual is behind"),
+    ("plane_blocks", "network", lambda: sp.eye(2), "rotations are enough"),
+    ("plane_blocks", "first_rate", lambda: sp.Integer(0), "three scalars"),
+    ("plane_blocks", "second_rate", _too_fast, "three scalars"),
+    ("plane_blocks", "angle_rate", lambda: sp.Integer(0), "three scalars"),
+    ("plane_blocks", "singular_value_rate", lambda v, g: -v * g, "three scalars"),
+    ("plane_blocks", "rate", lambda v: v, "both modes are late"),
     ("late_times", "offset", _equal_offsets, "the wide network at y = 0"),
     ("late_times", "second_factor", _wrong_factor, "the determinant"),
     ("late_times", "start", _unturned_start, "the determinant"),

@@ -83,10 +83,10 @@ def test_every_module_of_the_room_is_registered():
     folder = Path(validations.__file__).parent
     machinery = {
         "__init__",
+        "adversary",
         "cases",
         "flows",
         "hunting",
-        "pictures",
         "recoveries",
         "strategies",
         "suite",

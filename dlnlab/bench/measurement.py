@@ -12,7 +12,9 @@ is worth something only where the layers themselves have moved by far more; that
 
 **Time.**  Per step, (T(N) − T(0)) / N with T(n) the time of a call of `gradient_descent` with n
 steps; T(0), in which the engine checks its arguments and chooses a formulation, is reported as the
-set-up.
+set-up.  The engine chooses its formulation by the number of steps, so the
+check is made in the general one and again in the one that it chooses for N steps; and T(0) is the
+time of no steps in that one.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import arrays
+from dlnlab import arrays, formulations
 from dlnlab.arrays import Array
 from dlnlab.bench import costs, timing
 from dlnlab.bench.instances import Instance, stacked
@@ -101,7 +103,7 @@ class Result:
 
     Attributes
     ----------
-    row, title, device : str
+    row, title, device, formulation : str
     batch, threads, num_steps : int
     engine : Sample
     reference : Sample
@@ -121,6 +123,7 @@ class Result:
     row: str
     title: str
     device: str
+    formulation: str
     batch: int
     threads: int
     num_steps: int
@@ -193,6 +196,7 @@ def measure(
         found = [agreement(part, reference, loop) for part in parts]
         timed = _time_steps if row.records is None else _time_whole
         times = timed(row, parts, loop, reference, effort)
+        found += times.agreements
         cost = costs.of_step(parts)
         limits = Limits(reference, effort.seconds)
         limit = limits.seconds_for(cost)
@@ -202,6 +206,7 @@ def measure(
         device=arrays.device_name(reference),
         batch=parts[0].batch,
         threads=threads,
+        formulation=times.formulation,
         num_steps=times.num_steps,
         engine=Sample.of(times.engine).scaled(1e6),
         reference=Sample.of(times.theirs).scaled(1e6),
@@ -254,7 +259,9 @@ def time_per_network(
         return float("inf")
 
 
-def engine_run(instance: Instance, reference: Array) -> Callable[[int], Trajectory]:
+def engine_run(
+    instance: Instance, reference: Array, formulation: str = "auto"
+) -> Callable[[int], Trajectory]:
     """Return the engine's run of so many steps, as a user calls it, until it is finished."""
     problem, weights = instance.problem(reference), instance.start(reference)
 
@@ -266,6 +273,7 @@ def engine_run(instance: Instance, reference: Array) -> Callable[[int], Trajecto
             num_steps=num_steps,
             record_every=max(num_steps, 1),
             record=("loss",),
+            formulation=formulation,
         )
         arrays.synchronize(reference)
         return done
@@ -274,7 +282,10 @@ def engine_run(instance: Instance, reference: Array) -> Callable[[int], Trajecto
 
 
 def agreement(
-    instance: Instance, reference: Array, loop: Callable[[Instance], Loop] = NumpyLoop
+    instance: Instance,
+    reference: Array,
+    loop: Callable[[Instance], Loop] = NumpyLoop,
+    formulation: str = "full",
 ) -> Agreement:
     """Compare the engine, and another loop, with the literal NumPy loop.
 
@@ -285,13 +296,15 @@ def agreement(
     reference : array
     loop : callable
         Makes the other loop.
+    formulation : str
+        Of the engine's run; "auto" would choose by the number of steps.
 
     Raises
     ------
     Disagreement
         If they differ by more than rounding explains, or if the steps are too short to tell.
     """
-    run = engine_run(instance, reference)(STEPS)
+    run = engine_run(instance, reference, formulation)(STEPS)
     worst, bound = 0.0, _bound(instance)
     for k in {0, instance.batch - 1}:
         member = instance.member(k)
@@ -340,6 +353,12 @@ def _difference(found: np.ndarray, expected: np.ndarray) -> float:
     return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
 
 
+def _chosen(instance: Instance, reference: Array, num_steps: int) -> str:
+    """Return the formulation in which the engine takes so many steps."""
+    problem, weights = instance.problem(reference), instance.start(reference)
+    return formulations.choose(problem, weights, num_steps).name
+
+
 @dataclass(frozen=True)
 class _Times:
     """Seconds per step and network in each turn; the set-up, the steps of a run, and of whom."""
@@ -349,6 +368,8 @@ class _Times:
     setup: float
     num_steps: int
     name: str
+    formulation: str
+    agreements: tuple[Agreement, ...]
 
 
 def _time_steps(
@@ -365,12 +386,15 @@ def _time_steps(
     run(1)
     steps = timing.calibrate(run, effort.seconds)
     their_steps = timing.calibrate(loop.run, effort.seconds)
-    calls = (lambda: run(steps), lambda: loop.run(their_steps), lambda: run(0))
+    chosen = _chosen(part, reference, steps)
+    agreed = agreement(part, reference, formulation=chosen)
+    idle = engine_run(part, reference, chosen)
+    calls = (lambda: run(steps), lambda: loop.run(their_steps), lambda: idle(0))
     ours, theirs, nothing = timing.alternate(calls, effort.repeats).T
     setup = float(np.median(nothing))
     # A run so short that the set-up drowns its steps says no more than that they take a fraction.
     engine = np.maximum(ours - setup, 0.01 * ours) / steps / part.batch
-    return _Times(engine, theirs / their_steps, setup, steps, loop.name)
+    return _Times(engine, theirs / their_steps, setup, steps, loop.name, chosen, (agreed,))
 
 
 def _time_whole(
@@ -385,6 +409,11 @@ def _time_whole(
     count, every = max(1, row.records[0] // effort.divide), row.records[1]
     problems = [part.problem(reference) for part in parts]
     starts = [part.start(reference) for part in parts]
+    chosen = [_chosen(part, reference, count * every) for part in parts]
+    agreed = [
+        agreement(part, reference, formulation=name)
+        for part, name in zip(parts, chosen, strict=True)
+    ]
     names: list[str] = []
 
     def ours() -> None:
@@ -408,4 +437,5 @@ def _time_whole(
     repeats = effort.repeats if effort.divide > 1 else 1  # a minute each
     first, second = timing.alternate((ours, theirs), repeats).T
     steps = count * every * len(parts)
-    return _Times(first / steps, second / steps, 0.0, steps, names[0])
+    told = ", ".join(dict.fromkeys(chosen))
+    return _Times(first / steps, second / steps, 0.0, steps, names[0], told, tuple(agreed))

@@ -11,9 +11,19 @@ from typing import Any
 
 __all__ = ["GROWTH_HEADER", "ROW_HEADER", "growth_cells", "machine_lines", "markdown", "row_cells"]
 
-ROW_HEADER = ("row", "µs per step", "reference µs", "ratio", "target", "met", "of limit", "set-up")
+ROW_HEADER = (
+    "row",
+    "µs per step",
+    "reference µs",
+    "ratio",
+    "target",
+    "met",
+    "of limit",
+    "set-up",
+    "runs",
+)
 GROWTH_HEADER = ("size", "time", "peak memory")
-WIDTHS = (28, 27, 27, 21, 7, 4, 9, 9)
+WIDTHS = (31, 27, 27, 21, 7, 4, 9, 9, 7)
 
 
 def row_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -29,6 +39,7 @@ def row_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
         {True: "yes", False: "no", None: "–"}[met],
         f"{100 * row['fraction']:.3g} %",
         f"{row['setup']:.3g} ms" if row["setup"] else "in time",
+        row["formulation"],
     )
 
 

@@ -1,8 +1,8 @@
 """Dominance: no singular value of the original network runs ahead of the compressed network's.
 
 This is not in the paper.  For L = 2 it has a proof (a Riccati equation that preserves the Loewner
-order); for L ≥ 3 it is a conjecture.  With Lemma 1 it gives the refined Theorem 2 without any
-assumption of incremental learning.
+order), and so it has for d = 2 and for r = 1; otherwise it is a conjecture.  With Lemma 1 it gives
+the refined Theorem 2 without any assumption of incremental learning.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ STATEMENT = (
     "Along gradient flow from an orthogonal start, σ_i(W_{L:1}(t)) ≤ σ̃_i(t) for every i and t, "
     "σ̃ being the singular values of the compressed network with r̂ = d."
 )
-SOURCE = "dlnlab; proved for L = 2, a conjecture for L ≥ 3"
+SOURCE = "dlnlab; proved for L = 2, for d = 2 and for r = 1, a conjecture otherwise"
 
 
 def same_start(values: np.ndarray, start: float, error: float) -> Premise:

@@ -70,6 +70,10 @@ class Problem(abc.ABC):
         """
         return left @ right
 
+    def samples(self, left: Array) -> bool:
+        """Tell whether `compose` keeps the factors apart, for such a last layer."""
+        return False
+
     @abc.abstractmethod
     def residual(self, W: Array) -> Array:
         """Return A(W) − y."""

@@ -1,0 +1,119 @@
+"""The network that a descent really runs: the given one, or a smaller one that moves as it does.
+
+For matrix factorization a network with orthogonal layers is one of about 2r + 1 dimensions
+(`dlnlab.parsimony`), and a thin network one of at most r̂ + r (`dlnlab.spans`), exactly: results
+differ by rounding only.  `choose` takes the smaller network where it pays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from dlnlab import checks, parsimony, spans
+from dlnlab.arrays import Array
+from dlnlab.networks import Weights
+from dlnlab.parsimony import NoReductionError, ReducedFactorization
+from dlnlab.problems import Factorization, Problem
+from dlnlab.targets import FactoredTarget
+
+__all__ = ["FORMULATIONS", "Formulation", "choose"]
+
+FORMULATIONS = ("auto", "full", "reduced")
+
+SMALL = 1e6
+"""Flops of a step below which there is nothing to gain: Python's share of a step, about 30 µs,
+takes longer than these on one core."""
+
+SVD_FLOPS = 100
+"""What the singular value decomposition of a dense d × d target costs, in units of d³ flops at the
+speed of a matrix product: about 22 d³ flops at a quarter of that speed."""
+
+
+class Formulation(NamedTuple):
+    """What to run, and how to read the given network off it.
+
+    Attributes
+    ----------
+    name : str
+        "full" or "reduced".
+    problem : Problem
+    weights : tuple of L arrays
+    view : Reduction, ThinReduction or None
+        Has `lift` and `lift_end_to_end`; None if what runs is the network itself.
+    """
+
+    name: str
+    problem: Problem
+    weights: Weights
+    view: Any = None
+
+
+def choose(problem: Problem, weights: Weights, num_steps: int, wanted: str = "auto") -> Formulation:
+    """Return the formulation in which a descent is to run.
+
+    The rule for "auto": the reduced network, if the problem is a factorization of one target, the
+    network is one (no batch of starts), its step takes more than 10⁶ flops and at least twice those
+    of the reduced network, and what the steps save exceeds twice what the reduction costs.
+
+    Parameters
+    ----------
+    problem : Problem
+    weights : tuple of L arrays
+    num_steps : int
+    wanted : {"auto", "full", "reduced"}
+
+    Raises
+    ------
+    ValueError
+        If `wanted` is none of these, or is "reduced" and there is no reduction.
+    """
+    wanted = checks.choice("formulation", wanted, FORMULATIONS)
+    full = Formulation("full", problem, weights)
+    if wanted == "full" or (wanted == "auto" and not _worth_trying(problem, weights, num_steps)):
+        return full
+    try:
+        reduced = _reduced(problem, weights)
+    except NoReductionError:
+        if wanted == "reduced":
+            raise
+        return full
+    saves = 2 * step_flops(reduced.weights) <= step_flops(weights)
+    return reduced if saves or wanted == "reduced" else full
+
+
+def step_flops(weights: Sequence[Array]) -> int:
+    """Return the flops of one step: 6 d_{l+1} d_l d_0 for each of the L − 1 products of layers."""
+    return sum(6 * W.shape[-2] * W.shape[-1] * weights[0].shape[-1] for W in weights[1:])
+
+
+def _worth_trying(problem: Problem, weights: Weights, num_steps: int) -> bool:
+    if not _one_factorization(problem) or any(W.ndim > 2 for W in weights):
+        return False
+    flops = step_flops(weights)
+    known = isinstance(problem.target, FactoredTarget) or "target_svd" in vars(problem)
+    decomposition = 0 if known else SVD_FLOPS * max(problem.shape) * min(problem.shape) ** 2
+    # the check of orthogonality and the lift are some products of layers, as a step is
+    return flops > SMALL and num_steps * flops > 2 * (decomposition + 4 * flops)
+
+
+def _one_factorization(problem: Problem) -> bool:
+    if not isinstance(problem, Factorization) or isinstance(problem, ReducedFactorization):
+        return False
+    return isinstance(problem.target, FactoredTarget) or problem.target.ndim == 2
+
+
+def _reduced(problem: Problem, weights: Weights) -> Formulation:
+    """Reduce a thin network by its ends, and any other by its orthogonality."""
+    if not _one_factorization(problem) or any(W.ndim > 2 for W in weights):
+        raise NoReductionError(
+            "`formulation` 'reduced' needs a factorization of one target and one network without "
+            f"batch axes, got {problem!r}; use 'full'"
+        )
+    rank = problem.target_svd[1].shape[0]
+    ends = max(weights[0].shape[0], weights[-1].shape[1]) + rank
+    if ends < min(problem.shape):
+        thin = spans.reduce_thin(problem, weights)  # type: ignore[arg-type]
+        return Formulation("reduced", thin.problem, thin.weights, thin)
+    wide = parsimony.reduce(problem, weights)
+    return Formulation("reduced", wide.problem, wide.weights, wide)

@@ -1,0 +1,73 @@
+"""The worst instance of a claim drawn: what stands on both sides, and the margin with its error.
+
+A witness names everything its instance is made of, so the instance is built and run again here, and
+the drawn margin is that of the verdict (of a batch of flows, to within their numerical error).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from dlnlab import plotting
+
+from . import flows, steps
+from .sketches import Sketch
+
+__all__ = ["MAKERS", "Sketch", "draw", "sketch"]
+
+MAKERS: dict[tuple[str, str | None], Callable[[Mapping[str, Any]], Sketch | None]] = {
+    ("lemma1", None): steps.sketch_lemma1,
+    ("corollary1", None): steps.sketch_corollary1,
+    ("theorem1", None): steps.sketch_theorem1,
+    ("theorem1", "beta decreases"): steps.sketch_residual,
+    ("theorem1", "step size"): steps.sketch_step_size,
+    ("closed_form", None): flows.sketch_closed_form,
+    ("closed_form", "fitting time"): flows.sketch_fitting_time,
+    ("parsimony", None): steps.sketch_parsimony,
+    ("parsimony", "residual scalar"): steps.sketch_residual_scalar,
+    ("proposition1", "velocities"): flows.sketch_proposition1,
+    ("proposition1", "differencing"): flows.sketch_differencing,
+    ("assumption1", None): flows.sketch_assumption1,
+    ("dominance", None): flows.sketch_dominance,
+    ("theorem2", None): flows.sketch_theorem2,
+    ("theorem2_refined", None): partial(flows.sketch_theorem2, refined=True),
+}
+"""How an instance of a claim is drawn; some claims have parts of another kind."""
+
+
+def draw(claim: str, witness: Mapping[str, Any]) -> Any:
+    """Draw the instance that a verdict's witness describes.
+
+    Parameters
+    ----------
+    claim : str
+        Name of the claim.
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    matplotlib.figure.Figure or None
+        None for a claim that has no picture, or a witness that describes no finite instance.
+    """
+    found = sketch(claim, witness)
+    if found is None or not np.isfinite([found.margin, found.error]).all():
+        return None
+    measured = f"worst margin {found.margin + 0.0:.3g}, numerical error {found.error:.2g}"
+    return plotting.arrange(found.panels, f"{found.title}\n{measured.replace('-', '−')}")
+
+
+def sketch(claim: str, witness: Mapping[str, Any]) -> Sketch | None:
+    """Build and run the instance again; None where there is nothing to draw.
+
+    Parameters
+    ----------
+    claim, witness
+        As for `draw`.
+    """
+    maker = MAKERS.get((claim, witness.get("part")))
+    return None if maker is None else maker(witness)

@@ -1,0 +1,192 @@
+"""Sketches of the claims about gradient flow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from dlnlab import modes, plotting
+from dlnlab.claims import closed_form as closed_form_claim
+from dlnlab.claims import dominance as dominance_claim
+from dlnlab.claims import proposition1 as proposition1_claim
+from dlnlab.claims import theorem2 as theorem2_claim
+
+from .. import assumption1, closed_form, proposition1
+from ..cases import Case
+from ..flows import Pair, flow_pairs
+from .sketches import Sketch, setting, titled
+
+__all__ = [
+    "sketch_assumption1",
+    "sketch_closed_form",
+    "sketch_differencing",
+    "sketch_dominance",
+    "sketch_fitting_time",
+    "sketch_proposition1",
+    "sketch_theorem2",
+]
+
+
+def sketch_closed_form(witness: Mapping[str, Any]) -> Sketch:
+    """The compressed flow in closed form and as integrated."""
+    case = Case.from_witness(witness)
+    run = closed_form.integrate(case)
+    margin = closed_form_claim.margins(run.matrices, run.left, run.values, run.right)
+    measured = np.einsum("ik,tij,jk->tk", run.left, run.matrices, run.right)
+    at, labels = float(witness["time"]), ("closed form", "integrated")
+    panels = (
+        titled(
+            partial(plotting.families, run.times, run.values, measured, labels=labels),
+            "Values of the compressed network",
+        ),
+        titled(
+            partial(plotting.deviation, run.times, -margin, run.error, at=at),
+            "Distance of both matrices",
+        ),
+    )
+    return Sketch(setting(case), panels, float(np.min(margin)), run.error)
+
+
+def sketch_fitting_time(witness: Mapping[str, Any]) -> Sketch:
+    """How a fitting time exceeds its leading term, and by how much it may."""
+    sigma, share, eps, depth = (witness[name] for name in ("sigma", "share", "eps", "depth"))
+    time = float(modes.fitting_times([sigma], eps, depth, within=1 - share)[0])
+    leading = closed_form_claim.leading_time(sigma, share, eps, depth)
+    bound = closed_form_claim.rest_bound(sigma, share, depth)
+    parts = [("bound on it", bound), ("the rest", time - leading)]
+    return Sketch(
+        rf"$\sigma^{{\ast}}={sigma:.4g}$, $\theta={share:.4g}$, $L={depth}$, "
+        rf"$\varepsilon={eps:.4g}$" + f"\nleading term {leading:.4g}",
+        (
+            titled(
+                partial(plotting.sides, parts, xlabel="time beyond the leading term"),
+                r"Time to reach $\theta\sigma^{\ast}$",
+            ),
+        ),
+        closed_form_claim.time_margins(time, sigma, share, eps, depth),
+        closed_form.time_error(eps**depth / (share * sigma)),
+    )
+
+
+def sketch_proposition1(witness: Mapping[str, Any]) -> Sketch:
+    """σ̇_i by the formula, and from the layers' velocities."""
+    case = Case.from_witness(witness)
+    run = proposition1.integrate([case])
+    measured, formula, _ = proposition1_claim.sides(run.layers, run.gradient)
+    margin, error = run.margins()[:, 0], run.error[:, 0]
+    at, labels = float(witness["time"]), ("formula", "from the layers")
+    options: dict[str, Any] = {"labels": labels, "ylabel": r"rate $\dot\sigma_i$", "at": at}
+    panels = (
+        titled(
+            partial(plotting.families, run.times, formula[:, 0], measured[:, 0], **options),
+            "Rates of the singular values",
+        ),
+        titled(
+            partial(plotting.deviation, run.times, -margin, error, at=at), "Deviation of the rates"
+        ),
+    )
+    k = int(np.argmin(margin + error))
+    return Sketch(setting(case), panels, float(margin[k]), float(error[k]))
+
+
+def sketch_differencing(witness: Mapping[str, Any]) -> Sketch | None:
+    """σ̇_i by the formula and by differencing; None if the flow diverged."""
+    case = Case.from_witness(witness)
+    found = proposition1.difference(case, float(witness["time"]))
+    if found is None:
+        return None
+    index = np.arange(1, len(found.values) + 1)[found.simple]
+    series = {"difference quotient": found.measured, "formula": found.predicted}
+    margin, error = found.margin[found.simple], found.error[found.simple]
+    panels = (
+        titled(
+            partial(plotting.spectra, series, ylabel=r"rate $\dot\sigma_i$"),
+            f"Rates at $t={found.time:.4g}$",
+        ),
+        titled(
+            partial(
+                plotting.deviation,
+                index,
+                -margin,
+                error,
+                xlabel="index $i$ of the simple values",
+                discrete=True,
+            ),
+            "Deviation of the rates",
+        ),
+    )
+    k = int(np.argmin(margin + error))
+    return Sketch(setting(case), panels, float(margin[k]), float(error[k]))
+
+
+def sketch_assumption1(witness: Mapping[str, Any]) -> Sketch:
+    """The diagnostics of Assumption 1."""
+    case = Case.from_witness(witness)
+    c = assumption1.compare(case)
+    names = (plotting.singular_values, plotting.alignments, plotting.c_val, plotting.c_vec)
+    return Sketch(
+        setting(case),
+        tuple(partial(panel, c) for panel in names),
+        -c.constants()["c_vec"],
+        assumption1.ERROR,
+    )
+
+
+def sketch_dominance(witness: Mapping[str, Any]) -> Sketch:
+    """σ_i and σ̃_i, and the least of their differences."""
+    pair = _pair(witness)
+    bound = pair.law.leading(pair.values.shape[1])
+    margin = dominance_claim.margins(pair.values, bound) / pair.scale
+    error = (pair.accuracy + pair.law.rounding()) / pair.scale
+    labels = (r"compressed, $\tilde\sigma_i$", r"original, $\sigma_i$")
+    values = partial(plotting.families, pair.times, bound, pair.values, labels=labels)
+    told = (
+        r"Margin, least $\tilde\sigma_i-\sigma_i$",
+        r"margin$/\max(\sigma_1^{\ast},\varepsilon^L)$",
+    )
+    return _margin_sketch(pair, titled(values, "Singular values"), margin, error, told, witness)
+
+
+def sketch_theorem2(witness: Mapping[str, Any], refined: bool = False) -> Sketch:
+    """Both recovery errors, and the margin, refined or as stated."""
+    pair = _pair(witness)
+    case, size = pair.case, float(np.sum(pair.case.values**2))
+    spare = case.r_hat - case.rank
+    errors = pair.law.errors()
+    if refined:
+        margin = theorem2_claim.refined_margins(pair.errors, errors, spare, pair.law.residual)
+        extra = r"+(\hat r-r)\beta^{2L}" if spare > 0 else ""
+    else:
+        margin, extra = theorem2_claim.margins(pair.errors, errors), ""
+    both = partial(plotting.error_curves, pair.times, pair.errors, errors)
+    difference = r"\Vert W-M^{\ast}\Vert^2-\Vert\widetilde W-M^{\ast}\Vert^2" + extra
+    told = (f"Margin ${difference}$", r"margin$/\Vert M^{\ast}\Vert_F^2$")
+    error = pair.margin_error() / size
+    return _margin_sketch(pair, both, margin / size, error, told, witness)
+
+
+def _pair(witness: Mapping[str, Any]) -> Pair:
+    return flow_pairs([Case.from_witness(witness)])[0]
+
+
+def _margin_sketch(
+    pair: Pair,
+    both: Callable[[Any], Any],
+    margin: np.ndarray,
+    error: np.ndarray,
+    told: tuple[str, str],
+    witness: Mapping[str, Any],
+) -> Sketch:
+    """Both flows, and a margin over time, of which `told` is the title and the label."""
+
+    def panel(ax: Any) -> None:
+        plotting.signed_margin(pair.times, margin, error, ax, at=witness.get("time"))
+        ax.set_xlabel("time $t$")
+        ax.set_title(told[0])
+        ax.set_ylabel(told[1])
+
+    k = int(np.argmin(margin + error))
+    return Sketch(setting(pair.case), (both, panel), float(margin[k]), float(error[k]))
