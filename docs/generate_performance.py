@@ -4,8 +4,8 @@
     dlnlab bench growth --json docs/data/growth.json
     python docs/generate_performance.py
 
-Between ``<!-- bench -->`` or ``<!-- growth -->`` and ``<!-- end -->`` the page says what those files
-hold; nothing in there is written by hand.
+Between ``<!-- bench -->`` or ``<!-- growth -->`` and ``<!-- end -->`` the page says what those
+files hold; nothing in there is written by hand.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import array_api_strict
 import numpy as np
 import pytest
 
-from dlnlab import arrays, bench, cli
+from dlnlab import arrays, bench, cli, parsimony
 from dlnlab.bench import (
     costs,
     growth,
@@ -134,6 +134,39 @@ def test_a_wrong_result_is_not_timed(kind, wrong, monkeypatch):
     monkeypatch.setattr(measurement, "NumpyLoop", wrong)
     with pytest.raises(bench.Disagreement, match=r"the engine differs from the literal loop"):
         measurement.agreement(part, HOST)
+
+
+def reducible():
+    """Large enough for the engine to run a smaller network in its place."""
+    return instances.wide(instances.factorization(60, 2), (60, 60))
+
+
+def test_the_formulation_that_is_timed_is_the_one_that_is_checked(monkeypatch):
+    checked, original = [], measurement.agreement
+
+    def spy(*arguments, formulation="full"):
+        checked.append(formulation)
+        return original(*arguments, formulation=formulation)
+
+    monkeypatch.setattr(measurement, "agreement", spy)
+    row = Row("small", lambda: (reducible(),), 2.0, 60)
+    effort = measurement.Effort(seconds=0.05, repeats=1)
+    found = bench.measure("small", row, literal.NumpyLoop, HOST, effort)
+    assert found.formulation == "reduced"
+    assert checked == ["full", "reduced"]
+
+
+def test_a_wrong_reduction_is_not_timed(monkeypatch):
+    original = parsimony.reduce
+
+    def wrong(problem, weights):
+        found = original(problem, weights)
+        return replace(found, weights=tuple((1 + 1e-9) * W for W in found.weights))
+
+    measurement.agreement(reducible(), HOST, formulation="reduced")
+    monkeypatch.setattr(parsimony, "reduce", wrong)
+    with pytest.raises(bench.Disagreement, match="the engine differs"):
+        measurement.agreement(reducible(), HOST, formulation="reduced")
 
 
 def test_an_agreement_that_says_nothing_is_refused():

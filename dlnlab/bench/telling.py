@@ -37,7 +37,7 @@ def row_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
         _sample(row["ratio"]),
         "–" if target is None else f"≥ {target:g}",
         {True: "yes", False: "no", None: "–"}[met],
-        f"{100 * row['fraction']:.3g} %",
+        f"{_short(100 * row['fraction'])} %",
         f"{row['setup']:.3g} ms" if row["setup"] else "in time",
         row["formulation"],
     )
