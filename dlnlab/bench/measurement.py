@@ -45,6 +45,7 @@ __all__ = [
     "agreement",
     "engine_run",
     "filling_batch",
+    "long_run_formulation",
     "measure",
     "time_per_network",
 ]
@@ -252,7 +253,7 @@ def time_per_network(
 ) -> float:
     """Return the seconds per step and network of a stack; infinity if memory does not allow it."""
     try:
-        run = engine_run(stacked(instance.member(0), batch), reference)
+        run = engine_run(stacked(instance.member(0), batch), reference, "full")
         run(1)
         steps = timing.calibrate(run, seconds)
         return (timing.clock(lambda: run(steps)) - timing.clock(lambda: run(0))) / steps / batch
@@ -282,6 +283,12 @@ def engine_run(
         return done
 
     return run
+
+
+def long_run_formulation(instance: Instance, reference: Array, num_steps: int = LONG) -> str:
+    """Return the formulation that the engine chooses for so many steps."""
+    problem, weights = instance.problem(reference), instance.start(reference)
+    return formulations.choose(problem, weights, num_steps).name
 
 
 def agreement(
@@ -356,12 +363,6 @@ def _difference(found: np.ndarray, expected: np.ndarray) -> float:
     return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
 
 
-def _chosen(instance: Instance, reference: Array, num_steps: int) -> str:
-    """Return the formulation in which the engine takes so many steps."""
-    problem, weights = instance.problem(reference), instance.start(reference)
-    return formulations.choose(problem, weights, num_steps).name
-
-
 @dataclass(frozen=True)
 class _Times:
     """Seconds per step and network in each turn; the set-up, the steps of a run, and of whom."""
@@ -384,18 +385,19 @@ def _time_steps(
 ) -> _Times:
     """Time single steps: long runs, less the set-up."""
     (part,) = parts
-    chosen = _chosen(part, reference, LONG)
+    chosen = long_run_formulation(part, reference)
     agreed = agreement(part, reference, formulation=chosen)
     run, loop = engine_run(part, reference, chosen), make_loop(part.member(0))
     loop.run(1)  # compiles
     run(1)
-    steps = timing.calibrate(run, effort.seconds)
+    idle = float(np.median([timing.clock(lambda: run(0)) for _ in range(3)]))
+    # Steps shall take as long as the set-up at least, or its spread would drown them.
+    steps = timing.calibrate(run, max(effort.seconds, idle), idle=idle)
     their_steps = timing.calibrate(loop.run, effort.seconds)
     calls = (lambda: run(steps), lambda: loop.run(their_steps), lambda: run(0))
     ours, theirs, nothing = timing.alternate(calls, effort.repeats).T
     setup = float(np.median(nothing))
-    # A run so short that the set-up drowns its steps says no more than that they take a fraction.
-    engine = np.maximum(ours - setup, 0.01 * ours) / steps / part.batch
+    engine = np.maximum(ours - setup, 0.01 * ours) / steps / part.batch  # positive, come what may
     return _Times(engine, theirs / their_steps, setup, steps, loop.name, chosen, (agreed,))
 
 
@@ -411,7 +413,7 @@ def _time_whole(
     count, every = max(1, row.records[0] // effort.divide), row.records[1]
     problems = [part.problem(reference) for part in parts]
     starts = [part.start(reference) for part in parts]
-    chosen = [_chosen(part, reference, count * every) for part in parts]
+    chosen = [long_run_formulation(part, reference, count * every) for part in parts]
     agreed = [
         agreement(part, reference, formulation=name)
         for part, name in zip(parts, chosen, strict=True)

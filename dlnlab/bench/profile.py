@@ -1,7 +1,7 @@
 """Where the time of a step goes: Python's profiler on a run of the engine.
 
 Operators such as ``@`` are no function calls, so the time of a matrix product is that of the
-function it stands in.
+function it stands in.  The set-up and the records of the run are in it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from dlnlab.arrays import Array
 from dlnlab.bench import timing
-from dlnlab.bench.measurement import engine_run
+from dlnlab.bench.measurement import engine_run, long_run_formulation
 from dlnlab.bench.rows import Row
 
 __all__ = ["of_row"]
@@ -31,7 +31,8 @@ def of_row(row: Row, reference: Array, seconds: float = 0.5) -> list[tuple[str, 
     seconds : float
         How long to run.
     """
-    run = engine_run(row.build()[0], reference)
+    part = row.build()[0]
+    run = engine_run(part, reference, long_run_formulation(part, reference))
     with timing.blas_threads(1):
         run(1)
         steps = timing.calibrate(run, seconds)

@@ -67,8 +67,10 @@ def clock(call: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def calibrate(run: Callable[[int], object], seconds: float, most: int = 10**7) -> int:
-    """Return the number of steps for which ``run(steps)`` takes about `seconds`.
+def calibrate(
+    run: Callable[[int], object], seconds: float, most: int = 10**7, idle: float = 0.0
+) -> int:
+    """Return the number of steps for which ``run(steps)`` takes about `seconds` more than `idle`.
 
     Parameters
     ----------
@@ -76,10 +78,12 @@ def calibrate(run: Callable[[int], object], seconds: float, most: int = 10**7) -
     seconds : float
     most : int
         An upper bound.
+    idle : float
+        The time of no steps.
     """
     steps, taken = 1, 0.0
     while steps < most:
-        taken = clock(lambda n=steps: run(n))  # type: ignore[misc]
+        taken = clock(lambda n=steps: run(n)) - idle  # type: ignore[misc]
         if taken > seconds / 4:
             break
         steps = min(4 * steps, most)
