@@ -84,10 +84,10 @@ def calibrate(
     steps, taken = 1, 0.0
     while steps < most:
         taken = clock(lambda n=steps: run(n)) - idle  # type: ignore[misc]
-        if taken > seconds / 4:
+        if taken > seconds / 4 + idle:  # the spread of `idle` shall not pass for steps
             break
         steps = min(4 * steps, most)
-    return max(1, min(most, math.ceil(steps * seconds / taken)))
+    return max(1, min(most, math.ceil(steps * seconds / max(taken, 1e-9))))
 
 
 def alternate(calls: Sequence[Callable[[], object]], repeats: int) -> np.ndarray:
