@@ -17,11 +17,17 @@ from typing import Any, NoReturn
 import numpy as np
 
 import dlnlab
-from dlnlab.commands import RunFailed, bench, compare, prove, validate
+from dlnlab.commands import RunFailed, atlas, bench, compare, prove, validate
 
 __all__ = ["main"]
 
-COMMANDS: tuple[Callable[[Any, str], None], ...] = (bench.add, compare.add, prove.add, validate.add)
+COMMANDS: tuple[Callable[[Any, str], None], ...] = (
+    compare.add,
+    prove.add,
+    validate.add,
+    atlas.add,
+    bench.add,
+)
 
 OK, FAILED, USAGE, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
 """Exit codes; the last two are 128 + SIGINT and 128 + SIGPIPE, as shells have them."""

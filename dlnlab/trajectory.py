@@ -92,7 +92,8 @@ class Trajectory:
         Wall time, summed over resumed parts.
     drift : float
         Largest change of a balancedness matrix W_{l+1}ᵀW_{l+1} − W_l W_lᵀ over the run, relative to
-        the largest ‖W_l‖_F²; exactly zero along an exact gradient flow.  Recorded by flows only.
+        the largest ‖W_l‖_F²; exactly zero along an exact gradient flow.  With weight decay μ, the
+        largest distance from its initial value times exp(−2μt).  Recorded by flows only.
     """
 
     times: np.ndarray

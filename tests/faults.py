@@ -235,6 +235,24 @@ def product_reversed(right: Any) -> Any:
     return canonical
 
 
+def vectors_with(change: Callable[..., tuple]) -> Callable[[Any], Any]:
+    """Change U̇ and V̇, split into their parts inside and outside the span of U and of V."""
+
+    def make(right: Any) -> Any:
+        def vector_rates(U: Any, s: Any, Vh: Any, gradient: Any, depth: int) -> Any:
+            left, other = right(U, s, Vh, gradient, depth)
+            K, H = U.mT @ left, Vh @ other
+            outside = left - U @ K, other - Vh.mT @ H
+            K, H, factor = change(K, H, s[..., None, :], depth)
+            return proposition1.VectorRates(
+                U @ K + factor * outside[0], Vh.mT @ H + factor * outside[1]
+            )
+
+        return vector_rates
+
+    return make
+
+
 FAULTS = [
     Fault("lemma1", "one spectrum unsorted", REFUTED, lemma1.spectra, "singular_values",
           every_other_reversed),
@@ -291,6 +309,18 @@ FAULTS = [
     Fault("proposition1", "stale prefix", REFUTED, networks, "backward", stale_prefix),
     Fault("proposition1", "L + 1 for L", REFUTED, proposition1, "rates",
           lambda right: lambda W, G, depth: right(W, G, depth + 1)),
+    Fault("proposition1_vectors", "−F or Fᵀ for F", REFUTED, proposition1, "vector_rates",
+          vectors_with(lambda K, H, s, depth: (-K, -H, 1.0))),
+    Fault("proposition1_vectors", "U for V in rotations", REFUTED, proposition1, "vector_rates",
+          vectors_with(lambda K, H, s, depth: (H, K, 1.0))),
+    Fault("proposition1_vectors", "1/2 for 1/2 − 1/L", REFUTED, proposition1, "vector_rates",
+          vectors_with(lambda K, H, s, depth: (K, H, s ** (2 / depth)))),
+    Fault("proposition1_vectors", "1/2 − 2/L for 1/2 − 1/L", REFUTED, proposition1, "vector_rates",
+          vectors_with(lambda K, H, s, depth: (K, H, s ** (-2 / depth)))),
+    Fault("proposition1_vectors", "a rotation that is none", REFUTED, proposition1, "vector_rates",
+          vectors_with(lambda K, H, s, depth: (K + np.eye(K.shape[-1]), H, 1.0))),
+    Fault("proposition1_vectors", "any values are distinct", UNMET, proposition1, "distinct_values",
+          always_met),
     Fault("proposition1", "uneven layers look balanced", REFUTED, networks, "imbalance",
           after(lambda D: tuple(0 * d for d in D))),
     Fault("assumption1", "premise always met", REFUTED, assumption1, "aligned_start", always_met),

@@ -317,6 +317,8 @@ CASES = [
     (V, "`t_end`", "> 0", lambda: flow(t_end=0.0)),
     (T, "`t_end`", "> 0", lambda: flow(t_end="long")),
     (V, "`rtol`", "> 0", lambda: flow(rtol=-1e-6)),
+    (V, "`weight_decay`", ">= 0", lambda: flow(weight_decay=-0.1)),
+    (T, "`weight_decay`", ">= 0", lambda: flow(weight_decay=np.zeros(2))),
     (V, "`atol`", "> 0", lambda: flow(atol=0.0)),
     (V, "`times`", "increasing", lambda: flow(times=[0.5, 0.2])),
     (V, "`times`", "increasing", lambda: flow(times=[0.5, 2.0])),

@@ -476,3 +476,10 @@ def test_dominance_margin_and_same_start():
     assert dominance.margins(np.array([[1.0, 0.5]]), np.array([[1.5, 0.25]])).tolist() == [-0.25]
     assert dominance.same_start(np.array([0.1, 0.1]), 0.1, 0.0).met
     assert not dominance.same_start(np.array([0.1, 0.2]), 0.1, 0.1).met
+
+
+def test_a_start_that_is_a_target_up_to_rounding():
+    eps = 0.5 ** (1 / 3)
+    assert eps**3 != 0.5
+    c = dlnlab.compare(np.diag([1.0, 0.5, 0.0, 0.0]), 3, depth=3, eps=eps)
+    assert c.verdicts["theorem2_refined"].status == "tested"

@@ -254,6 +254,68 @@ def test_stiffness_is_the_largest_eigenvalue_of_the_hessian_at_convergence():
     assert largest == pytest.approx(3 * 2.0 ** (4 / 3), rel=1e-3)  # L σ₁^{2−2/L}, residual ε aside
 
 
+# Weight decay.
+
+
+def test_a_mode_without_a_target_decays_like_bernoulli():
+    """λ̇ = −λ³ − μλ for L = 2: λ² = μ / ((1 + μ/ε²) e^{2μt} − 1), the value of σ̃ itself."""
+    mu, eps, t = 0.3, 0.5, np.linspace(0, 6.0, 9)
+    problem = dlnlab.factorization(np.diag([1.0, 0.0]))
+    narrow = dlnlab.compressed_weights(problem, 2, 2, eps)
+    run = dlnlab.gradient_flow(
+        problem, narrow, t_end=6.0, times=t, weight_decay=mu, rtol=1e-11, stationarity=0
+    )
+    exact = mu / ((1 + mu / eps**2) * np.exp(2 * mu * t) - 1)
+    # stable dynamics: a hundred steps of 1e-11
+    assert np.abs(run.singular_values[:, 1] - exact).max() < 1e-9
+    # σ̃ = σ* − μ is where −(σ̃ − σ*)λ − μλ vanishes
+    assert run.singular_values[-1, 0] == pytest.approx(1 - mu, abs=1e-3)
+    np.testing.assert_allclose(run.losses[-1], 0.5 * mu**2 + 0.5 * exact[-1] ** 2, rtol=1e-2)
+
+
+def test_small_steps_of_descent_with_decay_approach_the_flow():
+    problem, _ = spectral_case(3)
+    wide = dlnlab.original_weights((6, 6), 3, 0.4, rng=1)
+    options = {"weight_decay": 0.1, "record": ("end_to_end",)}
+    exact = dlnlab.gradient_flow(problem, wide, t_end=4.0, stationarity=0, **options).end_to_end[-1]
+    gaps = []
+    for steps in (1000, 2000):
+        run = dlnlab.gradient_descent(problem, wide, eta=4 / steps, num_steps=steps, **options)
+        gaps.append(np.linalg.norm(run.end_to_end[-1] - exact))
+    # Euler's method: halving the step halves the error, up to terms of relative order 4e-3
+    assert gaps[0] / gaps[1] == pytest.approx(2, abs=0.05)
+
+
+def test_the_imbalance_shrinks_with_the_weights_and_the_drift_says_so(monkeypatch):
+    problem, mu = dlnlab.factorization(np.diag([2.0, 1.0, 0.5])), 0.2
+    start = dlnlab.original_weights((3, 3), 3, 0.5, rng=0, init="gaussian")
+    options = {"t_end": 3.0, "weight_decay": mu, "rtol": 1e-11, "stationarity": 0}
+    run = dlnlab.gradient_flow(problem, start, **options)
+    for now, before in zip(networks.imbalance(run.weights), networks.imbalance(start), strict=True):
+        np.testing.assert_allclose(now, np.exp(-6 * mu) * before, atol=1e-9)
+    assert run.drift < 1e-9
+    monkeypatch.setattr(
+        System,
+        "velocity",
+        lambda self, t, y, right=System.velocity: right(self, t, y) + 0.5 * self.decay * y,
+    )
+    assert dlnlab.gradient_flow(problem, start, **options).drift > 1e-3
+
+
+def test_the_reduction_of_a_flow_with_decay_is_exact():
+    problem = dlnlab.factorization(dlnlab.random_target((4, 9), 1, rng=0, singular_values=[1.0]))
+    wide = dlnlab.original_weights((4, 9), 3, 0.4, rng=1)
+    reduction = dlnlab.parsimony.reduce(problem, wide)
+    options = {"t_end": 8.0, "times": [2.0, 8.0], "weight_decay": 0.1, "stationarity": 0}
+    full = dlnlab.gradient_flow(problem, wide, record=("layers",), rtol=1e-11, **options)
+    small = dlnlab.gradient_flow(
+        reduction.problem, reduction.weights, record=("layers",), rtol=1e-11, **options
+    )
+    for W, V in zip(full.layers, reduction.lift(small.layers), strict=True):
+        # a few hundred steps of 1e-11, amplified by less than 1/ε² on the way out of the saddle
+        assert np.abs(W - V).max() < 1e-7
+
+
 def test_unknown_target_leaves_errors_out():
     A = dlnlab.gaussian_ensemble(5, (3, 3), rng=0)
     problem = dlnlab.sensing(A, np.ones(5))

@@ -200,6 +200,27 @@ def test_idle_directions_decay_by_themselves(widths, alpha):
             assert_close(seen, 0 * seen, 100 * UNIT, f"singular values of weights[{layer}]")
 
 
+@pytest.mark.parametrize("widths", [*IDLE, (4, 2, 2, 5), (6, 6, 6, 6)])
+def test_descent_in_the_reduced_formulation_decays_like_the_full_one(widths):
+    shape = (widths[-1], widths[0])
+    problem = dlnlab.factorization(dlnlab.random_target(shape, 1, rng=3))
+    weights = dlnlab.original_weights(shape, 3, 0.3, rng=4, width=widths[1:-1])
+    if min(widths[1:-1]) < min(shape):
+        weights = dlnlab.compressed_weights(problem, 2, 3, 0.3)
+    options = {"eta": 0.1, "alpha": 0.5, "weight_decay": 0.3, "num_steps": STEPS}
+    full, reduced = (
+        dlnlab.gradient_descent(
+            problem, weights, formulation=name, record=("layers", "loss"), **options
+        )
+        for name in ("full", "reduced")
+    )
+    for k, (got, want) in enumerate(zip(reduced.layers, full.layers, strict=True)):
+        # 60 steps; with this much decay perturbations do not grow
+        assert_close(got, want, STEPS * 100 * UNIT, f"weights[{k}]")
+    for got, want in zip(reduced.weights, full.weights, strict=True):
+        assert_close(got, want, STEPS * 100 * UNIT, "final weights")
+
+
 @pytest.mark.parametrize("widths", IDLE)
 def test_idle_directions_stay_without_decay(widths):
     case = Case(widths, 1, 0.3)

@@ -30,6 +30,7 @@ KINDS = {
     ("proposition1", "differencing"),
     ("assumption1", None),
     ("dominance", None),
+    ("dominance", "adversary"),
     ("theorem2", None),
     ("theorem2_refined", None),
 }

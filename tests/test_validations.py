@@ -84,10 +84,15 @@ def test_every_module_of_the_room_is_registered():
     machinery = {
         "__init__",
         "adversary",
+        "atlas",
+        "atlas_cells",
+        "atlas_findings",
+        "blocks",
         "cases",
         "flows",
         "hunting",
         "recoveries",
+        "reduced",
         "strategies",
         "suite",
         "tally",
@@ -95,7 +100,7 @@ def test_every_module_of_the_room_is_registered():
     assert {path.stem for path in folder.glob("*.py")} - machinery == set(MODULES)
     for name in MODULES:
         assert callable(getattr(import_module(f"dlnlab.validations.{name}"), f"test_{name}"))
-        assert hasattr(claims, name.removesuffix("_refined"))
+        assert hasattr(claims, name.removesuffix("_refined").removesuffix("_vectors"))
 
 
 def test_the_same_seed_gives_the_same_verdict():
@@ -154,10 +159,11 @@ def test_one_violation_beyond_the_error_refutes():
     assert (verdict.status, verdict.instances, verdict.witness["n"]) == ("refuted", 12, 2)
 
 
-def test_a_margin_that_is_not_a_number_is_never_tested():
+@pytest.mark.parametrize(("margin", "error"), [(float("nan"), 0.0), (-1.0, float("inf"))])
+def test_a_margin_that_was_not_measured_is_never_tested(margin, error):
     tally = Tally("lemma1", "")
     tally.add(1.0, 0.0, [MET], {})
-    tally.add(float("nan"), 0.0, [MET], {})
+    tally.add(margin, error, [MET], {})
     assert tally.verdict().status == "premise-not-met"
 
 

@@ -18,6 +18,7 @@ MODULES: tuple[str, ...] = (
     "closed_form",
     "parsimony",
     "proposition1",
+    "proposition1_vectors",
     "assumption1",
     "dominance",
     "theorem2",

@@ -38,6 +38,7 @@ with W = R(a) x R(a), ẋ ≈ Lsx^{2−2/L} and (tan a)˙ = −Lsx^{1−2/L} tan
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import linalg, optimize
@@ -47,10 +48,10 @@ from dlnlab import checks, modes, networks, problems, spectra
 from dlnlab.claims import Premise, dominance, proposition1
 
 from .cases import EPS
-from .flows import LOOSER, RTOL, SAFETY, quiet_flow
+from .flows import LOOSER, RTOL, SAFETY, integrate
 from .tally import Tally
 
-__all__ = ["Found", "Instance", "attack", "search"]
+__all__ = ["Curves", "Found", "Instance", "attack", "follow", "search"]
 
 TIGHTEST = 1e-12
 """Tolerance at which the worst instance is integrated once more."""
@@ -152,6 +153,22 @@ class _Records:
         return float(ratios[record, mode]), int(mode) + 1, float(self.times[record])
 
 
+class Curves(NamedTuple):
+    """σ̃_i(t) and σ_i(t), shape (records, d), and the bound on the error of σ_i."""
+
+    times: np.ndarray
+    compressed: np.ndarray
+    original: np.ndarray
+    error: np.ndarray
+
+
+def follow(instance: Instance, horizon: float) -> Curves:
+    """Return both sides of dominance along the flow of an instance, tightly integrated."""
+    records = _flows([instance], horizon, TIGHTEST)
+    bound = _compressed(instance, records.times)
+    return Curves(records.times, bound, bound - records.margins[:, 0], records.errors[:, 0])
+
+
 def search(size: int, depth: int, *, evaluations: int, seed: int = 0) -> Found:
     """Minimize ρ_i(t) over instances by differential evolution; one generation is one batch.
 
@@ -232,7 +249,8 @@ def attack(tally: Tally, size: int, depth: int, *, evaluations: int, seed: int =
         proposition1.balancedness(weights),
         dominance.same_start(values, start, rounding),
     ]
-    tally.add(found.margin, found.error, premises, asdict(found), count=found.evaluations)
+    told = asdict(found) | {"part": "adversary"}
+    tally.add(found.margin, found.error, premises, told, count=found.evaluations)
     return found
 
 
@@ -317,19 +335,10 @@ def _compressed(instance: Instance, times: np.ndarray) -> np.ndarray:
 def _wide(instances: list[Instance], times: np.ndarray, rtol: float) -> np.ndarray:
     """Return W_{L:1}(t), shape (records, instances, d, d)."""
     targets = np.stack([np.diag(instance.spectrum) for instance in instances])
-    layers = zip(*(instance.weights() for instance in instances), strict=True)
-    run = quiet_flow(
-        problems.factorization(targets),
-        tuple(np.stack(layer) for layer in layers),
-        t_end=float(times[-1]),
-        rtol=rtol,
-        times=times[1:],
-        record=("layers",),
-        stationarity=0.0,
-    )
-    if run.layers is None or run.times[-1] < times[-1]:
-        raise RuntimeError(f"the flow ended at t = {run.times[-1]:g}: {run.status}")
-    return networks.prefix_products(run.layers)[-1]
+    starts = zip(*(instance.weights() for instance in instances), strict=True)
+    start = tuple(np.stack(layer) for layer in starts)
+    layers = integrate(problems.factorization(targets), start, times[1:], rtol)[1]
+    return networks.prefix_products(layers)[-1]
 
 
 def _ratios(

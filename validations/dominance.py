@@ -6,7 +6,7 @@ import numpy as np
 
 from dlnlab.claims import dominance
 
-from . import hunting, strategies
+from . import adversary, hunting, strategies
 from .cases import Case
 from .flows import Pair, draw_groups, flow_pairs
 from .suite import Part, Suite, Task
@@ -24,6 +24,9 @@ HUNTED = strategies.cases(
     enough_rank=True,
 )
 """Cases whose flows are short, of both sides of ε^L = σ_r*."""
+
+CLIMBED = ((3, 3), (3, 4), (4, 3), (3, 6))
+"""d and L of the continuous climbs: the smallest for which dominance is a conjecture."""
 
 
 def attack(tally: Tally, pair: Pair) -> float:
@@ -63,10 +66,20 @@ def _climb(tally: Tally, task: Task) -> None:
     hunting.climb(HUNTED, badness, examples=task.count, seed=task.seed)
 
 
+def _adversary(tally: Tally, task: Task) -> None:
+    """A continuous climb, by differential evolution, of the margin in units of the misalignment."""
+    size, depth = CLIMBED[task.seed % len(CLIMBED)]
+    adversary.attack(tally, size, depth, evaluations=max(task.count, 5), seed=task.seed)
+
+
 SUITE = Suite(
     "dominance",
     dominance.STATEMENT,
-    {"random": Part(_random), "climb": Part(_climb, most=500, search=True)},
+    {
+        "random": Part(_random),
+        "climb": Part(_climb, most=500, search=True),
+        "adversary": Part(_adversary, share=5.0, most=1_000, search=True),
+    },
 )
 
 

@@ -7,7 +7,7 @@ evaluated in closed form.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,15 @@ from dlnlab.trajectory import Status, Trajectory
 
 from .cases import EPS, Case, random_cases, stack
 
-__all__ = ["GROUPS", "Pair", "draw_groups", "flow_pairs", "quiet_flow"]
+__all__ = [
+    "GROUPS",
+    "Pair",
+    "bounded_flow",
+    "draw_groups",
+    "flow_pairs",
+    "integrate",
+    "quiet_flow",
+]
 
 RTOL = 1e-10
 LOOSER = 100.0
@@ -124,13 +132,7 @@ def flow_pairs(cases: Sequence[Case], rtol: float = RTOL) -> list[Pair]:
     """Integrate both flows of cases of one shape, depth, ε and width."""
     targets, weights = stack(cases)
     problem = problems.factorization(targets)
-    times = _time_grid(cases)
-    tight = _integrate(problem, weights, times, rtol)
-    loose = networks.prefix_products(_integrate(problem, weights, times, LOOSER * rtol))[-1]
-    blocks = networks.prefix_products(tight)[-1]
-    distance = np.linalg.norm(blocks - loose, axis=(-2, -1))
-    distance = ndimage.maximum_filter1d(distance, size=NEAR, axis=0)
-    accuracy = SAFETY * distance + _local_error(tight, rtol)
+    times, blocks, accuracy = bounded_flow(problem, weights, _time_grid(cases)[1:], rtol=rtol)
     values, errors = spectra.singular_values(blocks), problem.error(blocks)
     return [
         Pair(
@@ -163,23 +165,78 @@ def _time_grid(cases: Sequence[Case]) -> np.ndarray:
     return np.unique(even if rises is None else np.concatenate([even, rises]))
 
 
-def _integrate(problem: Any, weights: networks.Weights, times: np.ndarray, rtol: float) -> Any:
+def bounded_flow(
+    problem: Any,
+    weights: networks.Weights,
+    times: np.ndarray,
+    *,
+    rtol: float = RTOL,
+    stop: Callable[[float, np.ndarray], float] | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Integrate a batch of wide networks, with a bound on the error of each.
+
+    Parameters
+    ----------
+    problem, weights
+        The batch and its start.
+    times : array, shape (records,)
+        Positive, increasing.
+    rtol : float
+    stop : callable, optional
+        As in `dlnlab.gradient_flow`; the end is then recorded too.
+
+    Returns
+    -------
+    times : array, shape (records,)
+        0 and those times that were reached.
+    blocks : array, shape (records, batch, d_out, d_in)
+        End-to-end matrices.
+    accuracy : array, shape (records, batch)
+        Bound on their Frobenius error.
+
+    Raises
+    ------
+    RuntimeError
+        If the flow ends before its last time without being stopped.
+    """
+    times, tight = integrate(problem, weights, times, rtol, stop)
+    loose = networks.prefix_products(integrate(problem, weights, times[1:], LOOSER * rtol)[1])[-1]
+    blocks = networks.prefix_products(tight)[-1]
+    distance = np.linalg.norm(blocks - loose, axis=(-2, -1))
+    distance = ndimage.maximum_filter1d(distance, size=NEAR, axis=0)
+    return times, blocks, SAFETY * distance + _local_error(tight, rtol)
+
+
+def integrate(
+    problem: Any, weights: networks.Weights, times: np.ndarray, rtol: float, stop: Any = None
+) -> tuple[np.ndarray, networks.Weights]:
+    """Return 0 and the times that a flow reached of those asked for, and its layers there.
+
+    Raises
+    ------
+    RuntimeError
+        If the flow ends early, other than by `stop` or by standing still.
+    """
     run = quiet_flow(
         problem,
         weights,
         t_end=float(times[-1]),
         rtol=rtol,
-        times=times[1:],
+        times=times,
         record=("layers",),
         stationarity=0.0,
+        stop=stop,
     )
     assert run.layers is not None  # asked for
-    missing = times.size - run.times.size
+    if run.status is Status.STOPPED:
+        return run.times, run.layers
+    missing = times.size + 1 - run.times.size
     if missing and run.status is Status.STATIONARY:  # the velocity is zero, and remains so
-        return tuple(np.concatenate([W, *[W[-1:]] * missing]) for W in run.layers)
+        layers = tuple(np.concatenate([W, *[W[-1:]] * missing]) for W in run.layers)
+        return np.concatenate([[0.0], times]), layers
     if missing:
         raise RuntimeError(f"the flow ended at t = {run.times[-1]:g}: {run.status}")
-    return run.layers
+    return run.times, run.layers
 
 
 def _local_error(layers: networks.Weights, rtol: float) -> np.ndarray:

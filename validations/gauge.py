@@ -105,6 +105,7 @@ class _Run:
             weight_decay=self.decay,
             num_steps=STEPS,
             record=("layers",),
+            formulation="full",
         )
         assert run.layers is not None  # asked for
         return run.layers

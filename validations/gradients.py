@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from dlnlab import networks
+from dlnlab import networks, problems
 from dlnlab.claims import gradients
 
 from . import hunting, strategies
@@ -65,12 +65,12 @@ class Line:
 def attack(tally: Tally, line: Line) -> float:
     """Count one line; return how bad it is."""
     problem, weights, move = line.recovery.problem(), line.weights(), line.move()
-    gradient = problem.gradient(networks.end_to_end(weights))
-    found = networks.layer_gradients(weights, gradient)
+    prefixes, W = networks.forward(problem, weights)  # as descent does
+    found = networks.backward(weights, prefixes, problem.gradient(W))
     predicted = sum(float(np.sum(g * D)) for g, D in zip(found, move, strict=True))
     steps, _ = gradients.nodes(len(weights))
     ahead, behind = (
-        np.array([float(problem.loss(_moved(weights, move, sign * h))) for h in steps])
+        np.array([_loss(problem, _moved(weights, move, sign * h)) for h in steps])
         for sign in (1, -1)
     )
     if not (ahead.any() or behind.any()):  # the line lies within the solutions
@@ -81,15 +81,20 @@ def attack(tally: Tally, line: Line) -> float:
     return -margin
 
 
-def _moved(weights: networks.Weights, move: networks.Weights, h: float) -> np.ndarray:
-    """The end-to-end matrix of W + hD."""
-    return networks.end_to_end([W + h * D for W, D in zip(weights, move, strict=True)])
+def _moved(weights: networks.Weights, move: networks.Weights, h: float) -> networks.Weights:
+    """W + hD."""
+    return tuple(W + h * D for W, D in zip(weights, move, strict=True))
+
+
+def _loss(problem: problems.Problem, weights: networks.Weights) -> float:
+    return float(problem.loss(networks.forward(problem, weights)[1]))
 
 
 def _absolute(line: Line, weights: networks.Weights, move: networks.Weights) -> float:
     """P(1) of `gradients.rounding`, from the definition of the loss."""
     A, _, c = line.recovery.measurements()
-    size = _moved(tuple(map(np.abs, weights)), tuple(map(np.abs, move)), 1.0)
+    reach = _moved(tuple(map(np.abs, weights)), tuple(map(np.abs, move)), 1.0)
+    size = networks.end_to_end(reach)
     # y_i = ⟨A_i, M*⟩ is itself computed, by the library in another order
     entries = size + np.abs(line.recovery.target)
     return float(0.5 * c * np.sum(np.einsum("mpq,pq->m", np.abs(A), entries) ** 2))

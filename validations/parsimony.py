@@ -74,7 +74,7 @@ def descend(case: Case, *, eta: float, alpha: float, weight_decay: float) -> Des
     reduction = reductions.reduce(problem, weights)
     options: dict[str, Any] = {"eta": eta, "alpha": alpha, "weight_decay": weight_decay}
     options |= {"num_steps": STEPS, "record": ("layers",)}
-    full = gradient_descent(problem, weights, **options).layers
+    full = gradient_descent(problem, weights, formulation="full", **options).layers
     small = gradient_descent(reduction.problem, reduction.weights, **options).layers
     assert full is not None  # asked for
     assert small is not None

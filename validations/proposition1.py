@@ -22,10 +22,15 @@ __all__ = [
     "SUITE",
     "Differences",
     "Flow",
+    "around",
     "attack",
     "attack_by_differencing",
     "difference",
     "integrate",
+    "moment",
+    "noise",
+    "simple_values",
+    "units",
 ]
 
 RECORDS = 12
@@ -108,13 +113,13 @@ def attack(tally: Tally, cases: list[Case]) -> None:
 
 
 def _drift_error(layers: networks.Weights) -> np.ndarray:
-    """Rounding, and what the integration's own imbalance D does to Eq. (23).
+    """Rounding, and what the imbalance D that the integration adds to that of the start does.
 
     Each of the L products changes by at most (L − 1) ‖D‖ / σ_max(W_l)² of its size; the SVD and the
     products carry a hundred units of rounding per dimension.
     """
     depth = len(layers)
-    gaps = [np.linalg.norm(D, axis=(-2, -1)) for D in networks.imbalance(layers)]
+    gaps = [np.linalg.norm(D - D[:1], axis=(-2, -1)) for D in networks.imbalance(layers)]
     norms = [np.linalg.norm(W, 2, axis=(-2, -1)) for W in layers]
     drift = np.max(gaps, axis=0) / np.min(norms, axis=0) ** 2
     return 100 * max(layers[0].shape[-2:]) * EPS + depth * (depth - 1) * drift
@@ -143,10 +148,10 @@ class Differences:
     simple: np.ndarray
 
 
-def difference(case: Case, middle: float) -> Differences | None:
-    """Compare the singular values of one case around one time; None if its flow diverged."""
+def around(case: Case, middle: float) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return five times and W_{L:1} at them, `STEP` apart; None if the flow diverged."""
     problem, weights = problems.factorization(case.target), case.weights()
-    largest, unit = _units(case)
+    _, unit = units(case)
     times = middle + STEP * unit * np.arange(-2, 3)
     run = quiet_flow(
         problem,
@@ -158,22 +163,42 @@ def difference(case: Case, middle: float) -> Differences | None:
         stationarity=0.0,
     )
     assert run.end_to_end is not None  # asked for
-    if run.times[-1] < times[-1]:
+    return None if run.times[-1] < times[-1] else (times, run.end_to_end[-5:])
+
+
+def difference(case: Case, middle: float) -> Differences | None:
+    """Compare the singular values of one case around one time; None if its flow diverged."""
+    found = around(case, middle)
+    if found is None:
         return None
-    seen = run.end_to_end[-5:]
+    (times, seen), (largest, unit) = found, units(case)
     values = spectra.singular_values(seen)
-    predicted = proposition1.rates(seen[2], problem.gradient(seen[2]), case.depth)
+    gradient = problems.factorization(case.target).gradient(seen[2])
+    predicted = proposition1.rates(seen[2], gradient, case.depth)
     speed = largest / unit
     margin, error = proposition1.difference_margins(values, STEP * unit, predicted, speed)
-    # neighbouring records share the errors of the steps before them; a difference keeps that of the
-    # last step, 1e-12 relative, and of the singular values, divided by h
-    error = error + (1e-11 + 10 * max(case.shape) * EPS) / STEP
+    error = error + noise(case)
     measured = proposition1.quotient(values, STEP * unit)
-    simple = _simple(values[2], largest)
+    simple = simple_values(values[2], largest)
     return Differences(float(times[2]), values[2], measured, predicted, margin, error, simple)
 
 
-def _units(case: Case) -> tuple[float, float]:
+def noise(case: Case) -> float:
+    """What a difference quotient of matrices keeps of their errors, in units of its own.
+
+    Neighbouring records share the errors of the steps before them; a difference keeps that of the
+    last step, 1e-12 relative, and of the decomposition, divided by h.
+    """
+    return (1e-11 + 10 * max(case.shape) * EPS) / STEP
+
+
+def moment(case: Case, share: float) -> float:
+    """Return a time, a share of the way through, that leaves room for differences around it."""
+    largest, unit = units(case)
+    return share * (2 * case.eps ** (2 - case.depth) + 5) / largest + 3 * STEP * unit
+
+
+def units(case: Case) -> tuple[float, float]:
     """The size of the matrices, and the time in which a rate changes."""
     largest = max(case.spectrum[0], case.eps**case.depth)
     return largest, 1 / (case.depth * largest ** (2 - 2 / case.depth))
@@ -181,8 +206,7 @@ def _units(case: Case) -> tuple[float, float]:
 
 def attack_by_differencing(tally: Tally, case: Case, share: float) -> None:
     """Count the simple singular values of one case at one time, a share of the way through."""
-    largest, unit = _units(case)
-    middle = share * (2 * case.eps ** (2 - case.depth) + 5) / largest + 3 * STEP * unit
+    middle = moment(case, share)
     found, premises = difference(case, middle), [proposition1.balancedness(case.weights())]
     if found is None:
         told = {"time": middle, "part": "the flow diverged"}
@@ -195,7 +219,7 @@ def attack_by_differencing(tally: Tally, case: Case, share: float) -> None:
         )
 
 
-def _simple(values: np.ndarray, scale: float) -> np.ndarray:
+def simple_values(values: np.ndarray, scale: float) -> np.ndarray:
     """Which singular values are apart from their neighbours and from zero, where they kink too."""
     padded = np.concatenate([[np.inf], values, [0.0]])
     gaps = np.minimum(padded[:-2] - values, values - padded[2:])

@@ -18,11 +18,13 @@ from dlnlab import problems, targets
 
 from .cases import Frame
 
-__all__ = ["KINDS", "Ensemble", "Mask", "Recovery", "random_recovery"]
+__all__ = ["COMPUTATIONS", "KINDS", "Ensemble", "Mask", "Recovery", "random_recovery"]
 
-KINDS = ("identity", "mask", "pattern", "sensing", "operator")
-"""Factorization; completion from a boolean mask and from a sparse pattern; sensing, and the same
-measurements as a linear operator."""
+KINDS = ("identity", "mask", "pattern", "sampled", "sensing", "operator")
+"""Factorization; completion from a boolean mask, from a sparse pattern with dense matrices, and
+from observed entries only; sensing, and the same measurements as a linear operator."""
+
+COMPUTATIONS = {"pattern": "dense", "sampled": "sampled"}
 
 Table = tuple[tuple[Any, ...], ...]
 
@@ -139,8 +141,10 @@ class Recovery:
         M, norm = self.target, self.normalization
         if isinstance(self.operator, Mask):
             mask: Any = np.asarray(self.operator.observed)
-            sparse = self.kind == "pattern"
-            return problems.completion(M, scipy.sparse.csr_array(mask) if sparse else mask, norm)
+            if self.kind == "mask":
+                return problems.completion(M, mask, norm)
+            pattern, how = scipy.sparse.csr_array(mask), COMPUTATIONS[self.kind]
+            return problems.completion(M, pattern, norm, computation=how)
         if self.operator is None:
             return problems.factorization(M, norm)
         A, y, _ = self.measurements()
@@ -166,7 +170,7 @@ def random_recovery(rng: np.random.Generator, kind: str, shape: tuple[int, int])
     left, right = (Frame(n, (), int(rng.integers(0, 2**31))) for n in shape)
     spectrum = tuple(sorted(rng.uniform(0.2, 1.0, min(shape)).round(3).tolist(), reverse=True))
     operator: Mask | Ensemble | None = None
-    if kind in ("mask", "pattern"):
+    if kind in ("mask", *COMPUTATIONS):
         observed = rng.random(shape) < 0.5
         observed[0, 0] = True
         operator = Mask(tuple(tuple(bool(x) for x in row) for row in observed))

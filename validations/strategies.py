@@ -17,7 +17,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from .cases import Case, Frame
-from .recoveries import KINDS, Ensemble, Mask, Recovery
+from .recoveries import COMPUTATIONS, KINDS, Ensemble, Mask, Recovery
 
 __all__ = [
     "DEPTHS",
@@ -164,7 +164,7 @@ def recoveries(
     shape = draw(shapes(smallest, largest))
     kind = draw(st.sampled_from(KINDS))
     operator: Mask | Ensemble | None = None
-    if kind in ("mask", "pattern"):
+    if kind in ("mask", *COMPUTATIONS):
         operator = draw(masks(shape))
     elif kind != "identity":
         operator = draw(ensembles(shape, seeds=seeds))

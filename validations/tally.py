@@ -58,8 +58,8 @@ class Tally:
     ) -> None:
         """Count an instance, or the worst of `count` instances that share their premises.
 
-        A margin that is not a number, where the premises hold, is the worst there is: nothing was
-        measured, so nothing may be called tested.
+        A margin that is not a number or has no finite error, where the premises hold, is the worst
+        there is: nothing was measured, so nothing may be called tested.
         """
         met = all(premise.met for premise in premises)
         if met:
@@ -152,9 +152,9 @@ def _badness(margin: float, error: float) -> float:
     """Order margins where the premises hold: below zero by the share of the error they use up.
 
     So whatever refutes the claim (a share above 1) comes before all that does not; margins above
-    zero follow in their own order.  A margin that is not a number comes first.
+    zero follow in their own order.  A margin that was not measured comes first.
     """
-    if math.isnan(margin) or math.isnan(error):
+    if math.isnan(margin) or not math.isfinite(error):
         return math.inf
     if margin >= 0:
         return -margin
@@ -172,6 +172,6 @@ def _verdict(content: Mapping[str, Any]) -> Verdict:
 
 
 def _status(margin: float, error: float) -> str:
-    if math.isnan(margin) or math.isnan(error):
+    if math.isnan(margin) or not math.isfinite(error):
         return "premise-not-met"
     return "tested" if margin >= -error else "refuted"

@@ -84,9 +84,8 @@ def descend(case: Case, *, eta: float, alpha: float, weight_decay: float) -> Des
     problem = problems.factorization(case.target)
     start = networks.compressed_weights(problem, case.r_hat, case.depth, case.eps)
     options: dict[str, Any] = {"alpha": alpha, "weight_decay": weight_decay}
-    run = gradient_descent(
-        problem, start, eta=eta, num_steps=STEPS, record=("end_to_end",), **options
-    )
+    whole: dict[str, Any] = {"record": ("end_to_end",), "formulation": "full"}
+    run = gradient_descent(problem, start, eta=eta, num_steps=STEPS, **options, **whole)
     assert run.end_to_end is not None  # asked for
     targets = case.values[: case.r_hat]
     values = modes.descent(targets, case.eps, case.depth, eta, STEPS, **options)
@@ -140,7 +139,8 @@ def step_next_to(case: Case, share: float) -> tuple[networks.Weights, np.ndarray
     problem = problems.factorization(case.target)
     start = networks.compressed_weights(problem, case.r_hat, case.depth, case.eps)
     eta = share * theorem1.largest_step(case.spectrum[0], case.depth)
-    run = gradient_descent(problem, start, eta=eta, num_steps=1, record=("end_to_end",))
+    whole: dict[str, Any] = {"record": ("end_to_end",), "formulation": "full"}
+    run = gradient_descent(problem, start, eta=eta, num_steps=1, **whole)
     assert run.end_to_end is not None  # asked for
     left, right = start[-1] / case.eps, start[0].T / case.eps
     before, after = np.einsum("ik,tij,jk->tk", left, run.end_to_end, right)

@@ -1,27 +1,52 @@
-"""Proposition 1 (Arora et al. 2019): how singular values move under balanced gradient flow."""
+"""Proposition 1 (Arora et al. 2019): how singular values and vectors move under balanced flow.
+
+With G = ∇ℓ(W) a balanced network has Ẇ = −Σ_j [WWᵀ]^{(j−1)/L} G [WᵀW]^{(L−j)/L}.  Let W = USVᵀ with
+distinct nonzero values, K = UᵀU̇ and H = VᵀV̇, which are skew, and g = UᵀGV.  The diagonal of
+UᵀẆV = KS + Ṡ − SH is Eq. (23).  Its entries (i, j) and (j, i) are two equations for K_ij and H_ij,
+
+    K_ij σ_j − σ_i H_ij = −c_ij g_ij,   c_ij = Σ_k σ_i^{2(k−1)/L} σ_j^{2(L−k)/L},
+
+whose solution is K = −F ⊙ (gS + Sgᵀ), H = −F ⊙ (Sg + gᵀS) with F_ij = 1/(σ_j^{2/L} − σ_i^{2/L}).
+Outside the span of U only the summand j = 1 is left, −(I − UUᵀ) G V S^{2−2/L}, which has to be
+(I − UUᵀ) U̇ S.  Together, the paper's source has
+
+    U̇ = −U (F ⊙ [UᵀGVS + SVᵀGᵀU]) − (I − UUᵀ) G V (S²)^{1/2−1/L},
+    V̇ = −V (F ⊙ [SUᵀGV + VᵀGᵀUS]) − (I − VVᵀ) Gᵀ U (S²)^{1/2−1/L}.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from dlnlab import networks
+from dlnlab import networks, spectra
 from dlnlab.claims.verdict import Premise
 
 __all__ = [
     "SOURCE",
     "STATEMENT",
+    "VECTOR_STATEMENT",
+    "VectorRates",
     "balancedness",
     "difference_margins",
+    "distinct_values",
     "margins",
     "quotient",
     "rates",
     "sides",
+    "vector_margins",
+    "vector_rates",
+    "vector_rounding",
 ]
 
 STATEMENT = (
     "Along gradient flow of a balanced network, σ̇_i = −L (σ_i²)^{1−1/L} ⟨∇ℓ(W_{L:1}), u_i v_iᵀ⟩."
+)
+VECTOR_STATEMENT = (
+    "Where the σ_i are distinct and nonzero, U̇ = −U (F ⊙ [UᵀGVS + SVᵀGᵀU]) − "
+    "(I − UUᵀ) G V (S²)^{1/2−1/L} with F_ij = 1/(σ_j^{2/L} − σ_i^{2/L}), and V̇ likewise."
 )
 SOURCE = "Kwon et al. 2024, Proposition 1 and Eq. (23); Arora et al. 2019, Theorem 3"
 
@@ -87,14 +112,22 @@ def sides(
     depth = len(weights)
     prefixes = networks.prefix_products(weights)
     moves = networks.backward(weights, prefixes, gradient)
+    velocity = _velocity(weights, prefixes, moves)
     U, s, Vh = np.linalg.svd(prefixes[-1], full_matrices=False)
-    velocity, suffix = np.zeros_like(prefixes[-1]), None
-    for layer in range(depth - 1, -1, -1):
-        move = -moves[layer] if layer == 0 else -moves[layer] @ prefixes[layer - 1]
-        velocity = velocity + (move if suffix is None else suffix @ move)
-        suffix = weights[layer] if suffix is None else suffix @ weights[layer]
     formula = -depth * s ** (2 - 2 / depth) * _diagonal(U, gradient, Vh)
     return _diagonal(U, velocity, Vh), formula, s
+
+
+def _velocity(
+    weights: Sequence[np.ndarray], prefixes: Sequence[np.ndarray], gradients: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Ẇ = −Σ_l W_L ⋯ W_{l+1} ∇_l W_{l−1} ⋯ W_1."""
+    velocity, suffix = np.zeros_like(prefixes[-1]), None
+    for layer in range(len(weights) - 1, -1, -1):
+        move = -gradients[layer] if layer == 0 else -gradients[layer] @ prefixes[layer - 1]
+        velocity = velocity + (move if suffix is None else suffix @ move)
+        suffix = weights[layer] if suffix is None else suffix @ weights[layer]
+    return velocity
 
 
 def _diagonal(U: np.ndarray, A: np.ndarray, Vh: np.ndarray) -> np.ndarray:
@@ -150,3 +183,111 @@ def difference_margins(
     second = (values[3] - values[1]) / (2 * step)
     fourth = quotient(values, step)
     return -np.abs(fourth - predicted) / speed, np.abs(fourth - second) / speed
+
+
+class VectorRates(NamedTuple):
+    """U̇ and V̇.
+
+    Attributes
+    ----------
+    left, right : array, shapes (..., d_out, k), (..., d_in, k)
+    """
+
+    left: np.ndarray
+    right: np.ndarray
+
+
+def vector_rates(
+    U: np.ndarray, s: np.ndarray, Vh: np.ndarray, gradient: np.ndarray, depth: int
+) -> VectorRates:
+    """Return U̇ and V̇ by the equations above.
+
+    Parameters
+    ----------
+    U, s, Vh : array, shapes (..., d_out, k), (..., k), (..., k, d_in)
+        Singular value decomposition of W_{L:1}, with k = min(d_out, d_in) values.
+    gradient : array, shape (..., d_out, d_in)
+        ∇ℓ(W_{L:1}).
+    depth : int
+
+    Returns
+    -------
+    VectorRates
+        NaN where two values coincide.
+    """
+    V = Vh.mT
+    inside, power = U.mT @ gradient @ V, s ** (2 / depth)
+    apart = power[..., None, :] - power[..., :, None] + np.diag(np.full(s.shape[-1], np.inf))
+    ahead, behind = inside * s[..., None, :], s[..., :, None] * inside
+    F = 1 / np.where(apart == 0, np.nan, apart)
+    outside = s[..., None, :] ** (1 - 2 / depth)
+    left = -U @ (F * (ahead + ahead.mT)) - (gradient @ V - U @ inside) * outside
+    right = -V @ (F * (behind + behind.mT)) - (gradient.mT @ U - V @ inside.mT) * outside
+    return VectorRates(left, right)
+
+
+def distinct_values(values: np.ndarray) -> Premise:
+    """Measure the premise σ_1 > … > σ_k > 0 for one matrix.
+
+    The margin is the smallest difference of neighbours, 0 counted as one, relative to σ_1, less the
+    square root of the unit of rounding: below that more than half the digits of a singular vector
+    are noise, and values that differ by rounding alone must not pass for distinct.
+    """
+    gaps = -np.diff(np.append(values, 0.0))
+    margin = float(np.min(gaps)) / float(values[0]) - spectra.REPEATED
+    return Premise("distinct values", "σ_1 > … > σ_k > 0", margin)
+
+
+def vector_margins(weights: Sequence[np.ndarray], gradient: np.ndarray) -> np.ndarray:
+    """Return minus the violation of the equations for U̇ and V̇, for every member of a batch.
+
+    UᵀU̇ and VᵀV̇ have to be skew, and U̇SVᵀ + UṠVᵀ + USV̇ᵀ has to be the Ẇ of the layers' own
+    velocities; for distinct nonzero values no other U̇ and V̇ do that.  The violations are relative
+    to L σ_1^{2−2/L} ‖G‖_F, which bounds ‖Ẇ‖_F.
+
+    Parameters
+    ----------
+    weights : sequence of L arrays, shapes (..., d_l, d_{l−1})
+    gradient : array, shape (..., d_out, d_in)
+        ∇ℓ(W_{L:1}).
+
+    Returns
+    -------
+    array, shape (...,)
+        NaN where two values coincide.
+    """
+    depth, prefixes = len(weights), networks.prefix_products(weights)
+    velocity = _velocity(weights, prefixes, networks.backward(weights, prefixes, gradient))
+    U, s, Vh = np.linalg.svd(prefixes[-1], full_matrices=False)
+    left, right = vector_rates(U, s, Vh, gradient, depth)
+    speeds = -depth * s ** (2 - 2 / depth) * _diagonal(U, gradient, Vh)
+    turning = (left * s[..., None, :]) @ Vh + (U * s[..., None, :]) @ right.mT
+    defects = [turning + (U * speeds[..., None, :]) @ Vh - velocity]
+    for frame, rate in ((U, left), (Vh.mT, right)):
+        drift = frame.mT @ rate
+        defects.append((drift + drift.mT) * s[..., :1, None])
+    worst = np.max([np.linalg.norm(D, axis=(-2, -1)) for D in defects], axis=0)
+    speed = depth * s[..., 0] ** (2 - 2 / depth) * np.linalg.norm(gradient, axis=(-2, -1))
+    return -worst / np.where(speed == 0, 1.0, speed)
+
+
+def vector_rounding(values: np.ndarray, depth: int, dimension: int) -> np.ndarray:
+    """Bound the rounding error of `vector_margins`.
+
+    A computed decomposition is that of a matrix 10 d units of rounding away, relative to σ_1.  That
+    changes σ_k by the same amount, which is σ_1/σ_k as much relative to σ_k, and a difference
+    σ_j^{2/L} − σ_i^{2/L} by up to σ_1/σ_k · σ_1^{2/L}/|σ_j^{2/L} − σ_i^{2/L}| as much relative to
+    itself.  The products of the formula and of the chain rule multiply this by 10.
+
+    Parameters
+    ----------
+    values : array, shape (..., k)
+        Singular values in decreasing order.
+    depth, dimension : int
+        L, and the largest side of a layer.
+    """
+    power = values ** (2 / depth)
+    gaps = np.min(np.abs(np.diff(power, axis=-1)), axis=-1, initial=np.inf)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        condition = values[..., 0] / values[..., -1] * (1 + power[..., 0] / gaps)
+    return 100 * dimension * float(np.finfo(float).eps) * condition

@@ -19,7 +19,7 @@ PROFILES = ("ci", "dev", "hunt")
 SHOWN = ("where_it_is_met", "simplest", "powers_of_eps", "unbalanced", "outside_the_premises")
 """Parts of a witness that the table leaves to the file."""
 
-HEADER = f"{'claim':<17} {'verdict':<16} {'worst margin ± error':<22} {'instances':>9} {'time':>8}"
+HEADER = f"{'claim':<20} {'verdict':<16} {'worst margin ± error':<20} {'instances':>9} {'time':>8}"
 
 EPILOG = """\
 examples:
@@ -133,7 +133,7 @@ def _lines(verdict: Verdict) -> list[str]:
     """A row of the table, with the unmet premises and what broke a claim below it."""
     margin = f"{verdict.margin:.2e} ± {verdict.error:.1e}"
     row = (
-        f"{verdict.claim:<17} {verdict.status:<16} {margin:<22} "
+        f"{verdict.claim:<20} {verdict.status:<16} {margin:<20} "
         f"{verdict.instances:>9} {verdict.seconds:>6.1f} s"
     )
     lines = [row]

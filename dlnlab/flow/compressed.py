@@ -15,6 +15,10 @@ from dlnlab.trajectory import Status, Trajectory
 
 __all__ = ["CompressedFlow", "Evaluation"]
 
+STANDING = 1e-12
+"""A mode that starts this close to its target, as a fraction of it, has no rise to resolve: between
+the two there are too few numbers for twenty different values."""
+
 
 @dataclass(frozen=True)
 class CompressedFlow:
@@ -77,7 +81,7 @@ class CompressedFlow:
                 scale=self.scale,
             )
             for sigma in self.targets
-            if sigma != self.start
+            if abs(sigma - self.start) > STANDING * sigma
         ]
         inside = np.unique(np.concatenate(times)) if times else np.empty(0)
         inside = inside[(inside > 0) & (inside <= t_end)]

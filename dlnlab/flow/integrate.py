@@ -1,4 +1,4 @@
-"""Gradient flow dW_l/dt = −∇_{W_l} ℓ(W_{L:1}) of any network and problem, on the host.
+"""Gradient flow dW_l/dt = −∇_{W_l} ℓ(W_{L:1}) − μ W_l of any network and problem, on the host.
 
 The run ends by a terminal event as soon as nothing happens any more, instead of crawling to `t_end`
 in stability-limited steps (`dlnlab.flow.system`).
@@ -36,6 +36,7 @@ def gradient_flow(
     weights: Sequence[Array],
     *,
     t_end: float,
+    weight_decay: float = 0.0,
     rtol: float = 1e-10,
     atol: float | None = None,
     times: Any = None,
@@ -59,6 +60,9 @@ def gradient_flow(
         Initial weights, shapes (..., d_l, d_{l−1}).  A batch is integrated as one system.
     t_end : float
         Latest time.
+    weight_decay : float
+        μ ≥ 0: the flow of ℓ + (μ/2) Σ_l ‖W_l‖_F².  The losses recorded, and compared with `tol`,
+        remain ℓ.
     rtol : float
         Relative tolerance of a step.
     atol : float, optional
@@ -85,11 +89,11 @@ def gradient_flow(
     tol : float
         Ends the run (CONVERGED) when the loss, the largest of a batch, falls to it.
     stationarity : float, optional
-        Ends the run (STATIONARY) when t ‖∇ℓ‖² falls below this fraction of the initial loss: at
-        that rate another stretch of time as long as the whole run would lower the loss by less.
-        On a saddle plateau, while modes wait to be learned, the left-hand side is about
-        σ*·‖W_{L:1}(0)‖; the default, the smaller of 1e-14 and 1e-3·‖W_{L:1}(0)‖₂/‖∇ℓ(W_{L:1}(0))‖,
-        lies far below it.  0 switches it off.
+        Ends the run (STATIONARY) when t Σ_l ‖dW_l/dt‖² falls below this fraction of the initial
+        loss: at that rate another stretch of time as long as the whole run would lower the loss,
+        with the decay term if there is one, by less.  On a saddle plateau, while modes wait to be
+        learned, the left-hand side is about σ*·‖W_{L:1}(0)‖; the default, the smaller of 1e-14 and
+        1e-3·‖W_{L:1}(0)‖₂/‖∇ℓ(W_{L:1}(0))‖, lies far below it.  0 switches it off.
     stop : callable, optional
         ``stop(t, W)``; the run ends (STOPPED) where it falls through zero, located to rounding.
     progress : bool or callable
@@ -99,7 +103,7 @@ def gradient_flow(
     -------
     Trajectory
         Its `drift` reports how well the integration conserved W_{l+1}ᵀW_{l+1} − W_l W_lᵀ, which the
-        exact flow leaves unchanged.
+        exact flow leaves unchanged, or with weight decay multiplies by exp(−2μt).
 
     Raises
     ------
@@ -126,6 +130,7 @@ def gradient_flow(
     _require_host(problem, weights)
     names = check_record(record)
     t_end = checks.positive("t_end", t_end)
+    decay = checks.nonnegative("weight_decay", weight_decay)
     rtol = checks.positive("rtol", rtol)
     atol = default_atol(rtol, weights) if atol is None else checks.positive("atol", atol)
     grid = None if times is None else _check_times(times, t_end)
@@ -138,7 +143,7 @@ def gradient_flow(
     tol = checks.nonnegative("tol", tol)
     if stop is not None and not callable(stop):
         raise TypeError(f"`stop` must be a callable stop(t, W), got {checks.describe(stop)}")
-    system = System(problem, weights)
+    system = System(problem, weights, decay)
     events = _events(system, tol, stationarity, stop)
     stepper = STEPPERS[method](system, t_end, rtol, atol, stability)
     bar = Progress(progress, t_end, "time")
@@ -311,9 +316,11 @@ class _Integration:
             self._measure_drift()
 
     def _measure_drift(self) -> None:
-        now = networks.imbalance(self.final)
+        """Look how far D_l = W_{l+1}ᵀW_{l+1} − W_l W_lᵀ is from the exact D_l(0) e^{−2μt}."""
+        now, rows = networks.imbalance(self.final), self.recorder.rows
+        left = math.exp(-2 * self.system.decay * rows[-1]["times"]) if rows else 1.0
         change = max(
-            float(np.max(np.linalg.norm(a - b, axis=(-2, -1))))
+            float(np.max(np.linalg.norm(a - left * b, axis=(-2, -1))))
             for a, b in zip(now, self.conserved, strict=True)
         )
         size = max(float(np.max(np.sum(W**2, axis=(-2, -1)))) for W in self.final)

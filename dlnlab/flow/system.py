@@ -28,11 +28,11 @@ __all__ = ["STEPPERS", "Explicit", "RungeKutta45", "Stepper", "Stiff", "System"]
 class System:
     """The flow as one vector differential equation ẏ = f(y), y all layers side by side."""
 
-    def __init__(self, problem: Problem, weights: Weights) -> None:
+    def __init__(self, problem: Problem, weights: Weights, weight_decay: float = 0.0) -> None:
         batch = np.broadcast_shapes(
             np.shape(problem.loss(networks.prefix_products(weights)[-1])), weights[0].shape[:-2]
         )
-        self.problem = problem
+        self.problem, self.decay = problem, weight_decay
         self.shapes = [(*batch, *W.shape[-2:]) for W in weights]
         ends = np.cumsum([math.prod(shape) for shape in self.shapes]).tolist()
         self.parts = [slice(a, b) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
@@ -45,11 +45,13 @@ class System:
         return tuple(y[part].reshape(shape) for part, shape in pairs)
 
     def velocity(self, t: float, y: np.ndarray) -> np.ndarray:
-        """−∇ℓ for all layers."""
+        """−∇ℓ − μ W_l for all layers."""
         weights, out = self.unpack(y), np.empty_like(y)
         prefixes = networks.prefix_products(weights)
         downhill = -self.problem.gradient(prefixes[-1])
         networks.backward(weights, prefixes, downhill, out=self.unpack(out))
+        if self.decay:
+            out -= self.decay * y
         return out
 
     def end_to_end(self, y: np.ndarray) -> np.ndarray:
@@ -61,10 +63,11 @@ class System:
         return float(np.max(self.problem.loss(self.end_to_end(y))))
 
     def stiffness(self, y: np.ndarray) -> float:
-        """λ = c‖A‖² Σ_l ∏_{k≠l} ‖W_k‖₂², the largest over a batch."""
+        """λ = c‖A‖² Σ_l ∏_{k≠l} ‖W_k‖₂² + μ, the largest over a batch."""
         norms = np.stack([np.linalg.norm(W, 2, axis=(-2, -1)) for W in self.unpack(y)])
         others = [np.prod(np.delete(norms, layer, axis=0), axis=0) for layer in range(len(norms))]
-        return self.problem.curvature * float(np.max(np.sum(np.square(others), axis=0)))
+        largest = float(np.max(np.sum(np.square(others), axis=0)))
+        return self.problem.curvature * largest + self.decay
 
 
 class Stepper(Protocol):

@@ -22,6 +22,7 @@ TITLES = {
     "closed_form": "The closed form of the compressed flow",
     "parsimony": "Parsimony",
     "proposition1": "Proposition 1",
+    "proposition1_vectors": "Proposition 1, singular vectors",
     "assumption1": "Assumption 1",
     "dominance": "Dominance",
     "theorem2": "Theorem 2",

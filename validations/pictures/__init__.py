@@ -33,6 +33,7 @@ MAKERS: dict[tuple[str, str | None], Callable[[Mapping[str, Any]], Sketch | None
     ("proposition1", "differencing"): flows.sketch_differencing,
     ("assumption1", None): flows.sketch_assumption1,
     ("dominance", None): flows.sketch_dominance,
+    ("dominance", "adversary"): flows.sketch_adversary,
     ("theorem2", None): flows.sketch_theorem2,
     ("theorem2_refined", None): partial(flows.sketch_theorem2, refined=True),
 }

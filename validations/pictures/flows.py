@@ -14,12 +14,13 @@ from dlnlab.claims import dominance as dominance_claim
 from dlnlab.claims import proposition1 as proposition1_claim
 from dlnlab.claims import theorem2 as theorem2_claim
 
-from .. import assumption1, closed_form, proposition1
+from .. import adversary, assumption1, closed_form, proposition1
 from ..cases import Case
 from ..flows import Pair, flow_pairs
 from .sketches import Sketch, setting, titled
 
 __all__ = [
+    "sketch_adversary",
     "sketch_assumption1",
     "sketch_closed_form",
     "sketch_differencing",
@@ -28,6 +29,15 @@ __all__ = [
     "sketch_proposition1",
     "sketch_theorem2",
 ]
+
+
+BOTH = (r"compressed, $\tilde\sigma_i$", r"original, $\sigma_i$")
+
+DOMINANCE = (
+    r"Margin, least $\tilde\sigma_i-\sigma_i$",
+    r"margin$/\max(\sigma_1^{\ast},\varepsilon^L)$",
+)
+"""Title and label of the margin of dominance."""
 
 
 def sketch_closed_form(witness: Mapping[str, Any]) -> Sketch:
@@ -141,13 +151,28 @@ def sketch_dominance(witness: Mapping[str, Any]) -> Sketch:
     bound = pair.law.leading(pair.values.shape[1])
     margin = dominance_claim.margins(pair.values, bound) / pair.scale
     error = (pair.accuracy + pair.law.rounding()) / pair.scale
-    labels = (r"compressed, $\tilde\sigma_i$", r"original, $\sigma_i$")
-    values = partial(plotting.families, pair.times, bound, pair.values, labels=labels)
-    told = (
-        r"Margin, least $\tilde\sigma_i-\sigma_i$",
-        r"margin$/\max(\sigma_1^{\ast},\varepsilon^L)$",
+    values = partial(plotting.families, pair.times, bound, pair.values, labels=BOTH)
+    return _margin_sketch(
+        pair, titled(values, "Singular values"), margin, error, DOMINANCE, witness
     )
-    return _margin_sketch(pair, titled(values, "Singular values"), margin, error, told, witness)
+
+
+def sketch_adversary(witness: Mapping[str, Any]) -> Sketch:
+    """σ_i and σ̃_i of the worst instance of a continuous climb."""
+    told = witness["instance"]
+    rows = tuple(tuple(row) for row in told["turn"])
+    instance = adversary.Instance(tuple(told["spectrum"]), rows, told["depth"], told["eps"])
+    curves = adversary.follow(instance, float(witness["horizon"]))
+    margin = np.min(curves.compressed - curves.original, axis=-1)
+    values = partial(
+        plotting.families, curves.times, curves.compressed, curves.original, labels=BOTH
+    )
+    panel = _margin_panel(curves.times, margin, curves.error, DOMINANCE, witness)
+    size = len(instance.spectrum)
+    title = rf"{size} × {size} target, $L={instance.depth}$, $\varepsilon={instance.eps:.4g}$"
+    k = int(np.argmin(margin + curves.error))
+    panels = (titled(values, "Singular values"), panel)
+    return Sketch(title, panels, float(margin[k]), float(curves.error[k]))
 
 
 def sketch_theorem2(witness: Mapping[str, Any], refined: bool = False) -> Sketch:
@@ -180,13 +205,25 @@ def _margin_sketch(
     told: tuple[str, str],
     witness: Mapping[str, Any],
 ) -> Sketch:
-    """Both flows, and a margin over time, of which `told` is the title and the label."""
+    """Both flows, and a margin over time."""
+    panel = _margin_panel(pair.times, margin, error, told, witness)
+    k = int(np.argmin(margin + error))
+    return Sketch(setting(pair.case), (both, panel), float(margin[k]), float(error[k]))
+
+
+def _margin_panel(
+    times: np.ndarray,
+    margin: np.ndarray,
+    error: np.ndarray,
+    told: tuple[str, str],
+    witness: Mapping[str, Any],
+) -> Callable[[Any], None]:
+    """A margin over time; `told` is its title and its label."""
 
     def panel(ax: Any) -> None:
-        plotting.signed_margin(pair.times, margin, error, ax, at=witness.get("time"))
+        plotting.signed_margin(times, margin, error, ax, at=witness.get("time"))
         ax.set_xlabel("time $t$")
         ax.set_title(told[0])
         ax.set_ylabel(told[1])
 
-    k = int(np.argmin(margin + error))
-    return Sketch(setting(pair.case), (both, panel), float(margin[k]), float(error[k]))
+    return panel

@@ -1,0 +1,132 @@
+"""``dlnlab atlas``: a map of where the plain inequality of Theorem 2 fails, and by how much."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from dlnlab import campaigns, report
+from dlnlab.commands import campaign, files
+from dlnlab.report import atlas as text
+
+__all__ = ["add"]
+
+PROFILES = ("ci", "dev", "hunt")
+
+EPILOG = """\
+examples:
+  dlnlab atlas --out atlas                     a coarse atlas, about half a minute on one core
+  dlnlab atlas --out atlas --profile dev       the one of the documentation
+  dlnlab atlas --out atlas --profile hunt --resume atlas.jsonl
+                                               1000 starts in each cell; run again to continue
+
+files in DIR:
+  index.html                 everything below on a page that can be read alone
+  atlas.csv                  one line for each L, ε^L/σ_r*, d, r̂, kind of start and step size
+  atlas.json                 regions, exponents, manifest
+  map, width, descent        the figures, .png and .pdf
+
+exit codes:
+  0    the atlas was drawn, and nothing in it contradicts the refined theorem
+  1    a start contradicts the refined theorem, or the run failed
+  2    bad usage or bad input
+  130  interrupted (Ctrl-C)
+"""
+
+
+def add(commands: Any, exit_codes: str) -> None:
+    """Declare the command and its options; its exit codes are its own.
+
+    Parameters
+    ----------
+    commands : the subparsers of an argparse.ArgumentParser
+    exit_codes : str
+        Not used: the inequality is known to fail, and only the refined theorem can be refuted.
+    """
+    parser = commands.add_parser(
+        "atlas",
+        help="map where the plain inequality of Theorem 2 fails, and by how much",
+        description="Measure the plain inequality of Theorem 2 over L, ε^L/σ_r*, r̂ − r and d,\n"
+        "under gradient flow and gradient descent.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run, prog=parser.prog)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        required=True,
+        help="where to write; DIR is created if missing, and files of the names below are replaced",
+    )
+    parser.add_argument(
+        "--profile", choices=PROFILES, default="ci", help="how finely (default: ci)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="which starts (default: 0)")
+    campaign.add_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Draw the atlas and return the exit code."""
+    atlas = import_module("dlnlab.validations.atlas")
+    if args.seed < 0:
+        raise ValueError(f"`seed` must be an integer >= 0, got {args.seed}")
+    files.prepare(args.out)
+    started = time.monotonic()
+    configurations = atlas.configurations(args.profile, args.seed)
+    with campaign.told_in_one_line():
+        options = {"progress": campaign.show_progress} | campaign.options(args)
+        results = campaigns.run(atlas.measure, configurations, **options)
+    return _tell(args, configurations, results, time.monotonic() - started)
+
+
+def _tell(
+    args: argparse.Namespace,
+    configurations: list[dict[str, Any]],
+    results: list[dict[str, Any]],
+    seconds: float,
+) -> int:
+    """Summarize, print and write."""
+    summary = import_module("dlnlab.validations.atlas_cells")
+    findings = import_module("dlnlab.validations.atlas_findings")
+    cells = summary.cells(configurations, results)
+    regions, notes = findings.regions(cells), findings.notes(configurations, results)
+    parameters = {"profile": args.profile, "seed": args.seed} | campaign.parameters(args)
+    manifest = report.manifest(args.command_line, parameters, seconds)
+    print(text.atlas_text(regions, notes))
+    with files.replacing(args.out) as directory:
+        images = _draw(cells, directory)
+        summary.write(cells, directory / "atlas.csv")
+        content = {
+            "regions": [region._asdict() for region in regions],
+            "exponents": [fit._asdict() for fit in findings.exponents(configurations, results)],
+            "notes": list(notes),
+            "manifest": manifest,
+        }
+        files.write_json(directory / "atlas.json", report.plain(content))
+        page = text.atlas_html(regions, notes, images, manifest)
+        (directory / "index.html").write_text(page, encoding="utf-8")
+        names = sorted(path.name for path in directory.iterdir())
+    print(f"\nWrote to {args.out}: {', '.join(names)}")
+    return 1 if findings.contradictions(cells) else 0
+
+
+def _draw(cells: list[Any], directory: Path) -> dict[str, str]:
+    """Write the figures, and return them as data URIs."""
+    from dlnlab import plotting  # Matplotlib takes a second to load
+    from dlnlab.plotting import atlas
+
+    images = {}
+    for name, draw in (
+        ("map", atlas.atlas_map),
+        ("width", atlas.width),
+        ("descent", atlas.descent),
+    ):
+        figure = draw(cells)
+        for suffix in ("png", "pdf"):
+            plotting.save(figure, directory / f"{name}.{suffix}")
+        images[name] = plotting.to_data_uri(figure)
+    return images

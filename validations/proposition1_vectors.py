@@ -1,0 +1,130 @@
+"""Singular vectors under gradient flow: from the layers' velocities, and by differencing.
+
+The equations need distinct nonzero values.  An orthogonal start has equal ones, and directions
+without a target keep equal ones for ever: there the premise must be found unmet.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dlnlab import networks, problems, spectra
+from dlnlab.claims import proposition1
+
+from .cases import Case, random_cases
+from .flows import draw_groups
+from .proposition1 import (
+    STEP,
+    UNBALANCED,
+    Flow,
+    around,
+    integrate,
+    moment,
+    noise,
+    simple_values,
+    units,
+)
+from .suite import Part, Suite, Task
+from .tally import Tally
+
+__all__ = ["SUITE", "attack", "attack_by_differencing"]
+
+
+def attack(tally: Tally, cases: list[Case]) -> None:
+    """Count cases of one shape, L, ε and width, each judged by its worst record.
+
+    Only records with distinct values say something; if a case has none, it is counted, as outside
+    the premises, at the one whose values are the least close to each other.
+    """
+    run = integrate(cases)
+    margin = proposition1.vector_margins(run.layers, run.gradient)
+    values = spectra.singular_values(networks.prefix_products(run.layers)[-1])
+    width = max(max(W.shape[-2:]) for W in run.layers)
+    error = run.error + proposition1.vector_rounding(values, cases[0].depth, width)
+    for k, case in enumerate(cases):
+        _count(tally, case, run, k, values[:, k], margin[:, k], error[:, k])
+
+
+def _count(
+    tally: Tally,
+    case: Case,
+    run: Flow,
+    k: int,
+    values: np.ndarray,
+    margin: np.ndarray,
+    error: np.ndarray,
+) -> None:
+    distinct = [proposition1.distinct_values(row) for row in values]
+    met = np.array([premise.met for premise in distinct])
+    share = np.where(met, margin / error, np.inf)
+    record = int(np.argmin(share)) if met.any() else int(np.argmax([p.margin for p in distinct]))
+    balanced = proposition1.balancedness(tuple(W[k] for W in run.weights))
+    told = {"time": float(run.times[record]), "part": "velocities"}
+    tally.add(
+        float(margin[record]),
+        float(error[record]),
+        [balanced, distinct[record]],
+        lambda: case.witness() | told,
+    )
+
+
+def attack_by_differencing(tally: Tally, case: Case, share: float) -> None:
+    """Count the vectors of one case at one time, where all its values are apart."""
+    middle = moment(case, share)
+    found, premises = around(case, middle), [proposition1.balancedness(case.weights())]
+    if found is None:
+        told = {"time": middle, "part": "the flow diverged"}
+        tally.add(-np.inf, 0.0, premises, lambda: case.witness() | told)
+        return
+    (times, seen), (largest, unit) = found, units(case)
+    U, s, Vh = np.linalg.svd(seen, full_matrices=False)
+    if not simple_values(s[2], largest).all():
+        return
+    frames = np.concatenate([U, Vh.mT], axis=-2)
+    # a decomposition fixes u_i and v_i up to a common sign; along a continuous choice neighbours
+    # in time are nearly the same
+    frames = frames * np.sign(np.sum(frames * frames[2], axis=-2, keepdims=True))
+    gradient = problems.factorization(case.target).gradient(seen[2])
+    rates = proposition1.vector_rates(U[2], s[2], Vh[2], gradient, case.depth)
+    predicted = np.concatenate(rates, axis=-2)
+    margin, error = proposition1.difference_margins(frames, STEP * unit, predicted, 1 / unit)
+    # an error of a matrix turns its vectors by as much over the gap
+    gap = float(np.min(-np.diff(np.append(s[2], 0.0)))) / largest
+    rounding = proposition1.vector_rounding(s[2], case.depth, max(case.shape))
+    error = error + (noise(case) + rounding) / gap
+    k = np.unravel_index(int(np.argmin(margin + error)), margin.shape)
+    told = {"time": float(times[2]), "part": "differencing"}
+    premises.append(proposition1.distinct_values(s[2]))
+    tally.add(float(margin[k]), float(error[k]), premises, lambda: case.witness() | told)
+
+
+def _random(tally: Tally, task: Task) -> None:
+    """U̇ and V̇ along integrated flows, from the layers' velocities and by differencing."""
+    rng = task.rng
+    for cases in draw_groups(rng, task.count, enough_rank=False):
+        attack(tally, cases)
+        for case in cases[: max(1, len(cases) // 8)]:
+            attack_by_differencing(tally, case, float(rng.uniform(0.1, 1.0)))
+
+
+def _unbalanced(tally: Tally, task: Task) -> None:
+    """Hidden widths beyond both ends, where the start is not balanced."""
+    rng = task.rng
+    for shape, width in UNBALANCED:
+        for depth in (2, 3):
+            attack(tally, random_cases(rng, max(2, task.count), shape, depth, 0.3, width=width))
+
+
+SUITE = Suite(
+    "proposition1_vectors",
+    proposition1.VECTOR_STATEMENT,
+    {"random": Part(_random, most=500), "unbalanced": Part(_unbalanced, share=1 / 40)},
+)
+
+
+def test_proposition1_vectors() -> None:
+    verdict = SUITE.validate("ci")
+    assert verdict.status == "tested", verdict
+    outside = verdict.witness["outside_the_premises"]
+    assert set(outside["unmet"]) == {"balanced start", "distinct values"}
+    assert outside["worst_margin"] < -0.01
