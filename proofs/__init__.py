@@ -26,6 +26,7 @@ MODULES: tuple[str, ...] = (
     "counterexamples",
     "late_times",
     "turned_start",
+    "large_steps",
     "gauge",
 )
 

@@ -13,6 +13,20 @@ in particular the paper's inequality when r̂ = r.  Proof.
 4. W̃ − M has the singular values |σ̃_i − σ_i*| (i ≤ r) and β^L (r̂ − r times), by Theorem 1, so
    Σ_{i≤r}(σ̃_i − σ_i*)² = ‖W̃ − M‖² − (r̂ − r)β^{2L}.
 
+Sharper: the residual values dropped in step 3 can be counted.  By `parsimony` W(t) is, in suitable
+bases, diag(B, β^L Q') with a 2r-dimensional block B, if 2r ≤ d, and M is diag(T, 0), T of rank r.
+
+5. ‖W − M‖² = ‖B − T‖² + (d − 2r)β^{2L}, and Lemma 1 holds for B and T:
+   ‖B − T‖² ≥ Σ_{i≤r}(σ_i(B) − σ_i*)².
+6. The singular values of B are some of those of W, so σ_i(B) ≤ σ_i ≤ σ̃_i ≤ σ_i*, and step 2 holds
+   for them.  With step 4,
+
+    ‖W(t) − M‖² ≥ ‖W̃(t) − M‖² − (r̂ − max(r, d − r))·β(t)^{2L},
+
+   since r̂ − r − (d − 2r) = r̂ − (d − r); if 2r > d there is nothing to count, and d − r < r.
+
+So the paper's inequality holds, with no assumption on the singular vectors, if r ≤ r̂ ≤ d − r.
+
 Where the premises enter: ε^L ≤ σ_r* in step 1 only, dominance in step 2 only, r̂ ≥ r in step 4,
 M being the whole target in step 3.  Dominance up to the rank is proved (see `dominance`) for L = 2,
 and for every L if the nonzero singular values of M are equal, rank one included.  For other targets
@@ -20,7 +34,7 @@ and L ≥ 3 it is a conjecture, and so is this theorem.
 
 The paper's inequality has no correction (r̂ − r)β^{2L}; it assumes c_vec = 0, which only aligned
 starts meet (`assumption1`).  For other starts `counterexamples` and `turned_start` show that
-the correction cannot be dropped, and that ε^L ≤ σ_r* cannot be dropped either.
+the correction cannot be dropped for r̂ > max(r, d − r), and that ε^L ≤ σ_r* cannot either.
 """
 
 from __future__ import annotations
@@ -118,6 +132,45 @@ def _margin(rank: int) -> tuple[sp.Expr, list[sp.Expr]]:
     return margin, [*terms, residual**2, slack]
 
 
+def wide_error(rank: int, size: int) -> tuple[sp.Expr, list[sp.Expr]]:
+    """Return ‖W − M‖² − ‖W̃ − M‖² + (r̂ − max(r, d − r))β^{2L} for r̂ = d, and its terms.
+
+    The wide core is diag(B, β^L, …, β^L) with 2r values of B in order, or d if 2r > d.
+    """
+    own, gains, gaps = (sp.symbols(f"{name}:{rank}", nonnegative=True) for name in "spq")
+    block = min(2 * rank, size)
+    rest = sp.symbols(f"b:{block - rank}", nonnegative=True)
+    slack = sp.Symbol("κ", nonnegative=True)
+    fitted = [o + p for o, p in zip(own, gains, strict=True)]
+    goals = [f + q for f, q in zip(fitted, gaps, strict=True)]
+    wide_core = sp.diag(*own, *rest, *[beta**L] * (size - block))
+    core = wide_core - sp.diag(*goals, *[0] * (size - rank))
+    original = (core.T * core).trace() + slack
+    allowed = size - max(rank, size - rank)
+    narrow = compressed_error(fitted, goals, size - rank)
+    terms = [p**2 + 2 * p * q for p, q in zip(gains, gaps, strict=True)]
+    return original - narrow + allowed * beta ** (2 * L), [*terms, *[b**2 for b in rest], slack]
+
+
+def sharp_chain() -> None:
+    """The sharp margin is a sum of nonnegative terms; a larger r̂ changes both sides alike."""
+    for rank in range(1, MAX_RANK + 1):
+        for size in range(rank, 3 * rank + 2):
+            margin, terms = wide_error(rank, size)
+            require_zero(sp.expand(margin - sum(terms)), f"margin for r = {rank}, d = {size}")
+            for term in terms:
+                require(term.is_nonnegative is True, "a term of the margin", term)
+
+
+def each_direction_costs_the_same() -> None:
+    """One more direction of the compressed network adds β^{2L} to its error and to the bound."""
+    fitted, goals = sp.symbols("c:2"), sp.symbols("m:2")
+    for extra in range(MAX_RANK):
+        more = compressed_error(fitted, goals, extra + 1)
+        less = compressed_error(fitted, goals, extra)
+        require_zero(sp.expand(more - less - beta ** (2 * L)), f"r̂ − r = {extra}")
+
+
 STEPS: tuple[Step, ...] = (
     Step(
         "barrier",
@@ -179,6 +232,32 @@ STEPS: tuple[Step, ...] = (
         f"r = 1…{MAX_RANK}",
         whole_chain,
     ),
+    Step(
+        "the residual directions",
+        "2r ≤ d:   W = diag(B, β^LQ'), M = diag(T, 0) with B, T of 2r dimensions: `parsimony`",
+        "argument",
+        "orthogonal layers of one scale; A = Id",
+    ),
+    Step(
+        "a part of the singular values",
+        "The values of B are some of those of W, so σ_i(B) ≤ σ_i(W) ≤ σ̃_i.",
+        "argument",
+        "i ≤ r",
+    ),
+    Step(
+        "any r̂",
+        "‖W̃ − M‖² and its correction grow by β^{2L} with every r̂, so one r̂ shows it for all",
+        "symbolic",
+        "r̂ ≥ r",
+        each_direction_costs_the_same,
+    ),
+    Step(
+        "the sharp chain",
+        "margin = Σ(p_i² + 2p_iq_i) + Σ_{i>r}σ_i(B)² + slack of Lemma 1 for B and T",
+        "symbolic",
+        f"r = 1…{MAX_RANK}, d = r…3r + 1",
+        sharp_chain,
+    ),
 )
 
 
@@ -189,14 +268,16 @@ def build(*, thorough: bool = False) -> Proof:
         claim="theorem2",
         statement=(
             "If r̂ ≥ r, ε^L ≤ σ_r* and the wide singular values are dominated up to the rank, then "
-            "‖W(t) − M‖² ≥ ‖W̃(t) − M‖² − (r̂ − r)β(t)^{2L} for all t. Dominance is proved for "
+            "‖W(t) − M‖² ≥ ‖W̃(t) − M‖² − (r̂ − r)β(t)^{2L} for all t, and from an orthogonal start "
+            "even with r̂ − max(r, d − r) for r̂ − r, so that the paper's inequality holds if "
+            "r̂ ≤ d − r. Dominance is proved for "
             "L = 2, and for every L when the nonzero singular values of M are equal (rank one "
-            "included); otherwise the theorem is conditional on it."
+            "included) or d = 2 (`plane_blocks`); otherwise the theorem is conditional on it."
         ),
         source="Kwon et al. 2024, Theorem 2 (Eqs. 13 and 25), refined",
         corrections=(
-            "Unless c_vec = 0 exactly, the inequality is false for r̂ > r: the correction "
-            "(r̂ − r)β^{2L} is needed.",
+            "Unless c_vec = 0 exactly, the inequality can be false for r̂ > max(r, d − r): there a "
+            "correction by a multiple of β^{2L} is needed.",
             "With ε^L > σ_r* it can be false even for r̂ = r.",
             "Assumption 1 with c_vec = 0 is met by aligned starts only (assumption1); it is not "
             "used here.",

@@ -9,10 +9,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from dlnlab.validations import atlas, atlas_cells, atlas_findings, blocks, reduced
-from dlnlab.validations.atlas import allowance, configurations, measure
+from dlnlab.validations.atlas import configurations, measure
 
 import dlnlab
 from dlnlab import campaigns, flow
+from dlnlab.claims.theorem2 import allowance
 from dlnlab.cli import main
 from dlnlab.flow.compressed import CompressedFlow
 

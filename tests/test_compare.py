@@ -19,6 +19,7 @@ HELD = {
     "assumption1": "premise-not-met",
     "theorem2": "premise-not-met",
     "theorem2_refined": "tested",
+    "theorem2_sharp": "tested",
     "dominance": "tested",
 }
 

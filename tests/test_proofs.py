@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import sympy as sp
-from dlnlab.proofs import counterexamples, exact, proof, theorem1_exact
+from dlnlab.proofs import counterexamples, exact, proof, theorem1_exact, theorem2
 from dlnlab.proofs.proof import Proof, ProofError, ProofResult, Step
 
 from dlnlab import proofs
@@ -226,6 +226,14 @@ def _double_count(fitted: Any, goals: Any, extra: int) -> Any:
     return leading + 2 * extra * m.beta ** (2 * m.L)
 
 
+def _one_direction_fewer(right: Any) -> Any:
+    def wide_error(rank: int, size: int) -> Any:
+        margin, terms = right(rank, size)
+        return margin - import_module("dlnlab.proofs.theorem2").beta ** 2, terms
+
+    return wide_error
+
+
 def _reversed_squares(original: Any, compressed: Any, goal: Any) -> Any:
     return (compressed - goal) ** 2 - (original - goal) ** 2
 
@@ -327,10 +335,14 @@ BREAKS: list[tuple[str, str, Any, str]] = [
     ("theorem2", "compressed_error", _double_count, "the compressed error"),
     ("theorem2", "improvement", _reversed_squares, "comparison of squares"),
     ("theorem2", "rate", lambda v: v, "barrier"),
+    ("theorem2", "wide_error", _one_direction_fewer(theorem2.wide_error), "the sharp chain"),
     ("counterexamples", "integral_entries", _half_integral, "exponentials"),
     ("counterexamples", "residual_value", _no_residual, "the closed form at t = 0"),
     ("counterexamples", "SMALL_START", _not_a_rotation, "r̂ > r, small ε': Q must be a rot"),
     ("counterexamples", "PRECISION", 20, "the closed form at t = 0"),
+    ("large_steps", "narrow_step", lambda layer: layer, "the wide network is closer"),
+    ("large_steps", "target", lambda: sp.diag(1, 1), "the wide network is closer"),
+    ("large_steps", "step_size", lambda: sp.Rational(6, 5), "premises"),
     ("turned_start", "top_rate", lambda: sp.Integer(0), "three scalars"),
     ("turned_start", "angle_rate", lambda: sp.Integer(0), "three scalars"),
     ("turned_start", "network", lambda: sp.eye(2), "the frames"),

@@ -100,7 +100,7 @@ def test_every_module_of_the_room_is_registered():
     assert {path.stem for path in folder.glob("*.py")} - machinery == set(MODULES)
     for name in MODULES:
         assert callable(getattr(import_module(f"dlnlab.validations.{name}"), f"test_{name}"))
-        assert hasattr(claims, name.removesuffix("_refined").removesuffix("_vectors"))
+        assert hasattr(claims, name) or hasattr(claims, name.rpartition("_")[0])
 
 
 def test_the_same_seed_gives_the_same_verdict():

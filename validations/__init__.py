@@ -23,6 +23,7 @@ MODULES: tuple[str, ...] = (
     "dominance",
     "theorem2",
     "theorem2_refined",
+    "theorem2_sharp",
     "gauge",
     "gradients",
 )

@@ -30,13 +30,15 @@ from typing import Any
 
 import numpy as np
 
+from dlnlab.claims.theorem2 import allowance
+
 from . import blocks as wide
 from . import reduced
 from .blocks import Blocks
 from .reduced import Run
 from .suite import Profile, as_profile
 
-__all__ = ["EXTENTS", "PARTS", "Extent", "allowance", "configurations", "measure"]
+__all__ = ["EXTENTS", "PARTS", "Extent", "configurations", "measure"]
 
 SPECTRUM = (1.0, 0.5)
 """σ*: two modes, so that one is learned after the other."""
@@ -100,18 +102,6 @@ EXTENTS = {
 PARTS = ("map", "full", "width", "descent", "smallest", "limit")
 """The map and the row of targets without a kernel, what follows the width and its limit, gradient
 descent and its smallest case."""
-
-
-def allowance(r_hat: int, rank: int, d: int) -> int:
-    """Return r̂ − max(r, d − r): by that many β^{2L} the inequality can fail, if it is positive.
-
-    Examples
-    --------
-    >>> from dlnlab.validations.atlas import allowance
-    >>> [allowance(r_hat, 2, 6) for r_hat in range(2, 7)]
-    [-2, -1, 0, 1, 2]
-    """
-    return r_hat - max(rank, d - rank)
 
 
 def configurations(profile: Profile | str = "ci", seed: int = 0) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .atlas import allowance
+from dlnlab.claims.theorem2 import allowance
 
 __all__ = ["Cell", "cells", "read", "write"]
 

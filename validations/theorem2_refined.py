@@ -13,7 +13,7 @@ from .flows import Pair, draw_groups, flow_pairs
 from .suite import Part, Suite, Task
 from .tally import Tally
 
-__all__ = ["LARGE_START", "SUITE", "attack"]
+__all__ = ["LARGE_START", "SUITE", "attack", "judge"]
 
 LARGE_START = Case(
     Frame(2), (1.0, 0.05), Frame(2), 2, 1.0, 2, (Frame(2), Frame(2, ((1, -1), (1, 0))))
@@ -24,11 +24,14 @@ the suite must find its premise unmet."""
 
 def attack(tally: Tally, pair: Pair) -> float:
     """Count one case, judged by its worst record; return how bad that is."""
+    return judge(tally, pair, pair.case.r_hat - pair.case.rank)
+
+
+def judge(tally: Tally, pair: Pair, spare: int) -> float:
+    """Count one case of the inequality with `spare` times β^{2L}; return how bad it is."""
     case = pair.case
     size = float(np.sum(case.values**2))
-    margin = theorem2.refined_margins(
-        pair.errors, pair.law.errors(), case.r_hat - case.rank, pair.law.residual
-    )
+    margin = theorem2.refined_margins(pair.errors, pair.law.errors(), spare, pair.law.residual)
     margin, error = margin / size, pair.margin_error() / size
     k = int(np.argmin(margin + error))
     names = ("balanced", "same_start", "enough_rank", "small_start")

@@ -5,7 +5,7 @@ As stated, for every r̂ ≥ r,
     ‖W_{L:1}(t) − M*‖_F² ≥ ‖W̃_{L:1}(t) − M*‖_F²,
 
 under Assumption 1 with c_vec = 0, a premise no random start meets exactly.  Without that premise it
-can fail: for r̂ > r after convergence, because the original network's residual singular values decay
+can fail: for r̂ = d after convergence, because the original network's residual singular values decay
 faster than β^L in the fitted directions' wake, and for ε^L > σ_r* even with r̂ = r.  The refined
 form needs no incremental learning.  Dominance gives σ_i ≤ σ̃_i, and ε^L ≤ σ_r* keeps σ̃_i ≤ σ_i* for
 i ≤ r, so (σ_i − σ_i*)² ≥ (σ̃_i − σ_i*)² there; with Lemma 1,
@@ -13,6 +13,14 @@ i ≤ r, so (σ_i − σ_i*)² ≥ (σ̃_i − σ_i*)² there; with Lemma 1,
     ‖W_{L:1}(t) − M*‖_F² ≥ Σ_{i≤r} (σ_i − σ_i*)² ≥ ‖W̃_{L:1}(t) − M*‖_F² − (r̂ − r) β(t)^{2L},
 
 and for r̂ = r this is the paper's inequality.
+
+The residual singular values of W, dropped in the first step, can be counted.  By the exact
+reduction (`dlnlab.parsimony`) the wide network is a block of 2r dimensions and, if 2r ≤ d, d − 2r
+directions whose singular value is β(t)^L exactly.  Lemma 1 for the block leaves these alone, so
+
+    ‖W_{L:1}(t) − M*‖_F² ≥ ‖W̃_{L:1}(t) − M*‖_F² − (r̂ − max(r, d − r)) β(t)^{2L}.
+
+This sharp form is the paper's inequality, without Assumption 1, for every r ≤ r̂ ≤ max(r, d − r).
 """
 
 from __future__ import annotations
@@ -24,8 +32,11 @@ from dlnlab.claims.verdict import Premise
 __all__ = [
     "REFINED_SOURCE",
     "REFINED_STATEMENT",
+    "SHARP_SOURCE",
+    "SHARP_STATEMENT",
     "SOURCE",
     "STATEMENT",
+    "allowance",
     "enough_rank",
     "margin_error",
     "margins",
@@ -37,6 +48,11 @@ STATEMENT = "‖W_{L:1}(t) − M*‖_F² ≥ ‖W̃_{L:1}(t) − M*‖_F² for a
 REFINED_STATEMENT = "‖W_{L:1}(t) − M*‖_F² ≥ ‖W̃_{L:1}(t) − M*‖_F² − (r̂ − r) β(t)^{2L} for all t ≥ 0."
 SOURCE = "Kwon et al. 2024, Theorem 2 and Eq. (25)"
 REFINED_SOURCE = "dlnlab, from dominance and Lemma 1"
+SHARP_STATEMENT = (
+    "‖W_{L:1}(t) − M*‖_F² ≥ ‖W̃_{L:1}(t) − M*‖_F² − (r̂ − max(r, d − r)) β(t)^{2L} for all t ≥ 0, "
+    "d = min(d_out, d_in)."
+)
+SHARP_SOURCE = "dlnlab, from dominance, Lemma 1 and parsimony"
 
 ROUNDING = 16
 """Units of rounding per dimension in a sum of squares of computed differences."""
@@ -61,10 +77,18 @@ def margins(original: np.ndarray, compressed: np.ndarray) -> np.ndarray:
     return original**2 - compressed**2
 
 
+def allowance(r_hat: int, rank: int, size: int) -> int:
+    """Return r̂ − max(r, d − r), the multiple of β^{2L} in the sharp form; `size` is d."""
+    return r_hat - max(rank, size - rank)
+
+
 def refined_margins(
     original: np.ndarray, compressed: np.ndarray, spare: int, residual: np.ndarray
 ) -> np.ndarray:
-    """Return the margin of the refined form; `spare` is r̂ − r, `residual` is β(t)^L."""
+    """Return the margin of the refined form; `spare` is r̂ − r, `residual` is β(t)^L.
+
+    With `spare` the `allowance`, which may be negative, it is the margin of the sharp form.
+    """
     return margins(original, compressed) + spare * residual**2
 
 

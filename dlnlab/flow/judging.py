@@ -53,11 +53,19 @@ def verdicts(
     ]
     dominated = _dominance(flow, law, original, [balanced, same])
     ahead = Premise("dominance", dominated.statement, dominated.margin, dominated.error)
+    refined = [balanced, same, enough, below, ahead]
+    allowed = theorem2.allowance(law.law.r_hat, law.law.targets.size, min(flow.network.full.shape))
     all_verdicts = [
         _proposition1(flow, law, [balanced]),
         _assumption1(learned),
         _theorem2(law, original, margin_error, [balanced, same, enough, *learned]),
-        _refined(law, original, margin_error, [balanced, same, enough, below, ahead]),
+        *(
+            _refined(claim, statement, spare, law, original, margin_error, refined)
+            for claim, statement, spare in (
+                ("theorem2_refined", theorem2.REFINED_STATEMENT, law.law.spare),
+                ("theorem2_sharp", theorem2.SHARP_STATEMENT, allowed),
+            )
+        ),
         dominated,
     ]
     return {verdict.claim: verdict for verdict in all_verdicts}
@@ -104,14 +112,19 @@ def _theorem2(
 
 
 def _refined(
-    law: Evaluation, original: Trajectory, error: np.ndarray, premises: Sequence[Premise]
+    claim: str,
+    statement: str,
+    spare: int,
+    law: Evaluation,
+    original: Trajectory,
+    error: np.ndarray,
+    premises: Sequence[Premise],
 ) -> Verdict:
+    """Theorem 2 with a correction of `spare` times β^{2L}."""
     size = float(np.sum(law.law.targets**2))
-    margin = theorem2.refined_margins(
-        np.asarray(original.errors), law.errors(), law.law.spare, law.residual
-    )
-    statement = theorem2.REFINED_STATEMENT
-    return _worst("theorem2_refined", statement, law.times, margin / size, error / size, premises)
+    errors = np.asarray(original.errors), law.errors()
+    margin = theorem2.refined_margins(*errors, spare, law.residual)
+    return _worst(claim, statement, law.times, margin / size, error / size, premises)
 
 
 def _dominance(

@@ -27,6 +27,7 @@ TITLES = {
     "dominance": "Dominance",
     "theorem2": "Theorem 2",
     "theorem2_refined": "Theorem 2, refined",
+    "theorem2_sharp": "Theorem 2, sharp",
 }
 
 MEANING = {

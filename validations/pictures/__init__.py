@@ -35,7 +35,8 @@ MAKERS: dict[tuple[str, str | None], Callable[[Mapping[str, Any]], Sketch | None
     ("dominance", None): flows.sketch_dominance,
     ("dominance", "adversary"): flows.sketch_adversary,
     ("theorem2", None): flows.sketch_theorem2,
-    ("theorem2_refined", None): partial(flows.sketch_theorem2, refined=True),
+    ("theorem2_refined", None): partial(flows.sketch_theorem2, form="refined"),
+    ("theorem2_sharp", None): partial(flows.sketch_theorem2, form="sharp"),
 }
 """How an instance of a claim is drawn; some claims have parts of another kind."""
 

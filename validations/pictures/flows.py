@@ -175,17 +175,18 @@ def sketch_adversary(witness: Mapping[str, Any]) -> Sketch:
     return Sketch(title, panels, float(margin[k]), float(curves.error[k]))
 
 
-def sketch_theorem2(witness: Mapping[str, Any], refined: bool = False) -> Sketch:
-    """Both recovery errors, and the margin, refined or as stated."""
+def sketch_theorem2(witness: Mapping[str, Any], form: str = "stated") -> Sketch:
+    """Both recovery errors, and the margin of the inequality as stated, refined or sharp."""
     pair = _pair(witness)
     case, size = pair.case, float(np.sum(pair.case.values**2))
-    spare = case.r_hat - case.rank
+    spare = {
+        "stated": 0,
+        "refined": case.r_hat - case.rank,
+        "sharp": theorem2_claim.allowance(case.r_hat, case.rank, min(case.shape)),
+    }[form]
     errors = pair.law.errors()
-    if refined:
-        margin = theorem2_claim.refined_margins(pair.errors, errors, spare, pair.law.residual)
-        extra = r"+(\hat r-r)\beta^{2L}" if spare > 0 else ""
-    else:
-        margin, extra = theorem2_claim.margins(pair.errors, errors), ""
+    margin = theorem2_claim.refined_margins(pair.errors, errors, spare, pair.law.residual)
+    extra = rf"{spare:+d}\,\beta^{{2L}}" if spare else ""
     both = partial(plotting.error_curves, pair.times, pair.errors, errors)
     difference = r"\Vert W-M^{\ast}\Vert^2-\Vert\widetilde W-M^{\ast}\Vert^2" + extra
     told = (f"Margin ${difference}$", r"margin$/\Vert M^{\ast}\Vert_F^2$")
