@@ -423,6 +423,7 @@ def test_a_quick_run_writes_everything(run, numpy_only, tmp_path):
     )  # fmt: skip
     assert (code, err) == (0, "")
     assert "stack-20 ×512" in out
+    assert "mean little" in out
     record = json.loads((tmp_path / "b.json").read_text("utf-8"))
     assert set(record) == {"machine", "rows", "growth", "manifest"}
     assert record["growth"] == []

@@ -155,6 +155,8 @@ def _measure(
     told["growth"] = list(_growths(args.quick)) if GROWTH in names else []
     told["machine"]["load"].append(machine.load())
     print("\n".join(telling.machine_lines(told["machine"])))
+    if args.quick:
+        print("Quick runs show that everything runs; these times and ratios mean little.")
     return report.plain(told)
 
 
