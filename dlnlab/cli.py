@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 import dlnlab
-from dlnlab.commands import RunFailed, atlas, bench, compare, prove, validate
+from dlnlab.commands import RunFailed, atlas, bench, compare, prove, reproduce, validate
 
 __all__ = ["main"]
 
@@ -27,6 +27,7 @@ COMMANDS: tuple[Callable[[Any, str], None], ...] = (
     validate.add,
     atlas.add,
     bench.add,
+    reproduce.add,
 )
 
 OK, FAILED, USAGE, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141

@@ -457,6 +457,22 @@ def test_proposition1_margin_fails_off_balance():
     assert not proposition1.balancedness(unbalanced).met
 
 
+@pytest.mark.parametrize("size", [1e-9, 1e-6, 1e-4])
+def test_proposition1_error_covers_what_a_drift_does_but_not_the_start(size):
+    M, *changes = np.random.default_rng(0).standard_normal((4, 4, 4))
+    balanced = dlnlab.original_weights((4, 4), 3, 0.5, rng=1)
+    # of all layers: one alone changes both sides of Eq. (23) alike, to first order
+    drifted = [W + size * change for W, change in zip(balanced, changes, strict=True)]
+    layers = tuple(np.stack(pair) for pair in zip(balanced, drifted, strict=True))
+    start, later = proposition1.numerical_error(layers)
+    gradient = dlnlab.factorization(M).gradient(dlnlab.end_to_end(layers))
+    margin = proposition1.margins(layers, gradient, float(np.linalg.norm(gradient[0], 2)))
+    assert size / 10 < -margin[1] <= later
+    assert start < 1e-12  # of rounding alone
+    unbalanced = tuple(np.stack([W, W]) for W in (2 * balanced[0], *balanced[1:]))
+    assert np.all(proposition1.numerical_error(unbalanced) < 1e-12)
+
+
 def test_assumption1_measures_waiting():
     """Hand-made trajectories: the second value rises before the first is fitted."""
     t = np.array([0.0, 1.0, 2.0, 3.0])

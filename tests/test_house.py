@@ -43,6 +43,7 @@ ORDER = [
     "claims",
     "flow",
     "bench",
+    "experiments",
     "plotting",
     "report",
     "commands",
@@ -50,7 +51,7 @@ ORDER = [
 ]
 """Rooms from the ground floor up; a room imports from those below it only."""
 
-LAZY = {("flow", "plotting"), ("flow", "report")}
+LAZY = {("flow", "plotting"), ("flow", "report"), ("experiments", "plotting")}
 """Results draw and print themselves: the only imports upwards, and only inside their methods."""
 
 

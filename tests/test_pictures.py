@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 
+import faults
 import numpy as np
 import pytest
-from dlnlab.validations import MODULES, Profile, pictures, theorem1
+from dlnlab.validations import MODULES, Profile, gauge, gradients, pictures, theorem1
 from dlnlab.validations.cases import Case, Frame
+from dlnlab.validations.recoveries import random_recovery
 from dlnlab.validations.tally import Tally
 from matplotlib.text import Text
 
-from dlnlab import claims, plotting, report, validations
+from dlnlab import claims, networks, plotting, report, validations
 
 MINI = Profile("mini", batch=24, examples=3, shrinks=4)
+
+TIME = 2.0
+"""Of a record at which the modes still move."""
 
 KINDS = {
     ("lemma1", "random"),
@@ -28,12 +33,17 @@ KINDS = {
     ("parsimony", "residual scalar"),
     ("proposition1", "velocities"),
     ("proposition1", "differencing"),
+    ("proposition1_vectors", "velocities"),
+    ("proposition1_vectors", "differencing"),
     ("assumption1", None),
     ("dominance", None),
     ("dominance", "adversary"),
     ("theorem2", None),
     ("theorem2_refined", None),
     ("theorem2_sharp", None),
+    ("gauge", "iterates"),
+    ("gauge", "loss"),
+    ("gradients", None),
 }
 
 
@@ -45,7 +55,8 @@ def worst():
 
     def add(self, margin, error, premises, witness, count=1):
         content = dict(witness() if callable(witness) else witness)
-        key = (self.claim, "random" if "kind" in content else content.get("part"))
+        random = self.claim == "lemma1" and "kind" in content
+        key = (self.claim, "random" if random else content.get("part"))
         known = kept.get(key)
         if np.isfinite(margin) and (known is None or margin + error < known[0] + known[1]):
             kept[key] = (margin, error, json.loads(json.dumps(report.plain(content))))
@@ -60,6 +71,22 @@ def worst():
     return kept
 
 
+@pytest.fixture(scope="module")
+def right():
+    """An instance within the premises of each claim that is drawn from a witness of its own."""
+    case = Case(Frame(2, ((1, 2),)), (1.0, 0.5), Frame(2), 3, 0.5, 2, 3)
+    told = case.witness()
+    turn = gauge.Turn(random_recovery(np.random.default_rng(0), "mask", (3, 2)), (Frame(3, (), 1),))
+    line = gradients.Line(random_recovery(np.random.default_rng(0), "sensing", (3, 2)), 1, 2, (3,))
+    return {
+        ("gauge", "iterates"): turn.witness() | {"part": "iterates"},
+        ("gauge", "loss"): turn.witness() | {"part": "loss"},
+        ("gradients", None): line.witness(),
+        ("proposition1_vectors", "velocities"): told | {"time": TIME, "part": "velocities"},
+        ("proposition1_vectors", "differencing"): told | {"time": TIME, "part": "differencing"},
+    }
+
+
 def test_every_kind_of_witness_is_met(worst):
     assert set(worst) >= KINDS
     assert set(pictures.MAKERS) == KINDS - {("lemma1", "random")}
@@ -69,7 +96,8 @@ def test_every_kind_of_witness_is_met(worst):
 def test_what_is_drawn_is_what_the_verdict_says(worst, kind):
     margin, error, witness = worst[kind]
     found = pictures.sketch(kind[0], witness)
-    if kind[0] in ("dominance", "theorem2", "theorem2_refined", "theorem2_sharp", "proposition1"):
+    flows = ("dominance", "theorem2", "theorem2_refined", "theorem2_sharp")
+    if kind[0] in flows or kind[1] == "velocities":
         # flows run in a batch there and alone here, on other time grids: alike to within the
         # numerical error of both, and 1 % for the place of the records
         assert abs(found.margin - margin) <= error + found.error + 0.01 * abs(margin)
@@ -113,6 +141,30 @@ def test_a_fault_is_seen_in_the_picture(worst, monkeypatch):
     right = claims.dominance.margins
     monkeypatch.setattr(claims.dominance, "margins", lambda a, b: right(a, b) - 0.5)
     assert pictures.sketch("dominance", witness).margin < margin - 0.4
+
+
+def no_turn(right):
+    """U̇ = −U and V̇ = −V, which are not skew in the frames."""
+    return lambda U, s, Vh, gradient, depth: (-U, -Vh.mT)
+
+
+SEEN = {
+    ("gauge", "iterates"): (claims.gauge, "turned", faults.turned_back),
+    ("gauge", "loss"): (claims.gauge, "turned", faults.turned_back),
+    ("gradients", None): (networks, "backward", faults.stale_prefix),
+    ("proposition1_vectors", "velocities"): (claims.proposition1, "vector_rates", no_turn),
+    ("proposition1_vectors", "differencing"): (claims.proposition1, "vector_rates", no_turn),
+}
+
+
+@pytest.mark.parametrize("kind", SEEN, ids=str)
+def test_faults_are_seen_in_pictures_of_right_instances(right, kind, monkeypatch):
+    found = pictures.sketch(kind[0], right[kind])
+    assert -found.error < found.margin <= 0
+    module, name, fault = SEEN[kind]
+    monkeypatch.setattr(module, name, fault(getattr(module, name)))
+    found = pictures.sketch(kind[0], right[kind])
+    assert found.margin < -0.01 < -found.error
 
 
 def test_the_refined_margin_has_its_bound_in_it():

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import hypothesis
 import numpy as np
 import pytest
-from dlnlab.validations import strategies
+from dlnlab.validations import gauge, gradients, strategies
 from dlnlab.validations.cases import Case, Frame, aligned_case, random_cases, stack
 from dlnlab.validations.recoveries import KINDS, Ensemble, Mask, Recovery, random_recovery
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import dlnlab
+from dlnlab import report
 
 EPS = float(np.finfo(float).eps)
 FIRST = settings(
@@ -314,3 +316,32 @@ def test_a_seeded_frame_with_reflectors_in_a_start_of_frames_is_built_again():
 def test_a_witness_of_something_else_is_refused():
     with pytest.raises(KeyError):
         Case.from_witness({"shape": [2, 2], "kind": "near"})
+    for form in (Recovery, gauge.Turn, gradients.Line):
+        with pytest.raises(KeyError):
+            form.from_witness(Case(Frame(2), (1.0,), Frame(1), 2, 0.1, 1).witness())
+
+
+@settings(max_examples=60)
+@given(strategies.recoveries(seeds=True), st.lists(st.integers(1, 3), min_size=1, max_size=2))
+def test_recoveries_turns_and_lines_are_built_again(recovery, width):
+    turns = tuple(Frame(n, ((1,) * n,), n) for n in width)
+    turn = gauge.Turn(recovery, turns, 0.2, 5, "gaussian", 0.5, 0.05, 1.5, canonical=True)
+    sides = itertools.pairwise([recovery.shape[1], *width, recovery.shape[0]])
+    tables = tuple(((1, -2, 0)[:a],) * b for a, b in sides)
+    for whole in (
+        recovery,
+        turn,
+        gradients.Line(recovery, tables, tables, tuple(width)),
+        gradients.Line(recovery, 3, 4, tuple(width)),
+    ):
+        told = json.loads(json.dumps(report.plain(whole.witness())))
+        assert type(whole).from_witness(told) == whole
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_random_recoveries_are_built_again(kind):
+    recovery = random_recovery(np.random.default_rng(0), kind, (4, 3))
+    again = Recovery.from_witness(json.loads(json.dumps(recovery.witness())))
+    assert again == recovery
+    for first, second in zip(again.measurements(), recovery.measurements(), strict=True):
+        np.testing.assert_array_equal(first, second)

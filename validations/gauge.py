@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from .recoveries import KINDS, Recovery, random_recovery
 from .suite import Part, Suite, Task
 from .tally import Tally
 
-__all__ = ["SUITE", "Turn", "attack", "attack_canonical"]
+__all__ = ["SUITE", "Descents", "Turn", "attack", "descend"]
 
 STEPS = 30
 SHARE = 0.2
@@ -29,6 +30,8 @@ DECAYS = (0.0, 0.05)
 """Weight decay in units of λ."""
 
 INITS = ("orthogonal", "gaussian")
+PLAIN = ("eps", "seed", "init", "alpha", "decay", "stretch", "canonical")
+"""What a witness repeats as it is."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,9 @@ class Turn:
         α, and the weight decay in units of λ.
     stretch : float
         What G_1 is multiplied by; 1 unless the premise is to fail.
+    canonical : bool
+        Whether the other start is (εI, …, εI, εQ) and the turns are those that lead to it; `turns`
+        then say no more than the widths, which must be that of the input.
     """
 
     recovery: Recovery
@@ -57,6 +63,7 @@ class Turn:
     alpha: float = 1.0
     decay: float = 0.0
     stretch: float = 1.0
+    canonical: bool = False
 
     @property
     def depth(self) -> int:
@@ -70,18 +77,61 @@ class Turn:
             self.recovery.shape, self.depth, self.eps, rng=self.seed, init=self.init, width=width
         )
 
-    def matrices(self) -> tuple[np.ndarray, ...]:
-        """G_1, …, G_{L−1}."""
+    def matrices(self, weights: networks.Weights) -> tuple[np.ndarray, ...]:
+        """G_1, …, G_{L−1} for the start `weights`."""
+        if self.canonical:
+            return gauge.canonical_turns(weights)
         first, *others = (frame.matrix for frame in self.turns)
         return (self.stretch * first, *others)
 
     def witness(self) -> dict[str, Any]:
         """Everything that is needed to build it again."""
-        told = {name: getattr(self, name) for name in ("eps", "seed", "init", "alpha", "decay")}
+        told = {name: getattr(self, name) for name in PLAIN}
         turns = [frame.readable() for frame in self.turns]
         width = [frame.size for frame in self.turns]
-        more = {"width": width, "turns": turns, "stretch": self.stretch}
-        return self.recovery.witness() | told | more
+        return self.recovery.witness() | told | {"width": width, "turns": turns}
+
+    @classmethod
+    def from_witness(cls, witness: Mapping[str, Any]) -> Turn:
+        """Build it again from what `witness` returned, whatever else the mapping holds."""
+        pairs = zip(witness["width"], witness["turns"], strict=True)
+        turns = tuple(Frame.from_readable(n, frame) for n, frame in pairs)
+        told = {name: witness[name] for name in PLAIN}
+        return cls(Recovery.from_witness(witness), turns, **told)
+
+
+@dataclass(frozen=True)
+class Descents:
+    """Gradient descent from a start and from the turned start.
+
+    Attributes
+    ----------
+    layers, others : tuple of L arrays, shapes (records, d_l, d_{l−1})
+        The iterates from the start and from the turned one, which has fewer if it diverged.
+    turns : tuple of L − 1 arrays
+        G_l.
+    losses : tuple of two arrays, shape (records,)
+        ℓ of `layers`, and of `layers` turned.
+    scale : array, shape (records,)
+        What the losses' difference is relative to.
+    error, loss_error : float
+        Bounds on the rounding of the deviations.
+    premises : tuple of Premise
+    """
+
+    layers: networks.Weights
+    others: networks.Weights
+    turns: tuple[np.ndarray, ...]
+    losses: tuple[np.ndarray, np.ndarray]
+    scale: np.ndarray
+    error: float
+    loss_error: float
+    premises: tuple[Premise, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether both runs have the same records."""
+        return len(self.layers[0]) == len(self.others[0])
 
 
 class _Run:
@@ -130,45 +180,49 @@ class _Run:
         )
 
 
+def descend(turn: Turn) -> Descents:
+    """Run gradient descent from the start and from the turned start.
+
+    Raises
+    ------
+    ValueError
+        If the turned start is to be canonical and a hidden space has not the size of the input.
+    """
+    weights, premises = turn.weights(), []
+    if turn.canonical:
+        if any(frame.size != turn.recovery.shape[1] for frame in turn.turns):
+            raise ValueError("`turn` must have hidden spaces of the size of the input")
+        premises.append(gauge.orthogonal_layers(weights))
+    turns = turn.matrices(weights)
+    other = gauge.canonical(weights) if turn.canonical else gauge.turned(weights, turns)
+    run = _Run(turn, weights)
+    layers = run.layers(weights)
+    first, second = (
+        run.problem.loss(networks.prefix_products(W)[-1])
+        for W in (layers, gauge.turned(layers, turns))
+    )
+    return Descents(
+        layers,
+        run.layers(other),
+        turns,
+        (first, second),
+        turn.recovery.absolute_loss(_product_of_norms(layers)),
+        run.rounding(layers),
+        run.operations() * EPS,
+        (*premises, gauge.orthogonal_turns(turns)),
+    )
+
+
 def attack(tally: Tally, turn: Turn) -> float:
     """Count one instance: the iterates, and the losses on the way; return how bad it is."""
-    weights, turns = turn.weights(), turn.matrices()
-    run = _Run(turn, weights)
-    return _compare(tally, run, weights, gauge.turned(weights, turns), turns, [])
-
-
-def attack_canonical(tally: Tally, turn: Turn) -> float:
-    """Count one instance of the second half: the start against (εI, …, εI, εQ)."""
-    weights = turn.weights()
-    premise = gauge.orthogonal_layers(weights)
-    if weights[0].shape[-2] != weights[0].shape[-1]:
-        raise ValueError("`turn` must have hidden spaces of the size of the input")
-    turns = gauge.canonical_turns(weights)
-    run = _Run(turn, weights)
-    return _compare(tally, run, weights, gauge.canonical(weights), turns, [premise])
-
-
-def _compare(
-    tally: Tally,
-    run: _Run,
-    weights: networks.Weights,
-    other: networks.Weights,
-    turns: tuple[np.ndarray, ...],
-    premises: list[Premise],
-) -> float:
-    layers, others = run.layers(weights), run.layers(other)
-    error, told = run.rounding(layers), run.turn.witness() | {"steps": STEPS}
-    premises = [*premises, gauge.orthogonal_turns(turns)]
-    digits = Premise("digits left", "rounding grows to 1e-6 at most", 1 - error / DIGITS)
-    whole = len(layers[0]) == len(others[0])
-    margin = gauge.margins(layers, others, turns) if whole else -np.inf
-    tally.add(margin, error, [*premises, digits], lambda: told | {"part": "iterates"})
-    again = gauge.turned(layers, turns)
-    losses = [run.problem.loss(networks.prefix_products(W)[-1]) for W in (layers, again)]
-    scale = run.turn.recovery.absolute_loss(_product_of_norms(layers))
-    same = gauge.loss_margins(losses[0], losses[1], scale)
-    tally.add(same, run.operations() * EPS, premises, lambda: told | {"part": "loss"})
-    return -min(margin, same) if all(premise.met for premise in premises) else -np.inf
+    run, told = descend(turn), turn.witness() | {"steps": STEPS}
+    digits = Premise("digits left", "rounding grows to 1e-6 at most", 1 - run.error / DIGITS)
+    premises = [*run.premises, digits]
+    margin = gauge.margins(run.layers, run.others, run.turns) if run.whole else -np.inf
+    tally.add(margin, run.error, premises, lambda: told | {"part": "iterates"})
+    same = gauge.loss_margins(*run.losses, run.scale)
+    tally.add(same, run.loss_error, run.premises, lambda: told | {"part": "loss"})
+    return -min(margin, same) if all(premise.met for premise in run.premises) else -np.inf
 
 
 def _product_of_norms(layers: networks.Weights) -> np.ndarray:
@@ -208,12 +262,13 @@ def _random_turn(rng: np.random.Generator, kind: str, *, canonical: bool = False
         "orthogonal" if canonical else str(rng.choice(INITS)),
         float(rng.choice(ALPHAS)),
         float(rng.choice(DECAYS)),
+        canonical=canonical,
     )
 
 
 OUTSIDE = (
     Turn(Recovery(Frame(2), (1.0, 0.5), Frame(2)), (Frame(2),), stretch=1.5),
-    Turn(Recovery(Frame(2), (1.0, 0.5), Frame(2)), (Frame(2),), init="gaussian"),
+    Turn(Recovery(Frame(2), (1.0, 0.5), Frame(2)), (Frame(2),), init="gaussian", canonical=True),
 )
 """A turn that is none, and a start with no canonical form: their premises must be found unmet."""
 
@@ -229,13 +284,13 @@ def _canonical(tally: Tally, task: Task) -> None:
     """Descent from random orthogonal starts and from (εI, …, εI, εQ), for every kind of problem."""
     rng = task.rng
     for number in range(task.count):
-        attack_canonical(tally, _random_turn(rng, KINDS[number % len(KINDS)], canonical=True))
+        attack(tally, _random_turn(rng, KINDS[number % len(KINDS)], canonical=True))
 
 
 def _outside(tally: Tally, task: Task) -> None:
     """A turn that is not orthogonal, and a start that is not, which has no canonical form."""
-    attack(tally, OUTSIDE[0])
-    attack_canonical(tally, OUTSIDE[1])
+    for turn in OUTSIDE:
+        attack(tally, turn)
 
 
 def _climb(tally: Tally, task: Task) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -17,7 +18,7 @@ from .recoveries import KINDS, Recovery, random_recovery
 from .suite import Part, Suite, Task
 from .tally import Tally
 
-__all__ = ["SUITE", "Line", "attack"]
+__all__ = ["SUITE", "Line", "Slopes", "attack", "compare"]
 
 SMALL = (-2, -1, 0, 1, 2)
 
@@ -61,10 +62,41 @@ class Line:
         told = {"width": list(self.width), "start": self.start, "direction": self.direction}
         return self.recovery.witness() | told
 
+    @classmethod
+    def from_witness(cls, witness: Mapping[str, Any]) -> Line:
+        """Build it again from what `witness` returned, whatever else the mapping holds."""
+        start, direction = (_told(witness[name]) for name in ("start", "direction"))
+        return cls(Recovery.from_witness(witness), start, direction, tuple(witness["width"]))
 
-def attack(tally: Tally, line: Line) -> float:
-    """Count one line; return how bad it is."""
-    problem, weights, move = line.recovery.problem(), line.weights(), line.move()
+
+def _told(readable: Any) -> Any:
+    """A seed, or the tables of integers of all layers."""
+    if isinstance(readable, int):
+        return readable
+    return tuple(tuple(tuple(row) for row in table) for table in readable)
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """The slope of the loss along a line.
+
+    Attributes
+    ----------
+    measured, predicted : float
+        From values of the loss, and by the chain rule.
+    margin, error : float
+        NaN on a line within the solutions, where there is no loss to compare with.
+    """
+
+    measured: float
+    predicted: float
+    margin: float
+    error: float
+
+
+def compare(line: Line, move: networks.Weights) -> Slopes:
+    """Return the slope along the line through the start of `line` in the direction `move`."""
+    problem, weights = line.recovery.problem(), line.weights()
     prefixes, W = networks.forward(problem, weights)  # as descent does
     found = networks.backward(weights, prefixes, problem.gradient(W))
     predicted = sum(float(np.sum(g * D)) for g, D in zip(found, move, strict=True))
@@ -73,12 +105,21 @@ def attack(tally: Tally, line: Line) -> float:
         np.array([_loss(problem, _moved(weights, move, sign * h)) for h in steps])
         for sign in (1, -1)
     )
-    if not (ahead.any() or behind.any()):  # the line lies within the solutions
-        return -np.inf
+    if not (ahead.any() or behind.any()):
+        return Slopes(0.0, predicted, np.nan, np.nan)
+    measured = gradients.slope(ahead, behind, len(weights))
     margin = gradients.margins(predicted, ahead, behind)
     error = gradients.rounding(ahead, behind, _absolute(line, weights, move), _operations(line))
-    tally.add(margin, error, [], line.witness)
-    return -margin
+    return Slopes(measured, predicted, margin, error)
+
+
+def attack(tally: Tally, line: Line) -> float:
+    """Count one line, unless it lies within the solutions; return how bad it is."""
+    found = compare(line, line.move())
+    if np.isnan(found.error):
+        return -np.inf
+    tally.add(found.margin, found.error, [], line.witness)
+    return -found.margin
 
 
 def _moved(weights: networks.Weights, move: networks.Weights, h: float) -> networks.Weights:

@@ -93,7 +93,8 @@ def integrate(cases: list[Case]) -> Flow:
     )
     assert run.layers is not None  # asked for
     gradient = problem.gradient(networks.prefix_products(run.layers)[-1])
-    return Flow(times, weights, run.layers, gradient, scale, _drift_error(run.layers))
+    error = proposition1.numerical_error(run.layers)
+    return Flow(times, weights, run.layers, gradient, scale, error)
 
 
 def attack(tally: Tally, cases: list[Case]) -> None:
@@ -112,29 +113,18 @@ def attack(tally: Tally, cases: list[Case]) -> None:
         )
 
 
-def _drift_error(layers: networks.Weights) -> np.ndarray:
-    """Rounding, and what the imbalance D that the integration adds to that of the start does.
-
-    Each of the L products changes by at most (L − 1) ‖D‖ / σ_max(W_l)² of its size; the SVD and the
-    products carry a hundred units of rounding per dimension.
-    """
-    depth = len(layers)
-    gaps = [np.linalg.norm(D - D[:1], axis=(-2, -1)) for D in networks.imbalance(layers)]
-    norms = [np.linalg.norm(W, 2, axis=(-2, -1)) for W in layers]
-    drift = np.max(gaps, axis=0) / np.min(norms, axis=0) ** 2
-    return 100 * max(layers[0].shape[-2:]) * EPS + depth * (depth - 1) * drift
-
-
 @dataclass(frozen=True)
 class Differences:
-    """σ̇ at one time, by differencing and by the formula.
+    """Rates at one time, by differencing and by the formula.
 
     Attributes
     ----------
     time : float
-    values, measured, predicted : array, shape (n,)
-        σ_i, its difference quotient, and the formula.
-    margin, error : array, shape (n,)
+    values : array, shape (n,)
+        σ_i.
+    measured, predicted : array, shape (..., n)
+        The difference quotient, and the formula, of σ_i or of vectors (u_i, v_i).
+    margin, error : array, shape (..., n)
     simple : array of bool, shape (n,)
         Which values are apart from the others.
     """

@@ -6,16 +6,19 @@ without a target keep equal ones for ever: there the premise must be found unmet
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from dlnlab import networks, problems, spectra
-from dlnlab.claims import proposition1
+from dlnlab.claims import Premise, proposition1
 
 from .cases import Case, random_cases
 from .flows import draw_groups
 from .proposition1 import (
     STEP,
     UNBALANCED,
+    Differences,
     Flow,
     around,
     integrate,
@@ -27,59 +30,88 @@ from .proposition1 import (
 from .suite import Part, Suite, Task
 from .tally import Tally
 
-__all__ = ["SUITE", "attack", "attack_by_differencing"]
+__all__ = ["SUITE", "Vectors", "attack", "attack_by_differencing", "difference", "follow"]
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """What the velocities of one case say at every record.
+
+    Attributes
+    ----------
+    times, margin, error : array, shape (records,)
+    distinct : tuple of Premise
+        Whether the values of each record are.
+    """
+
+    times: np.ndarray
+    margin: np.ndarray
+    error: np.ndarray
+    distinct: tuple[Premise, ...]
+
+    @property
+    def telling(self) -> np.ndarray:
+        """Which records say something.
+
+        Those with distinct values; if there is none, the one whose values are the least close to
+        each other.
+        """
+        met = np.array([premise.met for premise in self.distinct])
+        if not met.any():
+            met[np.argmax([premise.margin for premise in self.distinct])] = True
+        return met
+
+    @property
+    def record(self) -> int:
+        """The worst of the telling records."""
+        return int(np.argmin(np.where(self.telling, self.margin / self.error, np.inf)))
+
+
+def follow(run: Flow) -> list[Vectors]:
+    """Return what the velocities along the flows of a batch of cases say, one by one."""
+    margin = proposition1.vector_margins(run.layers, run.gradient)
+    values = spectra.singular_values(networks.prefix_products(run.layers)[-1])
+    width = max(max(W.shape[-2:]) for W in run.layers)
+    error = run.error + proposition1.vector_rounding(values, len(run.layers), width)
+    return [
+        Vectors(
+            run.times,
+            margin[:, k],
+            error[:, k],
+            tuple(proposition1.distinct_values(row) for row in values[:, k]),
+        )
+        for k in range(margin.shape[1])
+    ]
 
 
 def attack(tally: Tally, cases: list[Case]) -> None:
     """Count cases of one shape, L, ε and width, each judged by its worst record.
 
-    Only records with distinct values say something; if a case has none, it is counted, as outside
-    the premises, at the one whose values are the least close to each other.
+    A case without a record with distinct values is counted as outside the premises.
     """
     run = integrate(cases)
-    margin = proposition1.vector_margins(run.layers, run.gradient)
-    values = spectra.singular_values(networks.prefix_products(run.layers)[-1])
-    width = max(max(W.shape[-2:]) for W in run.layers)
-    error = run.error + proposition1.vector_rounding(values, cases[0].depth, width)
-    for k, case in enumerate(cases):
-        _count(tally, case, run, k, values[:, k], margin[:, k], error[:, k])
+    for k, (case, found) in enumerate(zip(cases, follow(run), strict=True)):
+        record = found.record
+        balanced = proposition1.balancedness(tuple(W[k] for W in run.weights))
+        told = {"time": float(found.times[record]), "part": "velocities"}
+        tally.add(
+            float(found.margin[record]),
+            float(found.error[record]),
+            [balanced, found.distinct[record]],
+            lambda case=case, told=told: case.witness() | told,  # type: ignore[misc]
+        )
 
 
-def _count(
-    tally: Tally,
-    case: Case,
-    run: Flow,
-    k: int,
-    values: np.ndarray,
-    margin: np.ndarray,
-    error: np.ndarray,
-) -> None:
-    distinct = [proposition1.distinct_values(row) for row in values]
-    met = np.array([premise.met for premise in distinct])
-    share = np.where(met, margin / error, np.inf)
-    record = int(np.argmin(share)) if met.any() else int(np.argmax([p.margin for p in distinct]))
-    balanced = proposition1.balancedness(tuple(W[k] for W in run.weights))
-    told = {"time": float(run.times[record]), "part": "velocities"}
-    tally.add(
-        float(margin[record]),
-        float(error[record]),
-        [balanced, distinct[record]],
-        lambda: case.witness() | told,
-    )
+def difference(case: Case, middle: float) -> Differences | None:
+    """Compare the singular vectors of one case around one time; None if its flow diverged.
 
-
-def attack_by_differencing(tally: Tally, case: Case, share: float) -> None:
-    """Count the vectors of one case at one time, where all its values are apart."""
-    middle = moment(case, share)
-    found, premises = around(case, middle), [proposition1.balancedness(case.weights())]
+    The columns of the arrays are (u_i, v_i), one below the other.
+    """
+    found = around(case, middle)
     if found is None:
-        told = {"time": middle, "part": "the flow diverged"}
-        tally.add(-np.inf, 0.0, premises, lambda: case.witness() | told)
-        return
+        return None
     (times, seen), (largest, unit) = found, units(case)
     U, s, Vh = np.linalg.svd(seen, full_matrices=False)
-    if not simple_values(s[2], largest).all():
-        return
     frames = np.concatenate([U, Vh.mT], axis=-2)
     # a decomposition fixes u_i and v_i up to a common sign; along a continuous choice neighbours
     # in time are nearly the same
@@ -91,11 +123,27 @@ def attack_by_differencing(tally: Tally, case: Case, share: float) -> None:
     # an error of a matrix turns its vectors by as much over the gap
     gap = float(np.min(-np.diff(np.append(s[2], 0.0)))) / largest
     rounding = proposition1.vector_rounding(s[2], case.depth, max(case.shape))
-    error = error + (noise(case) + rounding) / gap
-    k = np.unravel_index(int(np.argmin(margin + error)), margin.shape)
-    told = {"time": float(times[2]), "part": "differencing"}
-    premises.append(proposition1.distinct_values(s[2]))
-    tally.add(float(margin[k]), float(error[k]), premises, lambda: case.witness() | told)
+    with np.errstate(divide="ignore"):
+        error = error + (noise(case) + rounding) / gap
+    measured = proposition1.quotient(frames, STEP * unit)
+    simple = simple_values(s[2], largest)
+    return Differences(float(times[2]), s[2], measured, predicted, margin, error, simple)
+
+
+def attack_by_differencing(tally: Tally, case: Case, share: float) -> None:
+    """Count the vectors of one case at one time, where all its values are apart."""
+    middle = moment(case, share)
+    found, premises = difference(case, middle), [proposition1.balancedness(case.weights())]
+    if found is None:
+        told = {"time": middle, "part": "the flow diverged"}
+        tally.add(-np.inf, 0.0, premises, lambda: case.witness() | told)
+    elif found.simple.all():
+        k = np.unravel_index(int(np.argmin(found.margin + found.error)), found.margin.shape)
+        told = {"time": found.time, "part": "differencing"}
+        premises.append(proposition1.distinct_values(found.values))
+        tally.add(
+            float(found.margin[k]), float(found.error[k]), premises, lambda: case.witness() | told
+        )
 
 
 def _random(tally: Tally, task: Task) -> None:

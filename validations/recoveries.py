@@ -8,6 +8,7 @@ and the factor c of ℓ(W) = c/2 Σ_i (⟨A_i, W⟩ − y_i)².
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +19,14 @@ from dlnlab import problems, targets
 
 from .cases import Frame
 
-__all__ = ["COMPUTATIONS", "KINDS", "Ensemble", "Mask", "Recovery", "random_recovery"]
+__all__ = ["COMPUTATIONS", "KINDS", "MASKED", "Ensemble", "Mask", "Recovery", "random_recovery"]
 
 KINDS = ("identity", "mask", "pattern", "sampled", "sensing", "operator")
 """Factorization; completion from a boolean mask, from a sparse pattern with dense matrices, and
 from observed entries only; sensing, and the same measurements as a linear operator."""
 
 COMPUTATIONS = {"pattern": "dense", "sampled": "sampled"}
+MASKED = ("mask", *COMPUTATIONS)
 
 Table = tuple[tuple[Any, ...], ...]
 
@@ -51,6 +53,11 @@ class Mask:
     def readable(self) -> list[str]:
         """One string per row, 1 for an observed entry."""
         return ["".join("01"[int(x)] for x in row) for row in self.observed]
+
+    @classmethod
+    def from_readable(cls, readable: Any) -> Mask:
+        """Return the mask that `readable` describes."""
+        return cls(tuple(tuple(letter == "1" for letter in row) for row in readable))
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,13 @@ class Ensemble:
         if self.entries:
             return [[list(row) for row in A] for A in self.entries]
         return {"gaussian": self.count, "seed": self.seed}
+
+    @classmethod
+    def from_readable(cls, readable: Any) -> Ensemble:
+        """Return the ensemble that `readable` describes."""
+        if isinstance(readable, Mapping):
+            return cls((), readable["gaussian"], readable["seed"])
+        return cls(tuple(tuple(tuple(row) for row in A) for A in readable))
 
 
 @dataclass(frozen=True)
@@ -164,13 +178,33 @@ class Recovery:
             "normalization": self.normalization,
         }
 
+    @classmethod
+    def from_witness(cls, witness: Mapping[str, Any]) -> Recovery:
+        """Build the problem again from what `witness` returned, whatever else the mapping holds.
+
+        Raises
+        ------
+        KeyError
+            If the mapping describes no recovery problem.
+        """
+        (d_out, d_in), kind = witness["shape"], witness["kind"]
+        told, form = witness["operator"], Mask if kind in MASKED else Ensemble
+        return cls(
+            Frame.from_readable(d_out, witness["left"]),
+            tuple(float(value) for value in witness["spectrum"]),
+            Frame.from_readable(d_in, witness["right"]),
+            kind,
+            None if told is None else form.from_readable(told),
+            witness["normalization"],
+        )
+
 
 def random_recovery(rng: np.random.Generator, kind: str, shape: tuple[int, int]) -> Recovery:
     """Draw a problem of one kind, with a full-rank target and about half of what determines it."""
     left, right = (Frame(n, (), int(rng.integers(0, 2**31))) for n in shape)
     spectrum = tuple(sorted(rng.uniform(0.2, 1.0, min(shape)).round(3).tolist(), reverse=True))
     operator: Mask | Ensemble | None = None
-    if kind in ("mask", *COMPUTATIONS):
+    if kind in MASKED:
         observed = rng.random(shape) < 0.5
         observed[0, 0] = True
         operator = Mask(tuple(tuple(bool(x) for x in row) for row in observed))

@@ -26,6 +26,8 @@ __all__ = [
     "STATEMENT",
     "canonical",
     "canonical_turns",
+    "deviations",
+    "loss_deviations",
     "loss_margins",
     "margins",
     "orthogonal_layers",
@@ -109,10 +111,10 @@ def orthogonal_layers(weights: Sequence[np.ndarray]) -> Premise:
     return Premise("orthogonal layers", statement, -float(max(gaps)), 40 * width * EPS)
 
 
-def margins(
+def deviations(
     layers: Sequence[np.ndarray], others: Sequence[np.ndarray], turns: Sequence[np.ndarray]
-) -> float:
-    """Return −max ‖W'_l(t) − G_l W_l(t) G_{l−1}ᵀ‖_F / max ‖W(t)‖_F over layers and records.
+) -> np.ndarray:
+    """Return max_l ‖W'_l(t) − G_l W_l(t) G_{l−1}ᵀ‖_F / max_t ‖W(t)‖_F for every record.
 
     Parameters
     ----------
@@ -120,14 +122,25 @@ def margins(
         The iterates W_l(t) from a start, and W'_l(t) from the turned start.
     turns : sequence of L − 1 arrays
         G_l.
+
+    Returns
+    -------
+    array, shape (records,)
     """
     pairs = zip(others, turned(layers, turns), strict=True)
-    gap = max(float(np.max(np.linalg.norm(V - W, axis=(-2, -1)))) for V, W in pairs)
-    return -gap / float(np.max(_size(layers)))
+    gaps = [np.linalg.norm(V - W, axis=(-2, -1)) for V, W in pairs]
+    return np.max(gaps, axis=0) / float(np.max(_size(layers)))
 
 
-def loss_margins(losses: np.ndarray, others: np.ndarray, scale: np.ndarray) -> float:
-    """Return −max |ℓ' − ℓ| / scale over the records.
+def margins(
+    layers: Sequence[np.ndarray], others: Sequence[np.ndarray], turns: Sequence[np.ndarray]
+) -> float:
+    """Return minus the largest of the `deviations`, which takes the same arguments."""
+    return -float(np.max(deviations(layers, others, turns)))
+
+
+def loss_deviations(losses: np.ndarray, others: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Return |ℓ' − ℓ| / scale for every record.
 
     Parameters
     ----------
@@ -135,8 +148,17 @@ def loss_margins(losses: np.ndarray, others: np.ndarray, scale: np.ndarray) -> f
         ℓ of the same weights before and after the turn.
     scale : array, shape (records,)
         By which to divide: the loss that terms without cancellation would add up to.
+
+    Returns
+    -------
+    array, shape (records,)
     """
-    return -float(np.max(np.abs(others - losses) / scale))
+    return np.abs(others - losses) / scale
+
+
+def loss_margins(losses: np.ndarray, others: np.ndarray, scale: np.ndarray) -> float:
+    """Return minus the largest of the `loss_deviations`, which takes the same arguments."""
+    return -float(np.max(loss_deviations(losses, others, scale)))
 
 
 def rounding(

@@ -29,16 +29,19 @@ __all__ = [
     "STATEMENT",
     "VECTOR_STATEMENT",
     "VectorRates",
+    "VectorSides",
     "balancedness",
     "difference_margins",
     "distinct_values",
     "margins",
+    "numerical_error",
     "quotient",
     "rates",
     "sides",
     "vector_margins",
     "vector_rates",
     "vector_rounding",
+    "vector_sides",
 ]
 
 STATEMENT = (
@@ -89,6 +92,30 @@ def margins(weights: Sequence[np.ndarray], gradient: np.ndarray, speed: float) -
     depth = len(weights)
     scale = depth * s[..., 0] ** (2 - 2 / depth) * speed
     return -np.max(np.abs(measured - formula), axis=-1) / scale
+
+
+def numerical_error(layers: Sequence[np.ndarray]) -> np.ndarray:
+    """Bound the numerical error of `margins` along an integrated flow.
+
+    The flow conserves D = W_{l+1}ᵀW_{l+1} − W_l W_lᵀ; integration does so only nearly.  What it
+    adds to the D of the start changes each of the L products in Eq. (23) by at most
+    (L − 1) ‖D(t) − D(0)‖ / σ_max(W_l)² of its size; what D(0) itself does is for `balancedness` to
+    judge.  The decomposition and the products carry a hundred units of rounding per dimension.
+
+    Parameters
+    ----------
+    layers : sequence of L arrays, shapes (records, ..., d_l, d_{l−1})
+        The first record is the start.
+
+    Returns
+    -------
+    array, shape (records, ...)
+    """
+    depth, width = len(layers), max(max(W.shape[-2:]) for W in layers)
+    gaps = [np.linalg.norm(D - D[:1], axis=(-2, -1)) for D in networks.imbalance(layers)]
+    norms = [np.linalg.norm(W, 2, axis=(-2, -1)) for W in layers]
+    drift = np.max(gaps, axis=0) / np.min(norms, axis=0) ** 2
+    return 100 * width * float(np.finfo(layers[0].dtype).eps) + depth * (depth - 1) * drift
 
 
 def sides(
@@ -238,6 +265,49 @@ def distinct_values(values: np.ndarray) -> Premise:
     return Premise("distinct values", "σ_1 > … > σ_k > 0", margin)
 
 
+class VectorSides(NamedTuple):
+    """What the equations for U̇ and V̇ say, beside what the layers do.
+
+    Attributes
+    ----------
+    measured, formula : array, shape (..., d_out, d_in)
+        Ẇ from the layers' own velocities, and U̇SVᵀ + UṠVᵀ + USV̇ᵀ.
+    drifts : tuple of two arrays, shape (..., k, k)
+        UᵀU̇ and VᵀV̇.
+    values : array, shape (..., k)
+        Singular values.
+    """
+
+    measured: np.ndarray
+    formula: np.ndarray
+    drifts: tuple[np.ndarray, np.ndarray]
+    values: np.ndarray
+
+
+def vector_sides(weights: Sequence[np.ndarray], gradient: np.ndarray) -> VectorSides:
+    """Return both sides of Ẇ = U̇SVᵀ + UṠVᵀ + USV̇ᵀ.
+
+    Parameters
+    ----------
+    weights : sequence of L arrays, shapes (..., d_l, d_{l−1})
+    gradient : array, shape (..., d_out, d_in)
+        ∇ℓ(W_{L:1}).
+
+    Returns
+    -------
+    VectorSides
+        With NaN where two values coincide.
+    """
+    depth, prefixes = len(weights), networks.prefix_products(weights)
+    velocity = _velocity(weights, prefixes, networks.backward(weights, prefixes, gradient))
+    U, s, Vh = np.linalg.svd(prefixes[-1], full_matrices=False)
+    left, right = vector_rates(U, s, Vh, gradient, depth)
+    speeds = -depth * s ** (2 - 2 / depth) * _diagonal(U, gradient, Vh)
+    turning = (left * s[..., None, :]) @ Vh + (U * s[..., None, :]) @ right.mT
+    formula = turning + (U * speeds[..., None, :]) @ Vh
+    return VectorSides(velocity, formula, (U.mT @ left, Vh @ right), s)
+
+
 def vector_margins(weights: Sequence[np.ndarray], gradient: np.ndarray) -> np.ndarray:
     """Return minus the violation of the equations for U̇ and V̇, for every member of a batch.
 
@@ -256,16 +326,10 @@ def vector_margins(weights: Sequence[np.ndarray], gradient: np.ndarray) -> np.nd
     array, shape (...,)
         NaN where two values coincide.
     """
-    depth, prefixes = len(weights), networks.prefix_products(weights)
-    velocity = _velocity(weights, prefixes, networks.backward(weights, prefixes, gradient))
-    U, s, Vh = np.linalg.svd(prefixes[-1], full_matrices=False)
-    left, right = vector_rates(U, s, Vh, gradient, depth)
-    speeds = -depth * s ** (2 - 2 / depth) * _diagonal(U, gradient, Vh)
-    turning = (left * s[..., None, :]) @ Vh + (U * s[..., None, :]) @ right.mT
-    defects = [turning + (U * speeds[..., None, :]) @ Vh - velocity]
-    for frame, rate in ((U, left), (Vh.mT, right)):
-        drift = frame.mT @ rate
-        defects.append((drift + drift.mT) * s[..., :1, None])
+    found = vector_sides(weights, gradient)
+    depth, s = len(weights), found.values
+    defects = [found.formula - found.measured]
+    defects += [(drift + drift.mT) * s[..., :1, None] for drift in found.drifts]
     worst = np.max([np.linalg.norm(D, axis=(-2, -1)) for D in defects], axis=0)
     speed = depth * s[..., 0] ** (2 - 2 / depth) * np.linalg.norm(gradient, axis=(-2, -1))
     return -worst / np.where(speed == 0, 1.0, speed)

@@ -79,19 +79,11 @@ def _same_start(flow: OriginalFlow, law: Evaluation) -> Premise:
 
 
 def _proposition1(flow: OriginalFlow, law: Evaluation, premises: Sequence[Premise]) -> Verdict:
-    """Eq. (23) at every record, from the layers' own velocities.
-
-    The integration breaks balancedness by a little, D = W_{l+1}ᵀW_{l+1} − W_l W_lᵀ ≠ 0, which
-    changes each of the L products in Eq. (23) by at most (L − 1)‖D‖/σ_max(W_l)² of its size; that,
-    and a hundred units of rounding per dimension, is the error of the margin.
-    """
-    problem, depth = flow.network.problem, law.law.depth
+    """Eq. (23) at every record, from the layers' own velocities."""
+    gradient = flow.network.problem.gradient(flow.blocks)
     speed = law.law.scale * float(law.law.targets[0])
-    margin = proposition1.margins(flow.layers, problem.gradient(flow.blocks), speed)
-    gaps = [np.linalg.norm(D, axis=(-2, -1)) for D in networks.imbalance(flow.layers)]
-    norms = [np.linalg.norm(W, 2, axis=(-2, -1)) for W in flow.layers]
-    drift = np.max(gaps, axis=0) / np.min(norms, axis=0) ** 2
-    error = 100 * flow.blocks.shape[-1] * EPS + depth * (depth - 1) * drift
+    margin = proposition1.margins(flow.layers, gradient, speed)
+    error = proposition1.numerical_error(flow.layers)
     return _worst("proposition1", proposition1.STATEMENT, law.times, margin, error, premises)
 
 

@@ -1,6 +1,7 @@
 """Results as text, HTML and JSON: the same facts for the terminal, the notebook and the archive."""
 
 from .comparison import comparison_html, comparison_json, comparison_text
+from .experiments import experiments_html, experiments_markdown, study_json
 from .record import manifest, plain
 from .verdicts import claim_title, margin_text, status_text, verdicts_html
 
@@ -9,9 +10,12 @@ __all__ = [
     "comparison_html",
     "comparison_json",
     "comparison_text",
+    "experiments_html",
+    "experiments_markdown",
     "manifest",
     "margin_text",
     "plain",
     "status_text",
+    "study_json",
     "verdicts_html",
 ]

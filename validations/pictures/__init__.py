@@ -14,7 +14,7 @@ import numpy as np
 
 from dlnlab import plotting
 
-from . import flows, steps
+from . import flows, recoveries, steps, vectors
 from .sketches import Sketch
 
 __all__ = ["MAKERS", "Sketch", "draw", "sketch"]
@@ -31,12 +31,17 @@ MAKERS: dict[tuple[str, str | None], Callable[[Mapping[str, Any]], Sketch | None
     ("parsimony", "residual scalar"): steps.sketch_residual_scalar,
     ("proposition1", "velocities"): flows.sketch_proposition1,
     ("proposition1", "differencing"): flows.sketch_differencing,
+    ("proposition1_vectors", "velocities"): vectors.sketch_velocities,
+    ("proposition1_vectors", "differencing"): vectors.sketch_differencing,
     ("assumption1", None): flows.sketch_assumption1,
     ("dominance", None): flows.sketch_dominance,
     ("dominance", "adversary"): flows.sketch_adversary,
     ("theorem2", None): flows.sketch_theorem2,
     ("theorem2_refined", None): partial(flows.sketch_theorem2, form="refined"),
     ("theorem2_sharp", None): partial(flows.sketch_theorem2, form="sharp"),
+    ("gauge", "iterates"): recoveries.sketch_gauge,
+    ("gauge", "loss"): recoveries.sketch_loss,
+    ("gradients", None): recoveries.sketch_gradients,
 }
 """How an instance of a claim is drawn; some claims have parts of another kind."""
 

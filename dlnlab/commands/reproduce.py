@@ -1,0 +1,215 @@
+"""``dlnlab reproduce``: the paper's figures and tables, in its own and its code's reading."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlnlab import executors, experiments, report
+from dlnlab.commands import campaign, claims, files
+from dlnlab.experiments import EXPERIMENTS, Experiment, Study
+
+__all__ = ["add"]
+
+EPILOG = """\
+examples:
+  dlnlab reproduce fig5 --out results            all readings, as many seeds as the figure needs
+  dlnlab reproduce all --quick --out results     everything, small, in a few minutes
+  dlnlab reproduce fig6 fig19 --as code --seeds 5 --out results
+  dlnlab reproduce --list
+
+Each figure leaves DIR/NAME/NAME.png, .pdf, .npz, .csv, .json (verdict) and -manifest.json; open
+DIR/index.html. Finished seeds are kept in DIR/NAME/NAME.jsonl: the same command continues a run
+that was interrupted.
+
+readings:
+  paper   the settings that the paper states
+  code    those of its authors' public notebooks
+  both    these two
+  every   also those that test what explains a difference (default)
+  NAME    any of those by its name, or several: top or code,top
+
+"""
+
+
+def add(commands: Any, exit_codes: str) -> None:
+    """Declare the command and its options.
+
+    Parameters
+    ----------
+    commands : the subparsers of an argparse.ArgumentParser
+    exit_codes : str
+        For the end of the help text.
+    """
+    parser = commands.add_parser(
+        "reproduce",
+        help="the paper's figures and tables, as its text and as its code have them",
+        description="Run the paper's matrix-recovery experiments and compare each with a yardstick "
+        "that was declared beforehand.",
+        epilog=EPILOG + exit_codes,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run, prog=parser.prog)
+    option = parser.add_argument
+    option("names", nargs="*", metavar="NAME", help="fig5, table3, …, or all")
+    option("--list", action="store_true", help="list the experiments and stop")
+    option("--out", type=Path, metavar="DIR", help="where results go; created if missing")
+    text = "which settings to run: paper, code, both, every, or names of readings"
+    option("--as", dest="reading", default="every", metavar="READING", help=text)
+    option("--quick", action="store_true", help="small settings, on which only claims are judged")
+    option("--seeds", type=int, metavar="N", help="number of seeds (default: the experiment's)")
+    option("--data", metavar="PATH", default="", help="data set, for experiments that need one")
+    option(
+        "--executor",
+        default="processes",
+        metavar="WHERE",
+        help="serial, processes, processes=N, dask=ADDRESS, or MODULE:FUNCTION that returns a "
+        "concurrent.futures.Executor (default: processes, one per core)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry the experiments out, and return the exit code."""
+    if args.list:
+        print("\n".join(f"{name:<8} {e.title}" for name, e in EXPERIMENTS.items()))
+        return 0
+    chosen = _chosen(args)
+    if args.out is None:
+        raise ValueError("--out is needed: the directory for the results")
+    if args.seeds is not None and args.seeds < 1:
+        raise ValueError(f"--seeds must be an integer >= 1, got {args.seeds}")
+    for experiment in chosen:
+        _readings(experiment, args)
+    files.prepare(args.out)
+    args.out.mkdir(parents=True, exist_ok=True)
+    with campaign.told_in_one_line(), executors.using(args.executor) as pool:
+        print(_estimate(chosen, args, executors.under_way(pool) // 2))
+        for number, experiment in enumerate(chosen, 1):
+            _carry_out(experiment, args, pool, f"{experiment.name} ({number} of {len(chosen)})")
+    print(f"Wrote {args.out / 'index.html'}")
+    return 0
+
+
+def _chosen(args: argparse.Namespace) -> list[Experiment]:
+    """Return the experiments asked for, each once."""
+    known = ", ".join([*EXPERIMENTS, "all"])
+    unknown = [name for name in args.names if name not in (*EXPERIMENTS, "all")]
+    if unknown or not args.names:
+        got = repr(unknown[0]) if unknown else "nothing"
+        raise ValueError(f"`NAME` must be among {known}, got {got}")
+    if "all" not in args.names:
+        return [EXPERIMENTS[name] for name in dict.fromkeys(args.names)]
+    ready = [e for e in EXPERIMENTS.values() if args.data or not e.needs_data]
+    for experiment in EXPERIMENTS.values():
+        if experiment not in ready:
+            print(f"{experiment.name} is left out: --data must be {experiment.needs_data}")
+    return ready
+
+
+def _readings(experiment: Experiment, args: argparse.Namespace) -> list[str]:
+    names = {"both": ["paper", "code"], "every": list(experiment.settings)}
+    chosen = names.get(args.reading, args.reading.split(","))
+    unknown = [name for name in chosen if name not in experiment.settings]
+    if unknown:
+        known = ", ".join(["both", "every", *experiment.settings])
+        raise ValueError(f"--as must be among {known} for {experiment.name}, got {unknown[0]!r}")
+    return chosen
+
+
+def _seeds(experiment: Experiment, args: argparse.Namespace) -> int:
+    return args.seeds or (1 if args.quick else experiment.seeds)
+
+
+def _estimate(chosen: list[Experiment], args: argparse.Namespace, workers: int) -> str:
+    """Say how long it will take, from the measured time of a seed."""
+    tasks = [len(_readings(e, args)) * _seeds(e, args) for e in chosen]
+    spent = sum(n * e.seconds[args.quick] for n, e in zip(tasks, chosen, strict=True)) / workers
+    text = f"{spent / 60:.0f} minutes" if spent > 90 else f"{max(spent, 1):.0f} seconds"
+    return (
+        f"{len(chosen)} experiments, {sum(tasks)} runs: about {text} on {workers} workers, less "
+        "what is finished already"
+    )
+
+
+def _carry_out(experiment: Experiment, args: argparse.Namespace, pool: Any, label: str) -> None:
+    """Carry one experiment out and write what came of it, and the index of all."""
+    started = time.monotonic()
+    folder = args.out / experiment.name
+    folder.mkdir(exist_ok=True)
+    study = experiments.study(
+        experiment,
+        _readings(experiment, args),
+        seeds=args.seeds,
+        quick=args.quick,
+        executor=pool,
+        path=folder / f"{experiment.name}.jsonl",
+        progress=lambda done, total: claims.show_status(f"{label}: {done} of {total} runs done"),
+        data=args.data,
+    )
+    claims.show_status(f"{label}: drawing")
+    _write(study, folder, args, time.monotonic() - started)
+    files_index(args.out)
+    claims.show_status("")
+    print(f"{experiment.name:<8} {study.verdict} ({time.monotonic() - started:.0f} s)", flush=True)
+
+
+def _write(study: Study, folder: Path, args: argparse.Namespace, seconds: float) -> None:
+    """Write figures, numbers, verdict and manifest, all of them or none."""
+    from dlnlab import plotting  # Matplotlib takes a second to load
+
+    name = study.experiment.name
+    figure = study.plot()
+    parameters = {
+        "experiment": name,
+        "as": args.reading,
+        "quick": args.quick,
+        "seeds": _seeds(study.experiment, args),
+        "executor": args.executor,
+        "data": args.data,
+        "configurations": study.configurations,
+    }
+    with files.replacing(folder) as directory:
+        for suffix in ("png", "pdf"):
+            plotting.save(figure, directory / f"{name}.{suffix}")
+            figure.set_layout_engine("none")  # laid out once is enough, and takes half the time
+        np.savez(directory / f"{name}.npz", **dict(_arrays(study)))
+        _write_csv(directory / f"{name}.csv", study)
+        files.write_json(directory / f"{name}.json", report.study_json(study))
+        files.write_json(
+            directory / f"{name}-manifest.json",
+            report.manifest(args.command_line, parameters, seconds),
+        )
+
+
+def _arrays(study: Study) -> Iterator[tuple[str, Any]]:
+    """Every series, under reading.seed.curve.series."""
+    for reading, results in study.results.items():
+        for seed, result in enumerate(results):
+            for curve, series in result["curves"].items():
+                for name, numbers in series.items():
+                    yield f"{reading}.{seed}.{curve}.{name}", np.asarray(numbers, dtype=float)
+
+
+def _write_csv(path: Path, study: Study) -> None:
+    """Write every quantity of every seed."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("reading", "seed", "quantity", "value"))
+        for reading, results in study.results.items():
+            for seed, result in enumerate(results):
+                writer.writerows((reading, seed, *item) for item in result["values"].items())
+
+
+def files_index(out: Path) -> None:
+    """Write the index of all experiments that a directory holds."""
+    held = [out / name / f"{name}.json" for name in EXPERIMENTS]
+    studies = [json.loads(path.read_text("utf-8")) for path in held if path.is_file()]
+    with files.replacing(out) as directory:
+        (directory / "index.html").write_text(report.experiments_html(studies), encoding="utf-8")

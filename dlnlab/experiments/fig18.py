@@ -1,0 +1,73 @@
+"""Figure 18: the original network with a small random start that is not orthogonal."""
+
+from __future__ import annotations
+
+from dlnlab.experiments import pair
+from dlnlab.experiments.experiment import Experiment, Panel
+from dlnlab.experiments.fig5 import CLAIMS
+from dlnlab.experiments.fig6 import COMPLETION_CODE, COMPLETION_PAPER
+from dlnlab.experiments.instance import CODE, PAPER
+
+__all__ = ["FIG18"]
+
+NAMES = ("factorization", "completion")
+
+
+def _parts(completion: dict, **settings: object) -> dict:
+    """What completion changes, beside the settings of factorization."""
+    return {"factorization": {}, "completion": {**completion, "init": "gaussian", **settings}}
+
+
+SMALL = {"init": "gaussian"}
+
+FIG18 = Experiment(
+    name="fig18",
+    title="Small random start of the original network",
+    claim="The compressed network is ahead of the original also if the latter starts with small "
+    "random weights that are not orthogonal, in factorization and in completion.",
+    settings={
+        "paper": PAPER | SMALL | {"parts": _parts(COMPLETION_PAPER)},
+        "code": CODE | SMALL | {"num_steps": 150_000, "parts": _parts(COMPLETION_CODE)},
+        "top": CODE | SMALL | {"target": "top"} | {"parts": _parts(COMPLETION_CODE, target="top")},
+    },
+    meanings={"top": "the code's settings, with the top-r target that it holds commented out"},
+    quick={
+        "d": 30,
+        "rank": 3,
+        "r_hat": 6,
+        "num_steps": 10_000,
+        "readings": {
+            name: {
+                "eta": eta,
+                "parts": _parts(
+                    base, d=30, rank=2, r_hat=4, observed=0.6, num_steps=10_000, **other
+                ),
+            }
+            for name, base, eta, other in (
+                ("paper", COMPLETION_PAPER, 10.0, {}),
+                ("code", COMPLETION_CODE, 5.0, {"eta": 3.0}),
+                ("top", COMPLETION_CODE, 5.0, {"eta": 3.0, "target": "top"}),
+            )
+        },
+    },
+    measure=pair.measure_parts,
+    yardsticks=CLAIMS[:2],
+    panels=tuple(
+        Panel(
+            "steps",
+            "error",
+            "iterations",
+            "recovery error",
+            title=name,
+            curves=(f"{name}: original", f"{name}: compressed"),
+            logy=True,
+        )
+        for name in NAMES
+    ),
+    seeds=2,
+    seconds=(70.0, 8.0),
+    notes=(
+        "Entries are Gaussian with standard deviation ε/√d, so that singular values are of order "
+        "ε, as in the authors' code. Such a start has no exact reduction: it runs in full.",
+    ),
+)

@@ -1,0 +1,202 @@
+"""Figures 4 and 7 to 12: singular values and vectors are fitted one after another.
+
+The paper shows surfaces; here singular values and alignments are curves.  Two quantities say what
+the surfaces show.  "overlap" is how far the next singular value has come, as a fraction of its
+target, when one is within 5 % of its own: 0 for values that take turns, 1 for values that move
+together.  "beyond" is how far σ_{r+1} ever comes, as a fraction of σ_r*.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dlnlab.experiments import recovery
+from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
+from dlnlab.experiments.fig6 import COMPLETION_CODE, COMPLETION_PAPER
+from dlnlab.experiments.fig14 import SENSING_CODE, SENSING_PAPER
+from dlnlab.experiments.instance import CODE, PAPER, build
+from dlnlab.experiments.pair import thinned
+from dlnlab.experiments.recovery import Network
+
+__all__ = ["EXPERIMENTS", "measure", "overlap"]
+
+FITTED = 0.95
+
+
+def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Run the original network and follow its singular values and vectors.
+
+    Parameters
+    ----------
+    configuration : mapping
+        Settings and "seed".
+
+    Returns
+    -------
+    dict
+        The curve "original" with "singular_values" (r + 2 of them), "left" and "right" alignments;
+        "values"; "targets".
+    """
+    instance = build(configuration, configuration["seed"])
+    rank = configuration["rank"]
+    options = {name: configuration[name] for name in ("num_steps", "tol", "record_every")}
+    run, _ = recovery.descend(
+        instance.problem,
+        Network(instance.original, configuration["eta"]),
+        record=("loss", "error", "singular_values", "alignment"),
+        **options,
+    )
+    targets = np.asarray(instance.problem.target_svd.s)[:rank]
+    values = np.asarray(run.singular_values)[:, : rank + 2]
+    left, right = np.asarray(run.left_alignments), np.asarray(run.right_alignments)
+    curve = {
+        "steps": run.steps,
+        "loss": np.asarray(run.losses),
+        "error": np.asarray(run.errors),
+        "singular_values": values,
+        "left": left,
+        "right": right,
+    }
+    return {
+        "curves": {"original": thinned(curve)},
+        "values": {
+            "overlap": overlap(values, targets),
+            "beyond": float(np.max(values[:, rank]) / targets[-1]),
+            "fitted": float(np.max(np.abs(values[-1, :rank] / targets - 1))),
+            "aligned": float(np.min([left[-1], right[-1]])),
+        },
+        "targets": targets.tolist(),
+    }
+
+
+def overlap(values: np.ndarray, targets: np.ndarray) -> float:
+    """Return how far a singular value has come at most when the one before it is fitted.
+
+    Parameters
+    ----------
+    values : array, shape (records, ≥ r)
+    targets : array, shape (r,)
+
+    Returns
+    -------
+    float
+        The largest σ_{i+1}(t_i)/σ_{i+1}* with t_i the first record at which σ_i ≥ 0.95 σ_i*; NaN if
+        one of them never is.
+    """
+    shares = []
+    for i in range(targets.size - 1):
+        reached = np.flatnonzero(values[:, i] >= FITTED * targets[i])
+        if not reached.size:
+            return math.nan
+        shares.append(float(values[reached[0], i + 1] / targets[i + 1]))
+    return max(shares, default=0.0)
+
+
+YARDSTICKS = (
+    Yardstick(
+        "overlap",
+        "how far the next singular value has come when one is within 5 % of its target",
+        high=0.1,
+        source="text: one at a time, the others close to their start",
+    ),
+    Yardstick(
+        "beyond",
+        "largest σ_{r+1} during the run, relative to σ_r*",
+        high=0.05,
+        source="figure: only the first r values rise; its height shows about 1/20",
+    ),
+    Yardstick(
+        "fitted",
+        "largest relative distance of a singular value from its target at the end",
+        high=0.01,
+        source="figure",
+    ),
+    Yardstick(
+        "aligned",
+        "smallest alignment of a singular vector with the target's at the end",
+        low=0.99,
+        source="figure",
+    ),
+)
+
+PANELS = (
+    Panel("steps", "singular_values", "iterations", "singular value σ_i", targets=True),
+    Panel("steps", "right", "iterations", "alignment, right"),
+    Panel("steps", "left", "iterations", "alignment, left"),
+)
+
+SETTINGS = {
+    "factorization": {
+        "paper": PAPER,
+        "code": CODE | {"num_steps": 150_000},
+        "mean": PAPER | {"loss": "mean"},
+        "top": CODE | {"target": "top"},
+    },
+    "completion": {
+        "paper": COMPLETION_PAPER | {"observed": 0.2},
+        "code": COMPLETION_CODE | {"observed": 0.2, "num_steps": 40_000, "record_every": 100},
+        "top": COMPLETION_CODE
+        | {"observed": 0.2, "num_steps": 40_000, "record_every": 100, "target": "top"},
+    },
+    "sensing": {
+        "paper": SENSING_PAPER,
+        "code": SENSING_CODE | {"record_every": 20},
+        "top": SENSING_CODE | {"target": "top", "record_every": 20},
+    },
+}
+
+QUICK: dict[str, dict[str, Any]] = {
+    "factorization": {"d": 40, "rank": 3, "r_hat": 6, "num_steps": 30_000},
+    "completion": {"d": 40, "rank": 2, "r_hat": 4, "observed": 0.5, "num_steps": 20_000},
+    "sensing": {"d": 20, "rank": 2, "r_hat": 4, "m": 300, "num_steps": 5000}
+    | {"readings": {"code": {"eta": 2.5}, "top": {"eta": 2.5}}},
+}
+
+MEANINGS = {
+    "mean": "the paper's settings, with its η as a step on the mean of the loss, not on the sum",
+    "top": "the code's settings, with the top-r target that it holds commented out",
+}
+
+SECONDS = {"factorization": (8.0, 2.0), "completion": (20.0, 3.0), "sensing": (60.0, 3.0)}
+
+
+def _experiment(number: int, kind: str, rank: int) -> Experiment:
+    size = {"rank": rank, "r_hat": 2 * rank}
+    settings = {reading: s | size for reading, s in SETTINGS[kind].items()}
+    closer = " (a closer view)" if number == 12 else ""
+    return Experiment(
+        name=f"fig{number}",
+        title=f"Incremental learning in matrix {kind}, r = {rank}{closer}",
+        claim=f"In matrix {kind}, the first {rank} singular values are fitted one at a time, with "
+        "their singular vectors, while the others stay near their start.",
+        settings=settings,
+        meanings={name: MEANINGS[name] for name in settings if name in MEANINGS},
+        quick=QUICK[kind],
+        measure=measure,
+        yardsticks=YARDSTICKS,
+        panels=PANELS[:1] if number == 12 else PANELS,
+        seeds=2 if kind == "sensing" else 3,
+        seconds=SECONDS[kind],
+        notes=(
+            "No notebook draws this figure; the code's settings are those of its Figure "
+            f"{ {'factorization': 5, 'completion': 6, 'sensing': 14}[kind] } with this rank.",
+        ),
+    )
+
+
+EXPERIMENTS = tuple(
+    _experiment(number, kind, rank)
+    for number, kind, rank in (
+        (4, "factorization", 5),
+        (7, "completion", 5),
+        (8, "sensing", 5),
+        (9, "factorization", 10),
+        (10, "sensing", 10),
+        (11, "completion", 10),
+        (12, "factorization", 5),
+    )
+)

@@ -1,0 +1,222 @@
+"""The measurement that most figures share: the original and the compressed network, side by side.
+
+The figures show the recovery error in different units: the paper's text has ‖W − M*‖_F, its
+authors' notebooks half the mean square over all entries (factorization) or over the unobserved ones
+(completion), and ‖W − M*‖_F/‖M*‖_F (sensing).  Curves are in the unit of the reading; quantities
+compared with a claim use ‖W − M*‖_F, so that no claim depends on the unit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dlnlab import checks
+from dlnlab.experiments.instance import Instance, build
+from dlnlab.experiments.recovery import Curve, Network, Runs, run
+from dlnlab.problems import Problem
+
+__all__ = [
+    "ERRORS",
+    "arrival",
+    "errors_in",
+    "measure",
+    "measure_parts",
+    "networks_of",
+    "thinned",
+    "values_of",
+]
+
+ARRIVED = 1e-3
+"""A network has arrived when its error is this fraction of ‖M*‖_F: on the steep part of every
+published curve, where the number of steps hardly depends on the level."""
+
+ERRORS = ("frobenius", "relative", "half_mse", "half_mse_unobserved")
+POINTS = 400
+"""Records kept for a curve; more could not be told apart in a figure."""
+
+
+def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Run both networks on the instance of a configuration.
+
+    Parameters
+    ----------
+    configuration : mapping
+        Settings (see `dlnlab.experiments.instance.SETTINGS`), "seed", and optionally
+        "singular_values", how many of them to keep.
+
+    Returns
+    -------
+    dict
+        "curves" of "original" and "compressed", each with "steps", "seconds", "loss", "error", and
+        "singular_values"; "values" (see `values_of`); "targets".
+    """
+    instance = build(configuration, configuration["seed"])
+    runs = run(
+        instance.problem,
+        networks_of(instance, configuration),
+        num_steps=configuration["num_steps"],
+        tol=configuration["tol"],
+        record_every=configuration["record_every"],
+        num_singular_values=configuration.get("singular_values", 0),
+    )
+    targets = np.asarray(instance.problem.target_svd.s)[: configuration["rank"]]
+    return {
+        "curves": _curves(runs, configuration["error"]),
+        "values": values_of(runs, configuration["error"]),
+        "targets": targets.tolist(),
+    }
+
+
+def measure_parts(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Run both networks in several settings that belong to one figure.
+
+    Parameters
+    ----------
+    configuration : mapping
+        As for `measure`, with "parts": {name: settings that differ}.
+
+    Returns
+    -------
+    dict
+        As from `measure`, with the curves called "part: network" and the values "part: quantity";
+        "excess", "gain" and "speedup" without a part are the worst of all parts.
+    """
+    common = {name: value for name, value in configuration.items() if name != "parts"}
+    joined: dict[str, Any] = {"curves": {}, "values": {}}
+    for part, differing in configuration["parts"].items():
+        result = measure(common | differing)
+        for kind, content in joined.items():
+            content.update({f"{part}: {name}": value for name, value in result[kind].items()})
+    values = joined["values"]
+    for quantity, worst in (("excess", np.max), ("gain", np.min), ("speedup", np.min)):
+        parts = [values[f"{part}: {quantity}"] for part in configuration["parts"]]
+        values[quantity] = float(worst(parts))
+    return joined
+
+
+def networks_of(instance: Instance, settings: Mapping[str, Any]) -> dict[str, Network]:
+    """Return the two networks; α acts on the compressed one only, as in Algorithm 1."""
+    return {
+        "original": Network(instance.original, settings["eta"]),
+        "compressed": Network(instance.compressed, settings["eta"], settings["alpha"]),
+    }
+
+
+def errors_in(unit: str, problem: Problem, curve: Curve) -> np.ndarray:
+    """Return the errors of a curve in another unit.
+
+    Parameters
+    ----------
+    unit : {"frobenius", "relative", "half_mse", "half_mse_unobserved"}
+    problem : Problem
+        A completion problem for the last.
+    curve : Curve
+
+    Returns
+    -------
+    array, shape (records,)
+    """
+    checks.choice("error", unit, ERRORS)
+    entries = problem.shape[0] * problem.shape[1]
+    with np.errstate(over="ignore"):  # a run that diverged
+        squares = np.asarray(curve.errors) ** 2
+    if unit == "frobenius":
+        return np.sqrt(squares)
+    if unit == "relative":
+        return np.sqrt(squares) / float(np.linalg.norm(problem.target_svd.s))
+    if unit == "half_mse":
+        return squares / (2 * entries)
+    observed = float(np.sum(problem.mask))  # type: ignore[attr-defined]
+    on_mask = 2 * curve.losses / problem.scale
+    with np.errstate(invalid="ignore"):
+        return np.maximum(squares - on_mask, 0) / (2 * (entries - observed))
+
+
+def arrival(curve: Curve, norm: float) -> float:
+    """Return after how many steps a network has arrived for good, NaN if it diverged.
+
+    Infinite if it never did; `norm` is ‖M*‖_F.
+    """
+    if curve.status == "diverged":
+        return math.nan
+    outside = np.flatnonzero(~(np.asarray(curve.errors) <= ARRIVED * norm))
+    if outside.size and outside[-1] + 1 >= curve.steps.size:
+        return math.inf
+    return float(curve.steps[outside[-1] + 1]) if outside.size else float(curve.steps[0])
+
+
+def values_of(runs: Runs, unit: str) -> dict[str, float]:
+    """Return the quantities that yardsticks refer to.
+
+    "start" and "floor_…" are the first and last errors in the given unit, "final_…" the last ones
+    relative to ‖M*‖_F, "arrived_…" the steps until the error is 10⁻³‖M*‖_F, "end_…" the steps until
+    `tol` (infinite if it was not reached).  "gain" and "speedup" are the ratios original to
+    compressed of the arrival in steps and in seconds, "loss_of_compression" that of the final
+    errors, compressed to original.  "beyond" is the largest σ_{r+1} of the original network
+    relative to σ_r*, if singular values were kept; "excess" is the largest of
+    ‖W̃ − M*‖_F/‖W − M*‖_F − 1 at equal steps.
+    """
+    norm = float(np.linalg.norm(runs.problem.target_svd.s))
+    values: dict[str, float] = {}
+    for name, curve in runs.curves.items():
+        errors = errors_in(unit, runs.problem, curve)
+        values |= {"start": float(errors[0]), f"floor_{name}": float(errors[-1])}
+        values[f"final_{name}"] = float(np.asarray(curve.errors)[-1]) / norm
+        values[f"arrived_{name}"] = arrival(curve, norm)
+        converged = curve.status == "converged"
+        missing = math.nan if curve.status == "diverged" else math.inf
+        values[f"end_{name}"] = float(curve.steps[-1]) if converged else missing
+    original, compressed = runs["original"], runs["compressed"]
+    gain = _ratio(values["arrived_original"], values["arrived_compressed"])
+    values["gain"] = gain
+    values["speedup"] = gain * original.seconds_per_step / compressed.seconds_per_step
+    values["loss_of_compression"] = values["final_compressed"] / values["final_original"]
+    values["excess"] = _excess(original, compressed)
+    targets = np.asarray(runs.problem.target_svd.s)
+    if original.singular_values is not None and original.singular_values.shape[1] > targets.size:
+        values["beyond"] = float(np.max(original.singular_values[:, targets.size]) / targets[-1])
+    return values
+
+
+def _ratio(above: float, below: float) -> float:
+    """The ratio of two step counts; NaN if neither network came so far, or one diverged."""
+    if math.isinf(below) and math.isfinite(above):
+        return 0.0
+    return above / below if math.isfinite(below) else math.nan
+
+
+def _excess(original: Curve, compressed: Curve) -> float:
+    """By how much the compressed network's error is ever the larger one, up to its end."""
+    if "diverged" in (original.status, compressed.status):
+        return math.nan
+    steps = compressed.steps[compressed.steps <= original.steps[-1]]
+    ours = np.interp(steps, compressed.steps, np.asarray(compressed.errors))
+    theirs = np.interp(steps, original.steps, np.asarray(original.errors))
+    return float(np.max(ours / theirs) - 1)
+
+
+def _curves(runs: Runs, unit: str) -> dict[str, Any]:
+    return {
+        name: thinned(
+            {
+                "steps": curve.steps,
+                "seconds": curve.steps * curve.seconds_per_step,
+                "loss": curve.losses,
+                "error": errors_in(unit, runs.problem, curve),
+                "singular_values": curve.singular_values,
+            }
+        )
+        for name, curve in runs.curves.items()
+    }
+
+
+def thinned(series: Mapping[str, Any]) -> dict[str, Any]:
+    """Return series of equal length as lists, cut to `POINTS` evenly spread records."""
+    present = {name: np.asarray(value) for name, value in series.items() if value is not None}
+    records = max(value.shape[0] for value in present.values())
+    kept = np.unique(np.linspace(0, records - 1, min(records, POINTS)).round().astype(int))
+    return {name: value[kept].tolist() for name, value in present.items()}

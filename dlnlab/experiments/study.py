@@ -1,0 +1,155 @@
+"""Carrying an experiment out: configurations through a campaign, results against yardsticks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Any
+
+from dlnlab import campaigns, checks
+from dlnlab.experiments import experiment as experiments
+from dlnlab.experiments.experiment import Experiment, Judgement
+
+__all__ = ["Study", "study"]
+
+
+@dataclass(frozen=True)
+class Study:
+    """An experiment carried out.
+
+    Attributes
+    ----------
+    experiment : Experiment
+    quick : bool
+        Whether with the settings of a quick run.
+    configurations : dict from readings to lists of settings, one for each seed
+    results : dict from readings to lists of what `measure` returned
+    judgements : dict from readings to lists of Judgement
+    states : dict from readings to "met", "missed" or "undecided"
+    verdict : str
+    """
+
+    experiment: Experiment
+    quick: bool
+    configurations: Mapping[str, Sequence[Mapping[str, Any]]] = field(repr=False)
+    results: Mapping[str, Sequence[Mapping[str, Any]]] = field(repr=False)
+    judgements: Mapping[str, Sequence[Judgement]] = field(repr=False)
+    states: Mapping[str, str]
+    verdict: str
+
+    def summary(self) -> str:
+        """Return the verdict and, for each reading, what was expected and measured."""
+        lines = [f"{self.experiment.name}: {self.experiment.title}: {self.verdict}"]
+        for reading, judgements in self.judgements.items():
+            lines.append(f"  {reading}: {self.states[reading]}")
+            for judged in judgements:
+                yardstick = judged.yardstick
+                lines.append(
+                    f"    {judged.status:<9} {yardstick.words}: {judged.measured()}, "
+                    f"expected {yardstick.expected()}"
+                )
+                if judged.reason:
+                    lines.append(f"              ({judged.reason})")
+        return "\n".join(lines)
+
+    def plot(self, figure: Any = None) -> Any:
+        """Draw the experiment, a row of panels for each reading; return the Matplotlib figure."""
+        from dlnlab.plotting import experiments as drawing
+
+        return drawing.study(self, figure)
+
+
+def study(
+    experiment: Experiment,
+    readings: Sequence[str] | None = None,
+    *,
+    seeds: int | None = None,
+    quick: bool = False,
+    executor: Executor | str | None = None,
+    path: str | os.PathLike[str] | None = None,
+    progress: bool | Callable[[int, int], Any] = False,
+    data: str = "",
+) -> Study:
+    """Carry an experiment out and judge it.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    readings : sequence of str, optional
+        All of the experiment's by default.
+    seeds : int, optional
+        Seeds 0, …, seeds − 1; by default the experiment's number, or one for a quick run.
+    quick : bool
+        Small settings, on which only claims are judged.
+    executor, path, progress
+        See `dlnlab.campaigns.run`: where seeds run, and the file that keeps their results.
+    data : str
+        Path of the data set, for an experiment that needs one.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is out of range or a data set is missing.
+    RuntimeError
+        If a measurement fails.
+
+    Examples
+    --------
+    >>> from dlnlab.experiments import EXPERIMENTS, study
+    >>> outcome = study(EXPERIMENTS["fig22"], ["paper"], quick=True, executor="serial")
+    >>> outcome.states
+    {'paper': 'met'}
+    """
+    if not isinstance(experiment, Experiment):
+        raise TypeError(
+            "`experiment` must be an Experiment, such as dlnlab.experiments.EXPERIMENTS['fig5'], "
+            f"got {checks.describe(experiment)}"
+        )
+    known = tuple(experiment.settings)
+    names = tuple(checks.choice("readings", name, known) for name in readings or known)
+    if experiment.needs_data and not data:
+        raise ValueError(f"`data` must be {experiment.needs_data} for {experiment.name}")
+    default = 1 if quick else experiment.seeds
+    count = default if seeds is None else checks.integer("seeds", seeds, 1)
+    chosen = {
+        name: experiment.configurations(name, count, quick=quick, data=data) for name in names
+    }
+    flat = campaigns.run(
+        experiment.measure,
+        [configuration for part in chosen.values() for configuration in part],
+        path=path,
+        executor=executor,
+        progress=progress,
+    )
+    results = {name: flat[k * count : (k + 1) * count] for k, name in enumerate(names)}
+    return judged(experiment, chosen, results, quick=quick)
+
+
+def judged(
+    experiment: Experiment,
+    configurations: Mapping[str, Sequence[Mapping[str, Any]]],
+    results: Mapping[str, Sequence[Mapping[str, Any]]],
+    *,
+    quick: bool = False,
+) -> Study:
+    """Return the study of results that were measured."""
+    judgements = {
+        reading: [
+            experiments.judge(
+                yardstick,
+                [result["values"].get(yardstick.quantity) for result in part],
+                quick=quick,
+            )
+            for yardstick in experiment.yardsticks
+        ]
+        for reading, part in results.items()
+    }
+    states = {name: experiments.status_of(part) for name, part in judgements.items()}
+    verdict = experiments.verdict(states)
+    return Study(experiment, quick, configurations, results, judgements, states, verdict)

@@ -1,0 +1,192 @@
+"""Experiments as JSON, as a page that sets each beside the paper's claim, and as Markdown.
+
+The pages are made from the JSON alone, so that they show whatever a directory holds, of one run or
+of several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dlnlab.experiments import Study
+from dlnlab.experiments.instance import SETTINGS
+
+from .page import escape, page, table, tag
+from .record import plain
+
+__all__ = ["experiments_html", "experiments_markdown", "study_json"]
+
+MARKS = {"met": "✓", "missed": "✗", "undecided": "?"}
+HEADERS = ("quantity", "expected", "reading", "measured", "")
+QUICK = "quick run: small settings, on which published numbers are not judged"
+
+
+def study_json(study: Study) -> dict[str, Any]:
+    """Return all that a page says about an experiment that was carried out, ready for JSON.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    dict
+    """
+    experiment = study.experiment
+    first = {reading: part[0] for reading, part in study.configurations.items()}
+    return plain(
+        {
+            "name": experiment.name,
+            "title": experiment.title,
+            "claim": experiment.claim,
+            "verdict": study.verdict,
+            "quick": study.quick,
+            "seeds": max(len(part) for part in study.configurations.values()),
+            "readings": {
+                reading: {
+                    "state": study.states[reading],
+                    "meaning": experiment.meanings.get(reading, ""),
+                    "settings": {k: v for k, v in first[reading].items() if k != "seed"},
+                    "judgements": [
+                        {
+                            "quantity": judged.yardstick.quantity,
+                            "words": judged.yardstick.words,
+                            "expected": judged.yardstick.expected(),
+                            "source": judged.yardstick.source,
+                            "measured": judged.measured(),
+                            "values": judged.values,
+                            "status": judged.status,
+                            "reason": judged.reason,
+                        }
+                        for judged in study.judgements[reading]
+                    ],
+                }
+                for reading in study.results
+            },
+            "notes": experiment.notes,
+        }
+    )
+
+
+def experiments_html(studies: Sequence[Mapping[str, Any]]) -> str:
+    """Return an index page of experiments, from what `study_json` returned.
+
+    Images are those that `dlnlab reproduce` writes, by their relative paths.
+
+    Parameters
+    ----------
+    studies : sequence of mappings
+
+    Returns
+    -------
+    str
+    """
+    rows = [(s["name"], s["title"], _verdict(s), str(s["seeds"])) for s in studies]
+    body = [table(("", "experiment", "verdict", "seeds"), rows)]
+    for s in studies:
+        body += _section(s)
+    return page("The paper's experiments, reproduced", body)
+
+
+def experiments_markdown(studies: Sequence[Mapping[str, Any]], figures: str = "") -> str:
+    """Return the same facts as Markdown, for the documentation.
+
+    Parameters
+    ----------
+    studies : sequence of mappings
+    figures : str
+        Folder of images called after the experiments, relative to the page; none by default.
+
+    Returns
+    -------
+    str
+    """
+    lines = ["| | experiment | verdict | seeds |", "|---|---|---|---|"]
+    lines += [f"| {s['name']} | {s['title']} | {_verdict(s)} | {s['seeds']} |" for s in studies]
+    for s in studies:
+        lines += [
+            "",
+            f"## {s['name']}: {s['title']}",
+            "",
+            s["claim"],
+            "",
+            f"**{_verdict(s)}.**",
+            "",
+        ]
+        for name, reading in s["readings"].items():
+            meaning = f" ({reading['meaning']})" if reading["meaning"] else ""
+            lines.append(f"- Reading *{name}*{meaning}: {reading['state']}.")
+        if figures:
+            lines += ["", f"![{s['title']}]({figures}/{s['name']}.png)"]
+        lines += ["", f"| {' | '.join(HEADERS)} |", "|---|---|---|---|---|"]
+        lines += [f"| {' | '.join(c.replace('|', chr(92) + '|') for c in r)} |" for r in _rows(s)]
+        lines += ["", *(f"- {note}" for note in s["notes"])]
+    return "\n".join(lines) + "\n"
+
+
+def _section(s: Mapping[str, Any]) -> list[str]:
+    name = s["name"]
+    caption = "First seed strong, further seeds faint; a row for each reading."
+    image = f'<img src="{name}/{name}.png" alt="{escape(s["title"])}">'
+    parts = [
+        tag("h2", escape(f"{name}: {s['title']}")),
+        tag("p", f"{tag('b', 'The paper: ')}{escape(s['claim'])}"),
+        tag("p", f"{tag('b', 'Verdict: ')}{escape(_verdict(s))}."),
+        tag("figure", image + tag("figcaption", escape(caption))),
+        table(HEADERS, _rows(s)),
+        _details("Settings", _settings(s["readings"])),
+    ]
+    meanings = [f"{k}: {r['meaning']}" for k, r in s["readings"].items() if r["meaning"]]
+    notes = [*meanings, *s["notes"]]
+    return [*parts, tag("ul", "".join(tag("li", escape(note)) for note in notes))]
+
+
+def _verdict(s: Mapping[str, Any]) -> str:
+    return f"{s['verdict']} ({QUICK})" if s["quick"] else s["verdict"]
+
+
+def _rows(s: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """A row for each yardstick and reading; what repeats is left blank."""
+    rows = []
+    readings = s["readings"]
+    count = len(next(iter(readings.values()))["judgements"])
+    for k in range(count):
+        for number, (name, reading) in enumerate(readings.items()):
+            judged = reading["judgements"][k]
+            head = (judged["words"], judged["expected"]) if number == 0 else ("", "")
+            measured = judged["measured"]
+            if judged["reason"] and not s["quick"]:
+                measured += f" ({judged['reason']})"
+            rows.append((*head, name, measured, MARKS[judged["status"]]))
+    return rows
+
+
+def _settings(readings: Mapping[str, Any]) -> str:
+    """A row for each setting, a column for each reading, parts after what they share."""
+    columns = {name: _flat(reading["settings"]) for name, reading in readings.items()}
+    keys = dict.fromkeys(key for column in columns.values() for key in column)
+    rows = [
+        (
+            key,
+            *(_text(column.get(key)) for column in columns.values()),
+            SETTINGS.get(key.rsplit(": ", 1)[-1], ""),
+        )
+        for key in keys
+    ]
+    return table(("setting", *columns, "meaning"), rows)
+
+
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    flat = {key: value for key, value in settings.items() if key != "parts"}
+    for part, differing in settings.get("parts", {}).items():
+        flat |= {f"{part}: {key}": value for key, value in differing.items()}
+    return flat
+
+
+def _text(value: Any) -> str:
+    return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _details(summary: str, content: str) -> str:
+    return tag("details", tag("summary", escape(summary)) + content)

@@ -1,0 +1,486 @@
+"""The paper's experiments: every one measures what it judges, and a yardstick can fail."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dlnlab
+from dlnlab import cli, experiments
+from dlnlab.experiments import EXPERIMENTS, Experiment, Network, Panel, Yardstick, pair, study
+from dlnlab.experiments import experiment as judging
+from dlnlab.experiments.fig6 import COMPLETION_CODE
+from dlnlab.experiments.instance import CODE, build, draw_target
+from dlnlab.experiments.recovery import Curve, descend
+
+TINY = {"d": 16, "num_steps": 600, "record_every": 50}
+TIMES = ("speedup", "seconds", "svd", "time_ratio")
+"""Quantities that depend on the machine."""
+
+
+def tiny(experiment: Experiment, reading: str, seed: int = 0) -> dict:
+    """The quick configuration of a reading, cut down further."""
+    configuration = experiment.configurations(reading, seed + 1, quick=True)[seed]
+    configuration |= {name: TINY[name] for name in TINY if name in configuration}
+    if "etas" in configuration:  # with steps enough to converge
+        configuration |= {"etas": [2.0, 3.0, 2], "num_steps": 4000}
+    return configuration
+
+
+def values_without_times(result: dict) -> dict:
+    return {
+        name: value
+        for name, value in result["values"].items()
+        if not any(word in name for word in TIMES)
+    }
+
+
+# ---------------------------------------------------------------------- each experiment
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_measures_what_it_judges_and_draws(name):
+    experiment = EXPERIMENTS[name]
+    assert experiment.name == name
+    assert {"paper", "code"} <= set(experiment.settings)
+    assert set(experiment.meanings) <= set(experiment.settings) - {"paper", "code"}
+    json.dumps([experiment.settings, experiment.quick])
+    results = {}
+    for reading in experiment.settings:
+        results[reading] = experiment.measure(tiny(experiment, reading))
+        json.dumps(results[reading])
+    for yardstick in experiment.yardsticks:
+        known = [yardstick.quantity in result["values"] for result in results.values()]
+        assert all(known) or (yardstick.published is not None and not any(known)), yardstick
+    for panel in experiment.panels:
+        curves = [c for r in results.values() for n, c in r["curves"].items() if _shown(panel, n)]
+        assert not panel.curves or all(panel.x in c and panel.y in c for c in curves)
+        assert any(panel.x in c and panel.y in c for c in curves) or "m = " in panel.title
+
+
+def _shown(panel: Panel, name: str) -> bool:
+    return not panel.curves or name in panel.curves
+
+
+@pytest.mark.parametrize("name", ["fig3", "fig5", "fig6", "fig20"])
+def test_a_measurement_depends_on_its_configuration_only(name):
+    experiment = EXPERIMENTS[name]
+    step = {"eta": 2.0}  # small enough for so small a problem
+    first, again, other = (
+        values_without_times(experiment.measure(tiny(experiment, "code", seed) | step))
+        for seed in (0, 0, 1)
+    )
+    assert json.dumps(first) == json.dumps(again)  # as text, since NaN differs from itself
+    assert json.dumps(first) != json.dumps(other)
+
+
+def test_the_paper_s_step_diverges_on_its_sum_loss_and_not_on_the_mean():
+    paper, mean = (
+        EXPERIMENTS["fig5"].configurations(r, 1, quick=True)[0] for r in ("paper", "mean")
+    )
+    diverged = pair.measure(paper | {"record_every": 2})
+    assert math.isnan(diverged["values"]["gain"])
+    assert diverged["curves"]["original"]["steps"][-1] <= 20
+    assert pair.measure(mean)["values"]["gain"] > 1
+
+
+def test_targets_of_both_kinds_have_the_rank_and_the_values_they_should():
+    top, spread = (np.linalg.svdvals(draw_target(40, 4, kind, 3)) for kind in ("top", "spread"))
+    assert (top[4:] < 1e-12).all()
+    assert (spread[4:] < 1e-12).all()
+    assert top[0] == pytest.approx(spread[0])
+    assert spread[3] < 0.8 * top[3]
+
+
+# ---------------------------------------------------------------------- yardsticks
+
+
+CLAIM = Yardstick("x", "x", low=1.0)
+NUMBER = Yardstick("x", "x", published=100.0, reading_error=1.0)
+
+
+@pytest.mark.parametrize(
+    ("yardstick", "values", "quick", "status"),
+    [
+        (CLAIM, [1.0, 2.0], False, "met"),
+        (CLAIM, [1.0, 2.0], True, "met"),
+        (CLAIM, [2.0, 0.99], False, "missed"),
+        (CLAIM, [2.0, math.nan], False, "missed"),
+        (CLAIM, [2.0, math.inf], False, "met"),
+        (CLAIM, [None, None], False, "undecided"),
+        (NUMBER, [100.0], False, "undecided"),  # one seed has no spread
+        (NUMBER, [99.0, 100.0, 102.0], False, "met"),
+        (NUMBER, [99.0, 100.0, 102.0], True, "undecided"),
+        (NUMBER, [120.0, 120.5, 121.0], False, "missed"),
+        (NUMBER, [50.0, 100.0, 150.0], False, "undecided"),  # too wide to decide
+        (NUMBER, [500.0, 600.0, 550.0], False, "missed"),  # wide, and yet elsewhere
+        (NUMBER, [100.0, math.inf], False, "missed"),
+        (NUMBER, [100.0, 100.0], False, "met"),  # no spread: the reading error alone
+        (NUMBER, [101.5, 101.5], False, "missed"),
+    ],
+)
+def test_judging(yardstick, values, quick, status):
+    assert judging.judge(yardstick, values, quick=quick).status == status
+
+
+def test_the_interval_is_student_s_prediction_interval():
+    """For one further draw of a normal variable it has its nominal coverage."""
+    rng = np.random.default_rng(0)
+    draws = rng.normal(100.0, 1.0, (4000, 4))
+    covered = [
+        judging.judge(Yardstick("x", "x", published=float(row[3])), row[:3].tolist()).status
+        == "met"
+        for row in draws
+    ]
+    assert abs(np.mean(covered) - 0.95) < 4 * math.sqrt(0.95 * 0.05 / 4000)  # four standard errors
+
+
+@pytest.mark.parametrize(
+    ("states", "verdict"),
+    [
+        (("met", "met"), "reproduced"),
+        (("met", "missed"), "reproduced"),
+        (("missed", "met"), "reproduced with the code's settings only"),
+        (("missed", "missed"), "not reproduced"),
+        (("undecided", "undecided"), "undecided"),
+        (("missed", "undecided"), "not reproduced"),
+    ],
+)
+def test_verdicts(states, verdict):
+    assert judging.verdict(dict(zip(("paper", "code"), states, strict=True))) == verdict
+
+
+def test_a_further_reading_is_named():
+    states = {"paper": "missed", "code": "missed", "top": "met"}
+    assert judging.verdict(states) == 'not reproduced, but with the reading "top"'
+    assert judging.verdict({"code": "met"}).startswith('reproduced with the reading "code"')
+
+
+FULL = COMPLETION_CODE | {"target": "top", "num_steps": 4000}
+ENDS = next(y for y in EXPERIMENTS["fig6"].yardsticks if y.quantity == "end_compressed")
+
+
+def compressed_ends(monkeypatch, change, **settings) -> judging.Judgement:
+    """Judge Figure 6's steps of the compressed network, at full size, with a changed network."""
+    right = pair.networks_of
+
+    def only_compressed(instance, settings):
+        network = change(right(instance, settings)["compressed"])
+        return {"original": network, "compressed": network}
+
+    monkeypatch.setattr(pair, "networks_of", only_compressed)
+    configurations = [FULL | settings | {"seed": seed} for seed in range(3)]
+    return judging.judge(
+        ENDS, [pair.measure(c)["values"]["end_compressed"] for c in configurations]
+    )
+
+
+MUTATIONS = {
+    "alpha on the inner layers": (lambda n: Network(n.weights, n.eta * n.alpha, 1 / n.alpha), {}),
+    "no alpha": (lambda n: Network(n.weights, n.eta), {}),
+    "sum instead of mean": (lambda n: n, {"loss": "sum"}),
+    "outer layers without eps": (lambda n: n, {"outer": "one"}),
+    "the surrogate transposed": (
+        lambda n: Network(
+            tuple(np.ascontiguousarray(W.T) for W in reversed(n.weights)), n.eta, n.alpha
+        ),
+        {},
+    ),
+}
+
+
+def test_the_published_number_of_figure_6_is_met(monkeypatch):
+    assert compressed_ends(monkeypatch, lambda n: n).status == "met"
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_the_yardstick_of_figure_6_notices(name, monkeypatch):
+    change, settings = MUTATIONS[name]
+    assert compressed_ends(monkeypatch, change, **settings).status == "missed"
+
+
+def test_overlap_tells_values_that_take_turns_from_values_that_move_together():
+    from dlnlab.experiments.incremental import overlap
+
+    t = np.linspace(0, 10, 1001)[:, None]
+    turns = 1 / (1 + np.exp(-20 * (t - np.array([3.0, 6.0]))))
+    together = 1 / (1 + np.exp(-20 * (t - np.array([3.0, 3.05]))))
+    ones = np.ones(2)
+    assert overlap(turns, ones) < 1e-3
+    assert overlap(together, ones) > 0.5
+    assert math.isnan(overlap(turns[:400], ones[:2])) or overlap(turns[:400], ones) < 1e-3
+    assert math.isnan(overlap(turns[:200], ones))
+
+
+def test_excess_sees_a_compressed_network_that_is_behind():
+    steps = np.arange(0, 50, 10)
+
+    def curve(errors):
+        return Curve(
+            steps, np.asarray(errors) ** 2, np.asarray(errors), None, "completed", 1, False
+        )
+
+    ahead, behind = curve([1, 0.8, 0.5, 0.1, 0.01]), curve([1, 0.9, 0.6, 0.2, 0.02])
+    assert pair._excess(behind, ahead) == pytest.approx(0.0)
+    assert pair._excess(ahead, behind) == pytest.approx(1.0)
+
+
+# ---------------------------------------------------------------------- running
+
+
+def test_networks_run_reduced_where_they_can_and_in_full_where_not():
+    instance = build(CODE | {"d": 20, "rank": 2, "r_hat": 4}, 0)
+    options = {"num_steps": 40, "record_every": 10}
+    runs = experiments.run(
+        instance.problem,
+        {
+            "wide": Network(instance.original, 1.0),
+            "narrow": Network(instance.compressed, 1.0, 2.0),
+            "random": Network(
+                dlnlab.original_weights((20, 20), 3, 0.1, rng=0, init="gaussian"), 1.0
+            ),
+        },
+        **options,
+        num_singular_values=3,
+    )
+    assert [curve.reduced for curve in runs.curves.values()] == [True, True, False]
+    options |= {"formulation": "full"}
+    full = dlnlab.gradient_descent(instance.problem, instance.original, eta=1.0, **options)
+    np.testing.assert_allclose(runs["wide"].errors, full.errors, rtol=1e-12)
+    np.testing.assert_allclose(
+        runs["wide"].singular_values, full.singular_values[:, :3], rtol=0, atol=1e-12
+    )
+    assert all(curve.seconds_per_step > 0 for curve in runs.curves.values())
+    completed = dlnlab.completion(np.ones((4, 4)), np.ones((4, 4), dtype=bool))
+    network = Network(dlnlab.compressed_weights(completed, 1, 2, 0.1), 0.1)
+    assert descend(completed, network, record=("loss",), num_steps=3)[1] is False
+
+
+def test_a_problem_of_ones_own_is_run_drawn_and_summed_up():
+    M = dlnlab.random_target((12, 9), 2, rng=0)
+    known = dlnlab.factorization(M)
+    unknown = dlnlab.completion(M, dlnlab.random_mask(M.shape, 0.7, rng=0), target=None)
+    for problem, label in ((known, "recovery error"), (unknown, "loss")):
+        networks = {
+            "wide & <free>": Network(dlnlab.original_weights(M.shape, 3, 0.1, rng=0), 0.1),
+            "original": Network(dlnlab.original_weights(M.shape, 2, 0.1, rng=0), 0.1),
+            "compressed": Network(dlnlab.compressed_weights(problem, 2, 3, 0.1), 0.1, 2.0),
+        }
+        runs = experiments.run(problem, networks, num_steps=50, record_every=5)
+        figure = runs.plot()
+        assert [ax.get_ylabel() for ax in figure.axes] == [label, ""]
+        assert runs.summary().count("\n") == 2
+
+
+def test_curves_are_cut_to_points_that_can_be_seen():
+    series = pair.thinned({"steps": np.arange(5000), "none": None})
+    assert len(series["steps"]) == pair.POINTS
+    assert series["steps"][0] == 0
+    assert series["steps"][-1] == 4999
+    assert "none" not in series
+
+
+def test_units_of_the_error():
+    """Half the mean square on the unobserved entries, against its definition."""
+    settings = COMPLETION_CODE | {"d": 12, "rank": 2, "r_hat": 3, "num_steps": 20}
+    instance = build(settings, 0)
+    networks = pair.networks_of(instance, settings)
+    run = dlnlab.gradient_descent(
+        instance.problem, instance.original, eta=10.0, num_steps=20, record=("end_to_end",)
+    )
+    runs = experiments.run(instance.problem, networks, num_steps=20, record_every=1)
+    gap = (run.end_to_end - instance.problem.target) ** 2
+    hidden = 1 - instance.problem.mask
+    direct = 0.5 * (gap * hidden).sum(axis=(-2, -1)) / hidden.sum()
+    ours = pair.errors_in("half_mse_unobserved", instance.problem, runs["original"])
+    np.testing.assert_allclose(ours, direct, rtol=1e-10)
+
+
+# ---------------------------------------------------------------------- the command
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command line; return exit code, output and error stream."""
+
+    def call(*arguments):
+        code = cli.main(["reproduce", *map(str, arguments)])
+        streams = capsys.readouterr()
+        return code, streams.out, streams.err
+
+    return call
+
+
+QUICK = ("--quick", "--executor", "serial")
+
+
+def test_reproduce_writes_figure_numbers_verdict_manifest_and_index(run, tmp_path):
+    code, out, err = run("fig22", "fig13", *QUICK, "--as", "both", "--out", tmp_path)
+    assert (code, err) == (0, "")
+    assert "2 experiments, 4 runs" in out
+    assert "fig22    reproduced (" in out
+    for name in ("fig22", "fig13"):
+        written = {path.name for path in (tmp_path / name).iterdir()}
+        suffixes = (".png", ".pdf", ".npz", ".csv", ".json", ".jsonl", "-manifest.json")
+        assert written == {name + suffix for suffix in suffixes}
+    verdict = json.loads((tmp_path / "fig13" / "fig13.json").read_text("utf-8"))
+    assert set(verdict["readings"]) == {"paper", "code"}
+    assert verdict["readings"]["paper"]["state"] == "missed"
+    manifest = json.loads((tmp_path / "fig13" / "fig13-manifest.json").read_text("utf-8"))
+    assert manifest["parameters"]["configurations"]["code"][0]["eta"] == 5.0
+    with np.load(tmp_path / "fig22" / "fig22.npz") as arrays:
+        assert arrays["paper.0.original.singular_values"].shape[1] == 3
+
+
+def test_the_index_sets_each_figure_beside_the_claim_the_settings_and_the_verdict(run, tmp_path):
+    run("fig22", *QUICK, "--out", tmp_path)
+    run("fig20", *QUICK, "--as", "code", "--out", tmp_path)
+    page = (tmp_path / "index.html").read_text("utf-8")
+    for name in ("fig20", "fig22"):
+        assert f'<img src="{name}/{name}.png"' in page
+        assert (tmp_path / name / f"{name}.png").is_file()
+        assert EXPERIMENTS[name].title in page
+    assert page.index("fig20/fig20.png") < page.index("fig22/fig22.png")
+    assert "t_i(compressed) ≤ t_i(original)" in page
+    assert "Verdict: </b>reproduced (quick run" in page
+    assert "singular value ε of every initial layer" in page
+    assert "src=" not in page.replace('src="fig2', "")
+    assert "<script" not in page
+
+
+def test_markdown_says_the_same(run, tmp_path):
+    run("fig22", *QUICK, "--out", tmp_path)
+    verdict = json.loads((tmp_path / "fig22" / "fig22.json").read_text("utf-8"))
+    text = dlnlab.report.experiments_markdown([verdict])
+    assert "## fig22: The proof of Theorem 2 in a picture" in text
+    assert "**reproduced (quick run" in text
+
+
+def test_finished_runs_are_not_repeated(run, tmp_path, monkeypatch):
+    run("fig22", *QUICK, "--out", tmp_path)
+    before = (tmp_path / "fig22" / "fig22.jsonl").read_bytes()
+    monkeypatch.setattr(dlnlab.flow, "compare", None)
+    code, _, _ = run("fig22", *QUICK, "--out", tmp_path)
+    assert code == 0
+    assert (tmp_path / "fig22" / "fig22.jsonl").read_bytes() == before
+
+
+def test_a_killed_run_resumes(run, tmp_path):
+    arguments = ["fig20", *QUICK, "--as", "code", "--seeds", "4", "--out", str(tmp_path)]
+    ledger = tmp_path / "fig20" / "fig20.jsonl"
+    process = subprocess.Popen([sys.executable, "-m", "dlnlab", "reproduce", *arguments])
+    while not ledger.exists() or ledger.read_bytes().count(b"\n") < 2:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = ledger.read_bytes()
+    kept = kept[: kept.rfind(b"\n") + 1]
+    assert not (tmp_path / "index.html").exists()
+    code, out, _ = run(*arguments)
+    assert code == 0
+    assert "reproduced with" in out
+    assert ledger.read_bytes().startswith(kept)  # what was finished was kept, and not repeated
+    keys = [json.loads(line)["key"] for line in ledger.read_bytes().splitlines()]
+    assert len(keys) == len(set(keys)) == 4
+
+
+def test_list(run):
+    code, out, _ = run("--list")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == list(EXPERIMENTS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "NAME` must be among fig2, fig3"),
+        (("fig1", "--out", "x"), "got 'fig1'"),
+        (("fig5",), "--out is needed"),
+        (("fig5", "--out", "x", "--seeds", "0"), "--seeds must be an integer >= 1, got 0"),
+        (
+            ("fig5", "--out", "x", "--as", "figure"),
+            "--as must be among both, every, paper, code, mean, top for fig5",
+        ),
+        (("fig5", "--out", "x", "--executor", "threads"), '--executor must be "serial"'),
+        (("fig5", "--out", "/proc/x"), "cannot write to /proc/x"),
+    ],
+)
+def test_bad_usage(run, arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(*arguments)
+    assert code == 2
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_an_experiment_that_needs_data_is_left_out_or_refused(run, tmp_path, monkeypatch):
+    needy = EXPERIMENTS["fig22"]
+    changed = dict(vars(needy)) | {"name": "fig99", "needs_data": "the folder of MovieLens-100K"}
+    monkeypatch.setitem(EXPERIMENTS, "fig99", Experiment(**changed))
+    code, _, err = run("fig99", *QUICK, "--out", tmp_path)
+    assert code == 2
+    assert "must be the folder of MovieLens-100K for fig99" in err
+    for name in list(EXPERIMENTS):
+        if name not in ("fig22", "fig99"):
+            monkeypatch.delitem(EXPERIMENTS, name)
+    code, out, _ = run("all", *QUICK, "--out", tmp_path)
+    assert code == 0
+    assert "fig99 is left out: --data must be the folder of MovieLens-100K" in out
+    configuration = EXPERIMENTS["fig99"].configurations("paper", 1, data="there")[0]
+    assert configuration["data"] == "there"
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: study("fig5"), TypeError, "`experiment` must be an Experiment"),
+        (lambda: study(EXPERIMENTS["fig5"], ["text"]), ValueError, "`readings` must be one of"),
+        (lambda: study(EXPERIMENTS["fig5"], seeds=0), ValueError, "`seeds` must be an integer"),
+        (lambda: draw_target(9, 2, "flat", 0), ValueError, "`target` must be one of"),
+        (lambda: build(CODE | {"problem": "x"}, 0), ValueError, "`problem` must be one of"),
+        (lambda: build(CODE | {"outer": "x"}, 0), ValueError, "`outer` must be one of"),
+        (
+            lambda: experiments.run(
+                build(CODE | {"d": 9, "rank": 1, "r_hat": 2}, 0).problem, {}, num_steps=1
+            ),
+            TypeError,
+            "`networks` must be a mapping",
+        ),
+        (
+            lambda: experiments.run(dlnlab.factorization(np.eye(2)), {"a": 1}, num_steps=1),
+            TypeError,
+            "`networks\\['a'\\]` must be a dlnlab.experiments.Network",
+        ),
+    ],
+)
+def test_bad_arguments(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+# ---------------------------------------------------------------------- the documentation
+
+
+def test_the_page_says_what_the_last_results_hold():
+    path = Path(__file__).parent.parent / "docs" / "generate_reproducing.py"
+    spec = importlib.util.spec_from_file_location("generate_reproducing", path)
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    data = json.loads(generate.DATA.read_text("utf-8"))
+    text = generate.PAGE.read_text("utf-8")
+    assert generate.page(text, data) == text
+    name, entry = next(iter(data.items()))
+    changed = data | {name: entry | {"study": entry["study"] | {"verdict": "changed"}}}
+    assert generate.page(text, changed) != text
+    figures = {figure.stem for figure in generate.FIGURES.glob("*.png")}
+    assert figures == set(data)
