@@ -8,7 +8,9 @@ CuPy array if its user has imported CuPy already.
 
 from __future__ import annotations
 
+import importlib
 import os
+import platform
 import sys
 from typing import Any
 
@@ -23,13 +25,16 @@ __all__ = [
     "Array",
     "available_bytes",
     "default_device_name",
+    "device_name",
     "device_of",
     "dtype_name",
+    "gpu_reference",
     "is_array",
     "is_host",
     "like",
     "namespace",
     "on_gpu",
+    "synchronize",
     "to_host",
     "triangular_factor",
 ]
@@ -132,3 +137,48 @@ def available_bytes(reference: Array | None = None) -> int:
 def default_device_name(value: Array) -> str:
     """Return a short readable name of where `value` lives, for messages."""
     return f"{type(value).__module__.split('.')[0]} on {device_of(value)}"
+
+
+def device_name(value: Array) -> str:
+    """Return the name of the processor that `value` lives on, as its maker calls it."""
+    if on_gpu(value):
+        runtime = sys.modules["cupy"].cuda.runtime
+        return runtime.getDeviceProperties(device_of(value).id)["name"].decode()
+    if not is_host(value):
+        return default_device_name(value)
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            names = [line.split(":", 1)[1] for line in lines if line.startswith("model name")]
+        return names[0].strip()
+    except (OSError, IndexError):
+        return platform.processor() or platform.machine()
+
+
+def gpu_reference() -> Array:
+    """Return an empty CuPy array on the current GPU, for `like` and the other functions here.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If CuPy is not installed.
+    ValueError
+        If there is no CUDA device.
+    """
+    try:
+        cupy = importlib.import_module("cupy")
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "a GPU needs CuPy, which is not installed: pip install 'dlnlab[cuda12]', or "
+            "'dlnlab[cuda13]', whichever CUDA the driver has"
+        ) from None
+    if not cupy.cuda.is_available():
+        raise ValueError(
+            "there is no CUDA device here (CuPy is installed, but cupy.cuda.is_available() says no)"
+        )
+    return cupy.empty(0)
+
+
+def synchronize(reference: Array) -> None:
+    """Wait until all work on the device of `reference` is done; on the host it always is."""
+    if on_gpu(reference):
+        sys.modules["cupy"].cuda.Device(device_of(reference).id).synchronize()

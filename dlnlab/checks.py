@@ -203,7 +203,14 @@ def singular_values(name: str, value: Any, count: int) -> np.ndarray:
     return array
 
 
-def fits_in_memory(what: str, num_bytes: int, reference: Array | None = None) -> None:
+def fits_in_memory(
+    what: str,
+    num_bytes: int,
+    reference: Array | None = None,
+    *,
+    remedy: str = "use a smaller problem, or a factored target (dlnlab.FactoredTarget), which "
+    "stores only its singular vectors",
+) -> None:
     """Raise ``ValueError`` if `num_bytes` more bytes cannot be allocated.
 
     Parameters
@@ -214,13 +221,14 @@ def fits_in_memory(what: str, num_bytes: int, reference: Array | None = None) ->
         Its size in bytes.
     reference : array, optional
         An array that lives where it would be allocated; by default the host.
+    remedy : str
+        What to do instead, as the end of the message.
     """
     free = arrays.available_bytes(reference)
     if num_bytes > free:
         raise ValueError(
             f"{what} would need {num_bytes:,} bytes ({num_bytes / 2**30:.1f} GiB), "
-            f"but {free:,} bytes are available; use a smaller problem, or a factored target "
-            "(dlnlab.FactoredTarget), which stores only its singular vectors"
+            f"but {free:,} bytes are available; {remedy}"
         )
 
 

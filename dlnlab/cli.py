@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 import dlnlab
-from dlnlab.commands import RunFailed, atlas, compare, prove, reproduce, validate
+from dlnlab.commands import RunFailed, atlas, bench, compare, prove, reproduce, validate
 
 __all__ = ["main"]
 
@@ -26,6 +26,7 @@ COMMANDS: tuple[Callable[[Any, str], None], ...] = (
     prove.add,
     validate.add,
     atlas.add,
+    bench.add,
     reproduce.add,
 )
 
@@ -51,7 +52,7 @@ FLAGS = {
     name.replace("-", "_"): f"--{name}"
     for name in (
         *("depth", "eps", "max-steps", "method", "normalization", "r-hat", "rank", "rtol"),
-        *("seed", "shape", "t-end", "width", "within"),
+        *("peer", "seed", "shape", "threads", "t-end", "width", "within"),
     )
 }
 """What the library's arguments are called on the command line."""

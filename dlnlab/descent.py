@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import arrays, checks, formulations, networks
+from dlnlab import arrays, checks, formulations, memory, networks
 from dlnlab.arrays import Array
 from dlnlab.formulations import Formulation
 from dlnlab.networks import Weights
@@ -93,7 +93,8 @@ def gradient_descent(
     Raises
     ------
     TypeError, ValueError
-        If an argument is malformed or out of range, or the checkpoint belongs to another run.
+        If an argument is malformed or out of range, the run would not fit in memory, or the
+        checkpoint belongs to another run.
     Interrupted
         On Ctrl-C, after the checkpoint has been written; its `run` holds the record so far.
 
@@ -138,6 +139,13 @@ class _Schedule:
         if step in (0, self.num_steps):
             return True
         return step % self.every == 0 if self.every else step in self.steps
+
+    @property
+    def count(self) -> int:
+        """How many records that makes."""
+        if self.every:
+            return -(-self.num_steps // self.every) + 1
+        return len({step for step in self.steps if step <= self.num_steps} | {0, self.num_steps})
 
 
 class _Space:
@@ -342,6 +350,8 @@ def _prepare(
     eta, alpha = (checks.per_member(name, steps[name], batch) for name in ("eta", "alpha"))
     decay = checks.per_member("weight_decay", steps["weight_decay"], batch, zero=True)
     run = formulations.choose(problem, weights, schedule.num_steps, wanted)
+    certain = 1 if tol else schedule.count  # a run may converge long before its last step
+    memory.of_descent(problem, weights, certain, names, batch, run).require(weights[0])
     outer, inner = (_as_rate(rate, weights[0]) for rate in (alpha * eta, eta))
     rates = [outer, *[inner] * (len(weights) - 2), outer]
     shrink = _as_rate(decay, weights[0]) if np.any(decay) else None

@@ -1,0 +1,196 @@
+"""How time and memory grow with each size of an experiment.
+
+Every point is measured in a process of its own, with one BLAS thread: the time of a call, or of one
+step of descent, and the peak resident memory of drawing the data and running, less what was
+resident before.  Small points say little of memory, since a few megabytes of libraries are loaded
+on the way.  The exponent is the slope of a straight line through the upper
+half of the points on logarithmic axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from dlnlab import flow, memory, targets
+from dlnlab.bench import instances as make
+from dlnlab.bench import timing
+from dlnlab.bench.instances import Instance
+from dlnlab.bench.measurement import engine_run
+from dlnlab.executors import Processes
+
+__all__ = ["AXES", "Axis", "Growth", "exponent", "grow"]
+
+Call = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One size, and what is run for each of its values.
+
+    Attributes
+    ----------
+    title : str
+    symbol : str
+    values : tuple of int
+    build : callable
+        Makes the call that is measured, and says how many steps it takes (0: it is no descent, and
+        the whole call is timed).
+    """
+
+    title: str
+    symbol: str
+    values: tuple[int, ...]
+    build: Callable[[int], tuple[Call, int]]
+
+
+@dataclass(frozen=True)
+class Growth:
+    """A measured axis.
+
+    Attributes
+    ----------
+    axis, title, symbol : str
+    values : list of int
+    seconds : list of float
+        Of a call, or of a step.
+    bytes : list of int or None
+        Peak resident memory of data and run; None where the system does not tell.
+    per_step : bool
+    time_exponent, memory_exponent : float or None
+    """
+
+    axis: str
+    title: str
+    symbol: str
+    values: list[int]
+    seconds: list[float]
+    bytes: list[int | None]
+    per_step: bool
+    time_exponent: float | None
+    memory_exponent: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain data."""
+        return asdict(self)
+
+
+def grow(name: str, values: Sequence[int] | None = None) -> Growth:
+    """Measure one axis.
+
+    Parameters
+    ----------
+    name : str
+        One of `AXES`.
+    values : sequence of int, optional
+        By default those of the axis.
+
+    Returns
+    -------
+    Growth
+    """
+    axis = AXES[name]
+    chosen = list(axis.values if values is None else values)
+    found = [_in_a_process_of_its_own(name, value) for value in chosen]
+    seconds = [one[0] for one in found]
+    peaks = [one[1] for one in found]
+    known = [float(peak) for peak in peaks if peak is not None]
+    return Growth(
+        axis=name,
+        title=axis.title,
+        symbol=axis.symbol,
+        values=chosen,
+        seconds=seconds,
+        bytes=peaks,
+        per_step=found[0][2],
+        time_exponent=exponent(chosen, seconds),
+        memory_exponent=exponent(chosen, known) if len(known) == len(chosen) else None,
+    )
+
+
+def exponent(sizes: Sequence[float], measured: Sequence[float]) -> float | None:
+    """Return p of a power law ~ sizeᵖ through the upper half of the points.
+
+    Examples
+    --------
+    >>> round(exponent([1, 10, 100, 1000], [7.0, 7.0, 70.0, 700.0]), 3)
+    1.0
+    """
+    start = len(sizes) // 2 if len(sizes) > 3 else 0
+    x, y = np.asarray(sizes[start:], dtype=float), np.asarray(measured[start:], dtype=float)
+    if x.size < 2 or not (y > 0).all():
+        return None
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
+
+
+def _in_a_process_of_its_own(name: str, value: int) -> tuple[float, int | None, bool]:
+    with Processes(1) as pool:
+        return pool.submit(point, name, value).result()
+
+
+def point(name: str, value: int) -> tuple[float, int | None, bool]:
+    """Measure one value: seconds, bytes, and whether the seconds are those of a step."""
+    with memory.watch() as peak:
+        call, steps = AXES[name].build(value)
+        seconds = timing.clock(call)
+    if steps:
+        seconds = min(timing.clock(call) for _ in range(2)) / steps
+    return seconds, peak.bytes, steps > 0
+
+
+def _comparison(d: int, rank: int) -> tuple[Call, int]:
+    M = targets.random_target((d, d), rank, rng=0, factored=True)
+    return lambda: flow.compare(M, 2 * rank, rng=0), 0
+
+
+def _descent(instance: Instance, steps: int) -> tuple[Call, int]:
+    run = engine_run(instance, np.empty(0))
+    return lambda: run(steps), steps
+
+
+def _sensed(count: int) -> tuple[Call, int]:
+    return _descent(make.compressed(make.sensing(50, 5, count), (50, 50), 10), 20)
+
+
+def _observed(count: int) -> tuple[Call, int]:
+    shape = (20_000, 20_000)
+    return _descent(make.narrow(make.sampled(shape, 5, count), shape, 10), 2)
+
+
+def _stack(batch: int) -> tuple[Call, int]:
+    single = make.compressed(make.completion(100, 5, 0.3), (100, 100), 10)
+    return _descent(make.stacked(single, batch), 20)
+
+
+AXES = {
+    "d": Axis(
+        "comparison of the two flows, factored target, r = 10",
+        "d",
+        (100, 1000, 10_000, 100_000, 1_000_000),
+        lambda d: _comparison(d, 10),
+    ),
+    "r": Axis(
+        "comparison of the two flows, factored target, d = 10 000",
+        "r",
+        (1, 2, 4, 8, 16, 32),
+        lambda r: _comparison(10_000, r),
+    ),
+    "m": Axis(
+        "sensing, compressed, d = 50, r̂ = 10", "m", (500, 1000, 2000, 4000, 8000, 16_000), _sensed
+    ),
+    "observed": Axis(
+        "n observed entries of a 20 000 × 20 000 matrix, r̂ = 10",
+        "n",
+        (10_000, 100_000, 1_000_000, 10_000_000),
+        _observed,
+    ),
+    "batch": Axis(
+        "B networks side by side, completion 30 %, compressed, d = 100, r̂ = 10",
+        "B",
+        (1, 4, 16, 64, 256),
+        _stack,
+    ),
+}

@@ -1,0 +1,180 @@
+"""Gradient descent written down as Eq. (2) and Eq. (1) read: the loop that the engine must match.
+
+`NumpyLoop` carries out the chain rule by hand.  `JaxLoop` states only the loss, and has JAX derive
+the gradient and compile the loop, as the authors' code does.  Neither shares code with the engine.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from dlnlab.bench.instances import Instance
+from dlnlab.networks import Weights
+from dlnlab.targets import FactoredTarget
+
+__all__ = ["JaxLoop", "Loop", "NumpyLoop", "load_jax"]
+
+
+class Loop(Protocol):
+    """A loop of gradient descent on one instance.
+
+    Attributes
+    ----------
+    name : str
+    """
+
+    name: str
+
+    def run(self, num_steps: int) -> Weights:
+        """Take the steps from the start and return the weights once they are computed."""
+
+    def recorded(self, num_records: int, every: int) -> list[float]:
+        """Return the losses of a run of `num_records` times `every` steps, start included."""
+
+
+def dense(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the data with a factored target multiplied out."""
+    return {k: v.to_dense() if isinstance(v, FactoredTarget) else v for k, v in data.items()}
+
+
+class NumpyLoop:
+    """The loop in plain NumPy."""
+
+    name = "NumPy, literal"
+
+    def __init__(self, instance: Instance) -> None:
+        self.start, self.eta = instance.weights, instance.eta
+        self.gradient = _GRADIENTS[instance.kind](dense(instance.data))
+        self.loss = _LOSSES[instance.kind](dense(instance.data), np)
+
+    def run(self, num_steps: int) -> Weights:
+        """See `Loop.run`."""
+        return self._advance(self.start, num_steps)
+
+    def recorded(self, num_records: int, every: int) -> list[float]:
+        """See `Loop.recorded`."""
+        weights, losses = self.start, [float(self.loss(self.start))]
+        for _ in range(num_records):
+            weights = self._advance(weights, every)
+            losses.append(float(self.loss(weights)))
+        return losses
+
+    def _advance(self, weights: Weights, num_steps: int) -> Weights:
+        for _ in range(num_steps):
+            weights = self._step(weights)
+        return weights
+
+    def _step(self, weights: Weights) -> Weights:
+        below = [weights[0]]
+        for W in weights[1:]:
+            below.append(W @ below[-1])
+        carried, new = self.gradient(below[-1]), []
+        for layer in range(len(weights) - 1, 0, -1):
+            new.append(weights[layer] - self.eta * (carried @ below[layer - 1].T))
+            carried = weights[layer].T @ carried
+        return (weights[0] - self.eta * carried, *reversed(new))
+
+
+class JaxLoop:
+    """The loop as a compiled `fori_loop` around the gradient that JAX derives."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.jax = load_jax()
+        self.name = f"JAX on {self.jax.default_backend()}, literal"
+        jnp = self.jax.numpy
+        data = {k: jnp.asarray(v) for k, v in dense(instance.data).items()}
+        loss = _LOSSES[instance.kind](data, jnp)
+        self.start = tuple(jnp.asarray(W) for W in instance.weights)
+
+        def step(_: Any, weights: Any) -> Any:
+            slopes = self.jax.grad(loss)(weights)
+            return tuple(W - instance.eta * g for W, g in zip(weights, slopes, strict=True))
+
+        self.loss = self.jax.jit(loss)
+        self._advance = self.jax.jit(lambda w, n: self.jax.lax.fori_loop(0, n, step, w))
+
+    def run(self, num_steps: int) -> Weights:
+        """See `Loop.run`."""
+        weights = self.jax.block_until_ready(self._advance(self.start, num_steps))
+        return tuple(np.asarray(W) for W in weights)
+
+    def recorded(self, num_records: int, every: int) -> list[float]:
+        """See `Loop.recorded`."""
+        weights, losses = self.start, [float(self.loss(self.start))]
+        for _ in range(num_records):
+            weights = self._advance(weights, every)
+            losses.append(float(self.loss(weights)))
+        return losses
+
+
+def load_jax() -> Any:
+    """Import JAX and switch it to double precision, for this process.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If it is not installed.
+    """
+    try:
+        jax = importlib.import_module("jax")
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError("this needs JAX: pip install 'dlnlab[bench]'") from None
+    jax.config.update("jax_enable_x64", True)
+    return jax
+
+
+def _sensing_gradient(data: Mapping[str, Any]) -> Callable[[Any], Any]:
+    A, y = data["A"].reshape(data["A"].shape[0], -1), data["y"]
+    return lambda W: ((A @ W.reshape(-1) - y) @ A).reshape(W.shape)
+
+
+def _sampled_gradient(data: Mapping[str, Any]) -> Callable[[Any], Any]:
+    rows, columns, values = data["rows"], data["columns"], data["values"]
+
+    def gradient(W: Any) -> Any:
+        G = np.zeros_like(W)
+        G[rows, columns] = W[rows, columns] - values
+        return G
+
+    return gradient
+
+
+def _completion_gradient(data: Mapping[str, Any]) -> Callable[[Any], Any]:
+    mask = data["mask"].astype(float)
+    observed = mask * data["M"]
+    return lambda W: mask * W - observed
+
+
+_GRADIENTS: dict[str, Callable[[Mapping[str, Any]], Callable[[Any], Any]]] = {
+    "factorization": lambda data: lambda W: W - data["M"],
+    "completion": _completion_gradient,
+    "sampled": _sampled_gradient,
+    "sensing": _sensing_gradient,
+}
+
+
+def _residual_losses(residual: Callable[[Any, Mapping[str, Any]], Any]) -> Any:
+    """The loss ½‖residual‖² of the product of the weights, in the library `xp`."""
+
+    def with_data(data: Mapping[str, Any], xp: Any) -> Callable[[Weights], Any]:
+        def loss(weights: Weights) -> Any:
+            W = weights[0]
+            for layer in weights[1:]:
+                W = layer @ W
+            return 0.5 * xp.sum(residual(W, data) ** 2)
+
+        return loss
+
+    return with_data
+
+
+_LOSSES = {
+    "factorization": _residual_losses(lambda W, data: W - data["M"]),
+    "completion": _residual_losses(lambda W, data: data["mask"] * (W - data["M"])),
+    "sampled": _residual_losses(lambda W, data: W[data["rows"], data["columns"]] - data["values"]),
+    "sensing": _residual_losses(lambda W, data: (data["A"] * W).sum((-2, -1)) - data["y"]),
+}

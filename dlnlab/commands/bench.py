@@ -1,0 +1,241 @@
+"""``dlnlab bench``: how fast the engine is, against a reference and against the machine."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlnlab import arrays, bench, report
+from dlnlab.arrays import Array
+from dlnlab.bench import growth, literal, machine, measurement, peer, profile, telling
+from dlnlab.bench.instances import Instance
+from dlnlab.bench.rows import ROWS
+from dlnlab.commands import RunFailed, claims, files
+from dlnlab.report import page
+
+__all__ = ["add"]
+
+GROWTH = "growth"
+
+EPILOG = """\
+examples:
+  dlnlab bench --list                          the rows, and their targets
+  dlnlab bench wide-100 sensing-wide           two rows
+  dlnlab bench --peer ../comp-deep-nets        all rows, against the authors' code
+  dlnlab bench growth                          time and memory against every size
+  dlnlab bench compressed-100 --profile        where the time of a step goes
+  dlnlab bench --device gpu --json gpu.json    all rows on a GPU, single and in full batches
+
+A ratio is the reference's time per step over the engine's, per network. Before a row is timed, the
+engine and a literal loop must agree. "of limit" compares with the time that the literal step would
+take at the machine's own rate of matrix products and of reading memory, measured in the same run.
+
+"""
+
+
+def add(commands: Any, exit_codes: str) -> None:
+    """Declare the command and its options.
+
+    Parameters
+    ----------
+    commands : the subparsers of an argparse.ArgumentParser
+    exit_codes : str
+        For the end of the help text.
+    """
+    parser = commands.add_parser(
+        "bench",
+        help="measure how fast the engine is",
+        description="Time the engine against the authors' code or a literal loop, and against the "
+        "machine's limits.",
+        epilog=EPILOG + exit_codes,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run, prog=parser.prog)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help="rows, or growth; default: all rows")
+    parser.add_argument("--list", action="store_true", help="list the rows and stop")
+    parser.add_argument(
+        "--peer", type=Path, metavar="PATH", help="a checkout of soominkwon/comp-deep-nets"
+    )
+    parser.add_argument(
+        "--device", choices=("cpu", "gpu"), default="cpu", help="where the engine runs"
+    )
+    parser.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="BLAS threads (default: one below size 200, else one per core)",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="see that everything runs; the times mean little"
+    )
+    parser.add_argument(
+        "--profile", action="store_true", help="tell where the time of a step goes instead"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results to FILE")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page to FILE")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure what was asked for and return the exit code; a missed target is no failure."""
+    if args.list:
+        print("\n".join(f"{name:<28} {row.title}" for name, row in ROWS.items()))
+        print(f"{GROWTH:<28} time and memory against {', '.join(growth.AXES)}")
+        return 0
+    names = _chosen(args)
+    reference = arrays.gpu_reference() if args.device == "gpu" else np.empty(0)
+    make_loop = _reference_loops(args.peer)
+    if args.profile:
+        return _profile(names, reference)
+    started = time.monotonic()
+    record = _measure(names, make_loop, reference, args)
+    parameters = {
+        "rows": names,
+        "peer": args.peer and str(args.peer),
+        "device": args.device,
+        "threads": args.threads,
+        "quick": args.quick,
+    }
+    seconds = time.monotonic() - started
+    claims.write(args, record, parameters, seconds)
+    if args.html is not None:
+        manifest = report.manifest(args.command_line, parameters, seconds)
+        files.write_text(args.html, _html(record, manifest))
+    return 0
+
+
+def _chosen(args: argparse.Namespace) -> list[str]:
+    """Return the names asked for, each once, or all rows; raise ValueError for what is wrong."""
+    names = list(dict.fromkeys(args.rows)) or list(ROWS)
+    known = [*ROWS, GROWTH]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(f"`ROW` must be one of {', '.join(known)}, got {unknown[0]!r}")
+    if args.threads is not None and args.threads < 1:
+        raise ValueError(f"`threads` must be an integer >= 1, got {args.threads}")
+    if GROWTH in names and (args.device == "gpu" or args.profile):
+        raise ValueError("`ROW` growth must be measured with --device cpu, and without --profile")
+    files.check_parent("--json", args.json)
+    files.check_parent("--html", args.html)
+    return names
+
+
+def _reference_loops(path: Path | None) -> Callable[[Instance], literal.Loop]:
+    """Return what makes the reference's loops: the authors' code, else JAX, else NumPy."""
+    if path is not None:
+        code = peer.Peer(path)
+        return lambda instance: peer.PeerLoop(code, instance)
+    if importlib.util.find_spec("jax") is not None:
+        return literal.JaxLoop
+    return literal.NumpyLoop
+
+
+def _measure(
+    names: Sequence[str],
+    make_loop: Callable[[Instance], literal.Loop],
+    reference: Array,
+    args: argparse.Namespace,
+) -> dict[str, Any]:
+    """Measure and tell one after the other; return plain data."""
+    effort = measurement.QUICK if args.quick else measurement.Effort()
+    claims.show_status("measuring what the machine can do")
+    told: dict[str, Any] = {"machine": machine.describe(reference, effort), "rows": []}
+    claims.show_status("")
+    rows = [name for name in names if name != GROWTH]
+    if rows:
+        print(telling.line(telling.ROW_HEADER))
+    for name in rows:
+        for batch in _batches(name, reference, args, effort):
+            told["rows"].append(_row(name, batch, make_loop, reference, args, effort))
+    told["growth"] = list(_growths(args.quick)) if GROWTH in names else []
+    told["machine"]["load"].append(machine.load())
+    print("\n".join(telling.machine_lines(told["machine"])))
+    if args.quick:
+        print("Quick runs show that everything runs; these times and ratios mean little.")
+    return report.plain(told)
+
+
+def _batches(
+    name: str, reference: Array, args: argparse.Namespace, effort: measurement.Effort
+) -> Sequence[int | None]:
+    """The row's own batch; on a GPU one network, and as many as fill the chip."""
+    row = ROWS[name]
+    if args.device == "cpu" or row.records is not None:
+        return [None]
+    claims.show_status(f"{name}: how many networks fill the device")
+    (part,) = row.build()
+    full = measurement.filling_batch(
+        lambda batch: measurement.time_per_network(part, batch, reference, effort.seconds)
+    )
+    return sorted({1, full})
+
+
+def _row(
+    name: str,
+    batch: int | None,
+    make_loop: Callable[[Instance], literal.Loop],
+    reference: Array,
+    args: argparse.Namespace,
+    effort: measurement.Effort,
+) -> dict[str, Any]:
+    claims.show_status(f"measuring {name}")
+    try:
+        found = bench.measure(
+            name, ROWS[name], make_loop, reference, effort, threads=args.threads, batch=batch
+        )
+    except measurement.Disagreement as error:
+        raise RunFailed(f"{name}: {error}") from error
+    finally:
+        claims.show_status("")
+    row = report.plain(found.to_dict())
+    print(telling.line(telling.row_cells(row)), flush=True)
+    return row
+
+
+def _growths(quick: bool) -> Iterator[dict[str, Any]]:
+    for name, axis in growth.AXES.items():
+        claims.show_status(f"measuring growth with {name}")
+        found = bench.grow(name, axis.values[:2] if quick else None).to_dict()
+        claims.show_status("")
+        print(f"\n{found['title']}, time of a {'step' if found['per_step'] else 'call'}")
+        for cells in [telling.GROWTH_HEADER, *telling.growth_cells(found)]:
+            print(telling.line(cells), flush=True)
+        yield found
+
+
+def _profile(names: Sequence[str], reference: Array) -> int:
+    for name in names:
+        print(f"{name}: µs per step (the profiler adds to what calls many functions)")
+        for place, microseconds in profile.of_row(ROWS[name], reference):
+            print(f"  {microseconds:10.1f}  {place}")
+    return 0
+
+
+def _html(record: dict[str, Any], manifest: dict[str, Any]) -> str:
+    body = [page.tag("p", page.escape(text)) for text in telling.machine_lines(record["machine"])]
+    if record["rows"]:
+        rows = [telling.row_cells(row) for row in record["rows"]]
+        reference = record["rows"][0]["reference_name"]
+        body += [page.tag("h2", "Rows"), page.tag("p", page.escape(f"Reference: {reference}"))]
+        body.append(page.table(telling.ROW_HEADER, rows))
+        body.append(_drawn("rows", record["rows"]))
+    for one in record["growth"]:
+        body.append(page.tag("h2", page.escape(one["title"])))
+        body.append(page.table(telling.GROWTH_HEADER, telling.growth_cells(one)))
+    if record["growth"]:
+        body.append(_drawn("growth", record["growth"]))
+    body.append(page.definitions({"Made with": manifest["command"], "On": manifest["finished"]}))
+    return page.page("How fast the engine is", body)
+
+
+def _drawn(name: str, data: Any) -> str:
+    from dlnlab import plotting  # Matplotlib is loaded here
+    from dlnlab.plotting import speed
+
+    picture = plotting.to_data_uri(getattr(speed, name)(data))
+    return page.tag("figure", f'<img src="{picture}" alt="The {name} above as a figure">')

@@ -1,0 +1,40 @@
+"""Write the tables and figures of performance.md from stored measurements.
+
+    dlnlab bench --peer ../comp-deep-nets --json docs/data/bench.json
+    dlnlab bench growth --json docs/data/growth.json
+    python docs/generate_performance.py
+
+Between ``<!-- bench -->`` or ``<!-- growth -->`` and ``<!-- end -->`` the page says what those
+files hold; nothing in there is written by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from dlnlab import plotting
+from dlnlab.bench import telling
+from dlnlab.plotting import speed
+
+DOCS = Path(__file__).parent
+PAGE = DOCS / "performance.md"
+
+
+def main() -> None:
+    """Rewrite both blocks, and draw both figures."""
+    text = PAGE.read_text("utf-8")
+    for name in ("bench", "growth"):
+        record = json.loads((DOCS / "data" / f"{name}.json").read_text("utf-8"))
+        block = f"<!-- {name} -->\n{telling.markdown(record)}\n<!-- end -->"
+        marks = re.compile(rf"<!-- {name} -->\n.*?<!-- end -->", re.DOTALL)
+        text = marks.sub(lambda _, block=block: block, text)
+        draw = speed.rows if name == "bench" else speed.growth
+        figure = draw(record["rows"] or record["growth"])
+        plotting.save(figure, DOCS / "figures" / f"{name}.svg")
+    PAGE.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
