@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import random
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from typing import Any
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, settings, target
+from hypothesis import strategies as st
 
 __all__ = ["climb", "simplest"]
 
@@ -29,14 +29,23 @@ def climb(strategy: Any, badness: Badness, *, examples: int, seed: int) -> None:
     badness : callable
         Takes an example, keeps its own record, and returns how bad it is.
     examples, seed : int
-        How many examples at most, and which.  (Hypothesis looks at up to ten times its
-        `max_examples` while it climbs, so they are counted here.)
+        How many examples at most, and which.  Hypothesis starts up to ten times its
+        `max_examples` while it climbs, most of which end while they are drawn; so both are counted
+        here, and twice as many are started as are asked for.
     """
-    left = examples
+    left, starts = examples, 2 * examples
+
+    @st.composite
+    def counted(draw: Any) -> Any:
+        nonlocal starts
+        if not starts:
+            raise _Spent
+        starts -= 1
+        return draw(strategy)
 
     @hypothesis.seed(seed)
     @_settings(examples, Phase.generate, Phase.target)
-    @hypothesis.given(strategy)
+    @hypothesis.given(counted())
     def attack(example: Any) -> None:
         nonlocal left
         if not left:
@@ -46,8 +55,13 @@ def climb(strategy: Any, badness: Badness, *, examples: int, seed: int) -> None:
         if math.isfinite(value):
             target(value)
 
-    with contextlib.suppress(_Spent):
+    try:
         attack()
+    except _Spent:
+        pass
+    except hypothesis.errors.FlakyStrategyDefinition:
+        if starts:  # else it is the end that was made while an example was drawn
+            raise
 
 
 def simplest(
