@@ -32,9 +32,9 @@ INSTANCE = ("shape", "spectrum", "depth", "eps", "r_hat", "alpha", "share", "tim
 def main() -> None:
     """Rewrite every block of every page, and draw the figures."""
     report = json.loads(REPORT.read_text("utf-8"))
+    draw(report)  # first, since the pages show the figures that there are
     for page, text in pages(report):
         page.write_text(text, encoding="utf-8")
-    draw(report)
 
 
 def pages(report: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
