@@ -93,6 +93,8 @@ def asides(witness: Mapping[str, Any]) -> Iterator[str]:
         )
     for name, law in witness.get("powers_of_eps", {}).items():
         yield f"{name} ~ ε^p with p = {law['power']:.3f} ± {law['half_width']:.3f} (95 %)."
+    for name, end in witness.get("limits", {}).items():
+        yield f"{name} → {end['limit']:.3f} ± {end['half_width']:.3f} (95 %) as ε → 0."
 
 
 def instance(witness: Mapping[str, Any]) -> str:

@@ -84,7 +84,7 @@ def _conclude(tally: Tally) -> Verdict:
 
 
 def _distributions(rows: list[dict[str, float]]) -> dict[str, Any]:
-    """Quartiles of every constant for every ε, and the powers of ε they follow."""
+    """Quartiles of every constant for every ε, the powers of ε they follow, and their limits."""
     table = {
         name: {
             str(eps): np.quantile([r[name] for r in rows if r["eps"] == eps], (0.25, 0.5, 0.75))
@@ -94,12 +94,17 @@ def _distributions(rows: list[dict[str, float]]) -> dict[str, Any]:
         }
         for name in NAMES
     }
-    powers = {}
-    for name in ("c_vec", "waiting", "t_r"):
-        values = np.array([row[name] for row in rows]).reshape(-1, len(SCALES))  # one start per row
-        law = limits.fit_power(SCALES, values.T)
-        powers[name] = {"power": law.power, "half_width": law.half_width}
-    return {"quartiles": table, "powers_of_eps": powers}
+    # one start per row
+    values = {name: np.array([r[name] for r in rows]).reshape(-1, len(SCALES)).T for name in NAMES}
+    values["t_r"] = np.array([row["t_r"] for row in rows]).reshape(-1, len(SCALES)).T
+    laws = {name: limits.fit_power(SCALES, values[name]) for name in ("c_vec", "waiting", "t_r")}
+    powers = {
+        name: {"power": law.power, "half_width": law.half_width} for name, law in laws.items()
+    }
+    # both fitting times are ε^{2−L} and a constant to leading orders
+    end = limits.fit_limit(SCALES, values["delay"], order=DEPTH - 2)
+    ends = {"delay": {"limit": end.value, "half_width": end.half_width}}
+    return {"quartiles": table, "powers_of_eps": powers, "limits": ends}
 
 
 SUITE = Suite(

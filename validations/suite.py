@@ -110,7 +110,8 @@ class Part:
         ``attack(tally, task)`` counts about `task.count` instances.  Its docstring says which, in a
         sentence that reports repeat.
     share : float
-        How many instances, in units of the profile's `batch` (of its `examples` for a search).
+        How many instances, in units of the profile's `batch` (of its `examples` for a search); one
+        at least.
     most : int or None
         Instances in one task, beyond which the part is split; None: never.
     search : bool

@@ -49,7 +49,7 @@ SUITE = Suite(
     theorem2.SHARP_STATEMENT,
     {
         "random": Part(_random),
-        "large start": Part(_large_start, most=None),
+        "large start": Part(_large_start, share=0.0),
         "climb": Part(_climb, most=500, search=True),
     },
 )

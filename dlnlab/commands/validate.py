@@ -16,7 +16,14 @@ from dlnlab.commands import campaign, claims, files
 __all__ = ["add"]
 
 PROFILES = ("ci", "dev", "hunt")
-SHOWN = ("where_it_is_met", "simplest", "powers_of_eps", "unbalanced", "outside_the_premises")
+SHOWN = (
+    "where_it_is_met",
+    "simplest",
+    "powers_of_eps",
+    "limits",
+    "quartiles",
+    "outside_the_premises",
+)
 """Parts of a witness that the table leaves to the file."""
 
 HEADER = f"{'claim':<20} {'verdict':<16} {'worst margin ± error':<20} {'instances':>9} {'time':>8}"

@@ -47,7 +47,14 @@ READING = (
     "claim and is counted apart."
 )
 
-PARTS = ("outside_the_premises", "where_it_is_met", "simplest", "quartiles", "powers_of_eps")
+PARTS = (
+    "outside_the_premises",
+    "where_it_is_met",
+    "simplest",
+    "quartiles",
+    "powers_of_eps",
+    "limits",
+)
 """Parts of a witness that are told on their own, after the instance itself."""
 
 
