@@ -191,7 +191,7 @@ def _outcomes(
             except BrokenExecutor as error:
                 waiting.extendleft(reversed(_to_repeat(chunk, lost, error)))
                 continue
-            except Exception as error:
+            except Exception as error:  # tasks raise nothing, so it is the executor's own
                 raise RuntimeError(f"the executor lost a task: {error}") from error
             finished += len(outcomes)
             spent += sum(outcome.seconds for outcome in outcomes)
@@ -213,7 +213,7 @@ def _carry_out(function: Function, chunk: Sequence[_Task]) -> list[_Outcome]:
         started = time.perf_counter()
         try:
             result = json.dumps(function(task.configuration))
-        except Exception as error:
+        except Exception as error:  # whatever it is, the client must learn of it
             told, trace = f"{type(error).__name__}: {error}", traceback.format_exc()
             outcomes.append(_Outcome(task, "", time.perf_counter() - started, told, trace))
             break

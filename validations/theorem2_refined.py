@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from dlnlab.claims import Premise, dominance, theorem2
@@ -13,18 +15,13 @@ from .flows import Pair, draw_groups, flow_pairs
 from .suite import Part, Suite, Task
 from .tally import Tally
 
-__all__ = ["LARGE_START", "SUITE", "attack", "judge"]
+__all__ = ["LARGE_START", "SUITE", "judge", "with_correction"]
 
 LARGE_START = Case(
     Frame(2), (1.0, 0.05), Frame(2), 2, 1.0, 2, (Frame(2), Frame(2, ((1, -1), (1, 0))))
 )
 """ε^L > σ_r* and r̂ = r: proved to violate the inequality (``docs/claims/counterexamples.md``), so
 the suite must find its premise unmet."""
-
-
-def attack(tally: Tally, pair: Pair) -> float:
-    """Count one case, judged by its worst record; return how bad that is."""
-    return judge(tally, pair, pair.case.r_hat - pair.case.rank)
 
 
 def judge(tally: Tally, pair: Pair, spare: int) -> float:
@@ -54,35 +51,40 @@ def _ahead(pair: Pair) -> Premise:
     return Premise("dominance", dominance.STATEMENT, float(margin[k]), float(error[k]))
 
 
-def _random(tally: Tally, task: Task) -> None:
-    """Pairs of flows from uniformly random starts, r̂ < r and ε^L > σ_r* among them."""
-    for cases in draw_groups(task.rng, task.count, enough_rank=False):
-        for pair in flow_pairs(cases):
-            attack(tally, pair)
+def with_correction(claim: str, statement: str, spare: Callable[[Case], int]) -> Suite:
+    """Return the attack on the inequality with a correction of `spare(case)` times β^{2L}."""
+
+    def attack(tally: Tally, pair: Pair) -> float:
+        return judge(tally, pair, spare(pair.case))
+
+    def random(tally: Tally, task: Task) -> None:
+        """Pairs of flows from uniformly random starts, r̂ < r and ε^L > σ_r* among them."""
+        for cases in draw_groups(task.rng, task.count, enough_rank=False):
+            for pair in flow_pairs(cases):
+                attack(tally, pair)
+
+    def large_start(tally: Tally, task: Task) -> None:
+        """The start above σ_r* that is proved to violate the inequality."""
+        attack(tally, flow_pairs([LARGE_START])[0])
+
+    def climb(tally: Tally, task: Task) -> None:
+        """A search for the smallest margin."""
+
+        def badness(case: Case) -> float:
+            return attack(tally, flow_pairs([case])[0])
+
+        hunting.climb(HUNTED, badness, examples=task.count, seed=task.seed)
+
+    parts = {
+        "random": Part(random),
+        "large start": Part(large_start, share=0.0),
+        "climb": Part(climb, most=500, search=True),
+    }
+    return Suite(claim, statement, parts)
 
 
-def _large_start(tally: Tally, task: Task) -> None:
-    """The start above σ_r* that is proved to violate the inequality."""
-    attack(tally, flow_pairs([LARGE_START])[0])
-
-
-def _climb(tally: Tally, task: Task) -> None:
-    """A search for the smallest margin."""
-
-    def badness(case: Case) -> float:
-        return attack(tally, flow_pairs([case])[0])
-
-    hunting.climb(HUNTED, badness, examples=task.count, seed=task.seed)
-
-
-SUITE = Suite(
-    "theorem2_refined",
-    theorem2.REFINED_STATEMENT,
-    {
-        "random": Part(_random),
-        "large start": Part(_large_start, share=0.0),
-        "climb": Part(_climb, most=500, search=True),
-    },
+SUITE = with_correction(
+    "theorem2_refined", theorem2.REFINED_STATEMENT, lambda case: case.r_hat - case.rank
 )
 
 
