@@ -6,6 +6,7 @@ be found unmet, and the violation of the formula is reported beside it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,9 +23,11 @@ __all__ = [
     "SUITE",
     "Differences",
     "Flow",
+    "along_flows",
     "around",
     "attack",
     "attack_by_differencing",
+    "beyond_both_ends",
     "difference",
     "integrate",
     "moment",
@@ -216,21 +219,36 @@ def simple_values(values: np.ndarray, scale: float) -> np.ndarray:
     return gaps > APART * scale
 
 
-def _random(tally: Tally, task: Task) -> None:
-    """σ̇ along integrated flows, from the layers' velocities and by differencing."""
+def along_flows(
+    tally: Tally,
+    task: Task,
+    attack: Callable[[Tally, list[Case]], None],
+    by_differencing: Callable[[Tally, Case, float], None],
+) -> None:
+    """Attack batches of random cases, and every eighth case by differencing too."""
     rng = task.rng
     for cases in draw_groups(rng, task.count, enough_rank=False):
         attack(tally, cases)
         for case in cases[: max(1, len(cases) // 8)]:
-            attack_by_differencing(tally, case, float(rng.uniform(0.1, 1.0)))
+            by_differencing(tally, case, float(rng.uniform(0.1, 1.0)))
 
 
-def _unbalanced(tally: Tally, task: Task) -> None:
-    """Hidden widths beyond both ends, where the start is not balanced."""
+def beyond_both_ends(tally: Tally, task: Task, attack: Callable[[Tally, list[Case]], None]) -> None:
+    """Attack networks that are wider inside than at both ends."""
     rng = task.rng
     for shape, width in UNBALANCED:
         for depth in (2, 3):
             attack(tally, random_cases(rng, max(2, task.count), shape, depth, 0.3, width=width))
+
+
+def _random(tally: Tally, task: Task) -> None:
+    """σ̇ along integrated flows, from the layers' velocities and by differencing."""
+    along_flows(tally, task, attack, attack_by_differencing)
+
+
+def _unbalanced(tally: Tally, task: Task) -> None:
+    """Hidden widths beyond both ends, where the start is not balanced."""
+    beyond_both_ends(tally, task, attack)
 
 
 SUITE = Suite(

@@ -13,14 +13,14 @@ import numpy as np
 from dlnlab import networks, problems, spectra
 from dlnlab.claims import Premise, proposition1
 
-from .cases import Case, random_cases
-from .flows import draw_groups
+from .cases import Case
 from .proposition1 import (
     STEP,
-    UNBALANCED,
     Differences,
     Flow,
+    along_flows,
     around,
+    beyond_both_ends,
     integrate,
     moment,
     noise,
@@ -148,19 +148,12 @@ def attack_by_differencing(tally: Tally, case: Case, share: float) -> None:
 
 def _random(tally: Tally, task: Task) -> None:
     """U̇ and V̇ along integrated flows, from the layers' velocities and by differencing."""
-    rng = task.rng
-    for cases in draw_groups(rng, task.count, enough_rank=False):
-        attack(tally, cases)
-        for case in cases[: max(1, len(cases) // 8)]:
-            attack_by_differencing(tally, case, float(rng.uniform(0.1, 1.0)))
+    along_flows(tally, task, attack, attack_by_differencing)
 
 
 def _unbalanced(tally: Tally, task: Task) -> None:
     """Hidden widths beyond both ends, where the start is not balanced."""
-    rng = task.rng
-    for shape, width in UNBALANCED:
-        for depth in (2, 3):
-            attack(tally, random_cases(rng, max(2, task.count), shape, depth, 0.3, width=width))
+    beyond_both_ends(tally, task, attack)
 
 
 SUITE = Suite(
