@@ -53,8 +53,9 @@ def collected(folder: Path, name: str) -> dict[str, Any]:
 
 
 def draw(folder: Path, told: Mapping[str, Any]) -> None:
-    """Draw an experiment from the runs kept in its folder."""
+    """Draw an experiment from the runs kept in its folder, without the data that they needed."""
     name = told["name"]
+    data = {reading["settings"].get("data", "") for reading in told["readings"].values()}
     again = study(
         EXPERIMENTS[name],
         list(told["readings"]),
@@ -62,6 +63,7 @@ def draw(folder: Path, told: Mapping[str, Any]) -> None:
         quick=told["quick"],
         executor="serial",
         path=folder / f"{name}.jsonl",
+        data=data.pop(),
     )
     again.plot().savefig(FIGURES / f"{name}.png", dpi=DPI)
 

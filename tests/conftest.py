@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import array_api_strict
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from dlnlab import arrays
+from dlnlab import arrays, movielens
 
 # Derandomized runs give a change the same verdict every time; `hunt` is for long searches by hand.
 settings.register_profile("ci", derandomize=True, max_examples=25, deadline=None, database=None)
@@ -89,3 +90,22 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 def device(request: pytest.FixtureRequest) -> Backend:
     """The backends other than NumPy, to be compared with it."""
     return _MAKERS[request.param]()
+
+
+@pytest.fixture
+def small_movielens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file in the format of MovieLens-100K, generated, which is what is then expected there.
+
+    30 users rate 40 items 600 times; a rating is a product of a user's and an item's number, with
+    noise, rounded to 1, …, 5.
+    """
+    rng = np.random.default_rng(0)
+    users, items = np.divmod(rng.choice(30 * 40, 600, replace=False), 40)
+    taste = np.outer(rng.uniform(1, 2.5, 30), rng.uniform(1, 2.5, 40))[users, items]
+    values = np.clip(np.rint(taste + 0.5 * rng.standard_normal(600)), 1, 5).astype(int)
+    rows = zip(users + 1, items + 1, values, strict=True)
+    path = tmp_path / "u.data"
+    path.write_bytes(b"".join(b"%d\t%d\t%d\t881250949\n" % row for row in rows))
+    small = replace(movielens.MOVIELENS_100K, num_users=30, num_items=40, num_ratings=600)
+    monkeypatch.setattr(movielens, "MOVIELENS_100K", small)
+    return path

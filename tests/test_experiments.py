@@ -48,15 +48,16 @@ def values_without_times(result: dict) -> dict:
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_an_experiment_measures_what_it_judges_and_draws(name):
+def test_an_experiment_measures_what_it_judges_and_draws(name, small_movielens):
     experiment = EXPERIMENTS[name]
+    data = {"data": str(small_movielens)} if experiment.needs_data else {}
     assert experiment.name == name
     assert {"paper", "code"} <= set(experiment.settings)
     assert set(experiment.meanings) <= set(experiment.settings) - {"paper", "code"}
     json.dumps([experiment.settings, experiment.quick])
     results = {}
     for reading in experiment.settings:
-        results[reading] = experiment.measure(tiny(experiment, reading))
+        results[reading] = experiment.measure(tiny(experiment, reading) | data)
         json.dumps(results[reading])
     for yardstick in experiment.yardsticks:
         known = [yardstick.quantity in result["values"] for result in results.values()]

@@ -10,10 +10,12 @@ from dlnlab.experiments.fig2 import FIG2
 from dlnlab.experiments.fig3 import FIG3
 from dlnlab.experiments.fig5 import FIG5
 from dlnlab.experiments.fig6 import FIG6
+from dlnlab.experiments.fig6_movielens import FIG6_MOVIELENS, FIG6_MOVIELENS_PAIR
 from dlnlab.experiments.fig13 import FIG13
 from dlnlab.experiments.fig14 import FIG14
 from dlnlab.experiments.fig15 import FIG15
 from dlnlab.experiments.fig16 import FIG16
+from dlnlab.experiments.fig17 import FIG17
 from dlnlab.experiments.fig18 import FIG18
 from dlnlab.experiments.fig19 import FIG19
 from dlnlab.experiments.fig20 import FIG20
@@ -23,9 +25,10 @@ from dlnlab.experiments.table3 import TABLE3
 __all__ = ["EXPERIMENTS"]
 
 
-def _order(experiment: Experiment) -> tuple[str, int]:
-    kind, number = re.fullmatch(r"([a-z]+)(\d+)", experiment.name).groups()  # type: ignore[union-attr]
-    return kind, int(number)
+def _order(experiment: Experiment) -> tuple[str, int, str]:
+    found = re.fullmatch(r"([a-z]+)(\d+)(.*)", experiment.name)
+    kind, number, part = found.groups()  # type: ignore[union-attr]
+    return kind, int(number), part
 
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -34,6 +37,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         (
             *(FIG2, FIG3, FIG5, FIG6, FIG13, FIG14, FIG15, FIG16, FIG18, FIG19, FIG20, FIG22),
             *incremental.EXPERIMENTS,
+            *(FIG6_MOVIELENS, FIG6_MOVIELENS_PAIR, FIG17),
             TABLE3,
         ),
         key=_order,

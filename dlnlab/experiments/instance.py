@@ -45,6 +45,12 @@ SETTINGS = {
     "altmin_iterations": "iterations of alternating minimization",
     "alphas": "first and last α, and the step between",
     "etas": "first and last η, and how many",
+    "data": "path of the data set",
+    "methods": "what is run",
+    "split": "ratings held out: random (a fifth), or official (the published u1, …, one per seed)",
+    "active": "how many of the most active users and most rated items are kept; 0: all",
+    "ridge": "λ of alternating minimization, in units of the sum of squares",
+    "factors": "values of α",
 }
 """What each setting means."""
 
