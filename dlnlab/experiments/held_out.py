@@ -54,7 +54,7 @@ Settings = Mapping[str, Any]
 
 METHODS = ("original", "compressed", "Burer-Monteiro", "alternating minimization")
 
-TEST_SHARE = 0.2
+STARTS = ("random", "unscaled")
 FOLDS = 5
 
 
@@ -95,13 +95,14 @@ class Scored:
 
 
 def split_ratings(settings: Settings) -> Split:
-    """Read the ratings that settings and a seed name, and hold out a fifth of them.
+    """Read the ratings that settings and a seed name, and hold out a share of them.
 
     Parameters
     ----------
     settings : mapping
-        With "data", "split", "active" and "seed".  The split "random" depends on the seed; seed k
-        of "official" holds out the (k mod 5 + 1)-th fifth of the file, the published u1, …, u5.
+        With "data", "split", "active" and "seed".  The split "random" depends on the seed, and
+        holds out "test_share", a fifth by default; seed k of "official" holds out the (k mod 5 +
+        1)-th fifth of the file, the published u1, …, u5.
 
     Returns
     -------
@@ -116,7 +117,7 @@ def split_ratings(settings: Settings) -> Split:
     ratings = movielens.load(settings["data"], file=movielens.MOVIELENS_100K)
     seed = settings["seed"]
     split = (
-        ratings.split(TEST_SHARE, rng=seed)
+        ratings.split(settings.get("test_share", 0.2), rng=seed)
         if kind == "random"
         else ratings.fold(seed % FOLDS + 1, FOLDS)
     )
@@ -163,7 +164,8 @@ def run_method(name: str, split: Split, settings: Settings) -> Scored:
     settings : mapping
         With "loss", "depth", "eps", "r_hat", "eta", "alpha" (which acts on the compressed network
         only), "num_steps", "record_every", "seed"; for alternating minimization "ridge" and
-        "altmin_iterations".
+        "altmin_iterations"; for descent on two factors "two_factors", their start: "random", of
+        size ε, or "unscaled", the surrogate's first r̂ singular vectors.
     """
     name = checks.choice("methods", name, METHODS)
     # The original's layers are too wide to gather their rows for every observed entry.
@@ -186,6 +188,8 @@ def _network(name: str, problem: Problem, settings: Settings) -> Network:
         width = min(problem.shape)
         start = networks.original_weights(problem.shape, depth, eps, rng=seed, width=width)
         return Network(start, eta)
+    if checks.choice("two_factors", settings.get("two_factors", "random"), STARTS) == "unscaled":
+        return Network(networks.compressed_weights(problem, r_hat, 2, 1.0), eta)
     start = baselines.burer_monteiro(
         problem, r_hat, eta=eta, num_steps=0, eps=eps, rng=seed, record=()
     ).weights
