@@ -41,6 +41,8 @@ def test_a_random_split_depends_on_the_seed_and_an_official_one_is_a_fold(settin
     first, again, other = (held_out.split_ratings(settings | {"seed": k}) for k in (0, 0, 1))
     assert pairs(first.test) == pairs(again.test) != pairs(other.test)
     assert (len(first.train), len(first.test)) == (480, 120)
+    fifth = held_out.split_ratings(settings | {"test_share": 0.8})
+    assert (len(fifth.train), len(fifth.test)) == (120, 480)
     for seed in range(7):
         split = held_out.split_ratings(settings | {"split": "official", "seed": seed})
         assert pairs(split.test) == pairs(ratings.fold(seed % 5 + 1).test)
@@ -154,6 +156,22 @@ def test_where_the_curve_falls_and_how_it_rises_again():
     assert held_out.scored_values("x", never)["fall: x"] == math.inf
     lost = held_out.Scored(np.arange(2), errors[:2], np.array([8.0, math.nan]), True, 1.0)
     assert math.isnan(held_out.scored_values("x", lost)["fall: x"])
+
+
+def test_the_two_starts_of_descent_on_two_factors(settings):
+    """Singular vectors without ε, or factors so small that W is of order ε²."""
+    train, test = held_out.split_ratings(settings)
+    M = np.zeros(train.shape)
+    M[train.users, train.items] = train.values
+    U, _, Vh = np.linalg.svd(M)
+    W = U[:, :10] @ Vh[:10]
+    unscaled = 0.5 * np.mean((W[test.users, test.items] - test.values) ** 2)
+    zero = 0.5 * np.mean(test.values**2)
+    for start, expected in (("unscaled", unscaled), ("random", zero)):
+        changed = settings | {"two_factors": start, "num_steps": 1, "eps": 1e-4}
+        scored = held_out.run_method("Burer-Monteiro", Split(train, test), changed)
+        assert scored.half_mse[0] == pytest.approx(expected, rel=1e-6)
+    assert unscaled != pytest.approx(zero, rel=1e-3)
 
 
 def test_the_paper_s_step_diverges_on_the_sum_loss(settings):
