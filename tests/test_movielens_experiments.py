@@ -211,29 +211,22 @@ def test_the_fall_is_where_the_closed_form_says(alpha):
 # ---------------------------------------------------------------------- the command
 
 
-def test_a_quick_run_and_one_without_the_file(small_movielens, tmp_path, capsys):
+def test_a_quick_run_and_its_page(small_movielens, tmp_path, capsys, monkeypatch):
+    """The page is drawn from the runs that were kept, without the data."""
     name, out = "fig6-movielens-pair", tmp_path / "out"
-    common = ["--quick", "--executor", "serial", "--out", str(out)]
-    code = cli.main(["reproduce", name, "--as", "equal", "--data", str(small_movielens), *common])
+    common = ["--quick", "--executor", "serial", "--out", str(out), "--data", str(small_movielens)]
+    code = cli.main(["reproduce", name, "--as", "equal", *common])
     assert code == 0, capsys.readouterr().err
     page = (out / "index.html").read_text("utf-8")
     assert f'<img src="{name}/{name}.png"' in page
     assert "most active users" in page
-    assert cli.main(["reproduce", "fig17", "--data", str(tmp_path / "absent"), *common]) != 0
-    assert "does not exist" in capsys.readouterr().err
-
-
-def test_the_page_is_drawn_without_the_data(small_movielens, tmp_path, monkeypatch):
-    """From the runs that were kept."""
-    name, out = "fig6-movielens-pair", tmp_path / "out"
-    common = ["--quick", "--as", "code", "--executor", "serial", "--out", str(out)]
-    assert cli.main(["reproduce", name, *common, "--data", str(small_movielens)]) == 0
     small_movielens.unlink()
-    page = Path(__file__).parent.parent / "docs" / "generate_reproducing.py"
-    spec = importlib.util.spec_from_file_location("generate_reproducing", page)
+    assert cli.main(["reproduce", "fig17", *common]) != 0
+    assert "does not exist" in capsys.readouterr().err
+    source = Path(__file__).parent.parent / "docs" / "generate_reproducing.py"
+    spec = importlib.util.spec_from_file_location("generate_reproducing", source)
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
     monkeypatch.setattr(generate, "FIGURES", tmp_path)
-    told = json.loads((out / name / f"{name}.json").read_text("utf-8"))
-    generate.draw(out / name, told)
+    generate.draw(out / name, json.loads((out / name / f"{name}.json").read_text("utf-8")))
     assert (tmp_path / f"{name}.png").is_file()
