@@ -206,8 +206,8 @@ FIG6_MOVIELENS_PAIR = Experiment(
     },
     meanings={
         "equal": "the code's settings with α = 1: all layers take equal steps",
-        "whole": "as equal, at full size, learnt from a fifth of the ratings, as fig6-movielens finds "
-        "the plot to be; from ε = 1, since the waiting goes as 1/ε",
+        "whole": "as equal, at full size, learnt from a fifth of the ratings, with which "
+        "fig6-movielens meets the plot; from ε = 1, since the waiting goes as 1/ε",
     },
     quick={
         "active": 60,
