@@ -51,7 +51,7 @@ FLAGS = {
 } | {
     name.replace("-", "_"): f"--{name}"
     for name in (
-        *("depth", "eps", "max-steps", "method", "normalization", "r-hat", "rank", "rtol"),
+        *("data", "depth", "eps", "max-steps", "method", "normalization", "r-hat", "rank", "rtol"),
         *("peer", "seed", "shape", "threads", "t-end", "width", "within"),
     )
 }

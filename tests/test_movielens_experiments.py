@@ -221,8 +221,10 @@ def test_a_quick_run_and_its_page(small_movielens, tmp_path, capsys, monkeypatch
     assert f'<img src="{name}/{name}.png"' in page
     assert "most active users" in page
     small_movielens.unlink()
-    assert cli.main(["reproduce", "fig17", *common]) != 0
-    assert "does not exist" in capsys.readouterr().err
+    assert cli.main(["reproduce", "fig17", *common]) == 2
+    err = capsys.readouterr().err
+    assert "--data must be the MovieLens-100K ratings" in err
+    assert f"for fig17, but {small_movielens} does not exist" in err
     source = Path(__file__).parent.parent / "docs" / "generate_reproducing.py"
     spec = importlib.util.spec_from_file_location("generate_reproducing", source)
     generate = importlib.util.module_from_spec(spec)

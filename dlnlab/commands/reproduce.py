@@ -78,7 +78,8 @@ def add(commands: Any, exit_codes: str) -> None:
 def run(args: argparse.Namespace) -> int:
     """Carry the experiments out, and return the exit code."""
     if args.list:
-        print("\n".join(f"{name:<8} {e.title}" for name, e in EXPERIMENTS.items()))
+        width = max(map(len, EXPERIMENTS))
+        print("\n".join(f"{name:<{width}} {e.title}" for name, e in EXPERIMENTS.items()))
         return 0
     chosen = _chosen(args)
     if args.out is None:
@@ -87,6 +88,11 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--seeds must be an integer >= 1, got {args.seeds}")
     for experiment in chosen:
         _readings(experiment, args)
+        if experiment.needs_data and args.data and not Path(args.data).exists():
+            raise ValueError(
+                f"--data must be {experiment.needs_data} for {experiment.name}, but {args.data} "
+                "does not exist"
+            )
     files.prepare(args.out)
     args.out.mkdir(parents=True, exist_ok=True)
     with campaign.told_in_one_line(), executors.using(args.executor) as pool:
