@@ -2,7 +2,8 @@
 
 For matrix factorization a network with orthogonal layers is one of about 2r + 1 dimensions
 (`dlnlab.parsimony`), and a thin network one of at most r̂ + r (`dlnlab.spans`), exactly: results
-differ by rounding only.  `choose` takes the smaller network where it pays.
+differ by rounding only.  From a spectral start the latter is r̂ scalar networks.  `choose` takes the
+smaller network where it pays.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ __all__ = ["FORMULATIONS", "Formulation", "choose"]
 
 FORMULATIONS = ("auto", "full", "reduced")
 
-SMALL = 1e6
-"""Flops of a step below which there is nothing to gain: on one core these take 20 µs, and the calls
-of a step alone take 5."""
+SMALL = 1e5
+"""Flops of a step below which there is nothing to gain: these take about 2 µs on one core, as
+little as the calls of the smallest step."""
 
 SVD_FLOPS = 100
 """What the singular value decomposition of a dense d × d target costs, in units of d³ flops at the
@@ -51,7 +52,7 @@ def choose(problem: Problem, weights: Weights, num_steps: int, wanted: str = "au
     """Return the formulation in which a descent is to run.
 
     The rule for "auto": the reduced network, if the problem is a factorization of one target, the
-    network is one (no batch of starts), its step takes more than 10⁶ flops and at least twice those
+    network is one (no batch of starts), its step takes more than 10⁵ flops and at least twice those
     of the reduced network, and what the steps save exceeds twice what the reduction costs.
 
     Parameters

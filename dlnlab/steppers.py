@@ -7,8 +7,10 @@ the first, only D_{l−1} still needs W_l: once it is known W_l may be overwritt
     W_l ← (1 − η_l μ) W_l − η_l D_l A_{l−1}ᵀ,
 
 which is one call of BLAS's GEMM.  So a step of networks on the host is a fixed list of calls on
-fixed arrays (`InPlace`).  Other arrays, and problems that keep the end-to-end matrix in factors,
-take the same step with a new array for every product (`Plain`).
+fixed arrays (`InPlace`).  Where all layers are diagonal, as from a spectral start in the target's
+singular vectors, so is every product, and the calls are those for vectors (`Diagonal`).  Other
+arrays, and problems that keep the end-to-end matrix in factors, take the same step with a new array
+for every product (`Plain`).
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from dlnlab import arrays, networks, threads
 from dlnlab.networks import Weights
 from dlnlab.problems import Problem
 
-__all__ = ["InPlace", "Plain", "Stepper", "stepper"]
+__all__ = ["Diagonal", "InPlace", "Plain", "Stepper", "stepper"]
 
 CACHE = 2**19
 """Bytes of weights and products that are stepped together: half a second-level cache of 1 MiB."""
@@ -36,7 +38,16 @@ Calls = list[Callable[[], Any]]
 
 
 class Stepper(Protocol):
-    """Weights, and a way to take steps."""
+    """Weights, and a way to take steps; made from the arguments of `stepper`."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        weights: Weights,
+        rates: Sequence[Any],
+        decay: Any,
+        batch: tuple[int, ...],
+    ) -> None: ...
 
     def advance(self, count: int) -> None:
         """Take `count` steps; if this is interrupted the weights are not to be used."""
@@ -69,7 +80,9 @@ def stepper(
     batch : tuple of int
         Batch axes.
     """
-    kind = InPlace if _fits_in_place(problem, weights, batch) else Plain
+    kind: type[Stepper] = Plain
+    if _fits_in_place(problem, weights, batch):
+        kind = Diagonal if _is_diagonal(problem, weights, rates, batch) else InPlace
     return kind(problem, weights, rates, decay, batch)
 
 
@@ -81,6 +94,24 @@ def _fits_in_place(problem: Problem, weights: Weights, batch: tuple[int, ...]) -
         return not problem.samples(weights[-1])
     data = problem.entrywise()
     return data is not None and all(x is None or x.shape[:-2] in ((), batch) for x in data)
+
+
+def _is_diagonal(
+    problem: Problem, weights: Weights, rates: Sequence[Any], batch: tuple[int, ...]
+) -> bool:
+    """Whether target and layers are diagonal, with the same sizes on all outer and inner layers."""
+    data = problem.entrywise()
+    if batch or data is None or data[0] is not None or data[1].ndim > 2 or rates[0] != rates[-1]:
+        return False
+    if len({min(W.shape) for W in weights}) > 1 or not all(map(_off_diagonal_is_zero, weights)):
+        return False
+    sizes = [np.abs(np.diagonal(W)) for W in weights]
+    equal = (sizes[0] == sizes[-1]).all() and all((s == sizes[1]).all() for s in sizes[1:-1])
+    return bool(equal) and _off_diagonal_is_zero(data[1])
+
+
+def _off_diagonal_is_zero(A: np.ndarray) -> bool:
+    return bool(np.count_nonzero(A) == np.count_nonzero(np.diagonal(A)))
 
 
 class Plain:
@@ -192,6 +223,77 @@ class InPlace:
                 shrink[done] = 1.0
         # a group keeps its place, since the calls of a thread share its scratch
         self._pieces = [(part, [] if done[part].all() else calls) for part, calls in self._pieces]
+
+
+class Diagonal:
+    """Steps of diagonal layers: a in the outer ones and b in the inner ones, up to signs.
+
+    With E = a² b^{L−2} − t this is Theorem 1's recursion with a step size for each kind,
+
+        a ← (1 − η_a μ) a − η_a c E a b^{L−2},   b ← (1 − η_b μ) b − η_b c E a² b^{L−3},
+
+    entry by entry: both stay equal in all the layers of their kind.  The signs do not change, since
+    they belong to the bases; t is the diagonal of the target times the signs of all layers.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        weights: Weights,
+        rates: Sequence[Any],
+        decay: Any,
+        batch: tuple[int, ...],
+    ) -> None:
+        self._shapes, self._depth = [W.shape for W in weights], len(weights)
+        diagonals = np.stack([np.diagonal(W) for W in weights])
+        self._signs = np.where(diagonals < 0, -1.0, 1.0)
+        count = diagonals.shape[1]
+        entries = problem.entrywise()
+        assert entries is not None
+        target = np.diagonal(entries[1])[:count] * np.prod(self._signs, axis=0)
+        kinds = min(self._depth - 1, 2)  # without inner layers there is one kind
+        dtype = weights[0].dtype
+        self._values = np.abs(diagonals[:kinds])
+        shrinks = _shrinks(rates, decay)
+        # of the shape of the values, since arrays that have to be broadcast take thrice as long
+        steps, shrink = (
+            None if x is None else np.multiply.outer(x[:kinds], np.ones(count)).astype(dtype)
+            for x in ([rate * problem.scale for rate in rates], shrinks)
+        )
+        self._calls = self._step(target.astype(dtype), steps, shrink)
+
+    def _step(self, t: np.ndarray, steps: Any, shrink: Any) -> Calls:
+        """Return the calls of one step: `slopes` are a b^{L−2} and a² b^{L−3}, or a if L = 2."""
+        values, call = self._values, functools.partial
+        a, b, gap = values[0], values[-1], np.empty_like(t)
+        slopes = np.empty_like(values)
+        calls: Calls = [call(np.copyto, slopes, values)]
+        if self._depth > 2:
+            calls = [call(np.multiply, a, x, s) for x, s in zip((b, a), slopes, strict=True)]
+        for s in slopes:
+            calls += [call(np.multiply, s, b, s)] * (self._depth - 3)
+        calls += [call(np.multiply, a, slopes[0], gap), call(np.subtract, gap, t, gap)]
+        calls += [call(np.multiply, s, gap, s) for s in slopes]
+        calls.append(call(np.multiply, slopes, steps, slopes))
+        if shrink is not None:
+            calls.append(call(np.multiply, values, shrink, values))
+        return [*calls, call(np.subtract, values, slopes, values)]
+
+    def weights(self) -> Weights:
+        layers = []
+        for layer, (shape, signs) in enumerate(zip(self._shapes, self._signs, strict=True)):
+            W = np.zeros(shape, self._values.dtype)
+            inner = 0 < layer < self._depth - 1
+            np.fill_diagonal(W, signs * self._values[-1 if inner else 0])
+            layers.append(W)
+        return tuple(layers)
+
+    def advance(self, count: int) -> None:
+        _repeat([self._calls], count)
+
+    def freeze(self, done: np.ndarray) -> None:
+        if done.all():
+            self._calls = []
 
 
 def _repeat(lists: list[Calls], count: int) -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from instances import assert_close
 
 import dlnlab
-from dlnlab import networks, steppers
-from dlnlab.steppers import InPlace, Plain
+from dlnlab import formulations, networks, steppers
+from dlnlab.steppers import Diagonal, InPlace, Plain
 
 UNIT = np.finfo(float).eps
 KINDS = ("factorization", "mask", "sensing")
@@ -145,6 +145,142 @@ def test_a_stack_steps_as_its_members_do(monkeypatch, kind, own, normalization, 
         assert (before[1] == after[1]).all()
         assert (before[0, 1] != after[0, 1]).any()
         assert (before[0, 2] != after[0, 2]).any()
+
+
+def diagonal_case(depth, seed, rows=4, columns=5, count=3):
+    """Layers ±a, ±b, …, ±b, ±a with different sizes in every mode, and a diagonal target."""
+    rng = np.random.default_rng(seed)
+    outer, inner = rng.uniform(0.1, 1.0, (2, count))
+    target = np.zeros((rows, columns))
+    np.fill_diagonal(target, rng.standard_normal(rows))
+    shapes = [(count, columns), *[(count, count)] * (depth - 2), (rows, count)]
+    weights = []
+    for layer, shape in enumerate(shapes):
+        W = np.zeros(shape)
+        sizes = outer if layer in (0, depth - 1) else inner
+        np.fill_diagonal(W, rng.choice([-1.0, 1.0], count) * sizes)
+        weights.append(W)
+    return target, tuple(weights)
+
+
+def check_diagonal(depth, alpha, decay, normalization, seed):
+    target, weights = diagonal_case(depth, seed)
+    problem = dlnlab.factorization(target, normalization)
+    eta = 0.05 / problem.scale
+    rates = [alpha * eta, *[eta] * (depth - 2), alpha * eta]
+    assert type(steppers.stepper(problem, weights, rates, decay, ())) is Diagonal
+    results = []
+    for kind in (InPlace, Diagonal):
+        stepper = kind(problem, weights, rates, decay, ())
+        stepper.advance(30)
+        results.append(stepper.weights())
+    for dense, flat in zip(*results, strict=True):
+        # 30 stable steps of at most 10 L roundings each, of numbers of size one
+        assert_close(flat, dense, 1e4 * depth * UNIT, "W_l")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(2, 7),
+    st.sampled_from((1.0, 0.3, 2.0)),
+    st.sampled_from((None, 0.01)),
+    st.sampled_from(("sum", "mean")),
+    st.integers(0, 10**6),
+)
+def test_diagonal_steps_are_those_of_the_matrices(depth, alpha, decay, normalization, seed):
+    check_diagonal(depth, alpha, decay, normalization, seed)
+
+
+def without_signs(right):
+    def weights(self):
+        self._signs = np.abs(self._signs)
+        return right(self)
+
+    return weights
+
+
+def one_power_less(right):
+    def step(self, *args):
+        self._depth -= self._depth > 3
+        calls = right(self, *args)
+        self._depth = len(self._shapes)
+        return calls
+
+    return step
+
+
+def kinds_swapped(right):
+    def step(self, target, steps, shrink):
+        return right(self, target, steps[::-1], shrink)
+
+    return step
+
+
+@pytest.mark.parametrize(
+    ("method", "fault"),
+    [("weights", without_signs), ("_step", one_power_less), ("_step", kinds_swapped)],
+)
+def test_wrong_diagonal_steps_are_noticed(monkeypatch, method, fault):
+    case = (5, 0.3, 0.01, "sum", 1)
+    check_diagonal(*case)
+    monkeypatch.setattr(Diagonal, method, fault(getattr(Diagonal, method)))
+    with pytest.raises(AssertionError):
+        check_diagonal(*case)
+
+
+def test_what_is_not_diagonal_is_not_taken_for_it():
+    target, weights = diagonal_case(3, 0)
+    problem, rates = dlnlab.factorization(target), [0.1, 0.1, 0.1]
+
+    def kind(weights, problem=problem, rates=rates):
+        return type(steppers.stepper(problem, weights, rates, None, ()))
+
+    assert kind(weights) is Diagonal
+    assert kind(weights, rates=[0.1, 0.1, 0.2]) is InPlace
+    mask = np.ones(target.shape, dtype=bool)
+    assert kind(weights, dlnlab.completion(target, mask)) is InPlace
+    off = target.copy()
+    off[0, 1] = 1e-30
+    assert kind(weights, dlnlab.factorization(off)) is InPlace
+    assert kind((weights[0], weights[1], 1.5 * weights[2])) is InPlace
+    bent = weights[1].copy()
+    bent[1, 0] = 1e-30
+    assert kind((weights[0], bent, weights[2])) is InPlace
+
+
+@pytest.mark.parametrize("r_hat", [2, 4, 8])
+@pytest.mark.parametrize("depth", [2, 3, 4])
+def test_a_spectral_start_runs_as_scalars_and_ends_where_the_network_does(r_hat, depth):
+    """Widths above the rank; below it the ends do not span the target, and matrices remain."""
+    problem = dlnlab.factorization(dlnlab.random_target((30, 25), 4, rng=0))
+    weights = dlnlab.compressed_weights(problem, r_hat, depth, 0.1)
+    small = formulations.choose(problem, weights, 0, "reduced")
+    found = type(steppers.stepper(small.problem, small.weights, [0.1] * depth, None, ()))
+    assert found is (Diagonal if r_hat >= 4 else InPlace)
+    options = {"eta": 0.1, "alpha": 2.0, "num_steps": 400, "record_every": 40}
+    record = ("loss", "error", "singular_values", "alignment", "end_to_end")
+    full, scalar = (
+        dlnlab.gradient_descent(problem, weights, formulation=way, record=record, **options)
+        for way in ("full", "reduced")
+    )
+    # 400 stable steps of about 1000 roundings, of numbers of size one
+    bound = 1e6 * UNIT
+    assert_close(scalar.losses, full.losses, bound * full.losses[0], "loss")
+    assert_close(scalar.end_to_end, full.end_to_end, bound, "W_{L:1}")
+    assert_close(scalar.singular_values, full.singular_values, bound, "σ")
+    aligned = scalar.left_alignments[:, : min(r_hat, 4)]
+    assert_close(aligned, np.ones_like(aligned), bound, "⟨u, u*⟩")
+    for W, V in zip(scalar.weights, full.weights, strict=True):
+        assert_close(W, V, bound, "W_l")
+
+
+def test_a_start_that_is_only_nearly_spectral_keeps_its_matrices():
+    problem = dlnlab.factorization(dlnlab.random_target((30, 25), 4, rng=0))
+    weights = dlnlab.compressed_weights(problem, 4, 3, 0.1)
+    turned = (weights[0], weights[1] + 1e-10 * np.ones((4, 4)), weights[2])
+    small = formulations.choose(problem, turned, 0, "reduced")
+    found = type(steppers.stepper(small.problem, small.weights, [0.1] * 3, None, ()))
+    assert found is InPlace
 
 
 def test_what_runs_in_place():
