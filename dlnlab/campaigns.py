@@ -173,7 +173,7 @@ def _key(name: str, configuration: Mapping[str, Any]) -> str:
 def _outcomes(
     function: Function, tasks: Sequence[_Task], executor: Executor
 ) -> Iterator[list[_Outcome]]:
-    """Yield the outcomes of chunks of tasks as they come, keeping the executor busy."""
+    """Yield the outcomes of tasks as they come, in their order, keeping the executor busy."""
     waiting, most = deque(tasks), executors.under_way(executor)
     running: dict[Future[list[_Outcome]], list[_Task]] = {}
     lost: dict[str, int] = {}
@@ -184,18 +184,19 @@ def _outcomes(
             alone = waiting[0].key in lost  # a task that may kill its worker shall take no other
             chunk = [waiting.popleft() for _ in range(1 if alone else size)]
             running[executor.submit(_carry_out, function, chunk)] = chunk
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
+        done = wait(running, return_when=FIRST_COMPLETED).done
+        outcomes: list[_Outcome] = []
+        for future in [future for future in running if future in done]:
             chunk = running.pop(future)
             try:
-                outcomes = future.result()
+                outcomes += future.result()
             except BrokenExecutor as error:
                 waiting.extendleft(reversed(_to_repeat(chunk, lost, error)))
-                continue
             except Exception as error:  # tasks raise nothing, so it is the executor's own
                 raise RuntimeError(f"the executor lost a task: {error}") from error
-            finished += len(outcomes)
-            spent += sum(outcome.seconds for outcome in outcomes)
-            yield outcomes
+        finished += len(outcomes)
+        spent += sum(outcome.seconds for outcome in outcomes)
+        yield outcomes  # all together: a task that raised shall not cost what is done
 
 
 def _chunk_size(spent: float, finished: float, waiting: int, most: int) -> int:
