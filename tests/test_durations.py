@@ -118,8 +118,12 @@ def test_the_table_has_a_line_for_each_figure_and_the_sum():
         ["fig4", "1", "0", "7000", "117 minutes"],
         ["all", "4", "7", "119 minutes"],
     ]
-    assert schedule.compared(115.0, estimates[0], 2) == "runs took 1.9 minutes, estimated 2 minutes"
-    assert schedule.compared(0.1, estimates[1], 2) == "nothing to run"
+    assert (
+        schedule.compared(115.0, estimates[:1], 2) == "runs took 1.9 minutes, estimated 2 minutes"
+    )
+    told = schedule.compared(7100.0, estimates, 2)
+    assert told == "runs took 118 minutes, estimated 119 minutes"
+    assert schedule.compared(0.1, estimates[1:2], 2) == "nothing to run"
 
 
 def test_the_calibration_takes_the_time_of_its_steps(monkeypatch):

@@ -416,7 +416,7 @@ def test_reproduce_writes_figure_numbers_verdict_manifest_and_index(run, tmp_pat
     ]
     assert "not known" not in out
     assert "fig22    reproduced (paper: claims 1 of 1)" in lines
-    assert sum("runs took" in line and ", estimated " in line for line in lines) == 2
+    assert sum("runs took" in line and ", estimated " in line for line in lines) == 3  # and all
     for name in ("fig22", "fig13"):
         written = {path.name for path in (tmp_path / name).iterdir()}
         suffixes = (".png", ".pdf", ".npz", ".csv", ".json", ".jsonl", "-manifest.json")
@@ -441,7 +441,7 @@ def test_the_index_sets_each_figure_beside_the_claim_the_settings_and_the_verdic
     assert page.index("fig20/fig20.png") < page.index("fig22/fig22.png")
     assert "t_i(compressed) ≤ t_i(original)" in page
     assert "Verdict: </b>reproduced (paper: claims 1 of 1; quick run" in page
-    assert "code: met: claims 1 of 1" in page
+    assert "code: met (claims 1 of 1)" in page
     assert "singular value ε of every initial layer" in page
     assert "src=" not in page.replace('src="fig2', "")
     assert "<script" not in page
@@ -453,7 +453,7 @@ def test_markdown_says_the_same(run, tmp_path):
     text = dlnlab.report.experiments_markdown([verdict])
     assert "## fig22: The proof of Theorem 2 in a picture" in text
     assert "**reproduced (paper: claims 1 of 1; quick run" in text
-    assert "- Reading *paper*: met: claims 1 of 1." in text
+    assert "- Reading *paper*: met (claims 1 of 1)." in text
 
 
 def test_undecided_numbers_are_told_wherever_the_verdict_is(run, tmp_path):
@@ -468,7 +468,7 @@ def test_undecided_numbers_are_told_wherever_the_verdict_is(run, tmp_path):
     text = dlnlab.report.experiments_markdown([verdict])
     for document in (html.unescape(page), text):
         assert document.count(f"({told}; quick run") == 2  # in the table, and beside the figure
-        assert "met: claims 3 of 3, published numbers 0 of 5, 5 undecided" in document
+        assert "met (claims 3 of 3, published numbers 0 of 5, 5 undecided)" in document
 
 
 def test_results_of_an_older_version_are_left_out_of_the_index(run, tmp_path):

@@ -6,7 +6,7 @@ import argparse
 import csv
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,12 +96,15 @@ def run(args: argparse.Namespace) -> int:
         unit = pool.submit(durations.calibration).result()  # where the runs will be
         estimates = [_estimate(experiment, args, unit) for experiment in chosen]
         print(f"{schedule.table(estimates, workers)}\n{NOT_COUNTED}", flush=True)
-        for number, experiment in enumerate(chosen, 1):
+        total = [0.0, 0.0]
+        for number, (experiment, expected) in enumerate(zip(chosen, estimates, strict=True), 1):
             label = f"{experiment.name} ({number} of {len(chosen)})"
-            study, spent, drawing = _carry_out(experiment, args, pool, label)
+            study, *spent = _carry_out(experiment, args, pool, label)
             print(f"{experiment.name:<8} {study.verdict} ({study.basis})")
-            told = schedule.compared(spent, estimates[number - 1], workers)
-            print(f"{'':<8} {told}; drawing {schedule.duration(drawing)}", flush=True)
+            print(f"{'':<8} {_took(spent, [expected], workers)}", flush=True)
+            total = [before + now for before, now in zip(total, spent, strict=True)]
+    if len(chosen) > 1:
+        print(f"all      {_took(total, estimates, workers)}")
     print(f"Wrote {args.out / 'index.html'}")
     return 0
 
@@ -145,6 +148,13 @@ def _estimate(experiment: Experiment, args: argparse.Namespace, unit: float) -> 
     }
     kept = _kept(experiment, args)
     return durations.estimate(experiment, configurations, kept, unit, quick=args.quick)
+
+
+def _took(spent: Sequence[float], estimates: Sequence[Estimate], workers: int) -> str:
+    """Say how long runs and drawing took."""
+    ran, drew = spent
+    told = schedule.compared(ran, estimates, workers)
+    return f"{told}; drawing {schedule.duration(drew)}"
 
 
 def _kept(experiment: Experiment, args: argparse.Namespace) -> Path:

@@ -86,21 +86,21 @@ def _sum(estimates: Sequence[Estimate], workers: int) -> str:
     return f"{text} and {missing} not known" if missing else text
 
 
-def compared(spent: float, estimate: Estimate, workers: int) -> str:
-    """Return how long the runs of a figure took, beside the estimate.
+def compared(spent: float, estimates: Sequence[Estimate], workers: int) -> str:
+    """Return how long the runs of some figures took, beside the estimate.
 
     Parameters
     ----------
     spent : float
         Seconds.
-    estimate : Estimate
+    estimates : sequence of Estimate
     workers : int
 
     Returns
     -------
     str
     """
-    if not estimate.runs:
+    if not any(each.runs for each in estimates):
         return "nothing to run"
-    expected = duration(makespan(estimate.runs, workers))
-    return f"runs took {duration(spent)}, estimated {expected}"
+    expected = math.fsum(makespan(each.runs, workers) for each in estimates)
+    return f"runs took {duration(spent)}, estimated {duration(expected)}"

@@ -80,7 +80,7 @@ def study(s: Study, figure: Any = None) -> Any:
 def _state(tally: Tally) -> str:
     """The state of a reading, and how many published numbers it leaves open, as a title."""
     left = tally.published["undecided"]
-    return f"{tally.state}, {left} undecided" if left else tally.state
+    return f"{tally.state}\n{left} undecided" if left else tally.state
 
 
 def runs(r: Runs, figure: Any = None) -> Any:

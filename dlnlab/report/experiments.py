@@ -161,7 +161,7 @@ def _verdict(s: Mapping[str, Any]) -> str:
 
 def _reading(name: str, reading: Mapping[str, Any]) -> str:
     meaning = f", {reading['meaning']}" if reading["meaning"] else ""
-    return f"{name}{meaning}: {reading['state']}: {reading['tally']}"
+    return f"{name}{meaning}: {reading['state']} ({reading['tally']})"
 
 
 def _rows(s: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -174,7 +174,8 @@ def _rows(s: Mapping[str, Any]) -> list[tuple[str, ...]]:
             judged = reading["judgements"][k]
             head = (judged["words"], judged["expected"]) if number == 0 else ("", "")
             measured = judged["measured"]
-            if judged["reason"] and not s["quick"]:
+            unjudged = s["quick"] and judged["kind"] == "published"  # as the verdict says already
+            if judged["reason"] and not unjudged:
                 measured += f" ({judged['reason']})"
             rows.append((*head, name, measured, MARKS[judged["status"]]))
     return rows
