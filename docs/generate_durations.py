@@ -53,9 +53,12 @@ def unit_here() -> float:
 
 def times(experiment: Experiment, reading: str, directory: Path, *, quick: bool) -> list[float]:
     """Return the seconds of each seed that a directory holds."""
-    configurations = experiment.configurations(reading, SEEDS, quick=quick)
-    path = directory / experiment.name / f"{experiment.name}.jsonl"
-    spent = campaigns.seconds(experiment.measure, configurations, path)
+    folder, name = directory / experiment.name, experiment.name
+    manifest = folder / f"{name}-manifest.json"
+    known = manifest.is_file() and json.loads(manifest.read_text("utf-8"))["parameters"]
+    data = known["data"] if known else ""
+    configurations = experiment.configurations(reading, SEEDS, quick=quick, data=data)
+    spent = campaigns.seconds(experiment.measure, configurations, folder / f"{name}.jsonl")
     return [seconds for seconds in spent if seconds is not None]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
 import math
@@ -144,12 +145,18 @@ def test_every_quick_run_has_a_measured_time_and_none_is_of_the_past():
     assert all(t > 0 for e in table.values() for times in e.values() for t in times.values())
 
 
-def test_the_times_are_made_from_finished_runs(monkeypatch, tmp_path):
-    """The median over seeds, in units of the calibration; what is not there stays as it was."""
+@pytest.fixture
+def generate():
+    """The script that writes the times."""
     path = Path(__file__).parent.parent / "docs" / "generate_durations.py"
     spec = importlib.util.spec_from_file_location("generate_durations", path)
-    generate = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generate)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_times_are_made_from_finished_runs(generate, monkeypatch, tmp_path):
+    """The median over seeds, in units of the calibration; what is not there stays as it was."""
     (tmp_path / "toy1").mkdir()
     for seed, seconds in enumerate((2.0, 4.0, 60.0)):
         finish(tmp_path / "toy1" / "toy1.jsonl", TOY.configurations("code", 3)[seed], seconds)
@@ -160,3 +167,14 @@ def test_the_times_are_made_from_finished_runs(monkeypatch, tmp_path):
     generate.main([tmp_path])
     made = json.loads((tmp_path / "durations.json").read_text("utf-8"))
     assert made == {"toy1": {"paper": {"full": 10.0, "quick": 1.0}, "code": {"full": 8.0}}}
+
+
+def test_the_times_of_an_experiment_on_a_data_set_are_found(generate, tmp_path):
+    needy = dataclasses.replace(TOY, needs_data="the folder of something")
+    (tmp_path / "toy1").mkdir()
+    configuration = needy.configurations("paper", 1, data="there")[0]
+    finish(tmp_path / "toy1" / "toy1.jsonl", configuration, 3.0)
+    assert generate.times(needy, "paper", tmp_path, quick=False) == []
+    manifest = tmp_path / "toy1" / "toy1-manifest.json"
+    manifest.write_text(json.dumps({"parameters": {"data": "there"}}), encoding="utf-8")
+    assert generate.times(needy, "paper", tmp_path, quick=False) == [3.0]
