@@ -13,8 +13,8 @@ n − 1 degrees of freedom, it reaches from exp(m)/q to exp(m)·q,
 An interval with q > `WIDEST` would agree with nearly anything: a number inside it is undecided,
 while one outside is missed all the same.  A single seed decides nothing.
 
-A *reading* is missed if any of its yardsticks is; met if all its claims are met and no published
-number is missed; undecided otherwise.  Undecided published numbers thus speak neither for nor
+A *reading* is missed if any of its yardsticks is; met if none is, all its claims are met and at
+least one yardstick is; undecided otherwise.  Undecided published numbers thus speak neither for nor
 against it, and a `Tally` says how many they are, wherever the reading's state is told.
 """
 
