@@ -466,6 +466,8 @@ def test_undecided_numbers_are_told_wherever_the_verdict_is(run, tmp_path):
     assert verdict["readings"]["code"]["published"] == {"met": 0, "missed": 0, "undecided": 5}
     page = (tmp_path / "index.html").read_text("utf-8")
     text = dlnlab.report.experiments_markdown([verdict])
+    assert "a run diverged, or never came so far" in text  # why the paper's claims are missed
+    assert "a quick run has other settings" not in text  # the verdict says so already
     for document in (html.unescape(page), text):
         assert document.count(f"({told}; quick run") == 2  # in the table, and beside the figure
         assert "met (claims 3 of 3, published numbers 0 of 5, 5 undecided)" in document
