@@ -122,8 +122,8 @@ def available_bytes(reference: Array | None = None) -> int:
     """Return the bytes of memory that can still be allocated where `reference` lives.
 
     On the host this is the kernel's own estimate (``MemAvailable``), or the physical memory where
-    there is no such estimate; on a GPU it is the free device memory, and what CuPy's pool holds of it
-    for arrays to come.
+    there is no such estimate; on a GPU it is the free device memory, and what CuPy's pool holds of
+    it for arrays to come.
     """
     if reference is not None and on_gpu(reference):
         cupy = sys.modules["cupy"]
