@@ -19,8 +19,9 @@ from dlnlab.networks import Weights
 
 __all__ = ["Survey", "even_records"]
 
-ROOM = 2**26
-"""Bytes of the states that a survey keeps: 64 MiB, all states of a run for r up to 12 or so."""
+ROOM = 2**28
+"""Bytes of the states that a survey keeps, 256 MiB: for L = 3 all states of a run up to r = 20 or
+so, and at r = 32 those of the last two thirds of its steps."""
 
 
 class Survey:
