@@ -1,11 +1,11 @@
-"""The records of a run at which a comparison looks, chosen without keeping the states of the others.
+"""The records of a run at which a comparison looks, chosen without keeping the states of all.
 
 Which of its records a comparison keeps depends on the whole run: on how far the network travels in
-it, and how long it takes.  A run has the more records the more modes there are, and every state is
-L k² numbers, so keeping all of them would take memory that grows as r³.  A survey notes only how
-far the network moves from record to record, and keeps the latest states as far as there is room.
-A state from before these has to be found again, by taking the steps up to it once more; the early
-part of a run has many records to a step, so that it is the cheap one to repeat.
+it, and how long it takes.  With r modes there are some 300 r records of L (2r + 1)² numbers each,
+so keeping them all takes memory that grows as r³.  A survey notes only how far the network moves
+from record to record, and keeps the latest states, as many as there is room for.  A state from
+before these has to be found again, by taking the steps up to it once more.  That is the part of the
+run worth repeating: while modes are learned there are many records to a step, later there is one.
 """
 
 from __future__ import annotations
@@ -58,9 +58,7 @@ class Survey:
         return self._latest[record - self.forgotten]
 
 
-def even_records(
-    times: np.ndarray, way: np.ndarray, law: CompressedFlow, count: int
-) -> np.ndarray:
+def even_records(times: np.ndarray, way: np.ndarray, law: CompressedFlow, count: int) -> np.ndarray:
     """Choose about `count` records between which both networks travel about as far.
 
     Parameters

@@ -226,15 +226,16 @@ class OriginalFlow:
         return float(np.linalg.norm(gap)) / s[-1] - FITTED
 
     def _distance(self, rtol: float, options: dict[str, Any]) -> np.ndarray:
-        """Largest distance of a second, looser run near every record; infinite where it did not get.
+        """Largest distance of a looser run near every record; infinite where it did not get.
 
         Two runs may cross, so the distance is taken over the records next to it as well.
         """
-        problem, blocks, gaps = self.network.problem, self.records.blocks, []
+        problem, gaps = self.network.problem, [np.empty(0)]
 
         def compare(W: np.ndarray) -> None:
-            near = blocks[sum(map(len, gaps)) :][: len(W)]
-            gaps.append(np.sqrt(problem.squared_norm(near - W[: len(near)])))
+            done = sum(gap.size for gap in gaps)
+            tight = self.records.blocks[done : done + len(W)]
+            gaps.append(np.sqrt(problem.squared_norm(tight - W[: len(tight)])))
 
         stacks = Stacks(compare)
         loose = gradient_flow(
@@ -251,8 +252,8 @@ class OriginalFlow:
         )
         stacks.flush()
         self.seconds += loose.seconds
-        distance = np.full(self.times.size, np.inf)
         found = np.concatenate(gaps)
+        distance = np.full(self.times.size, np.inf)
         distance[: found.size] = found
         return ndimage.maximum_filter1d(distance, size=NEAR)
 
