@@ -99,8 +99,8 @@ def gradient_flow(
     stop : callable, optional
         ``stop(t, W)``; the run ends (STOPPED) where it falls through zero, located to rounding.
     observe : callable, optional
-        ``observe(t, weights, W)``, called at every record, with arrays that are its own to keep: to
-        follow what `record` does not offer, without a record of all layers.
+        ``observe(t, weights, W)``, called at every record, with arrays that it may keep but not
+        change: to follow what `record` does not offer, without a record of all layers.
     progress : bool or callable
         True shows a line on the terminal; a callable gets (t, t_end, loss).
 
