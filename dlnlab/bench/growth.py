@@ -175,7 +175,7 @@ AXES = {
     "r": Axis(
         "comparison of the two flows, factored target, d = 10 000",
         "r",
-        (1, 2, 4, 8, 16, 32, 64),
+        (1, 2, 4, 8, 16, 32),
         lambda r: _comparison(10_000, r),
     ),
     "m": Axis(
