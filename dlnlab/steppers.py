@@ -28,8 +28,10 @@ from dlnlab.problems import Problem
 
 __all__ = ["Diagonal", "InPlace", "Plain", "Stepper", "stepper"]
 
-CACHE = 2**19
-"""Bytes of weights and products that are stepped together: half a second-level cache of 1 MiB."""
+CACHE = 2**21
+"""Bytes of weights and products that are stepped together.  Threads hand over to each other at
+every call, so that calls must be long; from 1 to 8 MiB, which a third-level cache holds, the time
+of a step hardly changed, and at 128 KiB it was two to four times as long."""
 
 WORTH_THREADS = 1e7
 """Flops below which handing work to threads, about 50 µs, costs more than it saves."""
@@ -212,7 +214,7 @@ class InPlace:
             _repeat(lists, count)
             return
         shares = [lists[k :: self._ways] for k in range(self._ways)]
-        list(threads.pool(self._ways).map(lambda share: _repeat(share, count), shares))
+        threads.share(lambda share: _repeat(share, count), shares)
 
     def freeze(self, done: np.ndarray) -> None:
         done = done.reshape(-1)

@@ -11,11 +11,11 @@ import contextlib
 import contextvars
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-__all__ = ["available", "cores", "for_matrices", "limited", "pool", "shared"]
+__all__ = ["available", "cores", "for_matrices", "limited", "share", "shared"]
 
 LARGE = 200
 """Width of a matrix from which on BLAS threads pay."""
@@ -55,9 +55,19 @@ def limited(count: int) -> Iterator[None]:
 
 
 @functools.cache
-def pool(count: int) -> ThreadPoolExecutor:
+def _pool(count: int) -> ThreadPoolExecutor:
     """Return the process's pool of so many threads; they start with their first tasks."""
     return ThreadPoolExecutor(count, thread_name_prefix="dlnlab")
+
+
+def share(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    """Return the function of every item, in their order, computed side by side where that helps.
+
+    Useful for functions that spend their time in NumPy's loops and products, with BLAS limited to
+    one thread (`for_matrices`).
+    """
+    count = available()
+    return list((map if count == 1 else _pool(count).map)(function, items))
 
 
 def shared(width: int, members: int) -> bool:
