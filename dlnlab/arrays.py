@@ -122,10 +122,13 @@ def available_bytes(reference: Array | None = None) -> int:
     """Return the bytes of memory that can still be allocated where `reference` lives.
 
     On the host this is the kernel's own estimate (``MemAvailable``), or the physical memory where
-    there is no such estimate; on a GPU it is the free device memory.
+    there is no such estimate; on a GPU it is the free device memory, and what CuPy's pool holds of
+    it for arrays to come.
     """
     if reference is not None and on_gpu(reference):
-        return int(sys.modules["cupy"].cuda.runtime.memGetInfo()[0])
+        cupy = sys.modules["cupy"]
+        free, _ = cupy.cuda.runtime.memGetInfo()
+        return int(free) + int(cupy.get_default_memory_pool().free_bytes())
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
             fields = dict(line.split(":", 1) for line in lines)

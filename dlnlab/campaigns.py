@@ -28,7 +28,7 @@ try:
 except ImportError:  # Windows has no advisory locks; there, two campaigns must not share a file
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["as_completed", "run"]
+__all__ = ["as_completed", "run", "seconds"]
 
 CHUNK_SECONDS = 0.5
 """Tasks travel in chunks of about this duration: long against sending one (0.2 ms to a process,
@@ -145,6 +145,35 @@ def as_completed(
                 yield from ((n, json.loads(outcome.result)) for n in numbers[outcome.task.key])
 
 
+def seconds(
+    function: Function,
+    configurations: Iterable[Mapping[str, Any]],
+    path: str | os.PathLike[str],
+) -> list[float | None]:
+    """Return how long each configuration took, None for one that is still to do.
+
+    Parameters
+    ----------
+    function, configurations, path
+        As for `run`; nothing is computed, and a file that does not exist is not created.
+
+    Returns
+    -------
+    list of float or None
+        Wall time of the worker that computed it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For bad arguments, or a file that holds something else.
+    """
+    name, spent = _name(function), {}
+    if Path(path).is_file():
+        with open(path, "rb") as file:
+            spent = {entry["key"]: float(entry["seconds"]) for entry, _ in _entries(file, path)}
+    return [spent.get(_key(name, configuration)) for configuration in configurations]
+
+
 def _name(function: Function) -> str:
     name = f"{function.__module__}.{getattr(function, '__qualname__', '<object>')}"
     if "<" in name:
@@ -173,7 +202,7 @@ def _key(name: str, configuration: Mapping[str, Any]) -> str:
 def _outcomes(
     function: Function, tasks: Sequence[_Task], executor: Executor
 ) -> Iterator[list[_Outcome]]:
-    """Yield the outcomes of chunks of tasks as they come, keeping the executor busy."""
+    """Yield the outcomes of tasks as they come, in their order, keeping the executor busy."""
     waiting, most = deque(tasks), executors.under_way(executor)
     running: dict[Future[list[_Outcome]], list[_Task]] = {}
     lost: dict[str, int] = {}
@@ -184,18 +213,19 @@ def _outcomes(
             alone = waiting[0].key in lost  # a task that may kill its worker shall take no other
             chunk = [waiting.popleft() for _ in range(1 if alone else size)]
             running[executor.submit(_carry_out, function, chunk)] = chunk
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
+        done = wait(running, return_when=FIRST_COMPLETED).done
+        outcomes: list[_Outcome] = []
+        for future in [future for future in running if future in done]:
             chunk = running.pop(future)
             try:
-                outcomes = future.result()
+                outcomes += future.result()
             except BrokenExecutor as error:
                 waiting.extendleft(reversed(_to_repeat(chunk, lost, error)))
-                continue
             except Exception as error:  # tasks raise nothing, so it is the executor's own
                 raise RuntimeError(f"the executor lost a task: {error}") from error
-            finished += len(outcomes)
-            spent += sum(outcome.seconds for outcome in outcomes)
-            yield outcomes
+        finished += len(outcomes)
+        spent += sum(outcome.seconds for outcome in outcomes)
+        yield outcomes  # all together: a task that raised shall not cost what is done
 
 
 def _chunk_size(spent: float, finished: float, waiting: int, most: int) -> int:
@@ -290,19 +320,28 @@ class _Ledger:
     def _load(self) -> None:
         """Read all complete lines, and cut off one that was being written when its run ended."""
         self._file.seek(0)
-        end = 0
-        for number, line in enumerate(self._file, 1):
-            if not line.endswith(b"\n"):
-                break
-            try:
-                entry = json.loads(line)
-                self.results[entry["key"]] = json.dumps(entry["result"])
-            except (ValueError, KeyError, TypeError):
-                raise ValueError(
-                    f"`path` {str(self._path)!r}, line {number}: not a result of a campaign"
-                ) from None
-            end += len(line)
-        self._file.truncate(end)
+        complete = 0
+        for entry, end in _entries(self._file, self._path):
+            self.results[entry["key"]] = json.dumps(entry["result"])
+            complete = end
+        self._file.truncate(complete)
+
+
+def _entries(file: Any, path: str | os.PathLike[str]) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield what each complete line holds, and where it ends."""
+    end = 0
+    for number, line in enumerate(file, 1):
+        if not line.endswith(b"\n"):
+            return
+        try:
+            entry = json.loads(line)
+            entry["key"], entry["result"], float(entry["seconds"])
+        except (ValueError, KeyError, TypeError):
+            raise ValueError(
+                f"`path` {str(path)!r}, line {number}: not a result of a campaign"
+            ) from None
+        end += len(line)
+        yield entry, end
 
 
 def _line(outcome: _Outcome) -> str:

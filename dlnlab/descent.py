@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 import os
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from dlnlab import arrays, checks, formulations, memory, networks
+from dlnlab import arrays, checks, formulations, memory, networks, steppers, threads
 from dlnlab.arrays import Array
 from dlnlab.formulations import Formulation
 from dlnlab.networks import Weights
@@ -27,6 +29,9 @@ from dlnlab.trajectory import (
 )
 
 __all__ = ["gradient_descent"]
+
+STRETCH = 0.05
+"""Seconds of steps that are taken between looks at the clock, at most."""
 
 
 def gradient_descent(
@@ -116,7 +121,7 @@ def gradient_descent(
         run.checkpoint = Checkpoint(checkpoint, run.fingerprint(), every)
         run.resume()
     try:
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"), run.threads():
             run.go(bar)
     except KeyboardInterrupt:
         run.save(Status.INTERRUPTED)
@@ -129,16 +134,26 @@ def gradient_descent(
 
 @dataclass
 class _Schedule:
-    """After which steps a record is taken."""
+    """After which steps a record is taken: every so many, or those of a sorted list."""
 
     every: int | None
-    steps: frozenset[int]
+    steps: tuple[int, ...]
     num_steps: int
 
     def due(self, step: int) -> bool:
         if step in (0, self.num_steps):
             return True
-        return step % self.every == 0 if self.every else step in self.steps
+        if self.every:
+            return step % self.every == 0
+        place = bisect.bisect_left(self.steps, step)
+        return self.steps[place : place + 1] == (step,)
+
+    def wait(self, step: int) -> int:
+        """Return how many steps there are from one that is not the last to the next record."""
+        if self.every:
+            return min(self.every - step % self.every, self.num_steps - step)
+        place = bisect.bisect_right(self.steps, step)
+        return min([*self.steps[place : place + 1], self.num_steps]) - step
 
     @property
     def count(self) -> int:
@@ -146,34 +161,6 @@ class _Schedule:
         if self.every:
             return -(-self.num_steps // self.every) + 1
         return len({step for step in self.steps if step <= self.num_steps} | {0, self.num_steps})
-
-
-class _Space:
-    """Arrays that a run of one network on the host writes to in turn, instead of new ones.
-
-    The weights have two places, so that the state changes from one step to the next in a single
-    assignment, whenever the run is interrupted.
-    """
-
-    def __init__(self, weights: Weights) -> None:
-        self.weights = [tuple(np.empty(W.shape) for W in weights) for _ in range(2)]
-        self.gradients = tuple(np.empty(W.shape) for W in weights)
-        columns = weights[0].shape[-1]
-        self.prefixes = [np.empty((len(W), columns)) for W in weights[1:-1]]
-
-    def descend(self, step: int, weights: Weights, rates: Sequence[float]) -> Weights:
-        """Take a step along the gradients and return the new weights."""
-        new = self.weights[step % 2]
-        for W, rate, g, place in zip(weights, rates, self.gradients, new, strict=True):
-            np.multiply(g, rate, out=g)
-            np.subtract(W, g, out=place)
-        return new
-
-
-def _is_plain(problem: Problem, weights: Weights) -> bool:
-    """Whether the run is of one network in double precision on the host, with dense gradients."""
-    plain = all(isinstance(W, np.ndarray) and W.ndim == 2 and W.dtype == float for W in weights)
-    return plain and not problem.samples(weights[-1])
 
 
 class _Descent:
@@ -200,60 +187,57 @@ class _Descent:
         self.schedule, self.recorder, self.tol = schedule, recorder, tol
         self.num_steps = schedule.num_steps
         self.state: tuple[int, Weights] = (0, weights)
-        self.space = _Space(weights) if decay is None and _is_plain(run.problem, weights) else None
         self.done = np.zeros(batch, dtype=bool)
         self.codes = np.full(batch, Status.COMPLETED, dtype=object)
         self.earlier_seconds, self.started = 0.0, time.monotonic()
 
+    def threads(self) -> AbstractContextManager[Any]:
+        """Return a context with the BLAS threads that pay for networks of this size."""
+        weights = self.state[1]
+        if not arrays.is_host(weights[0]):
+            return nullcontext()
+        return threads.for_matrices(max(max(W.shape[-2:]) for W in weights), self.done.size)
+
     def go(self, bar: Progress) -> None:
-        """Take steps until all members are done or the steps are used up."""
-        largest, space, ended = float("nan"), self.space, self.done.all()
+        """Take steps until all members are done or the steps are used up.
+
+        The state is what a stretch of steps has led to, so that a run which is interrupted within
+        the next one has lost a twentieth of a second.
+        """
+        largest, stretch = float("nan"), 1
+        stepper = steppers.stepper(
+            self.problem, self.state[1], self.rates, self.decay, self.done.shape
+        )
+        stepper.freeze(self.done)
         while True:
             step, weights = self.state
-            prefixes, W = networks.forward(
-                self.problem, weights, None if space is None else space.prefixes
-            )
             if self.schedule.due(step) and self.recorder.last_step < step:
-                largest = self._record(step, weights, W)
-                ended = self.done.all()
+                largest = self._record(step, weights)
+                stepper.freeze(self.done)
             if bar.due():
                 bar.update(step, largest)
-            if step >= self.num_steps or ended:
+            if step >= self.num_steps or self.done.all():
                 return
-            gradient = self.problem.gradient(W)
-            if space is None:
-                gradients = networks.backward(weights, prefixes, gradient)
-                self.state = (step + 1, self._descend(weights, gradients))
-            else:
-                networks.backward(weights, prefixes, gradient, space.gradients)
-                self.state = (step + 1, space.descend(step, weights, self.rates))
+            count = min(stretch, self.schedule.wait(step))
+            started = time.monotonic()
+            stepper.advance(count)
+            self.state = (step + count, stepper.weights())
             if self.checkpoint is not None and self.checkpoint.due():
                 self.save()
+            if not (self.checkpoint is not None and self.checkpoint.every == 0):
+                stretch = _paced(stretch, count, time.monotonic() - started)
 
-    def _descend(self, weights: Weights, gradients: Weights) -> Weights:
-        """Take a step; without weight decay it costs nothing."""
-        layers = zip(weights, self.rates, gradients, strict=True)
-        if self.decay is None:
-            return tuple(W - rate * g for W, rate, g in layers)
-        return tuple((1 - rate * self.decay) * W - rate * g for W, rate, g in layers)
-
-    def _record(self, step: int, weights: Weights, W: Array) -> float:
+    def _record(self, step: int, weights: Weights) -> float:
         """Take a record and see which members have converged or diverged; return the worst loss."""
+        W = networks.forward(self.problem, weights)[1]
         self.recorder.take(step, self.eta * step, weights, W)
         recorded = self.recorder.rows[-1].get("losses")
         losses = arrays.to_host(self.problem.loss(W) if recorded is None else recorded)
         diverged = ~np.isfinite(losses) & ~self.done
         converged = (losses <= self.tol) & ~self.done if self.tol else np.zeros_like(diverged)
         self.codes[converged], self.codes[diverged] = Status.CONVERGED, Status.DIVERGED
-        if (converged | diverged).any():
-            self.done = self.done | converged | diverged
-            self._freeze()
+        self.done = self.done | converged | diverged
         return float(np.max(losses))
-
-    def _freeze(self) -> None:
-        """Set the step size of the members that are done to zero."""
-        moving = arrays.like((~self.done)[..., None, None], self.initial[0])
-        self.rates = [rate * moving for rate in self.rates]
 
     def trajectory(self, status: Status | None = None) -> Trajectory:
         """Return the record so far, and the weights of the network that was given."""
@@ -292,13 +276,11 @@ class _Descent:
         self.codes[self.done] = np.asarray(run.status, dtype=object)[self.done]
         if rows and not self.done.all() and not self.schedule.due(rows[-1]["steps"]):
             rows.pop()  # the end of a shorter run, which this longer one does not record
-        if self.done.any():
-            self._freeze()
         self.earlier_seconds = run.seconds
 
     def fingerprint(self) -> str:
         """Hash everything that determines the run, the number of steps excepted."""
-        settings = (self.schedule.every, sorted(self.schedule.steps), self.recorder.names, self.tol)
+        settings = (self.schedule.every, list(self.schedule.steps), self.recorder.names, self.tol)
         name = self.given.name
         digest = hashlib.sha256(f"{self.given.problem.fingerprint()}{name}{settings}".encode())
         for array in (
@@ -310,6 +292,13 @@ class _Descent:
             host = np.ascontiguousarray(arrays.to_host(array))
             digest.update(f"{host.shape}{host.dtype}".encode() + host.tobytes())
         return digest.hexdigest()
+
+
+def _paced(stretch: int, count: int, seconds: float) -> int:
+    """Return how many steps to take at a time, when `count` of them took so many seconds."""
+    if seconds > STRETCH:
+        return max(1, count // 2)
+    return 2 * count if count == stretch and seconds < STRETCH / 2 else stretch
 
 
 def _columns(run: Trajectory, reference: Array) -> dict[str, Any]:
@@ -402,6 +391,6 @@ def _as_rate(rate: Any, reference: Array) -> Any:
 
 def _schedule(record_every: Any, num_steps: int) -> _Schedule:
     if isinstance(record_every, Sequence | np.ndarray) and not isinstance(record_every, str):
-        steps = frozenset(checks.integer("record_every", step, 0) for step in record_every)
-        return _Schedule(None, steps, num_steps)
-    return _Schedule(checks.integer("record_every", record_every, 1), frozenset(), num_steps)
+        steps = {checks.integer("record_every", step, 0) for step in record_every}
+        return _Schedule(None, tuple(sorted(steps)), num_steps)
+    return _Schedule(checks.integer("record_every", record_every, 1), (), num_steps)

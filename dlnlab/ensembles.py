@@ -75,12 +75,18 @@ class GeneratedEnsemble:
         """(m, d_out, d_in)."""
         return (self.count, *self.matrix_shape)
 
-    def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Yield the matrices block by block: which they are, and an array of one row for each."""
+    def blocks(self, first: int = 0, last: int | None = None) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield matrices block by block: which they are, and an array of one row for each.
+
+        Parameters
+        ----------
+        first, last : int
+            Numbers of the first block and of the one after the last; all by default.
+        """
         n = self.matrix_shape[0] * self.matrix_shape[1]
         step = block_rows(n)
-        for number, start in enumerate(range(0, self.count, step)):
-            stop = min(start + step, self.count)
+        for number in range(first, -(-self.count // step) if last is None else last):
+            start, stop = number * step, min((number + 1) * step, self.count)
             draw = np.random.default_rng([self.seed, number]).standard_normal((stop - start, n))
             yield slice(start, stop), self.scale * draw
 

@@ -2,16 +2,15 @@
 
 For matrix factorization a network with orthogonal layers is one of about 2r + 1 dimensions
 (`dlnlab.parsimony`), and a thin network one of at most r̂ + r (`dlnlab.spans`), exactly: results
-differ by rounding only.  `choose` takes the smaller network where it pays.
+differ by rounding only.  From a spectral start the latter is r̂ scalar networks.  `choose` takes the
+smaller network where it pays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from dlnlab import checks, parsimony, spans
-from dlnlab.arrays import Array
+from dlnlab import checks, networks, parsimony, spans
 from dlnlab.networks import Weights
 from dlnlab.parsimony import NoReductionError, ReducedFactorization
 from dlnlab.problems import Factorization, Problem
@@ -21,9 +20,9 @@ __all__ = ["FORMULATIONS", "Formulation", "choose"]
 
 FORMULATIONS = ("auto", "full", "reduced")
 
-SMALL = 1e6
-"""Flops of a step below which there is nothing to gain: Python's share of a step, about 30 µs,
-takes longer than these on one core."""
+SMALL = 1e5
+"""Flops of a step below which there is nothing to gain: these take about 2 µs on one core, as
+little as the calls of the smallest step."""
 
 SVD_FLOPS = 100
 """What the singular value decomposition of a dense d × d target costs, in units of d³ flops at the
@@ -53,7 +52,7 @@ def choose(problem: Problem, weights: Weights, num_steps: int, wanted: str = "au
     """Return the formulation in which a descent is to run.
 
     The rule for "auto": the reduced network, if the problem is a factorization of one target, the
-    network is one (no batch of starts), its step takes more than 10⁶ flops and at least twice those
+    network is one (no batch of starts), its step takes more than 10⁵ flops and at least twice those
     of the reduced network, and what the steps save exceeds twice what the reduction costs.
 
     Parameters
@@ -78,19 +77,14 @@ def choose(problem: Problem, weights: Weights, num_steps: int, wanted: str = "au
         if wanted == "reduced":
             raise
         return full
-    saves = 2 * step_flops(reduced.weights) <= step_flops(weights)
+    saves = 2 * networks.step_flops(reduced.weights) <= networks.step_flops(weights)
     return reduced if saves or wanted == "reduced" else full
-
-
-def step_flops(weights: Sequence[Array]) -> int:
-    """Return the flops of one step: 6 d_{l+1} d_l d_0 for each of the L − 1 products of layers."""
-    return sum(6 * W.shape[-2] * W.shape[-1] * weights[0].shape[-1] for W in weights[1:])
 
 
 def _worth_trying(problem: Problem, weights: Weights, num_steps: int) -> bool:
     if not _one_factorization(problem) or any(W.ndim > 2 for W in weights):
         return False
-    flops = step_flops(weights)
+    flops = networks.step_flops(weights)
     known = isinstance(problem.target, FactoredTarget) or "target_svd" in vars(problem)
     decomposition = 0 if known else SVD_FLOPS * max(problem.shape) * min(problem.shape) ** 2
     # the check of orthogonality and the lift are some products of layers, as a step is

@@ -1,17 +1,19 @@
 """How much memory a run will take at its peak, told before it starts, and how much one took.
 
 Beyond the weights and the problem it is given, gradient descent holds, for a batch of B networks of
-widths d_0, …, d_L with P = Σ_l d_l d_{l−1} weights each, while it takes a step:
+widths d_0, …, d_L with P = Σ_l d_l d_{l−1} weights each, on the host (`steppers.InPlace`)
 
-    the weights it has come to                                     P
-    the prefix products W_l ⋯ W_1, l ≥ 2                           Σ_{l≥2} d_l d_0
-    the gradient of the loss (residual, its way back, scaling)     2 or 3 × d_L d_0
-    the gradients of the layers                                    P
-    the new weights, and one layer's step                          P + max_l d_l d_{l−1}
+    the weights that steps change, and those that the last stretch of steps came to        2 P
+    the products forward, W_l ⋯ W_1 for l ≥ 2, and those back, D_l for l < L   Σ_l d_l d_0 + …
 
-and while it takes a record, in place of the last three rows, up to 4 × d_L d_0 (the residual, its
-square, and what the singular value decomposition works on).  A problem that looks at n entries of
-W_{L:1} without forming it has n in the place of d_L d_0, and one prefix less.
+of which a batch needs those of the few members only that are stepped together; and besides, while
+it takes steps, a third copy of the weights, and where the gradient is not entrywise 3 × d_L d_0 for
+it; or while it takes a record, the products forward anew and up to 4 × d_L d_0 (the residual, its
+square, and what the singular value decomposition works on).  On a device, or with a problem that
+looks at n entries of W_{L:1} without forming it (n in the place of d_L d_0, and one prefix less), a
+step (`steppers.Plain`) has new arrays for the gradients of the layers, the new weights and one
+layer's step, 2 P + max_l d_l d_{l−1}, beside the weights, the products forward, and two or three
+times d_L d_0.
 
 Where a smaller network runs in place of the given one, it is that network's sizes that count, and
 at the end, and for records of layers and matrices, the large one is put together: up to 4 P.
@@ -30,7 +32,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlnlab import arrays, checks
+from dlnlab import arrays, checks, steppers, threads
 from dlnlab.formulations import Formulation
 from dlnlab.networks import Weights
 from dlnlab.problems import Problem, SampledCompletion
@@ -120,27 +122,40 @@ def of_descent(
     item = np.dtype(arrays.dtype_name(weights[0])).itemsize
     numbers, objects = _record_sizes(problem, layers, record)
     if run is None or run.view is None:
-        work = _working_numbers(problem, weights)
+        work = _working_bytes(problem, weights, members, item)
     else:
-        work = _working_numbers(run.problem, run.weights) + 4 * sum(layers)
+        work = _working_bytes(run.problem, run.weights, members, item)
+        work += 4 * sum(layers) * members * item
     return Footprint(
-        work=members * item * work,
+        work=work,
         records=num_records * members * item * numbers,
         objects=num_records * (PER_RECORD + PER_QUANTITY * objects),
     )
 
 
-def _working_numbers(problem: Problem, weights: Weights) -> int:
-    """Return how many numbers a step or a record of one network works with."""
+def _working_bytes(problem: Problem, weights: Weights, members: int, item: int) -> int:
+    """Return what a step or a record works with, for so many networks and bytes per number."""
     layers = [W.shape[-2] * W.shape[-1] for W in weights]
-    columns = weights[0].shape[-1]
-    image, above = weights[-1].shape[-2] * columns, weights[1:]
+    images = [W.shape[-2] * weights[0].shape[-1] for W in weights]
+    if not arrays.is_host(weights[0]) or problem.samples(weights[-1]):
+        return members * item * _plain_numbers(problem, layers, images, weights)
+    products = item * (sum(images[1:]) + sum(images[:-1]))
+    together = threads.available() * max(products + item * sum(layers), steppers.CACHE)
+    gradient = 3 * images[-1] if problem.entrywise() is None else 0
+    passing = max(sum(layers) + gradient, sum(images[1:]) + 4 * images[-1])
+    held = members * item * (2 * sum(layers) + passing)
+    return held + (min(members * products, together) if members > 1 else products)
+
+
+def _plain_numbers(
+    problem: Problem, layers: Sequence[int], images: Sequence[int], weights: Weights
+) -> int:
+    """The same for steps with new arrays."""
+    image, above = images[-1], images[1:]
     if isinstance(problem, SampledCompletion) and problem.samples(weights[-1]):
-        image, above = problem.values.shape[-1], weights[1:-1]
-    held = sum(layers) + sum(W.shape[-2] * columns for W in above)
-    mean = problem.normalization == "mean"
-    stepping = (2 + mean) * image + 2 * sum(layers) + max(layers)
-    return held + max(stepping, 4 * image)
+        image, above = problem.values.shape[-1], images[1:-1]
+    stepping = (2 + (problem.normalization == "mean")) * image + 2 * sum(layers) + max(layers)
+    return sum(layers) + sum(above) + max(stepping, 4 * image)
 
 
 def _record_sizes(

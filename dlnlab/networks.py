@@ -40,26 +40,26 @@ __all__ = [
 Weights = tuple[Array, ...]
 
 
-def prefix_products(
-    weights: Sequence[Array], out: Sequence[np.ndarray] | None = None
-) -> list[Array]:
-    """Return [W_1, W_2 W_1, …, W_{L:1}], in L − 1 products, written to `out` if that is given."""
-    products = [weights[0]]
-    for layer, W in enumerate(weights[1:]):
-        products.append(_product(W, products[-1], None if out is None else out[layer]))
-    return products
+def prefix_products(weights: Sequence[Array]) -> list[Array]:
+    """Return [W_1, W_2 W_1, …, W_{L:1}], in L − 1 products."""
+    return list(itertools.accumulate(weights, lambda product, W: W @ product))
 
 
-def forward(
-    problem: Problem, weights: Sequence[Array], out: Sequence[np.ndarray] | None = None
-) -> tuple[list[Array], Any]:
+def forward(problem: Problem, weights: Sequence[Array]) -> tuple[list[Array], Any]:
     """Return the prefix products of all layers but the last, and W_{L:1} as `problem` composes it.
 
-    That is the last prefix product, or the pair of factors it would be the product of.  With `out`,
-    NumPy arrays of their shapes, the prefix products but the first are written there.
+    That is the last prefix product, or the pair of factors it would be the product of.
     """
-    prefixes = prefix_products(weights[:-1], out)
+    prefixes = prefix_products(weights[:-1])
     return prefixes, problem.compose(weights[-1], prefixes[-1])
+
+
+def step_flops(weights: Sequence[Array]) -> int:
+    """Return the flops of a step of descent on one network: 6 d_{l+1} d_l d_0 for l = 1, …, L − 1.
+
+    These are two for each multiplication in the L − 1 products forward, and twice as many back.
+    """
+    return sum(6 * W.shape[-2] * W.shape[-1] * weights[0].shape[-1] for W in weights[1:])
 
 
 def backward(

@@ -13,12 +13,18 @@ and in the same way W_1 = B Z_0ᵀ with Z_0 a basis of span[W_1(0)ᵀ, V].  Then
 the distance is that of the small matrices, and the gradients of A and B are those of the small
 factorization problem.  A network of hidden width r̂ becomes one of at most r̂ + r dimensions at its
 ends, r̂ if it starts spectrally, whatever the start was otherwise.
+
+From a spectral start, W_L(0) = ε U_r̂ and W_1(0) = ε V_r̂ᵀ with singular vectors of M itself, A, B
+and T are diagonal, and every product of them is.  Computed, they are so up to rounding, which is
+taken away: then the network is r̂ scalar ones (`dlnlab.steppers.Diagonal`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from dlnlab import arrays, networks
 from dlnlab.arrays import Array
@@ -86,9 +92,41 @@ def reduce_thin(problem: Factorization, weights: Sequence[Array]) -> ThinReducti
     U, s, Vh = problem.target_svd
     first, *inner, last = networks.check_weights(weights)
     left, right = _span(last, U), _span(first.mT, Vh.mT)
+    weights = (first @ right, *inner, left.mT @ last)
     target = FactoredTarget(left.mT @ U, s, Vh @ right)
-    reduced = ReducedFactorization(target, 0, problem)
-    return ThinReduction(reduced, (first @ right, *inner, left.mT @ last), left, right)
+    if all(map(arrays.is_host, weights)):
+        weights, target = _without_rounding(weights, target, max(problem.shape))
+    return ThinReduction(ReducedFactorization(target, 0, problem), weights, left, right)
+
+
+def _without_rounding(
+    weights: Weights, target: FactoredTarget, size: int
+) -> tuple[Weights, FactoredTarget]:
+    """Return layers ±ε I and a diagonal target, if they are that up to rounding; else as given."""
+    rounding = 10 * size * float(np.finfo(weights[0].dtype).eps)
+    outer, inner = np.abs(weights[0]).max(), np.abs(weights[1]).max()
+    scales = [outer, *[inner] * (len(weights) - 2), outer]
+    T = target.to_dense()
+    padded = np.zeros(min(T.shape))
+    padded[: target.rank] = target.s
+    flat = [
+        _diagonal(W, np.full(min(W.shape), scale), rounding)
+        for W, scale in zip(weights, scales, strict=True)
+    ]
+    diagonal = _diagonal(T, padded, rounding)
+    if diagonal is None or any(W is None for W in flat):
+        return weights, target
+    frame, (rows, columns) = np.eye(max(T.shape), dtype=T.dtype), T.shape
+    signs = np.sign(np.diagonal(diagonal)[: target.rank])
+    Vh = signs[:, None] * frame[: target.rank, :columns]
+    return tuple(flat), FactoredTarget(frame[:rows, : target.rank], target.s, Vh)
+
+
+def _diagonal(A: np.ndarray, values: np.ndarray, rounding: float) -> np.ndarray | None:
+    """Return the matrix with ±`values` on its diagonal, if that is A up to rounding."""
+    flat = np.zeros_like(A)
+    np.fill_diagonal(flat, np.where(np.diagonal(A) < 0, -values, values))
+    return flat if np.abs(A - flat).max() <= rounding * values.max() else None
 
 
 def _span(own: Array, frame: Array) -> Array:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from dlnlab.validations import parsimony as attacks_parsimony
 
-from dlnlab import descent, modes, networks, parsimony
+from dlnlab import modes, networks, parsimony, steppers
 from dlnlab.claims import (
     Premise,
     assumption1,
@@ -93,15 +93,25 @@ def without_decay(applies: Callable[..., bool]) -> Callable[[Any], Any]:
 
 
 def decay_without_alpha(right: Any) -> Any:
-    """Weight decay with the inner layers' step on every layer."""
+    """Weight decay with an inner layer's step on every layer (the last one's, where L = 2)."""
+    return lambda rates, decay: right([rates[min(1, len(rates) - 2)]] * len(rates), decay)
 
-    def descend(self: Any, weights: Any, gradients: Any) -> Any:
-        moved = right(self, weights, gradients)
-        if self.decay is None:
-            return moved
-        inner = self.rates[1] if len(weights) > 2 else self.eta
-        excess = [(rate - inner) * self.decay for rate in self.rates]
-        return tuple(V + x * W for V, x, W in zip(moved, excess, weights, strict=True))
+
+def uphill(right: Any) -> Any:
+    """A step along the gradient of every layer but the first."""
+
+    def descend(self: Any, layer: int, W: Any, D: Any, A: Any, gradient: Any) -> Any:
+        self._steps = [-abs(step) for step in self._steps]
+        return right(self, layer, W, D, A, gradient)
+
+    return descend
+
+
+def inverted_prefix(right: Any) -> Any:
+    """A layer's gradient from a prefix product upside down."""
+
+    def descend(self: Any, layer: int, W: Any, D: Any, A: Any, gradient: Any) -> Any:
+        return right(self, layer, W, D, A[..., ::-1, :], gradient)
 
     return descend
 
@@ -267,10 +277,10 @@ FAULTS = [
     Fault("corollary1", "U and V swapped", REFUTED, networks, "compressed_weights",
           swapped_frames),
     Fault("corollary1", "wrong sign", REFUTED, corollary1, "excess", after(np.negative)),
-    Fault("theorem1", "ascent", REFUTED, networks, "backward", ascent),
-    Fault("theorem1", "stale prefix", REFUTED, networks, "backward", stale_prefix),
-    Fault("theorem1", "mean for sum", REFUTED, Factorization, "gradient",
-          lambda right: lambda self, W: right(self, W) / W.shape[-1] / 2),
+    Fault("theorem1", "ascent", REFUTED, steppers._Blas, "descend", uphill),
+    Fault("theorem1", "prefix upside down", REFUTED, steppers._Blas, "descend", inverted_prefix),
+    Fault("theorem1", "half the target", REFUTED, Factorization, "entrywise",
+          lambda right: lambda self: (None, right(self)[1] / 2)),
     Fault("theorem1", "√ε for ε", REFUTED, modes, "descent",
           descent_with(lambda s, eps, depth, eta, a: (s, eps**0.5, depth, eta, a))),
     Fault("theorem1", "no α", REFUTED, modes, "descent",
@@ -282,7 +292,7 @@ FAULTS = [
     Fault("theorem1", "U and V swapped", "spectral start", networks, "compressed_weights",
           swapped_frames),
     Fault("theorem1", "no weight decay", REFUTED, modes, "descent", without_decay(lambda *_: True)),
-    Fault("theorem1", "weight decay without α", REFUTED, descent._Descent, "_descend",
+    Fault("theorem1", "weight decay without α", REFUTED, steppers, "_shrinks",
           decay_without_alpha),
     Fault("closed_form", "√ε for ε", REFUTED, modes, "flow",
           flow_with(lambda s, eps, depth: (s, eps**0.5, depth))),
@@ -301,7 +311,7 @@ FAULTS = [
     Fault("parsimony", "reduction without weight decay", REFUTED, attacks_parsimony,
           "gradient_descent",
           without_decay(lambda problem, *_: isinstance(problem, ReducedFactorization))),
-    Fault("parsimony", "weight decay without α", REFUTED, descent._Descent, "_descend",
+    Fault("parsimony", "weight decay without α", REFUTED, steppers, "_shrinks",
           decay_without_alpha),
     Fault("parsimony", "idle directions without weight decay", REFUTED, parsimony.Reduction, "lift",
           idle_directions_kept),
@@ -354,7 +364,7 @@ FAULTS = [
           "errors", after(lambda e: 1.5 * e)),
     Fault("gauge", "turned back", REFUTED, gauge, "turned", turned_back),
     Fault("gauge", "Qᵀ for Q", REFUTED, gauge, "canonical", product_reversed),
-    Fault("gauge", "stale prefix", REFUTED, networks, "backward", stale_prefix),
+    Fault("gauge", "prefix upside down", REFUTED, steppers._Blas, "descend", inverted_prefix),
     Fault("gauge", "any turn is orthogonal", REFUTED, gauge, "orthogonal_turns", always_met),
     Fault("gradients", "ascent", REFUTED, networks, "backward", ascent),
     Fault("gradients", "stale prefix", REFUTED, networks, "backward", stale_prefix),

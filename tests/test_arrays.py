@@ -79,10 +79,12 @@ def test_a_gpu_is_asked_for_its_own_memory_and_copies(monkeypatch):
     """What is specific to CuPy, with a stand-in for it."""
     cuda = SimpleNamespace(runtime=SimpleNamespace(memGetInfo=lambda: (123, 456)))
     linalg = SimpleNamespace(qr=lambda A, mode: (A, mode))
-    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=cuda, linalg=linalg))
+    pool = SimpleNamespace(free_bytes=lambda: 1000)
+    cupy = SimpleNamespace(cuda=cuda, linalg=linalg, get_default_memory_pool=lambda: pool)
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
     monkeypatch.setattr(arrays, "on_gpu", lambda value: True)
     there = SimpleNamespace(get=lambda: np.ones(2))
-    assert arrays.available_bytes(there) == 123
+    assert arrays.available_bytes(there) == 1123
     assert arrays.to_host(there).tolist() == [1.0, 1.0]
     assert arrays.triangular_factor(there) == (there, "r")
 

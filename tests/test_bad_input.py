@@ -328,6 +328,7 @@ CASES = [
     (V, "`tol`", ">= 0", lambda: flow(tol=-1.0)),
     (V, "`stationarity`", ">= 0", lambda: flow(stationarity=-1.0)),
     (T, "`stop`", "callable", lambda: flow(stop=3)),
+    (T, "`observe`", "callable observe", lambda: flow(observe="loss")),
     (V, "`record`", "must be one of", lambda: flow(record=("speed",))),
     (T, "`progress`", "must be a bool or a callable", lambda: flow(progress="bar")),
     (V, "`weights[1]`", "must be finite", lambda: flow((EYE, NAN))),

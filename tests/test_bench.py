@@ -14,7 +14,7 @@ import array_api_strict
 import numpy as np
 import pytest
 
-from dlnlab import arrays, bench, cli, parsimony
+from dlnlab import arrays, bench, cli, parsimony, threads
 from dlnlab.bench import (
     costs,
     growth,
@@ -255,32 +255,15 @@ def test_a_run_is_given_as_many_steps_as_fill_the_time(step, wanted, monkeypatch
     assert timing.calibrate(taken.append, 1.0, most=10**6) == wanted
 
 
-def test_small_matrices_get_one_thread():
+def test_one_small_network_gets_one_thread(monkeypatch):
+    monkeypatch.setattr(threads, "available", lambda: 8)
     assert timing.threads_for(100) == 1
-    assert timing.threads_for(200) == timing.cores() >= 1
+    assert timing.threads_for(100, batch=2) == 8
+    assert timing.threads_for(200) == 8
 
 
-def test_blas_threads_are_set_and_put_back():
-    import threadpoolctl
-
-    def threads():
-        pools = threadpoolctl.threadpool_info()
-        return [pool["num_threads"] for pool in pools if pool["user_api"] == "blas"]
-
-    before = threads()
-    with timing.blas_threads(1):
-        assert set(threads()) == {1}
-    assert threads() == before
+def test_it_is_said_which_blas_there_is():
     assert re.search(r"\d", timing.blas())
-
-
-def test_without_threadpoolctl_it_is_said_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    with (
-        pytest.raises(ModuleNotFoundError, match=r"pip install 'dlnlab\[bench\]'"),
-        timing.blas_threads(1),
-    ):
-        pass
 
 
 def test_the_limit_is_the_slower_of_arithmetic_and_memory(monkeypatch):

@@ -14,7 +14,7 @@ import pytest
 from instances import network
 
 import dlnlab
-from dlnlab import progress
+from dlnlab import descent, progress
 from dlnlab.trajectory import Interrupted, Status, Trajectory
 
 RECORD = ("loss", "error", "singular_values", "alignment", "end_to_end", "imbalance", "layers")
@@ -64,7 +64,8 @@ class Stop:
 
 @pytest.fixture
 def eager(monkeypatch):
-    """Progress at every step instead of every tenth of a second."""
+    """Progress at every step instead of every tenth of a second, and a look at the clock too."""
+    monkeypatch.setattr(descent, "STRETCH", 0.0)
     monkeypatch.setattr(progress, "INTERVAL", 0.0)
 
 

@@ -7,7 +7,7 @@ import pytest
 from instances import KINDS, ON_ANY_DEVICE, assert_close, instance, network
 
 import dlnlab
-from dlnlab import descent, networks
+from dlnlab import descent, networks, steppers
 from dlnlab.trajectory import QUANTITIES, Status
 
 UNIT = np.finfo(float).eps
@@ -75,20 +75,17 @@ def test_weight_decay_is_in_the_literal_loop(kind, depth):
     check_against_loop(kind, depth, 0.3, decay=0.5)
 
 
-def decay_without_alpha(self, weights, gradients):
-    inner = self.rates[1]
-    layers = zip(weights, self.rates, gradients, strict=True)
-    return tuple((1 - inner * self.decay) * W - rate * g for W, rate, g in layers)
+def decay_without_alpha(rates, decay):
+    return None if decay is None else [1.0 - rates[1] * decay for _ in rates]
 
 
-def decay_of_the_gradient(self, weights, gradients):
-    layers = zip(weights, self.rates, gradients, strict=True)
-    return tuple(W - rate * (1 - rate * self.decay) * g for W, rate, g in layers)
+def decay_that_grows(rates, decay):
+    return None if decay is None else [1.0 + rate * decay for rate in rates]
 
 
-@pytest.mark.parametrize("wrong", [decay_without_alpha, decay_of_the_gradient])
+@pytest.mark.parametrize("wrong", [decay_without_alpha, decay_that_grows])
 def test_weight_decay_in_the_wrong_place_would_be_caught(monkeypatch, wrong):
-    monkeypatch.setattr(descent._Descent, "_descend", wrong)
+    monkeypatch.setattr(steppers, "_shrinks", wrong)
     with pytest.raises(AssertionError):
         check_against_loop("factorization", 4, 0.3, decay=0.5)
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import dlnlab
-from dlnlab import ensembles
+from dlnlab import ensembles, threads
+from dlnlab.problems import ensemble as ensemble_module
 
 SHAPE, COUNT = (7, 5), 43
 
@@ -57,8 +58,27 @@ def test_a_block_that_is_left_out_is_noticed(blocks, tmp_path, monkeypatch):
     W = np.ones(SHAPE)
     right = problem.gradient(W)
     all_blocks = type(problem).blocks
-    monkeypatch.setattr(type(problem), "blocks", lambda self: list(all_blocks(self))[1:])
+    monkeypatch.setattr(
+        type(problem), "blocks", lambda self, *part: list(all_blocks(self, *part))[1:]
+    )
     assert np.abs(problem.gradient(W) - right).max() > 1e-3
+
+
+@pytest.mark.parametrize("kind", [0, 1, 2], ids=["dense", "mapped", "generated"])
+def test_partial_sums_and_threads_do_not_change_the_gradient(blocks, tmp_path, monkeypatch, kind):
+    ensemble = kinds(tmp_path)[kind]
+    problem = dlnlab.sensing(ensemble, np.arange(COUNT, dtype=float))
+    W = np.random.default_rng(0).standard_normal(SHAPE)
+    whole = problem.gradient(W)
+    found = []
+    monkeypatch.setattr(ensemble_module, "PARTS", 2)
+    for count in (1, 3):
+        with threads.limited(count):
+            found.append(problem.gradient(W))
+    assert (found[0] == found[1]).all()
+    assert np.abs(found[0] - whole).max() < 1e-12 * np.abs(whole).max()
+    monkeypatch.setattr(ensemble_module, "pairwise", lambda cuts: [(cuts[0], cuts[-2])])
+    assert np.abs(problem.gradient(W) - whole).max() > 1e-3
 
 
 @pytest.mark.parametrize("kind", [1, 2], ids=["mapped", "generated"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import importlib.util
 import json
 import math
+import re
 import signal
 import subprocess
 import sys
@@ -16,8 +18,16 @@ import pytest
 
 import dlnlab
 from dlnlab import cli, experiments
-from dlnlab.experiments import EXPERIMENTS, Experiment, Network, Panel, Yardstick, pair, study
-from dlnlab.experiments import experiment as judging
+from dlnlab.experiments import (
+    EXPERIMENTS,
+    Experiment,
+    Network,
+    Panel,
+    Yardstick,
+    judging,
+    pair,
+    study,
+)
 from dlnlab.experiments.fig6 import COMPLETION_CODE
 from dlnlab.experiments.instance import CODE, build, draw_target
 from dlnlab.experiments.recovery import Curve, descend
@@ -105,8 +115,8 @@ def test_targets_of_both_kinds_have_the_rank_and_the_values_they_should():
 # ---------------------------------------------------------------------- yardsticks
 
 
-CLAIM = Yardstick("x", "x", low=1.0)
-NUMBER = Yardstick("x", "x", published=100.0, reading_error=1.0)
+CLAIM = Yardstick("x", "x", low=1.0, source="made up")
+NUMBER = Yardstick("x", "x", published=100.0, reading_error=1.0, source="made up")
 
 
 @pytest.mark.parametrize(
@@ -127,22 +137,93 @@ NUMBER = Yardstick("x", "x", published=100.0, reading_error=1.0)
         (NUMBER, [100.0, math.inf], False, "missed"),
         (NUMBER, [100.0, 100.0], False, "met"),  # no spread: the reading error alone
         (NUMBER, [101.5, 101.5], False, "missed"),
+        (NUMBER, [0.0, 100.0, 200.0], False, "missed"),  # a factor never leads from 0 to 100
+        (NUMBER, [87.0, 100.0, 114.9], False, "undecided"),  # to 2 times the middle
+        (NUMBER, [93.0, 100.0, 107.5], False, "met"),  # to 1.44 times the middle
+        (NUMBER, [5.0, 20.0, 80.0], False, "undecided"),  # 100 is within 37 times the middle
+        (NUMBER, [200.0, 240.0, 220.0], False, "missed"),  # Student's would reach down to 120
     ],
 )
 def test_judging(yardstick, values, quick, status):
     assert judging.judge(yardstick, values, quick=quick).status == status
 
 
-def test_the_interval_is_student_s_prediction_interval():
-    """For one further draw of a normal variable it has its nominal coverage."""
+def test_the_interval_is_the_log_normal_prediction_interval():
+    """For one further draw of a log-normal variable it has its nominal coverage, however skewed."""
     rng = np.random.default_rng(0)
-    draws = rng.normal(100.0, 1.0, (4000, 4))
-    covered = [
-        judging.judge(Yardstick("x", "x", published=float(row[3])), row[:3].tolist()).status
-        == "met"
-        for row in draws
+    for spread in (0.01, 2.0):
+        draws = np.exp(rng.normal(4.0, spread, (4000, 4)))
+        missed = [
+            judging.judge(
+                Yardstick("x", "x", published=float(row[3]), source="drawn"), row[:3].tolist()
+            ).status
+            == "missed"
+            for row in draws
+        ]
+        assert abs(np.mean(missed) - 0.05) < 4 * math.sqrt(0.95 * 0.05 / 4000)  # standard errors
+
+
+def test_a_prediction_interval_is_positive_and_widest_is_a_ratio():
+    wide = judging.judge(NUMBER, [5.0, 20.0, 80.0])
+    assert 0 < wide.low < 20 < wide.high
+    assert wide.low * wide.high == pytest.approx(20.0**2)  # the geometric mean is in the middle
+    for size in (1.0, 1e-15, 1e6):  # what decides does not depend on the unit
+        number = Yardstick("x", "x", published=100.0 * size, reading_error=size, source="made up")
+        assert judging.judge(number, [93 * size, 100 * size, 107.5 * size]).status == "met"
+        assert judging.judge(number, [87 * size, 100 * size, 114.9 * size]).status == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("statuses", "state", "told"),
+    [
+        ("CCmet NNmet", "met", "claims 2 of 2, published numbers 2 of 2"),
+        ("Cmet Nund Nund Nmet", "met", "claims 1 of 1, published numbers 1 of 3, 2 undecided"),
+        ("Cmet Nund", "met", "claims 1 of 1, published numbers 0 of 1, 1 undecided"),
+        ("Cmet Nmis Nund", "missed", "claims 1 of 1, published numbers 0 of 2, 1 undecided"),
+        ("Cmis Nmet", "missed", "claims 0 of 1, published numbers 1 of 1"),
+        ("Cund Cmet Nmet", "undecided", "claims 1 of 2, 1 undecided, published numbers 1 of 1"),
+        ("Nund", "undecided", "published numbers 0 of 1, 1 undecided"),
+        ("Nund Nmet", "met", "published numbers 1 of 2, 1 undecided"),
+        ("Cmet", "met", "claims 1 of 1"),
+    ],
+)
+def test_a_reading_is_met_by_its_claims_and_says_what_its_numbers_leave_open(statuses, state, told):
+    words = {"met": "met", "mis": "missed", "und": "undecided"}
+    judgements = [
+        judging.Judgement({"C": CLAIM, "N": NUMBER}[kind], (1.0,), 1.0, 1.0, words[word[-3:]])
+        for word in statuses.split()
+        for kind in word[:-3]
     ]
-    assert abs(np.mean(covered) - 0.95) < 4 * math.sqrt(0.95 * 0.05 / 4000)  # four standard errors
+    counts = judging.tally(judgements)
+    assert (counts.state, str(counts)) == (state, told)
+
+
+def test_a_verdict_rests_on_the_reading_it_is_owed_to():
+    met = judging.tally([judging.judge(CLAIM, [1.0]), judging.judge(NUMBER, [1.0])])
+    missed = judging.tally([judging.judge(CLAIM, [0.0])])
+    told = "claims 1 of 1, published numbers 0 of 1, 1 undecided"
+    assert judging.basis({"top": met, "code": missed, "paper": met}) == f"paper: {told}"
+    assert judging.basis({"paper": missed, "code": missed, "top": met}) == f"top: {told}"
+    none = judging.basis({"paper": missed, "code": missed})
+    assert none == "paper: claims 0 of 1; code: claims 0 of 1"
+
+
+def test_every_yardstick_says_where_it_comes_from():
+    place = re.compile(r"(Section|Appendix|Table|Figure|Figures) [A-Z0-9]|fig_\w+\.ipynb")
+    for experiment in EXPERIMENTS.values():
+        for yardstick in experiment.yardsticks:
+            assert place.search(yardstick.source), (experiment.name, yardstick)
+
+
+def test_the_suprema_of_figure_13_start_at_t_i():
+    from dlnlab.experiments.fig13 import supremum_after
+
+    constant = np.array([[9.0, 9.0], [3.0, 9.0], [1.0, 9.0], [2.0, 0.5]])
+    reached = np.array([[0, 0], [0, 0], [1, 0], [0, 1]], dtype=bool)
+    assert supremum_after(constant, reached) == 2.0  # from t_i on, also where it has left again
+    assert math.isnan(supremum_after(constant[:3], reached[:3]))  # the second mode has no t_i
+    constant[3, 0] = np.nan
+    assert math.isnan(supremum_after(constant, reached))
 
 
 @pytest.mark.parametrize(
@@ -327,8 +408,16 @@ QUICK = ("--quick", "--executor", "serial")
 def test_reproduce_writes_figure_numbers_verdict_manifest_and_index(run, tmp_path):
     code, out, err = run("fig22", "fig13", *QUICK, "--as", "both", "--out", tmp_path)
     assert (code, err) == (0, "")
-    assert "2 experiments, 4 runs" in out
-    assert "fig22    reproduced (" in out
+    lines = out.splitlines()
+    assert lines[0].split() == ["to", "do", "finished", "seconds", "a", "run", "on", "1", "worker"]
+    assert [line.split()[:3] for line in lines[1:4]] == [
+        ["fig22", "2", "0"],
+        ["fig13", "2", "0"],
+        ["all", "4", "0"],
+    ]
+    assert "not known" not in out
+    assert "fig22    reproduced (paper: claims 1 of 1)" in lines
+    assert sum("runs took" in line and ", estimated " in line for line in lines) == 3  # and all
     for name in ("fig22", "fig13"):
         written = {path.name for path in (tmp_path / name).iterdir()}
         suffixes = (".png", ".pdf", ".npz", ".csv", ".json", ".jsonl", "-manifest.json")
@@ -352,7 +441,8 @@ def test_the_index_sets_each_figure_beside_the_claim_the_settings_and_the_verdic
         assert EXPERIMENTS[name].title in page
     assert page.index("fig20/fig20.png") < page.index("fig22/fig22.png")
     assert "t_i(compressed) ≤ t_i(original)" in page
-    assert "Verdict: </b>reproduced (quick run" in page
+    assert "Verdict: </b>reproduced (paper: claims 1 of 1; quick run" in page
+    assert "code: met (claims 1 of 1)" in page
     assert "singular value ε of every initial layer" in page
     assert "src=" not in page.replace('src="fig2', "")
     assert "<script" not in page
@@ -363,16 +453,46 @@ def test_markdown_says_the_same(run, tmp_path):
     verdict = json.loads((tmp_path / "fig22" / "fig22.json").read_text("utf-8"))
     text = dlnlab.report.experiments_markdown([verdict])
     assert "## fig22: The proof of Theorem 2 in a picture" in text
-    assert "**reproduced (quick run" in text
+    assert "**reproduced (paper: claims 1 of 1; quick run" in text
+    assert "- Reading *paper*: met (claims 1 of 1)." in text
+
+
+def test_undecided_numbers_are_told_wherever_the_verdict_is(run, tmp_path):
+    told = "code: claims 3 of 3, published numbers 0 of 5, 5 undecided"
+    _, out, _ = run("fig5", *QUICK, "--as", "paper,code", "--out", tmp_path)
+    assert f"reproduced with the code's settings only ({told})" in out
+    verdict = json.loads((tmp_path / "fig5" / "fig5.json").read_text("utf-8"))
+    assert verdict["verdict"] == "reproduced with the code's settings only"
+    assert verdict["basis"] == told
+    assert verdict["readings"]["code"]["published"] == {"met": 0, "missed": 0, "undecided": 5}
+    page = (tmp_path / "index.html").read_text("utf-8")
+    text = dlnlab.report.experiments_markdown([verdict])
+    assert "a run diverged, or never came so far" in text  # why the paper's claims are missed
+    assert "a quick run has other settings" not in text  # the verdict says so already
+    for document in (html.unescape(page), text):
+        assert document.count(f"({told}; quick run") == 2  # in the table, and beside the figure
+        assert "met (claims 3 of 3, published numbers 0 of 5, 5 undecided)" in document
+
+
+def test_results_of_an_older_version_are_left_out_of_the_index(run, tmp_path):
+    run("fig22", *QUICK, "--out", tmp_path)
+    path = tmp_path / "fig22" / "fig22.json"
+    path.write_text(path.read_text("utf-8").replace('"format": 2', '"format": 1'), "utf-8")
+    run("fig20", *QUICK, "--as", "code", "--out", tmp_path)
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert "fig20/fig20.png" in page
+    assert "fig22/fig22.png" not in page
 
 
 def test_finished_runs_are_not_repeated(run, tmp_path, monkeypatch):
     run("fig22", *QUICK, "--out", tmp_path)
     before = (tmp_path / "fig22" / "fig22.jsonl").read_bytes()
     monkeypatch.setattr(dlnlab.flow, "compare", None)
-    code, _, _ = run("fig22", *QUICK, "--out", tmp_path)
+    code, out, _ = run("fig22", *QUICK, "--out", tmp_path)
     assert code == 0
     assert (tmp_path / "fig22" / "fig22.jsonl").read_bytes() == before
+    assert out.splitlines()[1].split() == ["fig22", "0", "2", "–", "–"]
+    assert "nothing to run; drawing" in out
 
 
 def test_a_killed_run_resumes(run, tmp_path):
@@ -444,6 +564,12 @@ def test_an_experiment_that_needs_data_is_left_out_or_refused(run, tmp_path, mon
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
+        (lambda: Yardstick("x", "x", source=" "), ValueError, "`source` must say where the yard"),
+        (
+            lambda: Yardstick("x", "x", published=0.0, source="text"),
+            ValueError,
+            "`published` must be a finite number > 0, got 0.0",
+        ),
         (lambda: study("fig5"), TypeError, "`experiment` must be an Experiment"),
         (lambda: study(EXPERIMENTS["fig5"], ["text"]), ValueError, "`readings` must be one of"),
         (lambda: study(EXPERIMENTS["fig5"], seeds=0), ValueError, "`seeds` must be an integer"),

@@ -198,6 +198,25 @@ def test_ends_at_stop_and_at_once_if_there_is_nothing_to_do():
     assert (rest.status, rest.times.tolist()) == (dlnlab.Status.STATIONARY, [0.0])
 
 
+def test_an_observer_sees_every_record():
+    problem, narrow = spectral_case(3)
+    seen = []
+    run = dlnlab.gradient_flow(
+        problem,
+        narrow,
+        t_end=30.0,
+        resolution=0.1,
+        record=("layers", "end_to_end"),
+        observe=lambda t, weights, W: seen.append((t, weights, W)),
+    )
+    times, weights, matrices = zip(*seen, strict=True)
+    assert times == tuple(run.times)
+    assert len(times) > 20
+    for recorded, observed in zip(run.layers, zip(*weights, strict=True), strict=True):
+        assert (recorded == np.stack(observed)).all()
+    assert (run.end_to_end == np.stack(matrices)).all()
+
+
 def test_step_budget_and_progress():
     problem, narrow = spectral_case(3)
     seen = []

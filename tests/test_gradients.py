@@ -217,7 +217,7 @@ def stale_prefix(monkeypatch):
 
 
 def forgotten_mean(monkeypatch):
-    monkeypatch.setattr(problems.Problem, "_matrix_scale", 1.0)
+    monkeypatch.setattr(problems.Problem, "matrix_scale", 1.0)
 
 
 def forgotten_half(monkeypatch):

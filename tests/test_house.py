@@ -19,6 +19,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dlnlab"
 
 ORDER = [
+    "threads",
     "arrays",
     "checks",
     "products",
@@ -37,6 +38,7 @@ ORDER = [
     "executors",
     "campaigns",
     "trajectory",
+    "steppers",
     "memory",
     "descent",
     "baselines",

@@ -6,7 +6,6 @@ The ratings are generated (`small_movielens`); the real ones are not ours to shi
 from __future__ import annotations
 
 import importlib.util
-import json
 import math
 from pathlib import Path
 
@@ -230,5 +229,6 @@ def test_a_quick_run_and_its_page(small_movielens, tmp_path, capsys, monkeypatch
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
     monkeypatch.setattr(generate, "FIGURES", tmp_path)
-    generate.draw(out / name, json.loads((out / name / f"{name}.json").read_text("utf-8")))
+    told = generate.collected(out / name, name)["study"]
+    assert list(told["readings"]) == ["equal"]
     assert (tmp_path / f"{name}.png").is_file()

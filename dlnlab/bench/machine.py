@@ -6,7 +6,7 @@ import importlib.metadata
 import os
 from typing import Any
 
-from dlnlab import arrays
+from dlnlab import arrays, threads
 from dlnlab.arrays import Array
 from dlnlab.bench import timing
 from dlnlab.bench.limits import gemm_rate, read_rate
@@ -26,12 +26,12 @@ def describe(reference: Array, effort: Effort) -> dict[str, Any]:
     seconds = effort.seconds
     sizes = SIZES if seconds > 0.1 else SIZES[:-1]
     amounts = AMOUNTS if seconds > 0.1 else {"1 MiB": AMOUNTS["1 MiB"]}
-    with timing.blas_threads(1):
+    with threads.limited(1):
         gemm = {str(n): gemm_rate(n, reference, seconds) for n in sizes}
         read = {name: read_rate(n, reference, seconds) for name, n in amounts.items()}
     return {
         "processor": arrays.device_name(reference),
-        "cores": timing.cores(),
+        "cores": threads.cores(),
         "blas": timing.blas(),
         "gemm": gemm,
         "read": read,

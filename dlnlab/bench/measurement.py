@@ -34,6 +34,7 @@ from dlnlab.bench.literal import Loop, NumpyLoop
 from dlnlab.bench.rows import Row
 from dlnlab.bench.timing import Sample
 from dlnlab.descent import gradient_descent
+from dlnlab.threads import limited
 from dlnlab.trajectory import Trajectory
 
 __all__ = [
@@ -179,7 +180,7 @@ def measure(
         An empty array that lives where the engine shall run.
     effort : Effort
     threads : int, optional
-        BLAS threads; by default what `timing.threads_for` says.
+        Threads, of BLAS or the engine's own; by default what `timing.threads_for` says.
     batch : int, optional
         Networks side by side; by default those of the row.
 
@@ -192,11 +193,11 @@ def measure(
     Disagreement
         If the engine, or what it is compared with, differs from a literal loop.
     """
-    threads = timing.threads_for(row.size) if threads is None else threads
     parts = row.build()
     if batch is not None:
         parts = tuple(stacked(part.member(0), batch) for part in parts)
-    with timing.blas_threads(threads):
+    threads = threads or timing.threads_for(row.size, parts[0].batch)
+    with limited(threads):
         found = [agreement(part, reference, loop) for part in parts]
         timed = _time_steps if row.records is None else _time_whole
         times = timed(row, parts, loop, reference, effort)

@@ -11,6 +11,7 @@ import pstats
 from pathlib import Path
 from typing import Any
 
+from dlnlab import threads
 from dlnlab.arrays import Array
 from dlnlab.bench import timing
 from dlnlab.bench.measurement import engine_run, long_run_formulation
@@ -33,7 +34,7 @@ def of_row(row: Row, reference: Array, seconds: float = 0.5) -> list[tuple[str, 
     """
     part = row.build()[0]
     run = engine_run(part, reference, long_run_formulation(part, reference))
-    with timing.blas_threads(1):
+    with threads.limited(1):
         run(1)
         steps = timing.calibrate(run, seconds)
         profiler = cProfile.Profile()

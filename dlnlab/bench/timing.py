@@ -6,31 +6,24 @@ the ratios within the turns.
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import math
-import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import threadpoolctl
+
+from dlnlab import threads
 
 __all__ = [
     "Sample",
     "alternate",
     "blas",
-    "blas_threads",
     "calibrate",
     "clock",
-    "cores",
     "threads_for",
 ]
-
-FROM = 200
-"""Matrix size from which BLAS gets all cores.  Below it the threads cost more than they save, and
-where others use the cores too they wait for each other: two threads ran 5 to 20 times slower."""
 
 
 @dataclass(frozen=True)
@@ -103,42 +96,13 @@ def alternate(calls: Sequence[Callable[[], object]], repeats: int) -> np.ndarray
     return times
 
 
-def cores() -> int:
-    """Return the number of processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def threads_for(size: int) -> int:
-    """Return how many BLAS threads matrices of this size are run with: one below 200."""
-    return cores() if size >= FROM else 1
-
-
-@contextlib.contextmanager
-def blas_threads(count: int) -> Iterator[None]:
-    """Let NumPy's BLAS use `count` threads; entered once per run, since it takes a millisecond.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If threadpoolctl is not installed.
-    """
-    with _threadpoolctl().threadpool_limits(count, user_api="blas"):
-        yield
+def threads_for(size: int, batch: int = 1) -> int:
+    """Return how many threads networks of this size get: one for a single small one."""
+    return 1 if batch == 1 and size < threads.LARGE else threads.available()
 
 
 def blas() -> str:
     """Return which BLAS NumPy runs on."""
-    found = _threadpoolctl().threadpool_info()
+    found = threadpoolctl.threadpool_info()
     names = {f"{pool['internal_api']} {pool['version']}" for pool in found if "version" in pool}
     return ", ".join(sorted(names)) or "unknown"
-
-
-def _threadpoolctl() -> Any:
-    try:
-        return importlib.import_module("threadpoolctl")
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError(
-            "benchmarks set BLAS threads with threadpoolctl: pip install 'dlnlab[bench]'"
-        ) from None

@@ -6,18 +6,20 @@ import argparse
 import csv
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dlnlab import executors, experiments, report
-from dlnlab.commands import campaign, claims, files
-from dlnlab.experiments import EXPERIMENTS, Experiment, Study
+from dlnlab.commands import campaign, claims, files, schedule
+from dlnlab.experiments import EXPERIMENTS, Experiment, Study, durations
+from dlnlab.experiments.durations import Estimate
 
 __all__ = ["add"]
 
+NOT_COUNTED = "Drawing adds a few seconds a figure; a machine busy with other work takes longer."
 EPILOG = """\
 examples:
   dlnlab reproduce fig5 --out results            all readings, as many seeds as the figure needs
@@ -96,9 +98,19 @@ def run(args: argparse.Namespace) -> int:
     files.prepare(args.out)
     args.out.mkdir(parents=True, exist_ok=True)
     with campaign.told_in_one_line(), executors.using(args.executor) as pool:
-        print(_estimate(chosen, args, executors.under_way(pool) // 2))
-        for number, experiment in enumerate(chosen, 1):
-            _carry_out(experiment, args, pool, f"{experiment.name} ({number} of {len(chosen)})")
+        workers = executors.under_way(pool) // 2
+        unit = pool.submit(durations.calibration).result()  # where the runs will be
+        estimates = [_estimate(experiment, args, unit) for experiment in chosen]
+        print(f"{schedule.table(estimates, workers)}\n{NOT_COUNTED}", flush=True)
+        total = [0.0, 0.0]
+        for number, (experiment, expected) in enumerate(zip(chosen, estimates, strict=True), 1):
+            label = f"{experiment.name} ({number} of {len(chosen)})"
+            study, *spent = _carry_out(experiment, args, pool, label)
+            print(f"{experiment.name:<8} {study.verdict} ({study.basis})")
+            print(f"{'':<8} {_took(spent, [expected], workers)}", flush=True)
+            total = [before + now for before, now in zip(total, spent, strict=True)]
+    if len(chosen) > 1:
+        print(f"all      {_took(total, estimates, workers)}")
     print(f"Wrote {args.out / 'index.html'}")
     return 0
 
@@ -133,37 +145,56 @@ def _seeds(experiment: Experiment, args: argparse.Namespace) -> int:
     return args.seeds or (1 if args.quick else experiment.seeds)
 
 
-def _estimate(chosen: list[Experiment], args: argparse.Namespace, workers: int) -> str:
-    """Say how long it will take, from the measured time of a seed."""
-    tasks = [len(_readings(e, args)) * _seeds(e, args) for e in chosen]
-    spent = sum(n * e.seconds[args.quick] for n, e in zip(tasks, chosen, strict=True)) / workers
-    text = f"{spent / 60:.0f} minutes" if spent > 90 else f"{max(spent, 1):.0f} seconds"
-    return (
-        f"{len(chosen)} experiments, {sum(tasks)} runs: about {text} on {workers} workers, less "
-        "what is finished already"
-    )
+def _estimate(experiment: Experiment, args: argparse.Namespace, unit: float) -> Estimate:
+    """Return what is still to run of an experiment, and how long it will take."""
+    options = {"quick": args.quick, "data": args.data}
+    configurations = {
+        reading: experiment.configurations(reading, _seeds(experiment, args), **options)
+        for reading in _readings(experiment, args)
+    }
+    kept = _kept(experiment, args)
+    return durations.estimate(experiment, configurations, kept, unit, quick=args.quick)
 
 
-def _carry_out(experiment: Experiment, args: argparse.Namespace, pool: Any, label: str) -> None:
-    """Carry one experiment out and write what came of it, and the index of all."""
+def _took(spent: Sequence[float], estimates: Sequence[Estimate], workers: int) -> str:
+    """Say how long runs and drawing took."""
+    ran, drew = spent
+    told = schedule.compared(ran, estimates, workers)
+    return f"{told}; drawing {schedule.duration(drew)}"
+
+
+def _kept(experiment: Experiment, args: argparse.Namespace) -> Path:
+    """The file that keeps finished runs."""
+    path: Path = args.out / experiment.name / f"{experiment.name}.jsonl"
+    return path
+
+
+def _carry_out(
+    experiment: Experiment, args: argparse.Namespace, pool: Any, label: str
+) -> tuple[Study, float, float]:
+    """Carry one experiment out and write what came of it, and the index of all.
+
+    Returns the study, and the seconds that its runs and its figures took.
+    """
     started = time.monotonic()
-    folder = args.out / experiment.name
-    folder.mkdir(exist_ok=True)
+    path = _kept(experiment, args)
+    path.parent.mkdir(exist_ok=True)
     study = experiments.study(
         experiment,
         _readings(experiment, args),
         seeds=args.seeds,
         quick=args.quick,
         executor=pool,
-        path=folder / f"{experiment.name}.jsonl",
+        path=path,
         progress=lambda done, total: claims.show_status(f"{label}: {done} of {total} runs done"),
         data=args.data,
     )
+    ran = time.monotonic()
     claims.show_status(f"{label}: drawing")
-    _write(study, folder, args, time.monotonic() - started)
+    _write(study, path.parent, args, ran - started)
     files_index(args.out)
     claims.show_status("")
-    print(f"{experiment.name:<8} {study.verdict} ({time.monotonic() - started:.0f} s)", flush=True)
+    return study, ran - started, time.monotonic() - ran
 
 
 def _write(study: Study, folder: Path, args: argparse.Namespace, seconds: float) -> None:
@@ -214,8 +245,9 @@ def _write_csv(path: Path, study: Study) -> None:
 
 
 def files_index(out: Path) -> None:
-    """Write the index of all experiments that a directory holds."""
+    """Write the index of all experiments that a directory holds, but those of older versions."""
     held = [out / name / f"{name}.json" for name in EXPERIMENTS]
     studies = [json.loads(path.read_text("utf-8")) for path in held if path.is_file()]
+    studies = [study for study in studies if study.get("format") == report.STUDY_FORMAT]
     with files.replacing(out) as directory:
         (directory / "index.html").write_text(report.experiments_html(studies), encoding="utf-8")

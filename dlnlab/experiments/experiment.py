@@ -1,30 +1,31 @@
-"""What an experiment is: settings in two readings, a measurement, and yardsticks declared before.
-
-A yardstick is one of two things.  A *claim* is an interval that the quantity must lie in for every
-seed.  A *published number* was read off a figure or a text, and is itself the result of one random
-draw: it is reproduced if, within its reading error, it lies in the interval that predicts one
-further seed (Student's prediction interval, 95 %).  An interval wider than half the number would
-agree with nearly anything; it decides nothing, and neither does a single seed.
+"""What an experiment is: settings in several readings, a measurement, and its yardsticks.
 
 The paper and its authors' code disagree, so every experiment has at least the readings "paper" and
 "code"; further ones test what could explain a difference.
+
+A yardstick is one of two things.  A *claim* is an interval that the quantity must lie in for every
+seed.  A *published number* was read off a figure or a text, and is itself the result of one random
+draw.  Yardsticks are part of the experiment, so that they stand before it is run;
+`dlnlab.experiments.judging` compares a measurement with them:
+
+- a claim or a published number is met, missed or undecided;
+- a reading is met if all its claims are met and no published number is missed.  Published numbers
+  may thus be undecided, and how many are is told with every verdict;
+- an experiment is "reproduced" if the reading "paper" is met, "reproduced with the code's settings
+  only" if "code" is met and "paper" missed, and otherwise "not reproduced", naming a further
+  reading that is met; it is "undecided" where neither of the two was missed or met.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from scipy import special
+from dlnlab import checks
 
-__all__ = ["Experiment", "Judgement", "Panel", "Yardstick", "judge", "status_of", "verdict"]
-
-CONFIDENCE = 0.95
-WIDEST = 0.5
-"""Half-width of a prediction interval, relative to the published number, that still decides."""
+__all__ = ["Experiment", "Panel", "Yardstick"]
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,17 @@ class Yardstick:
     low, high : float
         For a claim: where it must lie, for every seed.
     published : float or None
-        A published number, for which `low` and `high` are not used.
+        A published number, which must be positive, as numbers of steps, errors and ratios are; for
+        it `low` and `high` are not used.
     reading_error : float
         How far off the number may have been read.
     source : str
-        Where it was read, or why the bounds are what they are.
+        Where it was read, or where the claim is made and why the bounds are what they are.
+
+    Raises
+    ------
+    ValueError
+        If `source` is empty, or a published number is not positive and finite.
     """
 
     quantity: str
@@ -53,7 +60,21 @@ class Yardstick:
     high: float = math.inf
     published: float | None = None
     reading_error: float = 0.0
-    source: str = ""
+    source: str = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not self.source.strip():
+            raise ValueError(
+                f"`source` must say where the yardstick {self.quantity!r} comes from, "
+                f"got {self.source!r}"
+            )
+        if self.published is not None:
+            checks.positive("published", self.published)
+
+    @property
+    def kind(self) -> str:
+        """Return "claim" or "published"."""
+        return "claim" if self.published is None else "published"
 
     def expected(self) -> str:
         """Return what is expected, for a table."""
@@ -62,41 +83,6 @@ class Yardstick:
         if math.isinf(self.low):
             return f"≤ {self.high:.4g}"
         return f"≥ {self.low:.4g}" if math.isinf(self.high) else f"{self.low:.4g} … {self.high:.4g}"
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What a yardstick says about one reading.
-
-    Attributes
-    ----------
-    yardstick : Yardstick
-    values : tuple of float
-        One for each seed.
-    low, high : float
-        For a claim the range of the values; for a published number the prediction interval.
-    status : str
-        "met", "missed" or "undecided".
-    reason : str
-        Why, where it is not plain from the numbers.
-    """
-
-    yardstick: Yardstick
-    values: tuple[float, ...]
-    low: float
-    high: float
-    status: str
-    reason: str = ""
-
-    def measured(self) -> str:
-        """Return what was measured, for a table."""
-        if not self.values or all(math.isnan(value) for value in self.values):
-            return "–"
-        if not math.isfinite(self.low + self.high):
-            return ", ".join(f"{value:.4g}" for value in self.values)
-        if self.low == self.high:
-            return f"{self.low:.4g}"
-        return f"{self.low:.4g} … {self.high:.4g}"
 
 
 @dataclass(frozen=True)
@@ -157,8 +143,6 @@ class Experiment:
     panels : tuple of Panel
     seeds : int
         How many a full run takes.
-    seconds : (float, float)
-        What one seed of one reading takes on average, in a full and in a quick run, on one core.
     notes : tuple of str
         What the reader should know.
     needs_data : str
@@ -175,7 +159,6 @@ class Experiment:
     quick: Mapping[str, Any] = field(default_factory=dict)
     meanings: Mapping[str, str] = field(default_factory=dict)
     seeds: int = 3
-    seconds: tuple[float, float] = (10.0, 2.0)
     notes: tuple[str, ...] = ()
     needs_data: str = ""
 
@@ -200,91 +183,3 @@ class Experiment:
         if self.needs_data:
             settings["data"] = data
         return [settings | {"seed": seed} for seed in range(seeds)]
-
-
-def judge(
-    yardstick: Yardstick, values: Sequence[float | None], *, quick: bool = False
-) -> Judgement:
-    """Compare a quantity, measured for several seeds, with what was declared.
-
-    Parameters
-    ----------
-    yardstick : Yardstick
-    values : sequence of float
-        One for each seed; None if this reading does not measure the quantity, NaN or infinite if
-        a run did not come so far.
-    quick : bool
-        A quick run has other settings than the published one, so that only claims are judged.
-
-    Returns
-    -------
-    Judgement
-    """
-    if None in values:
-        nan = math.nan
-        return Judgement(yardstick, (), nan, nan, "undecided", "not measured in this reading")
-    numbers = np.array(values, dtype=float)
-    told = tuple(float(value) for value in numbers)
-    if yardstick.published is not None and quick:
-        low, high = _range(numbers)
-        reason = "a quick run has other settings than the published one"
-        return Judgement(yardstick, told, low, high, "undecided", reason)
-    if np.isnan(numbers).any() or (yardstick.published is not None and np.isinf(numbers).any()):
-        reason = "a run diverged, or never came so far"
-        return Judgement(yardstick, told, math.nan, math.nan, "missed", reason)
-    if yardstick.published is None:
-        low, high = _range(numbers)
-        met = yardstick.low <= low and high <= yardstick.high
-        return Judgement(yardstick, told, low, high, "met" if met else "missed")
-    return _number(yardstick, told, numbers)
-
-
-def _range(numbers: np.ndarray) -> tuple[float, float]:
-    return float(numbers.min()), float(numbers.max())
-
-
-def _number(yardstick: Yardstick, told: tuple[float, ...], numbers: np.ndarray) -> Judgement:
-    if numbers.size < 2:
-        reason = "one seed does not tell the spread"
-        return Judgement(yardstick, told, told[0], told[0], "undecided", reason)
-    assert yardstick.published is not None
-    n = numbers.size
-    quantile = float(special.stdtrit(n - 1, (1 + CONFIDENCE) / 2))
-    half = quantile * float(numbers.std(ddof=1)) * math.sqrt(1 + 1 / n)
-    low, high = float(numbers.mean()) - half, float(numbers.mean()) + half
-    inside = low - yardstick.reading_error <= yardstick.published <= high + yardstick.reading_error
-    if inside and half > WIDEST * abs(yardstick.published):
-        reason = "the seeds differ so much that the interval decides nothing; run more"
-        return Judgement(yardstick, told, low, high, "undecided", reason)
-    return Judgement(yardstick, told, low, high, "met" if inside else "missed")
-
-
-def status_of(judgements: Sequence[Judgement]) -> str:
-    """Return "missed" if any yardstick is, else "met" if any is, else "undecided"."""
-    states = {judgement.status for judgement in judgements}
-    return next((state for state in ("missed", "met") if state in states), "undecided")
-
-
-def verdict(states: Mapping[str, str]) -> str:
-    """Return the verdict on an experiment, from the status of each of its readings.
-
-    Examples
-    --------
-    >>> verdict({"paper": "missed", "code": "met"})
-    "reproduced with the code's settings only"
-    >>> verdict({"paper": "missed", "code": "missed", "top": "met"})
-    'not reproduced, but with the reading "top"'
-    """
-    if states.get("paper") == "met":
-        return "reproduced"
-    if states.get("code") == "met" and states.get("paper") == "missed":
-        return "reproduced with the code's settings only"
-    if "missed" not in (states.get("paper"), states.get("code")):
-        return "undecided" if "met" not in states.values() else _as_far_as_run(states)
-    others = [name for name, state in states.items() if state == "met"]
-    return "not reproduced" + (f', but with the reading "{others[0]}"' if others else "")
-
-
-def _as_far_as_run(states: Mapping[str, str]) -> str:
-    met = [name for name, state in states.items() if state == "met"]
-    return f'reproduced with the reading "{met[0]}"; the others were not run or not decided'

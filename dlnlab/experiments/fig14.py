@@ -97,7 +97,6 @@ FIG14 = Experiment(
         for part in (*NOTEBOOK, *SMALL)
     ),
     seeds=2,
-    seconds=(400.0, 3.0),
     notes=(
         "The paper does not list its dimensions, ranks and numbers of measurements; the first is "
         "the notebook's. It needs 1.3 GB of memory for each process.",

@@ -65,7 +65,6 @@ FIG18 = Experiment(
         for name in NAMES
     ),
     seeds=2,
-    seconds=(70.0, 8.0),
     notes=(
         "Entries are Gaussian with standard deviation ε/√d, so that singular values are of order "
         "ε, as in the authors' code. Such a start has no exact reduction: it runs in full.",

@@ -32,7 +32,7 @@ FIG2 = Experiment(
             "beyond",
             "largest σ_{r+1} of the original network during the run, relative to σ_r*",
             high=0.05,
-            source="what stays near zero in the published plot, whose height shows about 1/20",
+            source="Figure 2, left: the others stay near zero, and its height shows about 1/20",
         ),
     ),
     panels=(
@@ -47,7 +47,6 @@ FIG2 = Experiment(
         ),
         *PANELS,
     ),
-    seconds=(35.0, 3.0),
     notes=(
         "No notebook draws this figure; the code's settings are those of Figure 6 with r = 10.",
     ),

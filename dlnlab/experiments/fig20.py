@@ -78,14 +78,13 @@ FIG20 = Experiment(
             "largest",
             "largest subspace distance between consecutive records (r if nothing is shared)",
             high=1.0,
-            source="text: very small throughout; a tenth of the largest value r = 10",
+            source="caption of Figure 20: small throughout; a tenth of the largest value, r = 10",
         ),
     ),
     panels=tuple(
         Panel("steps", side, "iterations", "subspace distance", title=f"{side} subspace", logy=True)
         for side in ("left", "right")
     ),
-    seconds=(8.0, 3.0),
     notes=(
         "The paper's figure is for classifiers; this applies its definition to the penultimate "
         "layer of a deep linear network in matrix factorization, record by record.",

@@ -77,12 +77,11 @@ FIG22 = Experiment(
             "ratio",
             "smallest t_i(original) / t_i(compressed)",
             low=1.0,
-            source="figure: the compressed network's curve is to the left",
+            source="Figure 22 and Appendix B.2: the compressed network's curve is to the left",
         ),
     ),
     panels=(
         Panel("times", "singular_values", "time t", "singular value", targets=True),
     ),
-    seconds=(5.0, 2.0),
     notes=("The paper's picture is a sketch; this one is Theorem 2's gradient flow.",),
 )  # fmt: skip

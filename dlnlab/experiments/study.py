@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dlnlab import campaigns, checks
-from dlnlab.experiments import experiment as experiments
-from dlnlab.experiments.experiment import Experiment, Judgement
+from dlnlab.experiments import judging
+from dlnlab.experiments.experiment import Experiment
+from dlnlab.experiments.judging import Judgement, Tally
 
 __all__ = ["Study", "study"]
 
@@ -27,8 +28,10 @@ class Study:
     configurations : dict from readings to lists of settings, one for each seed
     results : dict from readings to lists of what `measure` returned
     judgements : dict from readings to lists of Judgement
-    states : dict from readings to "met", "missed" or "undecided"
+    tallies : dict from readings to Tally
+        How many yardsticks are met, missed and undecided, and from that the reading's state.
     verdict : str
+        What follows from the states; see `dlnlab.experiments.judging.verdict`.
     """
 
     experiment: Experiment
@@ -36,14 +39,25 @@ class Study:
     configurations: Mapping[str, Sequence[Mapping[str, Any]]] = field(repr=False)
     results: Mapping[str, Sequence[Mapping[str, Any]]] = field(repr=False)
     judgements: Mapping[str, Sequence[Judgement]] = field(repr=False)
-    states: Mapping[str, str]
+    tallies: Mapping[str, Tally]
     verdict: str
+
+    @property
+    def states(self) -> dict[str, str]:
+        """Return each reading's state: "met", "missed" or "undecided"."""
+        return {reading: counts.state for reading, counts in self.tallies.items()}
+
+    @property
+    def basis(self) -> str:
+        """Return what the verdict rests on, such as "code: claims 3 of 3, published …"."""
+        return judging.basis(self.tallies)
 
     def summary(self) -> str:
         """Return the verdict and, for each reading, what was expected and measured."""
-        lines = [f"{self.experiment.name}: {self.experiment.title}: {self.verdict}"]
+        lines = [f"{self.experiment.name}: {self.experiment.title}: {self.verdict} ({self.basis})"]
         for reading, judgements in self.judgements.items():
-            lines.append(f"  {reading}: {self.states[reading]}")
+            counts = self.tallies[reading]
+            lines.append(f"  {reading}: {counts.state} ({counts})")
             for judged in judgements:
                 yardstick = judged.yardstick
                 lines.append(
@@ -141,7 +155,7 @@ def judged(
     """Return the study of results that were measured."""
     judgements = {
         reading: [
-            experiments.judge(
+            judging.judge(
                 yardstick,
                 [result["values"].get(yardstick.quantity) for result in part],
                 quick=quick,
@@ -150,6 +164,6 @@ def judged(
         ]
         for reading, part in results.items()
     }
-    states = {name: experiments.status_of(part) for name, part in judgements.items()}
-    verdict = experiments.verdict(states)
-    return Study(experiment, quick, configurations, results, judgements, states, verdict)
+    tallies = {name: judging.tally(part) for name, part in judgements.items()}
+    verdict = judging.verdict({name: counts.state for name, counts in tallies.items()})
+    return Study(experiment, quick, configurations, results, judgements, tallies, verdict)

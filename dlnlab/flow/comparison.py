@@ -211,7 +211,7 @@ class Comparison:
         """
         record = checks.integer("record", record, -self.times.size, self.times.size - 1)
         full, r_hat = self._flow.network.full, self.settings["r_hat"]
-        original = self._flow.network.matrix(self._flow.blocks[record])
+        original = self._flow.network.matrix(self._flow.records.blocks[record])
         frames = networks.compressed_weights(full, r_hat, 2, 1.0)
         values = np.asarray(self.compressed.singular_values)[record, :r_hat]
         return Pair(original, (frames[1] * arrays.like(values, frames[1])) @ frames[0])
@@ -352,7 +352,7 @@ def _assemble(
     assert first is not None  # the target is known
     assert second is not None
     margin_error = theorem2.margin_error(
-        first, second, flow.error, law.matrix_rounding(), max(flow.blocks.shape[-2:])
+        first, second, flow.error, law.matrix_rounding(), max(flow.network.problem.shape)
     )
     return Comparison(
         times=law.times,

@@ -29,6 +29,7 @@ DRIFT_EVERY = 16
 """Records between two looks at the drift, which changes slowly and costs as much as a record."""
 
 Stop = Callable[[float, np.ndarray], float]
+Observe = Callable[[float, Weights, np.ndarray], None]
 
 
 def gradient_flow(
@@ -48,6 +49,7 @@ def gradient_flow(
     tol: float = 0.0,
     stationarity: float | None = None,
     stop: Stop | None = None,
+    observe: Observe | None = None,
     progress: Any = False,
 ) -> Trajectory:
     """Integrate the gradient flow of all layers from t = 0.
@@ -96,6 +98,9 @@ def gradient_flow(
         1e-3·‖W_{L:1}(0)‖₂/‖∇ℓ(W_{L:1}(0))‖, lies far below it.  0 switches it off.
     stop : callable, optional
         ``stop(t, W)``; the run ends (STOPPED) where it falls through zero, located to rounding.
+    observe : callable, optional
+        ``observe(t, weights, W)``, called at every record, with arrays that it may keep but not
+        change: to follow what `record` does not offer, without a record of all layers.
     progress : bool or callable
         True shows a line on the terminal; a callable gets (t, t_end, loss).
 
@@ -143,13 +148,17 @@ def gradient_flow(
     tol = checks.nonnegative("tol", tol)
     if stop is not None and not callable(stop):
         raise TypeError(f"`stop` must be a callable stop(t, W), got {checks.describe(stop)}")
+    if observe is not None and not callable(observe):
+        raise TypeError(
+            f"`observe` must be a callable observe(t, weights, W), got {checks.describe(observe)}"
+        )
     system = System(problem, weights, decay)
     events = _events(system, tol, stationarity, stop)
     stepper = STEPPERS[method](system, t_end, rtol, atol, stability)
     bar = Progress(progress, t_end, "time")
     recorder = Recorder(problem, names)
     schedule = _Schedule(grid, resolution)
-    run = _Integration(system, stepper, events, recorder, schedule, t_end, budget)
+    run = _Integration(system, stepper, events, recorder, schedule, observe, t_end, budget)
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # divergence is a status
             return run.go(bar)
@@ -204,18 +213,19 @@ class _Schedule:
 
     def within(self, t_before: float, t_now: float, moved: float) -> np.ndarray:
         """Return the times to record at in (t_before, t_now], in increasing order."""
-        if self.grid is None and (self.resolution is None or moved <= self.resolution):
-            return np.array([t_now])
-        parts = []
+        due = np.empty(0)
         if self.grid is not None:
-            low, high = np.searchsorted(self.grid, [t_before, t_now], side="right")
-            parts.append(self.grid[low:high])
-        if self.every_step:
-            pieces = 1
-            if self.resolution is not None:
-                pieces = int(np.clip(np.ceil(moved / self.resolution), 1, 16))
-            parts.append(np.append(np.linspace(t_before, t_now, pieces + 1)[1:-1], t_now))
-        return np.unique(np.concatenate(parts))
+            low, high = np.searchsorted(self.grid, (t_before, t_now), side="right")
+            due = self.grid[low:high]
+        if not self.every_step:
+            return due
+        pieces = 1
+        if self.resolution is not None:
+            pieces = int(np.clip(np.ceil(moved / self.resolution), 1, 16))
+        if pieces == 1 and not due.size:
+            return np.array([t_now])
+        inside = np.linspace(t_before, t_now, pieces + 1)[1:-1]
+        return np.unique(np.concatenate([due, inside, [t_now]]))
 
 
 class _Integration:
@@ -228,11 +238,12 @@ class _Integration:
         events: list[_Event],
         recorder: Recorder,
         schedule: _Schedule,
+        observe: Observe | None,
         t_end: float,
         budget: float,
     ) -> None:
         self.system, self.stepper, self.events, self.recorder = system, stepper, events, recorder
-        self.schedule, self.t_end, self.budget = schedule, t_end, budget
+        self.schedule, self.observe, self.t_end, self.budget = schedule, observe, t_end, budget
         self.steps, self.started = 0, time.monotonic()
         self.W = system.end_to_end(system.start)
         self.final = system.unpack(system.start)
@@ -310,8 +321,11 @@ class _Integration:
         if rows and t <= rows[-1]["times"]:
             return
         weights = self.system.unpack(np.array(y))
-        self.recorder.take(self.steps, t, weights, networks.prefix_products(weights)[-1])
+        W = networks.prefix_products(weights)[-1]
+        self.recorder.take(self.steps, t, weights, W)
         self.final = weights
+        if self.observe is not None:
+            self.observe(t, weights, W)
         if len(rows) % DRIFT_EVERY == 0:
             self._measure_drift()
 

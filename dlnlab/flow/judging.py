@@ -45,7 +45,7 @@ def verdicts(
     balanced, same = flow.network.balancedness, _same_start(flow, law)
     enough = theorem2.enough_rank(law.law.r_hat, law.law.targets.size)
     below = theorem2.small_start(law.law.start, float(law.law.targets[-1]), 8 * EPS)
-    unit = 100 * flow.blocks.shape[-1] * EPS
+    unit = 100 * flow.records.blocks.shape[-1] * EPS
     learned = [
         assumption1.all_fitted(constants),
         assumption1.aligned(constants, unit),
@@ -80,10 +80,7 @@ def _same_start(flow: OriginalFlow, law: Evaluation) -> Premise:
 
 def _proposition1(flow: OriginalFlow, law: Evaluation, premises: Sequence[Premise]) -> Verdict:
     """Eq. (23) at every record, from the layers' own velocities."""
-    gradient = flow.network.problem.gradient(flow.blocks)
-    speed = law.law.scale * float(law.law.targets[0])
-    margin = proposition1.margins(flow.layers, gradient, speed)
-    error = proposition1.numerical_error(flow.layers)
+    margin, error = flow.records["rate_margins"], flow.records["rate_errors"]
     return _worst("proposition1", proposition1.STATEMENT, law.times, margin, error, premises)
 
 

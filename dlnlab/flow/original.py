@@ -1,13 +1,14 @@
 """The original network's gradient flow, in its exact reduction, with a bound on its error.
 
-It is integrated twice.  The first run is recorded at its own steps, between them wherever the
-network moves much, and where the compressed network rises; from these records a grid is chosen on
-which both networks are seen to travel evenly.
-The second, looser run is recorded on that grid.  The runs differ in the tolerance, which limits the
-step while modes are learned, and in the cap on the step, which limits it afterwards; so their
-distance is about the error of the looser run, and four times it covers that of the first: on starts
-whose flow is known in closed form the error was at most 1.5 times the distance.  To it is added
-what the tolerance of the first run permits in a single step, which the distance may miss by chance.
+It is integrated twice.  The first run is surveyed at its own steps, between them wherever the
+network moves much, and where the compressed network rises; from this survey a grid is chosen on
+which both networks are seen to travel evenly (`dlnlab.flow.grid`).
+The second, looser run is compared with it on that grid.  The runs differ in the tolerance, which
+limits the step while modes are learned, and in the cap on the step, which limits it afterwards; so
+their distance is about the error of the looser run, and four times it covers that of the first: on
+starts whose flow is known in closed form the error was at most 1.5 times the distance.  To it is
+added what the tolerance of the first run permits in a single step, which the distance may miss by
+chance.
 """
 
 from __future__ import annotations
@@ -18,16 +19,18 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from dlnlab import arrays, networks, parsimony, spectra
+from dlnlab import arrays, networks, parsimony
 from dlnlab.arrays import Array
 from dlnlab.claims import proposition1
 from dlnlab.flow.compressed import CompressedFlow
-from dlnlab.flow.integrate import default_atol, gradient_flow
+from dlnlab.flow.grid import Survey, even_records
+from dlnlab.flow.integrate import gradient_flow
+from dlnlab.flow.records import Records, Stacks
 from dlnlab.networks import Weights
 from dlnlab.parsimony import Reduction
 from dlnlab.problems import Factorization
 from dlnlab.targets import FactoredTarget
-from dlnlab.trajectory import Trajectory
+from dlnlab.trajectory import Status, Trajectory
 
 __all__ = ["OriginalFlow", "OriginalNetwork"]
 
@@ -130,13 +133,12 @@ class OriginalFlow:
     ----------
     network : OriginalNetwork
     run : Trajectory
-        The first run.
+        The first run, of which only times, steps and the end are recorded.
     picked : array of int
         Its records that make the grid.
     times : array, shape (records,)
-    layers : tuple of L arrays, shapes (records, d_l, d_{l−1})
-    blocks : array, shape (records, d_L, d_0)
-        End-to-end matrices, in the coordinates of ``network.problem``.
+    records : Records
+        What was measured there.
     error : array, shape (records,)
         Bound on the Frobenius error of the end-to-end matrix.
     """
@@ -151,38 +153,70 @@ class OriginalFlow:
         **options: Any,
     ) -> None:
         self.network = network
-        problem, weights = network.problem, network.weights
+        problem, start = network.problem, network.weights
+        tight = {
+            "t_end": t_end,
+            "rtol": rtol,
+            "stability": STABILITY["tight"],
+            "record": (),
+            **options,
+        }
+        survey = Survey()
         self.run = gradient_flow(
             problem,
-            weights,
-            t_end=t_end,
-            rtol=rtol,
-            stability=STABILITY["tight"],
+            start,
             times=law.rises(t_end),
             resolution=RESOLUTION * float(law.targets[-1]),
-            record=("layers",),
             stop=self._unfitted,
-            **options,
+            observe=survey,
+            **tight,
         )
-        recorded = self.run.layers
-        assert recorded is not None  # asked for above
-        self.picked = _even_records(self.run.times, recorded, law, num_records)
+        self.picked = even_records(self.run.times, np.array(survey.way), law, num_records)
         self.times = self.run.times[self.picked]
-        self.layers: Weights = tuple(W[self.picked] for W in recorded)
-        self.blocks = networks.prefix_products(self.layers)[-1]
-        loose = gradient_flow(
-            problem,
-            weights,
-            t_end=max(float(self.times[-1]), float(np.finfo(float).tiny)),
-            rtol=LOOSER * rtol,
-            stability=STABILITY["loose"],
-            record=("end_to_end",),
-            times=self.times[1:] if self.times.size > 1 else None,
+        speed = law.scale * float(law.targets[0])
+        self.records = Records(problem, start, rtol, speed, self.times.size)
+        self.seconds = self.run.seconds
+        self._measure(survey, tight)
+        self.error = SAFETY * self._distance(rtol, options) + self.records["local_errors"]
+
+    def _measure(self, survey: Survey, tight: dict[str, Any]) -> None:
+        """Measure the states on the grid, those the survey has forgotten as they come anew."""
+        stacks = Stacks(self.records.measure)
+        forgotten = int(np.searchsorted(self.picked, survey.forgotten))
+        if forgotten:
+            stacks.add(*self.network.weights)
+        if forgotten > 1:
+            self._repeat(self.times[1:forgotten], self.picked[forgotten - 1], stacks, tight)
+        for record in self.picked[forgotten:]:
+            stacks.add(*survey.state(record))
+        stacks.flush()
+
+    def _repeat(
+        self, times: np.ndarray, record: int, stacks: Stacks, tight: dict[str, Any]
+    ) -> None:
+        """Integrate once more, to the end of the step in which the run took `record`.
+
+        The states at `times`, up to that record, are added to `stacks`.  Every step's end was
+        recorded, and the steps up to there are the same.
+        """
+        steps = self.run.steps
+        end = self.run.times[np.searchsorted(steps, steps[record], side="right") - 1]
+
+        def observe(t: float, weights: Weights, W: np.ndarray) -> None:
+            if 0 < t <= times[-1]:
+                stacks.add(*weights)
+
+        again = gradient_flow(
+            self.network.problem,
+            self.network.weights,
+            times=times,
             stationarity=0.0,
-            **options,
+            stop=lambda t, W: float(end - t),
+            observe=observe,
+            **tight,
         )
-        self.seconds = self.run.seconds + loose.seconds
-        self.error = SAFETY * self._distance(loose) + self._local_error(rtol)
+        assert again.status is Status.STOPPED  # as the first run came further
+        self.seconds += again.seconds
 
     def _unfitted(self, t: float, W: np.ndarray) -> float:
         """Positive until the network agrees with the target in the target's subspaces."""
@@ -191,56 +225,60 @@ class OriginalFlow:
         np.einsum("ii->i", gap)[:] -= s
         return float(np.linalg.norm(gap)) / s[-1] - FITTED
 
-    def _distance(self, loose: Trajectory) -> np.ndarray:
-        """Largest distance of the runs near every record; infinite where the second did not get.
+    def _distance(self, rtol: float, options: dict[str, Any]) -> np.ndarray:
+        """Largest distance of a looser run near every record; infinite where it did not get.
 
         Two runs may cross, so the distance is taken over the records next to it as well.
         """
-        other = loose.end_to_end
-        assert other is not None  # asked for above
-        count = min(other.shape[0], self.times.size)
+        problem, gaps = self.network.problem, [np.empty(0)]
+
+        def compare(W: np.ndarray) -> None:
+            done = sum(gap.size for gap in gaps)
+            tight = self.records.blocks[done : done + len(W)]
+            gaps.append(np.sqrt(problem.squared_norm(tight - W[: len(tight)])))
+
+        stacks = Stacks(compare)
+        loose = gradient_flow(
+            problem,
+            self.network.weights,
+            t_end=max(float(self.times[-1]), float(np.finfo(float).tiny)),
+            rtol=LOOSER * rtol,
+            stability=STABILITY["loose"],
+            record=(),
+            times=self.times[1:] if self.times.size > 1 else None,
+            stationarity=0.0,
+            observe=lambda t, weights, W: stacks.add(W),
+            **options,
+        )
+        stacks.flush()
+        self.seconds += loose.seconds
+        found = np.concatenate(gaps)
         distance = np.full(self.times.size, np.inf)
-        gaps = self.blocks[:count] - other[:count]
-        distance[:count] = np.sqrt(self.network.problem.squared_norm(gaps))
+        distance[: found.size] = found
         return ndimage.maximum_filter1d(distance, size=NEAR)
-
-    def _local_error(self, rtol: float) -> np.ndarray:
-        """Error of W_{L:1} if every layer is off by the tolerance of one step, to first order:
-
-        Σ_l (rtol ‖W_l‖_F + atol √size) ∏_{k≠l} ‖W_k‖₂.
-        """
-        atol = default_atol(rtol, self.network.weights)
-        norms = np.stack([np.linalg.norm(W, 2, axis=(-2, -1)) for W in self.layers])
-        total = np.zeros(norms.shape[1])
-        for layer, W in enumerate(self.layers):
-            own = rtol * np.linalg.norm(W, axis=(-2, -1)) + atol * W[0].size ** 0.5
-            total += own * np.prod(np.delete(norms, layer, axis=0), axis=0)
-        return total
 
     def singular_values(self, count: int) -> np.ndarray:
         """Return the `count` leading singular values at every record."""
-        values = self.network.problem.singular_values(self.blocks)
+        values = self.records["singular_values"]
         missing = count - values.shape[-1]
         if missing > 0:  # the reduction lists the residual value once; the rest are copies of it
-            copies = np.repeat(np.abs(self.blocks[:, -1, -1])[:, None], missing, axis=1)
+            copies = np.repeat(np.abs(self.records.blocks[:, -1, -1])[:, None], missing, axis=1)
             values = np.concatenate([values, copies], axis=1)
         return values[:, :count]
 
     def trajectory(self, count: int) -> Trajectory:
         """Return the tight run with everything a comparison shows."""
-        problem = self.network.problem
-        vectors = spectra.alignments(self.blocks, problem.target_svd)
         return Trajectory(
             times=self.times,
             steps=self.run.steps[self.picked],
             weights=self.run.weights,
             status=self.run.status,
             seconds=self.seconds,
-            losses=problem.loss(self.blocks),
-            errors=problem.error(self.blocks),
+            losses=self.records["losses"],
+            errors=self.records["errors"],
             singular_values=self.singular_values(count),
-            left_alignments=vectors.left,
-            right_alignments=vectors.right,
+            left_alignments=self.records["left_alignments"],
+            right_alignments=self.records["right_alignments"],
             drift=self.run.drift,
         )
 
@@ -252,24 +290,3 @@ def _too_large(problem: Factorization) -> bool:
 def _double(W: Array) -> Array:
     xp = arrays.namespace(W)
     return xp.astype(W, xp.float64)
-
-
-def _even_records(
-    times: np.ndarray, layers: Weights, law: CompressedFlow, count: int
-) -> np.ndarray:
-    """Choose about `count` records between which both networks travel about as far."""
-    blocks = networks.prefix_products(layers)[-1]
-    way = np.linalg.norm(np.diff(blocks, axis=0), axis=(-2, -1))
-    thin = np.unique(np.linspace(0, times.size - 1, count).astype(int))
-    law_way = np.linalg.norm(np.diff(law.at(times[thin]).modes, axis=0), axis=-1)
-    law_progress = np.interp(times, times[thin], _progress(law_way))
-    measure = _progress(way) + law_progress + times / max(float(times[-1]), 1e-300)
-    marks = np.searchsorted(measure, np.linspace(0, measure[-1], count))
-    last = times.size - 1
-    return np.unique(np.concatenate([[0], np.minimum(marks, last), [last]]))
-
-
-def _progress(steps: np.ndarray) -> np.ndarray:
-    """Cumulative share of the way, from 0 to 1."""
-    total = max(float(np.sum(steps)), float(np.finfo(float).tiny))
-    return np.concatenate([[0.0], np.cumsum(steps) / total])

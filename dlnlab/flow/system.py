@@ -35,14 +35,14 @@ class System:
         self.problem, self.decay = problem, weight_decay
         self.shapes = [(*batch, *W.shape[-2:]) for W in weights]
         ends = np.cumsum([math.prod(shape) for shape in self.shapes]).tolist()
-        self.parts = [slice(a, b) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
+        parts = [slice(a, b) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
+        self.places = list(zip(parts, self.shapes, strict=True))
         spread = [np.broadcast_to(W, shape) for W, shape in zip(weights, self.shapes, strict=True)]
         self.start = np.concatenate([W.ravel() for W in spread]).astype(float)
 
     def unpack(self, y: np.ndarray) -> Weights:
         """Return the layers as views of `y`."""
-        pairs = zip(self.parts, self.shapes, strict=True)
-        return tuple(y[part].reshape(shape) for part, shape in pairs)
+        return tuple([y[part].reshape(shape) for part, shape in self.places])
 
     def velocity(self, t: float, y: np.ndarray) -> np.ndarray:
         """−∇ℓ − μ W_l for all layers."""

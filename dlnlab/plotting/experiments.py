@@ -19,6 +19,7 @@ from dlnlab.experiments import Panel, Study
 from dlnlab.plotting.style import COMPRESSED, ORIGINAL, STYLE, _Figure, shades
 
 if TYPE_CHECKING:
+    from dlnlab.experiments.judging import Tally
     from dlnlab.experiments.recovery import Runs
 
 __all__ = ["panel", "runs", "study"]
@@ -71,9 +72,15 @@ def study(s: Study, figure: Any = None) -> Any:
             for ax, each in zip(axes, panels, strict=False):
                 panel(_in_unit(each, s.experiment.settings[reading]), results, ax)
                 ax.set_title(each.title, loc="right", fontsize=7)
-            axes[0].set_title(f"{reading}: {s.states[reading]}", loc="left")
+            axes[0].set_title(f"{reading}: {_state(s.tallies[reading])}", loc="left")
         figure.suptitle(f"{s.experiment.name}: {s.experiment.title}")
     return figure
+
+
+def _state(tally: Tally) -> str:
+    """The state of a reading, and how many published numbers it leaves open, as a title."""
+    left = tally.published["undecided"]
+    return f"{tally.state}\n{left} undecided" if left else tally.state
 
 
 def runs(r: Runs, figure: Any = None) -> Any:

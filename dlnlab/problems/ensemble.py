@@ -2,25 +2,30 @@
 
 A gradient Σ_i (⟨A_i, W⟩ − y_i) A_i uses every A_i twice, and the time it takes is the time to read
 them: 8·m·d_out·d_in bytes.  For one network on the host both uses are made of a block of A_i while
-it is in the cache, so the ensemble is read once.  A batch of networks shares the reading already,
-and a device has better use for two large products.
+it is in the cache, so the ensemble is read once, by all threads together.  A batch of networks
+shares the reading already, and a device has better use for two large products.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from scipy.linalg.blas import dgemv
 
-from dlnlab import arrays, checks
+from dlnlab import arrays, checks, threads
 from dlnlab.arrays import Array
 from dlnlab.ensembles import GeneratedEnsemble, block_rows
 from dlnlab.problems.measured import Measured, checked_measurements
 from dlnlab.problems.problem import Target, checked_target
 
 __all__ = ["Sensing", "sensing"]
+
+PARTS = 32
+"""Partial sums that a gradient of at least twice as many blocks, 40 MiB, is added up from, whatever
+the number of threads: so it does not depend on that number."""
 
 
 class Sensing(Measured):
@@ -41,13 +46,25 @@ class Sensing(Measured):
         """Return ∇ℓ(W) = c Σ_i (⟨A_i, W⟩ − y_i) A_i, reading every A_i once; see `Problem`."""
         if not self._reads_once(self._check(W)):
             return super().gradient(W)
-        flat, total = np.ravel(W), np.zeros(W.size)
-        for where, rows in self.blocks():
-            residual = dgemv(1.0, rows.T, flat, trans=1)
-            residual -= self.measurements[where]
-            total = dgemv(1.0, rows.T, residual, beta=1.0, y=total, overwrite_y=1)
+        flat, count = np.ravel(W), -(-self.matrices.shape[0] // block_rows(W.size))
+        if count < 2 * PARTS:
+            total = self._sum(flat, 0, count)
+        else:
+            cuts = [count * k // PARTS for k in range(PARTS + 1)]
+            with threads.for_matrices(1, 1):
+                sums = threads.share(lambda part: self._sum(flat, *part), list(pairwise(cuts)))
+            total = functools.reduce(np.add, sums)
         gradient = total.reshape(self.shape)
         return gradient if self.normalization == "sum" else self.scale * gradient
+
+    def _sum(self, flat: np.ndarray, first: int, last: int) -> np.ndarray:
+        """Return Σ_i (⟨A_i, W⟩ − y_i) A_i over some blocks."""
+        total, term = np.zeros_like(flat), np.empty_like(flat)
+        for where, rows in self.blocks(first, last):
+            residual = rows @ flat
+            residual -= self.measurements[where]
+            total += np.dot(residual, rows, out=term)
+        return total
 
     def _reads_once(self, W: Array) -> bool:
         """Whether one pass over blocks pays: one network and one set of measurements, on the host.
@@ -59,14 +76,14 @@ class Sensing(Measured):
             return False
         return not self._at_hand or self._rows.dtype == np.float64
 
-    def blocks(self) -> Iterator[tuple[slice, Array]]:
-        """Yield which matrices, and an array of one row for each."""
+    def blocks(self, first: int = 0, last: int | None = None) -> Iterator[tuple[slice, Array]]:
+        """Yield which matrices, and an array of one row for each, of all blocks or of some."""
         if isinstance(self.matrices, GeneratedEnsemble):
-            yield from self.matrices.blocks()
+            yield from self.matrices.blocks(first, last)
             return
         count, n = self.matrices.shape[0], self.shape[0] * self.shape[1]
         step = block_rows(n)
-        for start in range(0, count, step):
+        for start in range(first * step, count if last is None else last * step, step):
             where = slice(start, min(start + step, count))
             yield where, np.asarray(self.matrices[where]).reshape(-1, n)
 

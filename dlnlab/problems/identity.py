@@ -24,6 +24,9 @@ class Factorization(Problem):
     def adjoint(self, residual: Array) -> Array:
         return residual
 
+    def entrywise(self) -> tuple[None, Array]:
+        return None, self._dense_target
+
     def error(self, W: Array) -> Array:
         """Return the recovery error ‖W − M‖_F, the norm of the residual."""
         return arrays.namespace(W).sqrt(self.squared_norm(self.residual(self._check(W))))

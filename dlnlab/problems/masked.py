@@ -29,6 +29,9 @@ class Completion(Problem):
     def adjoint(self, residual: Array) -> Array:
         return residual
 
+    def entrywise(self) -> tuple[Array, Array]:
+        return self.mask, self.observed
+
     def surrogate(self) -> Array:
         """Return P_Ω(M)/p with p the observed share, an unbiased estimate of M for a random Ω."""
         return self.observed / self._share[..., None, None]

@@ -86,6 +86,13 @@ class Problem(abc.ABC):
     def surrogate(self) -> Array:
         """Return the surrogate matrix of Eq. (6), shape (d_out, d_in), from which C-DLNs start."""
 
+    def entrywise(self) -> tuple[Array | None, Array] | None:
+        """Return (mask, y) if AᵀA(W) − Aᵀy is mask ∘ W − y entry by entry, and None if it is not.
+
+        No mask means that all entries are seen.  Batch axes are those of the problem's data.
+        """
+        return None
+
     def surrogate_for(self, count: int) -> Any:
         """Return the surrogate in the form that suits finding its top-`count` singular vectors.
 
@@ -140,10 +147,11 @@ class Problem(abc.ABC):
         gradient = self.adjoint(self.residual(self._check(W)))
         if self.normalization == "sum":
             return gradient
-        return self._matrix_scale * gradient
+        return self.matrix_scale * gradient
 
     @cached_property
-    def _matrix_scale(self) -> Any:
+    def matrix_scale(self) -> Any:
+        """The factor c in a shape that multiplies matrices."""
         return self.scale[..., None, None] if arrays.is_array(self.scale) else self.scale
 
     def error(self, W: Array) -> Array:

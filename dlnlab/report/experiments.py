@@ -15,10 +15,13 @@ from dlnlab.experiments.instance import SETTINGS
 from .page import escape, page, table, tag
 from .record import plain
 
-__all__ = ["experiments_html", "experiments_markdown", "study_json"]
+__all__ = ["STUDY_FORMAT", "experiments_html", "experiments_markdown", "study_json"]
 
 MARKS = {"met": "✓", "missed": "✗", "undecided": "?"}
 HEADERS = ("quantity", "expected", "reading", "measured", "")
+STUDY_FORMAT = 2
+"""Of what `study_json` returns; the pages can only be made from this one."""
+
 QUICK = "quick run: small settings, on which published numbers are not judged"
 
 
@@ -37,21 +40,27 @@ def study_json(study: Study) -> dict[str, Any]:
     first = {reading: part[0] for reading, part in study.configurations.items()}
     return plain(
         {
+            "format": STUDY_FORMAT,
             "name": experiment.name,
             "title": experiment.title,
             "claim": experiment.claim,
             "verdict": study.verdict,
+            "basis": study.basis,
             "quick": study.quick,
             "seeds": max(len(part) for part in study.configurations.values()),
             "readings": {
                 reading: {
-                    "state": study.states[reading],
+                    "state": study.tallies[reading].state,
+                    "tally": str(study.tallies[reading]),
+                    "claims": study.tallies[reading].claims,
+                    "published": study.tallies[reading].published,
                     "meaning": experiment.meanings.get(reading, ""),
                     "settings": {k: v for k, v in first[reading].items() if k != "seed"},
                     "judgements": [
                         {
                             "quantity": judged.yardstick.quantity,
                             "words": judged.yardstick.words,
+                            "kind": judged.yardstick.kind,
                             "expected": judged.yardstick.expected(),
                             "source": judged.yardstick.source,
                             "measured": judged.measured(),
@@ -114,14 +123,14 @@ def experiments_markdown(studies: Sequence[Mapping[str, Any]], figures: str = ""
             f"**{_verdict(s)}.**",
             "",
         ]
-        for name, reading in s["readings"].items():
-            meaning = f" ({reading['meaning']})" if reading["meaning"] else ""
-            lines.append(f"- Reading *{name}*{meaning}: {reading['state']}.")
+        lines += [f"- Reading {_reading(f'*{k}*', r)}." for k, r in s["readings"].items()]
         if figures:
             lines += ["", f"![{s['title']}]({figures}/{s['name']}.png)"]
         lines += ["", f"| {' | '.join(HEADERS)} |", "|---|---|---|---|---|"]
         lines += [f"| {' | '.join(c.replace('|', chr(92) + '|') for c in r)} |" for r in _rows(s)]
+        sources = dict.fromkeys(source for _, source in _sources(s))
         lines += ["", *(f"- {note}" for note in s["notes"])]
+        lines += ["- Where the yardsticks come from:", *(f"  - {source}" for source in sources)]
     return "\n".join(lines) + "\n"
 
 
@@ -133,17 +142,26 @@ def _section(s: Mapping[str, Any]) -> list[str]:
         tag("h2", escape(f"{name}: {s['title']}")),
         tag("p", f"{tag('b', 'The paper: ')}{escape(s['claim'])}"),
         tag("p", f"{tag('b', 'Verdict: ')}{escape(_verdict(s))}."),
+        _list([_reading(*item) for item in s["readings"].items()]),
         tag("figure", image + tag("figcaption", escape(caption))),
         table(HEADERS, _rows(s)),
+        _details("Where the yardsticks come from", table(("quantity", "source"), _sources(s))),
         _details("Settings", _settings(s["readings"])),
     ]
-    meanings = [f"{k}: {r['meaning']}" for k, r in s["readings"].items() if r["meaning"]]
-    notes = [*meanings, *s["notes"]]
-    return [*parts, tag("ul", "".join(tag("li", escape(note)) for note in notes))]
+    return [*parts, _list(s["notes"])]
+
+
+def _list(lines: Sequence[str]) -> str:
+    return tag("ul", "".join(tag("li", escape(line)) for line in lines))
 
 
 def _verdict(s: Mapping[str, Any]) -> str:
-    return f"{s['verdict']} ({QUICK})" if s["quick"] else s["verdict"]
+    return f"{s['verdict']} ({s['basis']}{'; ' + QUICK if s['quick'] else ''})"
+
+
+def _reading(name: str, reading: Mapping[str, Any]) -> str:
+    meaning = f", {reading['meaning']}" if reading["meaning"] else ""
+    return f"{name}{meaning}: {reading['state']} ({reading['tally']})"
 
 
 def _rows(s: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -156,10 +174,17 @@ def _rows(s: Mapping[str, Any]) -> list[tuple[str, ...]]:
             judged = reading["judgements"][k]
             head = (judged["words"], judged["expected"]) if number == 0 else ("", "")
             measured = judged["measured"]
-            if judged["reason"] and not s["quick"]:
+            unjudged = s["quick"] and judged["kind"] == "published"  # as the verdict says already
+            if judged["reason"] and not unjudged:
                 measured += f" ({judged['reason']})"
             rows.append((*head, name, measured, MARKS[judged["status"]]))
     return rows
+
+
+def _sources(s: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Every yardstick and where it comes from."""
+    judgements = next(iter(s["readings"].values()))["judgements"]
+    return [(judged["words"], judged["source"]) for judged in judgements]
 
 
 def _settings(readings: Mapping[str, Any]) -> str:

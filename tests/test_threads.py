@@ -1,0 +1,74 @@
+"""How many threads a run takes, and that they are put back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import threadpoolctl
+
+import dlnlab
+from dlnlab import threads
+
+
+def blas_threads():
+    pools = threadpoolctl.threadpool_info()
+    return [pool["num_threads"] for pool in pools if pool["user_api"] == "blas"]
+
+
+def test_the_environment_tells_how_many_there_are(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert threads.available() == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "2,4")  # of nested levels
+    assert threads.available() == 2
+    for asked in ("", "0", "many"):
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
+        assert threads.available() == threads.cores() >= 1
+
+
+def test_a_limit_holds_for_both_kinds_and_is_put_back(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    before = blas_threads()
+    with threads.limited(1):
+        assert threads.available() == 1
+        assert set(blas_threads()) == {1}
+    assert threads.available() == 3
+    assert blas_threads() == before
+
+
+def test_small_matrices_and_many_matrices_leave_blas_one_thread(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert threads.shared(199, 1)
+    assert threads.shared(200, 2)
+    assert not threads.shared(200, 1)
+
+
+def test_a_run_limits_blas_while_it_goes_on(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    problem = dlnlab.factorization(np.diag([1.0, 0.5]))
+    weights = dlnlab.compressed_weights(problem, 1, 2, 0.1)
+    before, seen = blas_threads(), []
+    dlnlab.gradient_descent(
+        problem,
+        weights,
+        eta=0.1,
+        num_steps=3,
+        progress=lambda *_: seen.append(set(blas_threads())),
+    )
+    assert seen == [{1}] * len(seen) != []
+    assert blas_threads() == before
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_threads_do_not_change_a_number(count):
+    problem = dlnlab.completion(
+        dlnlab.random_target((12, 9), 2, rng=0), dlnlab.random_mask((12, 9), 0.5, rng=0)
+    )
+    weights = dlnlab.original_weights((12, 9), 3, 0.3, rng=0)
+    stack = tuple(np.stack([W] * 5) * np.linspace(1.0, 1.4, 5)[:, None, None] for W in weights)
+    options = {"eta": 0.05, "num_steps": 2000, "record_every": 500}
+
+    def losses(limit):
+        with threads.limited(limit):
+            return dlnlab.gradient_descent(problem, stack, **options).losses
+
+    assert (losses(count) == losses(1)).all()
