@@ -37,7 +37,7 @@ def sampling_pays(shape: tuple[int, int], count: int) -> bool:
 
     It is for at least 200 × 200 entries of which at most a tenth are observed.  This is where the
     times of whole steps crossed, measured for 100 × 100 to 943 × 1682 and widths of the last hidden
-    layer from 5 to 500 (the crossing hardly depends on the width, as both ways take time in
+    layer from 10 to 1682 (the crossing hardly depends on the width, as both ways take time in
     proportion to it); the table is in docs/completion.md.
 
     Parameters
