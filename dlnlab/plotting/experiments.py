@@ -72,7 +72,8 @@ def study(s: Study, figure: Any = None) -> Any:
             for ax, each in zip(axes, panels, strict=False):
                 panel(_in_unit(each, s.experiment.settings[reading]), results, ax)
                 ax.set_title(each.title, loc="right", fontsize=7)
-            axes[0].set_title(f"{reading}: {_state(s.tallies[reading])}", loc="left")
+            above = "\n" * any(each.title for each in panels[:1])  # not into the panel's own title
+            axes[0].set_title(f"{reading}: {_state(s.tallies[reading])}{above}", loc="left")
         figure.suptitle(f"{s.experiment.name}: {s.experiment.title}")
     return figure
 
@@ -137,7 +138,7 @@ def panel(p: Panel, results: Results, ax: Axes) -> Axes:
                 )
                 drawn |= _draw(p, result["curves"][name], style, ax)
     if not drawn:
-        return _empty(ax)
+        return _empty(ax, "diverged" if names else "not part of it")
     for value in results[0].get("targets", ()) if p.targets else ():
         ax.axhline(value, color="0.5", linestyle=":", linewidth=0.6)
     ax.set_xscale("log" if p.logx else "linear")
@@ -155,8 +156,8 @@ def _grey(name: str, parts: Sequence[str]) -> Line2D:
     return Line2D([], [], **(_style(name, 0, parts) | {"color": "0.25"}))
 
 
-def _empty(ax: Axes) -> Axes:
-    ax.text(0.5, 0.5, "diverged", transform=ax.transAxes, ha="center", va="center", color="0.4")
+def _empty(ax: Axes, words: str) -> Axes:
+    ax.text(0.5, 0.5, words, transform=ax.transAxes, ha="center", va="center", color="0.4")
     ax.set_xticks([])
     ax.set_yticks([])
     ax.spines[:].set_visible(False)
