@@ -60,6 +60,12 @@ class Stepper(Protocol):
     def freeze(self, done: np.ndarray) -> None:
         """Leave the members of the batch that are done where they are."""
 
+    def calls(self) -> tuple[Calls, int]:
+        """Return the calls that one step of some members consists of, and how many members.
+
+        None if it is not made of calls on fixed arrays.
+        """
+
 
 def stepper(
     problem: Problem,
@@ -146,6 +152,9 @@ class Plain:
             kept = tuple(shrink * W for shrink, W in zip(self._shrinks, kept, strict=True))
         return tuple(W - move for W, move in zip(kept, moves, strict=True))
 
+    def calls(self) -> tuple[Calls, int]:
+        return [], 0
+
     def freeze(self, done: np.ndarray) -> None:
         moving = arrays.like((~done)[..., None, None], self._weights[0])
         self._rates = [rate * moving for rate in self._rates]
@@ -215,6 +224,10 @@ class InPlace:
             return
         shares = [lists[k :: self._ways] for k in range(self._ways)]
         threads.share(lambda share: _repeat(share, count), shares)
+
+    def calls(self) -> tuple[Calls, int]:
+        part, calls = self._pieces[0]
+        return calls, part.stop - part.start
 
     def freeze(self, done: np.ndarray) -> None:
         done = done.reshape(-1)
@@ -292,6 +305,9 @@ class Diagonal:
 
     def advance(self, count: int) -> None:
         _repeat([self._calls], count)
+
+    def calls(self) -> tuple[Calls, int]:
+        return self._calls, 1
 
     def freeze(self, done: np.ndarray) -> None:
         if done.all():

@@ -14,7 +14,7 @@ import array_api_strict
 import numpy as np
 import pytest
 
-from dlnlab import arrays, bench, cli, parsimony, threads
+from dlnlab import arrays, bench, cli, parsimony, problems, threads
 from dlnlab.bench import (
     costs,
     growth,
@@ -441,11 +441,25 @@ def test_a_wrong_engine_ends_the_command(run, numpy_only, monkeypatch):
     assert "stack-20: after 20 steps the engine differs" in err
 
 
-def test_a_profile_names_functions(run):
-    row = Row("small", lambda: (SMALL["factorization"](),), None, 12)
+@pytest.mark.parametrize(
+    ("kind", "named"),
+    [("completion", "dgemm"), ("sampled", "products.py"), ("sensing", "gradient of the loss")],
+)
+def test_a_profile_names_what_is_called(monkeypatch, kind, named):
+    monkeypatch.setattr(problems.sampled, "sampling_pays", lambda shape, count: True)
+    row = Row("small", lambda: (SMALL[kind](),), None, 12)
     places = profile.of_row(row, HOST, seconds=0.05)
-    assert any("descent.py" in place for place, _ in places)
-    assert all(time >= 0 for _, time in places)
+    assert any(named in place for place, _ in places)
+    assert sum(time for _, time in places) > 1.0
+
+
+def test_the_calls_of_a_stack_are_told_for_one_network():
+    one, many = (
+        Row("small", lambda k=k: (instances.stacked(SMALL["completion"](), k),), None, 12)
+        for k in (1, 50)
+    )
+    times = [sum(t for _, t in profile.of_row(row, HOST, seconds=0.1)) for row in (one, many)]
+    assert times[1] < times[0]
 
 
 # -------------------------------------------------------------------------------------------- GPUs

@@ -1,20 +1,27 @@
-"""Where the time of a step goes: Python's profiler on a run of the engine.
+"""Where the time of a step goes.
 
-Operators such as ``@`` are no function calls, so the time of a matrix product is that of the
-function it stands in.  The set-up and the records of the run are in it.
+Networks on the host step by a fixed list of calls (`dlnlab.steppers`), each of which is timed.
+Other runs are given to Python's profiler; operators such as ``@`` are no function calls, so that
+there the time of a matrix product is that of the function it stands in.
 """
 
 from __future__ import annotations
 
 import cProfile
+import functools
 import pstats
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dlnlab import threads
+import numpy as np
+
+from dlnlab import formulations, steppers, threads
 from dlnlab.arrays import Array
 from dlnlab.bench import timing
-from dlnlab.bench.measurement import engine_run, long_run_formulation
+from dlnlab.bench.instances import Instance
+from dlnlab.bench.measurement import LONG, engine_run, long_run_formulation
 from dlnlab.bench.rows import Row
 
 __all__ = ["of_row"]
@@ -23,7 +30,7 @@ SHOWN = 10
 
 
 def of_row(row: Row, reference: Array, seconds: float = 0.5) -> list[tuple[str, float]]:
-    """Return the functions that take most time, with their own microseconds per step.
+    """Return the calls of a step, or the functions that take most time, and how long they take.
 
     Parameters
     ----------
@@ -31,16 +38,66 @@ def of_row(row: Row, reference: Array, seconds: float = 0.5) -> list[tuple[str, 
     reference : array
     seconds : float
         How long to run.
+
+    Returns
+    -------
+    list of (str, float)
+        What is called, in the order of a step or with the longest first, and the microseconds that
+        a step of one network spends in it.
     """
     part = row.build()[0]
-    run = engine_run(part, reference, long_run_formulation(part, reference))
     with threads.limited(1):
-        run(1)
-        steps = timing.calibrate(run, seconds)
-        profiler = cProfile.Profile()
-        profiler.runcall(run, steps)
+        calls, members = _calls(part, reference)
+        if calls:
+            return _timed(calls, members, seconds)
+        return _profiled(part, reference, seconds)
+
+
+def _calls(part: Instance, reference: Array) -> tuple[Sequence[Callable[[], Any]], int]:
+    """Return the calls of a step, and of how many networks; none where steps are not taken so."""
+    problem, weights = part.problem(reference), part.start(reference)
+    run = formulations.choose(problem, weights, LONG)
+    rates = [part.eta] * len(weights)
+    found = steppers.stepper(run.problem, run.weights, rates, None, weights[0].shape[:-2])
+    return found.calls()
+
+
+def _timed(
+    calls: Sequence[Callable[[], Any]], members: int, seconds: float
+) -> list[tuple[str, float]]:
+    """Take steps and time each call; what reading the clock takes is taken off."""
+    spent, clock, steps = np.zeros(len(calls)), time.perf_counter, 0
+    ended = clock() + seconds
+    while clock() < ended:
+        for k, call in enumerate(calls):
+            started = clock()
+            call()
+            spent[k] += clock() - started
+        steps += 1
+    idle = min(-clock() + clock() for _ in range(1000))
+    return [
+        (_told(call), 1e6 * (total / steps - idle) / members)
+        for call, total in zip(calls, spent, strict=True)
+    ]
+
+
+def _told(call: Callable[[], Any]) -> str:
+    """Return the name of what is called, and the shapes of what it is called with."""
+    if not isinstance(call, functools.partial):
+        return "gradient of the loss"
+    name = getattr(call.func, "__name__", str(call.func)).strip("<>").split()[-1]
+    shapes = ["×".join(map(str, x.shape)) for x in call.args if isinstance(x, np.ndarray)]
+    return f"{name} {', '.join(shapes)}"
+
+
+def _profiled(part: Instance, reference: Array, seconds: float) -> list[tuple[str, float]]:
+    run = engine_run(part, reference, long_run_formulation(part, reference))
+    run(1)
+    steps = timing.calibrate(run, seconds)
+    profiler = cProfile.Profile()
+    profiler.runcall(run, steps)
     found: Any = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
-    own = [(_place(*where), 1e6 * entry[2] / steps) for where, entry in found.items()]
+    own = [(_place(*where), 1e6 * entry[2] / steps / part.batch) for where, entry in found.items()]
     return sorted(own, key=lambda one: -one[1])[:SHOWN]
 
 

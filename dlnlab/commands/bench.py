@@ -210,7 +210,7 @@ def _growths(quick: bool) -> Iterator[dict[str, Any]]:
 
 def _profile(names: Sequence[str], reference: Array) -> int:
     for name in names:
-        print(f"{name}: µs per step (the profiler adds to what calls many functions)")
+        print(f"{name}: µs per step and network")
         for place, microseconds in profile.of_row(ROWS[name], reference):
             print(f"  {microseconds:10.1f}  {place}")
     return 0
