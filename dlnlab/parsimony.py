@@ -256,7 +256,7 @@ def reduce(problem: Problem, weights: Sequence[Array]) -> Reduction:
     weights = networks.check_weights(weights)
     _check_reducible(problem, weights)
     U, s, Vh = problem.target_svd
-    scales = [_scale(W) for W in weights]
+    scales = _scales(weights)
     Q = [W / scale for W, scale in zip(weights, scales, strict=True)]
     if weights[0].shape[1] >= weights[-1].shape[0]:
         bases, left, right = _invariant_bases(Q, U, Vh.mT)
@@ -445,6 +445,13 @@ def _start(after: tuple[int, int], before: tuple[int, int], corner: int, referen
     if corner:
         start[-1, -1] = 1.0
     return arrays.like(start, reference)
+
+
+def _scales(weights: Weights) -> list[float]:
+    """The scales of all layers; those that differ by the rounding of a norm are taken as equal."""
+    scales = [_scale(W) for W in weights]
+    rounding = max(max(W.shape) for W in weights) * np.finfo(float).eps
+    return [scales[0] if abs(s - scales[0]) <= rounding * scales[0] else s for s in scales]
 
 
 def _scale(W: Array) -> float:

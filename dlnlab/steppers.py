@@ -8,14 +8,16 @@ the first, only D_{l−1} still needs W_l: once it is known W_l may be overwritt
 
 which is one call of BLAS's GEMM.  So a step of networks on the host is a fixed list of calls on
 fixed arrays (`InPlace`).  Where all layers are diagonal, as from a spectral start in the target's
-singular vectors, so is every product, and the calls are those for vectors (`Diagonal`).  Other
-arrays, and problems that keep the end-to-end matrix in factors, take the same step with a new array
-for every product (`Plain`).
+singular vectors, so is every product, and the calls are those for vectors (`Diagonal`); where they
+are diag(B_l, ρ_l), as in the reduction of a wide network, B and ρ are stepped apart (`Bordered`).
+Other arrays, and problems that keep the end-to-end matrix in factors, take the same step with a new
+array for every product (`Plain`).
 """
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -24,9 +26,9 @@ import scipy.linalg
 
 from dlnlab import arrays, networks, threads
 from dlnlab.networks import Weights
-from dlnlab.problems import Problem
+from dlnlab.problems import Factorization, Problem
 
-__all__ = ["Diagonal", "InPlace", "Plain", "Stepper", "stepper"]
+__all__ = ["Bordered", "Diagonal", "InPlace", "Plain", "Stepper", "stepper"]
 
 CACHE = 2**21
 """Bytes of weights and products that are stepped together.  Threads hand over to each other at
@@ -90,7 +92,11 @@ def stepper(
     """
     kind: type[Stepper] = Plain
     if _fits_in_place(problem, weights, batch):
-        kind = Diagonal if _is_diagonal(problem, weights, rates, batch) else InPlace
+        kind = InPlace
+        if _is_diagonal(problem, weights, rates, batch):
+            kind = Diagonal
+        elif _is_bordered(problem, weights, rates, batch):
+            kind = Bordered
     return kind(problem, weights, rates, decay, batch)
 
 
@@ -116,6 +122,22 @@ def _is_diagonal(
     sizes = [np.abs(np.diagonal(W)) for W in weights]
     equal = (sizes[0] == sizes[-1]).all() and all((s == sizes[1]).all() for s in sizes[1:-1])
     return bool(equal) and _off_diagonal_is_zero(data[1])
+
+
+def _is_bordered(
+    problem: Problem, weights: Weights, rates: Sequence[Any], batch: tuple[int, ...]
+) -> bool:
+    """Whether target and layers are diag(B, ρ), ρ the same on all outer and on all inner layers."""
+    data = problem.entrywise()
+    if batch or data is None or data[0] is not None or data[1].ndim > 2 or rates[0] != rates[-1]:
+        return False
+    corners = [W[-1, -1] for W in weights]
+    equal = corners[0] == corners[-1] and len(set(corners[1:-1])) <= 1
+    return equal and all(map(_border_is_zero, [*weights, data[1]]))
+
+
+def _border_is_zero(A: np.ndarray) -> bool:
+    return min(A.shape) > 1 and not A[-1, :-1].any() and not A[:-1, -1].any()
 
 
 def _off_diagonal_is_zero(A: np.ndarray) -> bool:
@@ -238,6 +260,69 @@ class InPlace:
                 shrink[done] = 1.0
         # a group keeps its place, since the calls of a thread share its scratch
         self._pieces = [(part, [] if done[part].all() else calls) for part, calls in self._pieces]
+
+
+class Bordered:
+    """Steps of layers diag(B_l, ρ_l): of the blocks by BLAS, of the scalars beside them.
+
+    A block of one row less is faster by more than the scalars take: products of 20 × 20 matrices
+    take four fifths of the time of those of 21 × 21.  With ρ = a in the outer layers and b in the
+    inner ones, the recursion is that of `Diagonal`, in Python's numbers.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        weights: Weights,
+        rates: Sequence[Any],
+        decay: Any,
+        batch: tuple[int, ...],
+    ) -> None:
+        entries = problem.entrywise()
+        assert entries is not None
+        target = entries[1]
+        block = Factorization(np.ascontiguousarray(target[:-1, :-1]), "sum")
+        block.scale = problem.scale
+        inner = tuple(W[:-1, :-1] for W in weights)
+        self._block = InPlace(block, inner, rates, decay, batch)
+        depth, shrinks = len(weights), _shrinks(rates, decay) or [1.0] * len(weights)
+        self._depth, self._dtype, self._target = depth, weights[0].dtype, float(target[-1, -1])
+        self._outer, self._inner = float(weights[0][-1, -1]), 1.0
+        self._steps, self._kept = (rates[0] * problem.scale, 0.0), (shrinks[0], 1.0)
+        if depth > 2:
+            self._inner = float(weights[1][-1, -1])
+            self._steps = (self._steps[0], rates[1] * problem.scale)
+            self._kept = (shrinks[0], shrinks[1])
+        self._calls, _ = self._block.calls()
+        self._calls.append(self._corner)
+
+    def _corner(self) -> None:
+        """Step the scalars; for L = 2 there is no b, and it stays 1."""
+        a, b = self._outer, self._inner
+        power = 1.0 if self._depth <= 3 else math.prod([b] * (self._depth - 3))  # b^{L−3}
+        slope = a * power
+        gap = a * slope * b - self._target
+        (step_a, step_b), (kept_a, kept_b) = self._steps, self._kept
+        self._outer = kept_a * a - step_a * gap * slope * b
+        self._inner = kept_b * b - step_b * gap * a * slope
+
+    def weights(self) -> Weights:
+        layers = []
+        for layer, block in enumerate(self._block.weights()):
+            W = np.zeros((block.shape[0] + 1, block.shape[1] + 1), self._dtype)
+            W[:-1, :-1] = block
+            W[-1, -1] = self._inner if 0 < layer < self._depth - 1 else self._outer
+            layers.append(W)
+        return tuple(layers)
+
+    def advance(self, count: int) -> None:
+        self._block.advance(count)
+
+    def calls(self) -> tuple[Calls, int]:
+        return self._calls, 1
+
+    def freeze(self, done: np.ndarray) -> None:
+        self._block.freeze(done)
 
 
 class Diagonal:

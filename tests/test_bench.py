@@ -14,7 +14,7 @@ import array_api_strict
 import numpy as np
 import pytest
 
-from dlnlab import arrays, bench, cli, parsimony, problems, threads
+from dlnlab import arrays, bench, cli, parsimony, problems
 from dlnlab.bench import (
     costs,
     growth,
@@ -67,7 +67,6 @@ CHEAP = [name for name in ROWS if not name.startswith(("sensing", "compressed-30
 def test_every_row_builds_and_descends(name):
     for part in ROWS[name].build():
         assert part.widths == (part.weights[0].shape[-1], *(W.shape[-2] for W in part.weights))
-        assert max(part.widths) == ROWS[name].size
         # Gradient descent with step η ≤ 1/K, K the largest curvature, never increases the loss.
         losses = literal.NumpyLoop(part.member(0)).recorded(3, 2)
         assert np.all(np.diff(losses) < 0)
@@ -149,7 +148,7 @@ def test_the_formulation_that_is_timed_is_the_one_that_is_checked(monkeypatch):
         return original(*arguments, formulation=formulation)
 
     monkeypatch.setattr(measurement, "agreement", spy)
-    row = Row("small", lambda: (reducible(),), 2.0, 60)
+    row = Row("small", lambda: (reducible(),), 2.0)
     effort = measurement.Effort(seconds=0.05, repeats=1)
     found = bench.measure("small", row, literal.NumpyLoop, HOST, effort)
     assert found.formulation == "reduced"
@@ -253,13 +252,6 @@ def test_a_run_is_given_as_many_steps_as_fill_the_time(step, wanted, monkeypatch
     taken = []
     monkeypatch.setattr(timing, "clock", lambda call: call() or step * taken[-1])
     assert timing.calibrate(taken.append, 1.0, most=10**6) == wanted
-
-
-def test_one_small_network_gets_one_thread(monkeypatch):
-    monkeypatch.setattr(threads, "available", lambda: 8)
-    assert timing.threads_for(100) == 1
-    assert timing.threads_for(100, batch=2) == 8
-    assert timing.threads_for(200) == 8
 
 
 def test_it_is_said_which_blas_there_is():
@@ -447,7 +439,7 @@ def test_a_wrong_engine_ends_the_command(run, numpy_only, monkeypatch):
 )
 def test_a_profile_names_what_is_called(monkeypatch, kind, named):
     monkeypatch.setattr(problems.sampled, "sampling_pays", lambda shape, count: True)
-    row = Row("small", lambda: (SMALL[kind](),), None, 12)
+    row = Row("small", lambda: (SMALL[kind](),), None)
     places = profile.of_row(row, HOST, seconds=0.05)
     assert any(named in place for place, _ in places)
     assert sum(time for _, time in places) > 1.0
@@ -455,7 +447,7 @@ def test_a_profile_names_what_is_called(monkeypatch, kind, named):
 
 def test_the_calls_of_a_stack_are_told_for_one_network():
     one, many = (
-        Row("small", lambda k=k: (instances.stacked(SMALL["completion"](), k),), None, 12)
+        Row("small", lambda k=k: (instances.stacked(SMALL["completion"](), k),), None)
         for k in (1, 50)
     )
     times = [sum(t for _, t in profile.of_row(row, HOST, seconds=0.1)) for row in (one, many)]
@@ -505,7 +497,7 @@ def test_the_command_runs_where_the_arrays_live(run, numpy_only, monkeypatch, tm
     reference = array_api_strict.zeros(0, dtype=array_api_strict.float64, device=device)
     monkeypatch.setattr(arrays, "gpu_reference", lambda: reference)
     monkeypatch.setattr(measurement, "filling_batch", lambda time: 2 if time(2) > 0 else 0)
-    row = Row("small", lambda: (SMALL["completion"](),), None, 12)
+    row = Row("small", lambda: (SMALL["completion"](),), None)
     monkeypatch.setitem(ROWS, "stack-20", row)
     code, _, err = run("stack-20", "--device", "gpu", "--quick", "--json", tmp_path / "gpu.json")
     assert (code, err) == (0, "")

@@ -12,7 +12,7 @@ from instances import assert_close
 
 import dlnlab
 from dlnlab import formulations, networks, steppers
-from dlnlab.steppers import Diagonal, InPlace, Plain
+from dlnlab.steppers import Bordered, Diagonal, InPlace, Plain
 
 UNIT = np.finfo(float).eps
 KINDS = ("factorization", "mask", "sensing")
@@ -226,6 +226,89 @@ def test_wrong_diagonal_steps_are_noticed(monkeypatch, method, fault):
     monkeypatch.setattr(Diagonal, method, fault(getattr(Diagonal, method)))
     with pytest.raises(AssertionError):
         check_diagonal(*case)
+
+
+def bordered_case(depth, seed):
+    """Layers diag(B_l, ρ_l) with rectangular blocks, and such a target."""
+    rng = np.random.default_rng(seed)
+    widths = [4, *[3] * (depth - 1), 5]
+    outer, inner = rng.uniform(-1.0, 1.0, 2)
+    weights = []
+    for layer, (before, after) in enumerate(itertools.pairwise(widths)):
+        W = np.zeros((after + 1, before + 1))
+        W[:-1, :-1] = 0.5 * rng.standard_normal((after, before))
+        W[-1, -1] = outer if layer in (0, depth - 1) else inner
+        weights.append(W)
+    target = np.zeros((6, 5))
+    target[:-1, :-1], target[-1, -1] = rng.standard_normal((5, 4)), rng.standard_normal()
+    return target, tuple(weights)
+
+
+def check_bordered(depth, alpha, decay, normalization, seed):
+    target, weights = bordered_case(depth, seed)
+    problem = dlnlab.factorization(target, normalization)
+    eta = 0.02 / problem.scale
+    rates = [alpha * eta, *[eta] * (depth - 2), alpha * eta]
+    assert type(steppers.stepper(problem, weights, rates, decay, ())) is Bordered
+    results = []
+    for kind in (InPlace, Bordered):
+        stepper = kind(problem, weights, rates, decay, ())
+        stepper.advance(30)
+        results.append(stepper.weights())
+    for whole, apart in zip(*results, strict=True):
+        # 30 stable steps of some 100 L roundings each, of numbers of size one
+        assert_close(apart, whole, 1e5 * depth * UNIT, "W_l")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(2, 7),
+    st.sampled_from((1.0, 0.3, 2.0)),
+    st.sampled_from((None, 0.01)),
+    st.sampled_from(("sum", "mean")),
+    st.integers(0, 10**6),
+)
+def test_a_corner_apart_steps_as_it_does_within(depth, alpha, decay, normalization, seed):
+    check_bordered(depth, alpha, decay, normalization, seed)
+
+
+def corner_without_alpha(right):
+    def corner(self):
+        self._steps = (self._steps[1] or self._steps[0], self._steps[1])
+        right(self)
+
+    return corner
+
+
+@pytest.mark.parametrize(
+    ("method", "fault"),
+    [("_corner", corner_without_alpha), ("_corner", lambda right: lambda self: None)],
+)
+def test_a_wrong_corner_is_noticed(monkeypatch, method, fault):
+    case = (4, 0.3, 0.01, "sum", 1)
+    check_bordered(*case)
+    monkeypatch.setattr(Bordered, method, fault(getattr(Bordered, method)))
+    with pytest.raises(AssertionError):
+        check_bordered(*case)
+
+
+def test_the_reduction_of_a_wide_network_has_its_corner_apart():
+    problem = dlnlab.factorization(dlnlab.random_target((40, 30), 2, rng=0))
+    weights = dlnlab.original_weights((40, 30), 3, 0.3, rng=0)
+    small = formulations.choose(problem, weights, 0, "reduced")
+    found = steppers.stepper(small.problem, small.weights, [0.1] * 3, None, ())
+    assert type(found) is Bordered
+    rates = [0.1, 0.1, 0.2]
+    assert type(steppers.stepper(small.problem, small.weights, rates, None, ())) is InPlace
+    moved = (*small.weights[:2], small.weights[2] + 1e-30)
+    assert type(steppers.stepper(small.problem, moved, [0.1] * 3, None, ())) is InPlace
+
+
+def test_a_corner_that_diverges_is_told_as_any_other():
+    target, weights = bordered_case(6, 0)
+    weights = tuple(10.0 * W for W in weights)
+    run = dlnlab.gradient_descent(dlnlab.factorization(target), weights, eta=1.0, num_steps=50)
+    assert run.status is dlnlab.Status.DIVERGED
 
 
 def test_what_is_not_diagonal_is_not_taken_for_it():

@@ -34,7 +34,7 @@ from dlnlab.bench.literal import Loop, NumpyLoop
 from dlnlab.bench.rows import Row
 from dlnlab.bench.timing import Sample
 from dlnlab.descent import gradient_descent
-from dlnlab.threads import limited
+from dlnlab.threads import available, limited
 from dlnlab.trajectory import Trajectory
 
 __all__ = [
@@ -180,7 +180,7 @@ def measure(
         An empty array that lives where the engine shall run.
     effort : Effort
     threads : int, optional
-        Threads, of BLAS or the engine's own; by default what `timing.threads_for` says.
+        As many as the engine may use, of BLAS or its own; by default `threads.available`.
     batch : int, optional
         Networks side by side; by default those of the row.
 
@@ -196,7 +196,7 @@ def measure(
     parts = row.build()
     if batch is not None:
         parts = tuple(stacked(part.member(0), batch) for part in parts)
-    threads = threads or timing.threads_for(row.size, parts[0].batch)
+    threads = threads or available()
     with limited(threads):
         found = [agreement(part, reference, loop) for part in parts]
         timed = _time_steps if row.records is None else _time_whole

@@ -84,7 +84,8 @@ def _timed(
 def _told(call: Callable[[], Any]) -> str:
     """Return the name of what is called, and the shapes of what it is called with."""
     if not isinstance(call, functools.partial):
-        return "gradient of the loss"
+        name = call.__name__
+        return "gradient of the loss" if name == "<lambda>" else name.strip("_")
     name = getattr(call.func, "__name__", str(call.func)).strip("<>").split()[-1]
     shapes = ["×".join(map(str, x.shape)) for x in call.args if isinstance(x, np.ndarray)]
     return f"{name} {', '.join(shapes)}"

@@ -27,8 +27,6 @@ class Row:
         Returns the instances, which are run one after the other; usually one.
     target : float or None
         The ratio to reach.
-    size : int
-        The largest matrix dimension, which decides on BLAS threads.
     records : (int, int) or None
         Where a whole run is timed rather than single steps: the number of records after the start,
         and the steps between two of them.
@@ -37,7 +35,6 @@ class Row:
     title: str
     build: Callable[[], tuple[Instance, ...]]
     target: float | None
-    size: int = 100
     records: tuple[int, int] | None = None
 
 
@@ -78,7 +75,7 @@ def _small() -> tuple[Instance, ...]:
 
 ROWS: dict[str, Row] = {
     "wide-100": Row("factorization, wide, d = 100, r = 10", lambda: _wide(100), 30),
-    "wide-300": Row("factorization, wide, d = 300, r = 10", lambda: _wide(300), 450, 300),
+    "wide-300": Row("factorization, wide, d = 300, r = 10", lambda: _wide(300), 450),
     "compressed-100": Row(
         "factorization, compressed, d = 100, r̂ = 20, spectral start", lambda: _compressed(100), 10
     ),
@@ -88,18 +85,16 @@ ROWS: dict[str, Row] = {
         5,
     ),
     "compressed-300": Row(
-        "factorization, compressed, d = 300, r̂ = 20", lambda: _compressed(300), 30, 300
+        "factorization, compressed, d = 300, r̂ = 20", lambda: _compressed(300), 30
     ),
     "compressed-1000": Row(
         "factorization, compressed, d = 1000, r̂ = 20, factored target",
         lambda: _compressed(1000, factored=True),
         250,
-        1000,
     ),
     "compressed-3000": Row(
         "factorization, compressed, d = 3000, r̂ = 20, factored target",
         lambda: _compressed(3000, factored=True),
-        3000,
         3000,
     ),
     "notebook": Row(
@@ -124,6 +119,6 @@ ROWS: dict[str, Row] = {
     "sensing-compressed": Row(
         "sensing, compressed, d = 100, r̂ = 10, m = 2000", lambda: _sensing(10), 14
     ),
-    "movielens": Row("MovieLens size, 943 × 1682, 80 000 entries, r̂ = 10", _movielens, 1.3, 1682),
-    "stack-20": Row("completion 50 %, wide, d = 20, stack of 512", _small, None, 20),
+    "movielens": Row("MovieLens size, 943 × 1682, 80 000 entries, r̂ = 10", _movielens, 1.3),
+    "stack-20": Row("completion 50 %, wide, d = 20, stack of 512", _small, None),
 }

@@ -14,15 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 import threadpoolctl
 
-from dlnlab import threads
-
 __all__ = [
     "Sample",
     "alternate",
     "blas",
     "calibrate",
     "clock",
-    "threads_for",
 ]
 
 
@@ -94,11 +91,6 @@ def alternate(calls: Sequence[Callable[[], object]], repeats: int) -> np.ndarray
         for k in order:
             times[turn, k] = clock(calls[k])
     return times
-
-
-def threads_for(size: int, batch: int = 1) -> int:
-    """Return how many threads networks of this size get: one for a single small one."""
-    return 1 if batch == 1 and size < threads.LARGE else threads.available()
 
 
 def blas() -> str:

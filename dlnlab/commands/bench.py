@@ -69,7 +69,7 @@ def add(commands: Any, exit_codes: str) -> None:
         "--threads",
         type=int,
         metavar="N",
-        help="threads (default: one for a single network below size 200, else one per core)",
+        help="as many threads as may be used (default: one per core)",
     )
     parser.add_argument(
         "--quick", action="store_true", help="see that everything runs; the times mean little"
