@@ -37,9 +37,9 @@ def test_a_limit_holds_for_both_kinds_and_is_put_back(monkeypatch):
 
 def test_small_matrices_and_many_matrices_leave_blas_one_thread(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    assert threads.shared(99, 1)
-    assert threads.shared(100, 2)
-    assert not threads.shared(100, 1)
+    assert threads.shared(199, 1)
+    assert threads.shared(200, 2)
+    assert not threads.shared(200, 1)
 
 
 def test_a_run_limits_blas_while_it_goes_on(monkeypatch):
