@@ -19,8 +19,8 @@ __all__ = ["available", "cores", "for_matrices", "limited", "share", "shared"]
 
 LARGE = 200
 """Width of a matrix from which on BLAS gets all threads.  With both cores free two threads multiply
-100 × 100 matrices 1.5 times as fast as one, 200 × 200 ones 1.7 times; but with one of the cores busy
-a step of 100 × 100 layers took up to 5 times as long on two threads as on one."""
+100 × 100 matrices 1.5 times as fast as one, 200 × 200 ones 1.7 times; but with one of them busy a
+step of 100 × 100 layers took up to 5 times as long on two threads as on one."""
 
 _allowed: contextvars.ContextVar[int | None] = contextvars.ContextVar("allowed", default=None)
 
