@@ -23,8 +23,8 @@ from dlnlab.problems.problem import Target, checked_target
 
 __all__ = ["Sensing", "sensing"]
 
-PARTS = 32
-"""Partial sums that a gradient of at least twice as many blocks, 40 MiB, is added up from, whatever
+PARTS = 16
+"""Partial sums that a gradient of at least twice as many blocks, 20 MiB, is added up from, whatever
 the number of threads: so it does not depend on that number."""
 
 
@@ -61,7 +61,7 @@ class Sensing(Measured):
         """Return Σ_i (⟨A_i, W⟩ − y_i) A_i over some blocks."""
         total, term = np.zeros_like(flat), np.empty_like(flat)
         for where, rows in self.blocks(first, last):
-            residual = rows @ flat
+            residual = np.dot(rows, flat)  # faster than `@`, above all side by side
             residual -= self.measurements[where]
             total += np.dot(residual, rows, out=term)
         return total
@@ -85,7 +85,8 @@ class Sensing(Measured):
         step = block_rows(n)
         for start in range(first * step, count if last is None else last * step, step):
             where = slice(start, min(start + step, count))
-            yield where, np.asarray(self.matrices[where]).reshape(-1, n)
+            rows = self._rows if self._at_hand else self.matrices
+            yield where, np.asarray(rows[where]).reshape(-1, n)
 
     def _measure(self, W: Array) -> Array:
         xp = arrays.namespace(W)
