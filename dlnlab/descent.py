@@ -30,7 +30,7 @@ from dlnlab.trajectory import (
 
 __all__ = ["gradient_descent"]
 
-STRETCH = 0.05
+STRETCH = 0.2
 """Seconds of steps that are taken between looks at the clock, at most."""
 
 
@@ -202,7 +202,7 @@ class _Descent:
         """Take steps until all members are done or the steps are used up.
 
         The state is what a stretch of steps has led to, so that a run which is interrupted within
-        the next one has lost a twentieth of a second.
+        the next one has lost a fifth of a second.
         """
         largest, stretch = float("nan"), 1
         stepper = steppers.stepper(
