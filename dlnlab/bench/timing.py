@@ -94,7 +94,10 @@ def alternate(calls: Sequence[Callable[[], object]], repeats: int) -> np.ndarray
 
 
 def blas() -> str:
-    """Return which BLAS NumPy runs on."""
-    found = threadpoolctl.threadpool_info()
-    names = {f"{pool['internal_api']} {pool['version']}" for pool in found if "version" in pool}
+    """Return which BLAS NumPy and SciPy run on, and for which processor its kernels are."""
+    found = [pool for pool in threadpoolctl.threadpool_info() if "version" in pool]
+    names = {
+        f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}".strip()
+        for pool in found
+    }
     return ", ".join(sorted(names)) or "unknown"
