@@ -224,8 +224,8 @@ def test_alignment_with_more_target_values_than_the_network_has_is_unknown_beyon
 
 
 def test_the_rule_and_its_override():
-    M, mask = draw((200, 210), 0.05)
-    weights = network((210, 3, 3, 200))
+    M, mask = draw((300, 310), 0.05)
+    weights = network((310, 3, 3, 300))
     ways = {}
     for way in ("auto", "dense", "sampled"):
         problem = dlnlab.completion(M, mask, computation=way)
@@ -233,14 +233,14 @@ def test_the_rule_and_its_override():
     assert ways == {"auto": FactoredMatrix, "dense": np.ndarray, "sampled": FactoredMatrix}
     assert isinstance(dlnlab.completion(M, M > -1), Completion)  # most entries observed
     assert isinstance(dlnlab.completion(M[:50, :50], mask[:50, :50]), Completion)  # small
-    assert not sampled.sampling_pays((200, 200), 4001)
-    assert sampled.sampling_pays((200, 200), 4000)
-    assert not sampled.sampling_pays((200, 199), 1)
+    assert not sampled.sampling_pays((300, 300), 6001)
+    assert sampled.sampling_pays((300, 300), 6000)
+    assert not sampled.sampling_pays((300, 299), 1)
 
 
 def test_batches_take_the_dense_way():
-    M, mask = draw((200, 210), 0.02)
-    single = network((210, 2, 200))
+    M, mask = draw((300, 310), 0.02)
+    single = network((310, 2, 300))
     batch = tuple(np.stack([W, 2 * W]) for W in single)
     problem = dlnlab.completion(M, mask)
     together = step(problem, batch)

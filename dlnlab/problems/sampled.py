@@ -25,20 +25,20 @@ __all__ = ["COMPUTATIONS", "SampledCompletion", "sampling_pays"]
 COMPUTATIONS = ("auto", "dense", "sampled")
 
 
-SPARSE_SHARE = 1 / 10
+SPARSE_SHARE = 1 / 15
 """Share of observed entries up to which sampling is the faster way."""
 
-LARGE = 200 * 200
+LARGE = 300 * 300
 """Number of entries from which on it is; below, SciPy's calls (45 µs a step) outweigh the work."""
 
 
 def sampling_pays(shape: tuple[int, int], count: int) -> bool:
     """Tell whether a descent step on observed entries only is faster than one on dense matrices.
 
-    It is for at least 200 × 200 entries of which at most a tenth are observed.  This is where the
-    times of whole steps crossed, measured for 100 × 100 to 943 × 1682 and widths of the last hidden
-    layer from 10 to 1682 (the crossing hardly depends on the width, as both ways take time in
-    proportion to it); the table is in docs/completion.md.
+    It is for at least 300 × 300 entries of which at most a fifteenth are observed.  This is where
+    the times of whole steps crossed, measured for 100 × 100 to 943 × 1682 and widths of the last
+    hidden layer from 10 to 1682 (the crossing hardly depends on the width, as both ways take time
+    in proportion to it); the table is in docs/completion.md.
 
     Parameters
     ----------
