@@ -9,6 +9,7 @@ half of the points on logarithmic axes.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -24,7 +25,8 @@ from dlnlab.executors import Processes
 
 __all__ = ["AXES", "Axis", "Growth", "exponent", "grow"]
 
-Call = Callable[[], object]
+Call = Callable[[int], object]
+"""Runs so many steps; a call that has none ignores the number."""
 
 
 @dataclass(frozen=True)
@@ -135,20 +137,23 @@ def point(name: str, value: int) -> tuple[float, int | None, bool]:
     """Measure one value: seconds, bytes, and whether the seconds are those of a step."""
     with memory.watch() as peak:
         call, steps = AXES[name].build(value)
-        seconds = timing.clock(call)
+        seconds = timing.clock(functools.partial(call, steps))
     if steps:
-        seconds = min(timing.clock(call) for _ in range(2)) / steps
+        seconds = (_least(call, steps) - _least(call, 0)) / steps
     return seconds, peak.bytes, steps > 0
+
+
+def _least(call: Call, steps: int) -> float:
+    return min(timing.clock(functools.partial(call, steps)) for _ in range(3))
 
 
 def _comparison(d: int, rank: int) -> tuple[Call, int]:
     M = targets.random_target((d, d), rank, rng=0, factored=True)
-    return lambda: flow.compare(M, 2 * rank, rng=0), 0
+    return lambda _: flow.compare(M, 2 * rank, rng=0), 0
 
 
 def _descent(instance: Instance, steps: int) -> tuple[Call, int]:
-    run = engine_run(instance, np.empty(0))
-    return lambda: run(steps), steps
+    return engine_run(instance, np.empty(0)), steps
 
 
 def _sensed(count: int) -> tuple[Call, int]:
@@ -162,7 +167,7 @@ def _observed(count: int) -> tuple[Call, int]:
 
 def _stack(batch: int) -> tuple[Call, int]:
     single = make.compressed(make.completion(100, 5, 0.3), (100, 100), 10)
-    return _descent(make.stacked(single, batch), 20)
+    return _descent(make.stacked(single, batch), 100)
 
 
 AXES = {
