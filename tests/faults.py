@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from dlnlab.validations import parsimony as attacks_parsimony
 
-from dlnlab import modes, networks, parsimony, steppers
+from dlnlab import modes, networks, parsimony
 from dlnlab.claims import (
     Premise,
     assumption1,
@@ -30,6 +30,7 @@ from dlnlab.claims import (
 from dlnlab.flow import compressed
 from dlnlab.parsimony import ReducedFactorization
 from dlnlab.problems import Factorization, Problem, SampledCompletion
+from dlnlab.steppers import arithmetic, in_place
 
 REFUTED, UNMET = "refuted", "premise-not-met"
 
@@ -277,8 +278,8 @@ FAULTS = [
     Fault("corollary1", "U and V swapped", REFUTED, networks, "compressed_weights",
           swapped_frames),
     Fault("corollary1", "wrong sign", REFUTED, corollary1, "excess", after(np.negative)),
-    Fault("theorem1", "ascent", REFUTED, steppers._Blas, "descend", uphill),
-    Fault("theorem1", "prefix upside down", REFUTED, steppers._Blas, "descend", inverted_prefix),
+    Fault("theorem1", "ascent", REFUTED, arithmetic.Blas, "descend", uphill),
+    Fault("theorem1", "prefix upside down", REFUTED, arithmetic.Blas, "descend", inverted_prefix),
     Fault("theorem1", "half the target", REFUTED, Factorization, "entrywise",
           lambda right: lambda self: (None, right(self)[1] / 2)),
     Fault("theorem1", "√ε for ε", REFUTED, modes, "descent",
@@ -292,7 +293,7 @@ FAULTS = [
     Fault("theorem1", "U and V swapped", "spectral start", networks, "compressed_weights",
           swapped_frames),
     Fault("theorem1", "no weight decay", REFUTED, modes, "descent", without_decay(lambda *_: True)),
-    Fault("theorem1", "weight decay without α", REFUTED, steppers, "_shrinks",
+    Fault("theorem1", "weight decay without α", REFUTED, in_place, "shrinkage",
           decay_without_alpha),
     Fault("closed_form", "√ε for ε", REFUTED, modes, "flow",
           flow_with(lambda s, eps, depth: (s, eps**0.5, depth))),
@@ -311,7 +312,7 @@ FAULTS = [
     Fault("parsimony", "reduction without weight decay", REFUTED, attacks_parsimony,
           "gradient_descent",
           without_decay(lambda problem, *_: isinstance(problem, ReducedFactorization))),
-    Fault("parsimony", "weight decay without α", REFUTED, steppers, "_shrinks",
+    Fault("parsimony", "weight decay without α", REFUTED, in_place, "shrinkage",
           decay_without_alpha),
     Fault("parsimony", "idle directions without weight decay", REFUTED, parsimony.Reduction, "lift",
           idle_directions_kept),
@@ -364,7 +365,7 @@ FAULTS = [
           "errors", after(lambda e: 1.5 * e)),
     Fault("gauge", "turned back", REFUTED, gauge, "turned", turned_back),
     Fault("gauge", "Qᵀ for Q", REFUTED, gauge, "canonical", product_reversed),
-    Fault("gauge", "prefix upside down", REFUTED, steppers._Blas, "descend", inverted_prefix),
+    Fault("gauge", "prefix upside down", REFUTED, arithmetic.Blas, "descend", inverted_prefix),
     Fault("gauge", "any turn is orthogonal", REFUTED, gauge, "orthogonal_turns", always_met),
     Fault("gradients", "ascent", REFUTED, networks, "backward", ascent),
     Fault("gradients", "stale prefix", REFUTED, networks, "backward", stale_prefix),

@@ -85,7 +85,7 @@ def decay_that_grows(rates, decay):
 
 @pytest.mark.parametrize("wrong", [decay_without_alpha, decay_that_grows])
 def test_weight_decay_in_the_wrong_place_would_be_caught(monkeypatch, wrong):
-    monkeypatch.setattr(steppers, "_shrinks", wrong)
+    monkeypatch.setattr(steppers.in_place, "shrinkage", wrong)
     with pytest.raises(AssertionError):
         check_against_loop("factorization", 4, 0.3, decay=0.5)
 

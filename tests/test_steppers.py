@@ -83,21 +83,21 @@ def test_a_step_in_place_is_a_plain_step(kind, widths, normalization, alpha, dec
 
 @pytest.mark.parametrize("fault", ["no transpose", "first layer", "no mask", "shrinks twice"])
 def test_a_wrong_step_is_noticed(monkeypatch, fault):
-    right = steppers._Blas.descend
+    right = steppers.arithmetic.Blas.descend
     faults = {
         "no transpose": (
-            steppers._Blas,
+            steppers.arithmetic.Blas,
             "product",
             lambda self, A, B, out, flip=False: [lambda: np.matmul(A, B, out=out)],
         ),
-        "first layer": (steppers._Blas, "shift", lambda self, W, D: []),
+        "first layer": (steppers.arithmetic.Blas, "shift", lambda self, W, D: []),
         "no mask": (
             dlnlab.problems.Completion,
             "entrywise",
             lambda self: (None, self.observed),
         ),
         "shrinks twice": (
-            steppers._Blas,
+            steppers.arithmetic.Blas,
             "descend",
             lambda self, layer, W, *rest: [
                 *right(self, layer, W, *rest),
@@ -118,9 +118,9 @@ def test_a_wrong_step_is_noticed(monkeypatch, fault):
 @pytest.mark.parametrize("kind", ["factorization", "mask"])
 def test_a_stack_steps_as_its_members_do(monkeypatch, kind, own, normalization, ways):
     """With step sizes and decays of their own, and where `own`, with data of their own."""
-    monkeypatch.setattr(steppers.threads, "available", lambda: ways)
-    monkeypatch.setattr(steppers, "WORTH_THREADS", 0.0)
-    monkeypatch.setattr(steppers, "CACHE", 2000)  # groups of one or two members
+    monkeypatch.setattr(steppers.in_place.threads, "available", lambda: ways)
+    monkeypatch.setattr(steppers.in_place, "WORTH_THREADS", 0.0)
+    monkeypatch.setattr(steppers.in_place, "CACHE", 2000)  # groups of one or two members
     rng, batch, widths = np.random.default_rng(5), (2, 3), (4, 3, 5, 3)
     problem = make_problem(kind, (3, 4), normalization, rng, batch if own else ())
     weights = tuple(
@@ -402,7 +402,7 @@ def test_an_interrupt_within_a_stretch_returns_to_its_start(monkeypatch):
     problem = dlnlab.factorization(np.diag([1.0, 0.5]))
     weights = dlnlab.compressed_weights(problem, 2, 3, 0.1)
     options = {"eta": 0.1, "record_every": 10}
-    right, calls = steppers._repeat, []
+    right, calls = steppers.scalars.repeat, []
 
     def interrupted(lists, count):
         if len(calls) < 3:
@@ -412,18 +412,18 @@ def test_an_interrupt_within_a_stretch_returns_to_its_start(monkeypatch):
             call()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(steppers, "_repeat", interrupted)
+    monkeypatch.setattr(steppers.scalars, "repeat", interrupted)
     with pytest.raises(dlnlab.Interrupted) as caught:
         dlnlab.gradient_descent(problem, weights, num_steps=1000, **options)
-    monkeypatch.setattr(steppers, "_repeat", right)
+    monkeypatch.setattr(steppers.scalars, "repeat", right)
     again = dlnlab.gradient_descent(problem, weights, num_steps=sum(calls), **options)
     for found, expected in zip(caught.value.run.weights, again.weights, strict=True):
         assert (found == expected).all()
 
 
 def test_overflow_in_a_thread_is_not_told_as_a_warning(monkeypatch):
-    monkeypatch.setattr(steppers, "WORTH_THREADS", 0.0)
-    monkeypatch.setattr(steppers.threads, "available", lambda: 2)
+    monkeypatch.setattr(steppers.in_place, "WORTH_THREADS", 0.0)
+    monkeypatch.setattr(steppers.in_place.threads, "available", lambda: 2)
     problem = dlnlab.factorization(np.eye(3))
     weights = tuple(np.stack([2.0 * np.eye(3)] * 4) for _ in range(3))
     run = dlnlab.gradient_descent(problem, weights, eta=50.0, num_steps=40)
