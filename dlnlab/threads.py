@@ -61,6 +61,10 @@ def _pool(count: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count, thread_name_prefix="dlnlab")
 
 
+if hasattr(os, "register_at_fork"):  # a child has the pool, but not its threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
 def share(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
     """Return the function of every item, in their order, computed side by side where that helps.
 

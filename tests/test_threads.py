@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import threadpoolctl
@@ -56,6 +60,33 @@ def test_a_run_limits_blas_while_it_goes_on(monkeypatch):
     )
     assert seen == [{1}] * len(seen) != []
     assert blas_threads() == before
+
+
+FORKED = """
+import os, time
+from dlnlab import threads
+with threads.limited(2):
+    threads.share(time.sleep, [0.1, 0.1])  # long enough for both threads to start
+    time.sleep(0.1)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if threads.share(abs, [-3, -4]) == [3, 4] else 1)
+for _ in range(50):
+    ended, status = os.waitpid(child, os.WNOHANG)
+    if ended:
+        raise SystemExit(os.waitstatus_to_exitcode(status))
+    time.sleep(0.1)
+os.kill(child, 9)
+raise SystemExit("the child waits for threads that it does not have")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_process_starts_threads_of_its_own():
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKED], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
