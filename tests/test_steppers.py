@@ -163,20 +163,27 @@ def diagonal_case(depth, seed, rows=4, columns=5, count=3):
     return target, tuple(weights)
 
 
-def check_diagonal(depth, alpha, decay, normalization, seed):
-    target, weights = diagonal_case(depth, seed)
+def check_special(kind, case, eta, bound, alpha, decay, normalization):
+    """Compare 30 steps of a special way, which must be the one that is chosen, with `InPlace`."""
+    target, weights = case
     problem = dlnlab.factorization(target, normalization)
-    eta = 0.05 / problem.scale
-    rates = [alpha * eta, *[eta] * (depth - 2), alpha * eta]
-    assert type(steppers.stepper(problem, weights, rates, decay, ())) is Diagonal
+    eta = eta / problem.scale
+    rates = [alpha * eta, *[eta] * (len(weights) - 2), alpha * eta]
+    assert type(steppers.stepper(problem, weights, rates, decay, ())) is kind
     results = []
-    for kind in (InPlace, Diagonal):
-        stepper = kind(problem, weights, rates, decay, ())
+    for way in (InPlace, kind):
+        stepper = way(problem, weights, rates, decay, ())
         stepper.advance(30)
         results.append(stepper.weights())
-    for dense, flat in zip(*results, strict=True):
-        # 30 stable steps of at most 10 L roundings each, of numbers of size one
-        assert_close(flat, dense, 1e4 * depth * UNIT, "W_l")
+    for plain, special in zip(*results, strict=True):
+        assert_close(special, plain, bound, "W_l")
+
+
+def check_diagonal(depth, alpha, decay, normalization, seed):
+    # 30 stable steps of at most 10 L roundings each, of numbers of size one
+    bound = 1e4 * depth * UNIT
+    case = diagonal_case(depth, seed)
+    check_special(Diagonal, case, 0.05, bound, alpha, decay, normalization)
 
 
 @settings(max_examples=60, deadline=None)
@@ -245,19 +252,10 @@ def bordered_case(depth, seed):
 
 
 def check_bordered(depth, alpha, decay, normalization, seed):
-    target, weights = bordered_case(depth, seed)
-    problem = dlnlab.factorization(target, normalization)
-    eta = 0.02 / problem.scale
-    rates = [alpha * eta, *[eta] * (depth - 2), alpha * eta]
-    assert type(steppers.stepper(problem, weights, rates, decay, ())) is Bordered
-    results = []
-    for kind in (InPlace, Bordered):
-        stepper = kind(problem, weights, rates, decay, ())
-        stepper.advance(30)
-        results.append(stepper.weights())
-    for whole, apart in zip(*results, strict=True):
-        # 30 stable steps of some 100 L roundings each, of numbers of size one
-        assert_close(apart, whole, 1e5 * depth * UNIT, "W_l")
+    # 30 stable steps of some 100 L roundings each, of numbers of size one
+    bound = 1e5 * depth * UNIT
+    case = bordered_case(depth, seed)
+    check_special(Bordered, case, 0.02, bound, alpha, decay, normalization)
 
 
 @settings(max_examples=60, deadline=None)
@@ -385,6 +383,21 @@ def test_what_runs_in_place():
     assert kind(sampled, weights) is Plain
     assert kind(dense, tuple(W.astype(np.float32) for W in weights)) is InPlace
     assert kind(dense, (weights[0], weights[1].astype(np.float32))) is Plain
+    assert kind(dense, tuple(W.astype(np.longdouble) for W in weights)) is Plain
+
+
+def test_extended_precision_is_kept():
+    """BLAS has none, and would step copies."""
+    M = np.array([[1.0, 0.25], [0.0, 0.5]], dtype=np.longdouble)
+    weights = tuple(np.eye(2, dtype=np.longdouble) / 3 for _ in range(2))
+    options = {"eta": 0.1, "num_steps": 5, "record": ("loss",)}
+    run = dlnlab.gradient_descent(dlnlab.factorization(M), weights, **options)
+    double = dlnlab.gradient_descent(
+        dlnlab.factorization(M.astype(float)), tuple(W.astype(float) for W in weights), **options
+    )
+    assert run.weights[0].dtype == np.longdouble
+    np.testing.assert_allclose(run.losses, double.losses, rtol=1e-14)
+    assert run.losses[-1] < run.losses[0]
 
 
 def test_snapshots_are_not_changed_by_later_steps():

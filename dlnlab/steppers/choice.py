@@ -41,16 +41,20 @@ def stepper(
     kind: type[Stepper] = Plain
     if _fits_in_place(problem, weights, batch):
         kind = InPlace
-        if _is_diagonal(problem, weights, rates, batch):
-            kind = Diagonal
-        elif _is_bordered(problem, weights, rates, batch):
-            kind = Bordered
+        if not batch and rates[0] == rates[-1]:
+            kind = _special(problem, weights) or InPlace
     return kind(problem, weights, rates, decay, batch)
 
 
 def _fits_in_place(problem: Problem, weights: Weights, batch: tuple[int, ...]) -> bool:
-    """Whether the run is on the host, in one precision, with dense gradients of each member."""
-    if not all(isinstance(W, np.ndarray) and W.dtype == weights[0].dtype for W in weights):
+    """Whether the run is on the host, in one precision, with dense gradients of each member.
+
+    The precision is one that BLAS has; others it would be handed copies of.
+    """
+    first = weights[0].dtype
+    if not all(isinstance(W, np.ndarray) and W.dtype == first for W in weights):
+        return False
+    if first not in (np.float32, np.float64):
         return False
     if not batch:
         return not problem.samples(weights[-1])
@@ -58,30 +62,32 @@ def _fits_in_place(problem: Problem, weights: Weights, batch: tuple[int, ...]) -
     return data is not None and all(x is None or x.shape[:-2] in ((), batch) for x in data)
 
 
-def _is_diagonal(
-    problem: Problem, weights: Weights, rates: Sequence[Any], batch: tuple[int, ...]
-) -> bool:
-    """Whether target and layers are diagonal, with the same sizes on all outer and inner layers."""
+def _special(problem: Problem, weights: Weights) -> type[Stepper] | None:
+    """Return the way that suits the zeros of the target and of all layers, if there is one."""
     data = problem.entrywise()
-    if batch or data is None or data[0] is not None or data[1].ndim > 2 or rates[0] != rates[-1]:
+    if data is None or data[0] is not None or data[1].ndim > 2:
+        return None
+    if _is_diagonal(data[1], weights):
+        return Diagonal
+    return Bordered if _is_bordered(data[1], weights) else None
+
+
+def _is_diagonal(target: np.ndarray, weights: Weights) -> bool:
+    """Whether target and layers are diagonal, with the same sizes on all outer and inner layers."""
+    if len({min(W.shape) for W in weights}) > 1:
         return False
-    if len({min(W.shape) for W in weights}) > 1 or not all(map(_off_diagonal_is_zero, weights)):
+    if not all(map(_off_diagonal_is_zero, [*weights, target])):
         return False
     sizes = [np.abs(np.diagonal(W)) for W in weights]
     equal = (sizes[0] == sizes[-1]).all() and all((s == sizes[1]).all() for s in sizes[1:-1])
-    return bool(equal) and _off_diagonal_is_zero(data[1])
+    return bool(equal)
 
 
-def _is_bordered(
-    problem: Problem, weights: Weights, rates: Sequence[Any], batch: tuple[int, ...]
-) -> bool:
+def _is_bordered(target: np.ndarray, weights: Weights) -> bool:
     """Whether target and layers are diag(B, ρ), ρ the same on all outer and on all inner layers."""
-    data = problem.entrywise()
-    if batch or data is None or data[0] is not None or data[1].ndim > 2 or rates[0] != rates[-1]:
-        return False
     corners = [W[-1, -1] for W in weights]
     equal = corners[0] == corners[-1] and len(set(corners[1:-1])) <= 1
-    return equal and all(map(_border_is_zero, [*weights, data[1]]))
+    return equal and all(map(_border_is_zero, [*weights, target]))
 
 
 def _border_is_zero(A: np.ndarray) -> bool:
