@@ -18,10 +18,16 @@ from dlnlab.claims import (
     theorem1,
     theorem2,
 )
+from dlnlab.claims.claim import STATUSES, Claim, Setting, Standing
 from dlnlab.claims.verdict import Premise, Verdict, judge
 
 __all__ = [
+    "CLAIMS",
+    "STATUSES",
+    "Claim",
     "Premise",
+    "Setting",
+    "Standing",
     "Verdict",
     "assumption1",
     "closed_form",
@@ -37,3 +43,24 @@ __all__ = [
     "theorem1",
     "theorem2",
 ]
+
+CLAIMS: dict[str, Claim] = {
+    claim.name: claim
+    for claim in (
+        lemma1.CLAIM,
+        corollary1.CLAIM,
+        theorem1.CLAIM,
+        closed_form.CLAIM,
+        parsimony.CLAIM,
+        proposition1.CLAIM,
+        proposition1.VECTOR_CLAIM,
+        assumption1.CLAIM,
+        dominance.CLAIM,
+        theorem2.CLAIM,
+        theorem2.REFINED_CLAIM,
+        theorem2.SHARP_CLAIM,
+        gauge.CLAIM,
+        gradients.CLAIM,
+    )
+}
+"""Every claim by its name."""

@@ -19,9 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from dlnlab import spectra
+from dlnlab.claims.claim import Claim
 from dlnlab.claims.verdict import Premise
 
 __all__ = [
+    "CLAIM",
     "SOURCE",
     "STATEMENT",
     "Constants",
@@ -39,6 +41,7 @@ STATEMENT = (
     "(c_vec = 0), and until t_i the next singular value waits at its initial value."
 )
 SOURCE = "Kwon et al. 2024, Assumption 1, Eq. (10)-(12), and the proof of Theorem 2 in B.2"
+CLAIM = Claim("assumption1", "Assumption 1", STATEMENT, SOURCE)
 
 
 @dataclass(frozen=True)

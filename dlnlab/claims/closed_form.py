@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["SOURCE", "STATEMENT", "leading_time", "margins", "rest_bound", "time_margins"]
+from dlnlab.claims.claim import Claim
+
+__all__ = ["CLAIM", "SOURCE", "STATEMENT", "leading_time", "margins", "rest_bound", "time_margins"]
 
 STATEMENT = (
     "The compressed network's gradient flow has the closed form of σ̃_i(t) and β(t)^L, and reaches "
     "θσ_i* at ε^{2−L}/((L−2)σ_i*)·(1 − (ε^L/(θσ_i*))^{1−2/L}) plus a bounded rest (L ≥ 3)."
 )
 SOURCE = "dlnlab; the flow behind Eq. (16)-(17) and (27)-(29) of Kwon et al. 2024"
+CLAIM = Claim("closed_form", "The closed form of the compressed flow", STATEMENT, SOURCE)
 
 
 def margins(

@@ -9,15 +9,32 @@ from __future__ import annotations
 
 import numpy as np
 
+from dlnlab.claims.claim import Claim, Standing
 from dlnlab.claims.verdict import Premise
 
-__all__ = ["SOURCE", "STATEMENT", "margins", "same_start"]
+__all__ = ["CLAIM", "SETTLED", "SOURCE", "STATEMENT", "margins", "same_start"]
 
 STATEMENT = (
     "Along gradient flow from an orthogonal start, σ_i(W_{L:1}(t)) ≤ σ̃_i(t) for every i and t, "
     "σ̃ being the singular values of the compressed network with r̂ = d."
 )
-SOURCE = "dlnlab; proved for L = 2, for d = 2 and for r = 1, a conjecture otherwise"
+SOURCE = "dlnlab"
+
+SETTLED = (
+    Standing("proved", "L = 2", covers=lambda setting: setting.depth == 2),
+    Standing("proved", "d = 2", covers=lambda setting: setting.size == 2),
+    Standing("proved", "r = 1", covers=lambda setting: setting.rank == 1),
+    Standing("proved", "equal σ_i*", covers=lambda setting: bool(np.ptp(setting.targets) == 0)),
+)
+"""Where dominance is proved (``proofs/dominance.py``, ``proofs/plane_blocks.py``)."""
+
+CLAIM = Claim(
+    "dominance",
+    "Dominance",
+    STATEMENT,
+    SOURCE,
+    (*SETTLED, Standing("conjecture", "all other instances")),
+)
 
 
 def same_start(values: np.ndarray, start: float, error: float) -> Premise:

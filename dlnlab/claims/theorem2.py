@@ -27,11 +27,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from dlnlab.claims import dominance
+from dlnlab.claims.claim import Claim, Standing
 from dlnlab.claims.verdict import Premise
 
 __all__ = [
+    "CLAIM",
+    "REFINED_CLAIM",
     "REFINED_SOURCE",
     "REFINED_STATEMENT",
+    "SHARP_CLAIM",
     "SHARP_SOURCE",
     "SHARP_STATEMENT",
     "SOURCE",
@@ -121,3 +126,11 @@ def margin_error(
     matrices = sum((2 * e + delta) * delta for e, delta in pairs)
     unit = ROUNDING * dimension * float(np.finfo(float).eps)
     return matrices + unit * (original**2 + compressed**2)
+
+
+CLAIM = Claim("theorem2", "Theorem 2", STATEMENT, SOURCE)
+_STANDINGS = (*dominance.SETTLED, Standing("conditional", "all others", condition="dominance"))
+REFINED_CLAIM = Claim(
+    "theorem2_refined", "Theorem 2, refined", REFINED_STATEMENT, REFINED_SOURCE, _STANDINGS
+)
+SHARP_CLAIM = Claim("theorem2_sharp", "Theorem 2, sharp", SHARP_STATEMENT, SHARP_SOURCE, _STANDINGS)
