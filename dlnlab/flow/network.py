@@ -168,6 +168,29 @@ class OriginalNetwork:
         """Modes that the flow can never fit, counted from 0."""
         return np.array(sorted(b.axes[-1] for b in self.blocks if b.trapped), dtype=int)
 
+    def unfitted(self, W: np.ndarray, modes: np.ndarray) -> float:
+        """Return how far W is from what the flow can come to, relative to the smallest such mode.
+
+        Parameters
+        ----------
+        W : array
+            In the coordinates of the remaining modes, which come first.
+        modes : array of int
+            Which these are.
+
+        Returns
+        -------
+        float
+            ‖W − M*‖_F in the target's subspaces, without as many of its singular values as modes
+            are trapped, over the smallest σ_i* that can be fitted; 0 if none can.
+        """
+        s, lost = np.asarray(self.problem.target.s)[modes], self.trapped.size
+        if lost >= modes.size:
+            return 0.0
+        gap = W[: modes.size, : modes.size] - np.diag(s)
+        rest = np.linalg.svdvals(gap)[lost:] if lost else gap
+        return float(np.linalg.norm(rest)) / float(np.delete(s, s.size - 1 - np.arange(lost))[-1])
+
     def _blocks(self, W: np.ndarray) -> list[Block]:
         """Find the blocks in which both W(0) and M* are invertible."""
         (rows, columns), rank = W.shape, self.problem.target.rank
@@ -187,9 +210,10 @@ class OriginalNetwork:
     def perturbed(self, seed: int) -> Weights:
         """Return the start moved by what rounding may have done to it.
 
-        The target's singular vectors turn by `ROUNDING` in every plane, within the blocks, and the
-        layers change by as much in size; orthogonality, balancedness and the sign of every
-        determinant remain.
+        It turns against the target by `ROUNDING` in every plane, within the blocks, and the layers
+        change by as much in size; orthogonality, balancedness and the sign of every determinant
+        remain.  All turns are those of the output: together with turns of the input they would
+        cancel in some planes.
         """
         rng = np.random.default_rng(seed)
         label = np.zeros(max(self.problem.shape), dtype=int)
@@ -199,7 +223,6 @@ class OriginalNetwork:
         layers = [size * W for W in self.weights]
         corner = min(self.problem.multiplicity, 1)
         layers[-1] = _turn(layers[-1].shape[0], label, corner, rng) @ layers[-1]
-        layers[0] = layers[0] @ _turn(layers[0].shape[1], label, corner, rng)
         return tuple(layers)
 
     def matrix(self, block: np.ndarray) -> Array:

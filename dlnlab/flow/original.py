@@ -176,31 +176,16 @@ class OriginalFlow:
 
     def _closed_end(self, flow: TwoLayers) -> float:
         """When the network has fitted all it can fit, or t_end."""
-        rank, trapped = self.network.problem.target.rank, self.network.trapped
-        places = np.setdiff1d(np.arange(rank), trapped)
-        s = np.asarray(self.network.problem.target.s)
+        modes = np.arange(self.network.problem.target.rank)
         until = min(self._until(), self.t_end)
 
         def unfitted(t: float) -> float:
             first, last = flow.layers(t)
-            gap = (last[places] @ first[:, places]) - np.diag(s[places])
-            return float(np.linalg.norm(gap)) / float(s[places[-1]]) - FITTED
+            return self.network.unfitted(last @ first, modes) - FITTED
 
-        if not places.size:
-            return until
-        t = max(
-            until,
-            float(
-                np.max(
-                    self.law.fitting_times(0.5),
-                    initial=1.0,
-                    where=np.isfinite(self.law.fitting_times(0.5)),
-                )
-            ),
-        )
-        t = min(t, self.t_end)
         if unfitted(until) <= 0:
             return until
+        t = min(max(until, 1.0), self.t_end)
         while unfitted(t) > 0:
             if t >= self.t_end:
                 return self.t_end

@@ -202,14 +202,8 @@ class Staged:
         return Status.STATIONARY if at_rest and self.t >= self.until else None
 
     def unfitted(self) -> float:
-        """Return how far the network is from the target in its subspaces, beyond `FITTED`."""
-        remaining = self.active.modes(self.s.size)
-        can = ~np.isin(remaining, self.network.trapped)
-        if not can.any():
-            return 0.0
-        places = np.flatnonzero(can)
-        gap = (self.W - self.target)[np.ix_(places, places)]
-        return float(np.linalg.norm(gap)) / float(self.s[remaining[places[-1]]]) - FITTED
+        """Return how far the network is from what it can fit, beyond `FITTED`."""
+        return self.network.unfitted(self.W, self.active.modes(self.s.size)) - FITTED
 
     def _record(self, before: float, W: np.ndarray) -> None:
         """Hand on what falls due in the last step."""
