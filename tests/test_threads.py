@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -12,6 +13,9 @@ import threadpoolctl
 
 import dlnlab
 from dlnlab import threads
+
+with contextlib.suppress(ImportError):
+    import sksundae.cvode  # noqa: F401  (has a BLAS of its own; dlnlab looks for BLAS only once)
 
 
 def blas_threads():
