@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlnlab.claims.claim import Claim
+from dlnlab.claims.claim import Claim, proved
 
 __all__ = ["CLAIM", "SOURCE", "STATEMENT", "excess", "margins", "rounding", "size"]
 
@@ -20,7 +20,7 @@ STATEMENT = (
     "for every ε and r̂ ≥ r."
 )
 SOURCE = "Kwon et al. 2024, Corollary 1, Eq. (9) and (21), with its exact form"
-CLAIM = Claim("corollary1", "Corollary 1", STATEMENT, SOURCE)
+CLAIM = Claim("corollary1", "Corollary 1", STATEMENT, SOURCE, proved("corollary1"))
 
 
 def size(target: np.ndarray, start: float) -> np.ndarray:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dlnlab import networks
-from dlnlab.claims.claim import Claim
+from dlnlab.claims.claim import Claim, proved
 from dlnlab.claims.verdict import Premise
 
 __all__ = [
@@ -44,7 +44,7 @@ STATEMENT = (
     "wide orthogonal network is (εI, …, εI, εQ)."
 )
 SOURCE = "dlnlab"
-CLAIM = Claim("gauge", "The gauge of orthogonal starts", STATEMENT, SOURCE)
+CLAIM = Claim("gauge", "The gauge of orthogonal starts", STATEMENT, SOURCE, proved("gauge"))
 
 EPS = float(np.finfo(float).eps)
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlnlab.claims.claim import Claim
+from dlnlab.claims.claim import Claim, proved
 
 __all__ = ["CLAIM", "SOURCE", "STATEMENT", "margins", "nodes", "rounding", "slope"]
 
@@ -23,7 +23,7 @@ STATEMENT = (
     "measurement operator A."
 )
 SOURCE = "dlnlab; the gradients of Eq. (2) of Kwon et al. 2024, by the chain rule"
-CLAIM = Claim("gradients", "The gradients, layer by layer", STATEMENT, SOURCE)
+CLAIM = Claim("gradients", "The gradients, layer by layer", STATEMENT, SOURCE, proved("theorem1"))
 
 
 def nodes(depth: int) -> tuple[np.ndarray, np.ndarray]:

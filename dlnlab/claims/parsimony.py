@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dlnlab.claims.claim import Claim
+from dlnlab.claims.claim import Claim, proved
 
 __all__ = ["CLAIM", "SOURCE", "STATEMENT", "margins", "scalar_margins"]
 
@@ -20,7 +20,7 @@ STATEMENT = (
     "decay μ."
 )
 SOURCE = "Yaras et al. 2023; Kwon et al. 2024, Section 3.1"
-CLAIM = Claim("parsimony", "Parsimony", STATEMENT, SOURCE)
+CLAIM = Claim("parsimony", "Parsimony", STATEMENT, SOURCE, proved("parsimony"))
 
 
 def margins(full: Sequence[np.ndarray], lifted: Sequence[np.ndarray]) -> float:
