@@ -35,6 +35,8 @@ ORDER = [
     "spans",
     "formulations",
     "progress",
+    "locks",
+    "storage",
     "executors",
     "campaigns",
     "trajectory",
