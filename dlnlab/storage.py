@@ -69,7 +69,9 @@ def check(argument: str, path: Any) -> Path:
         with contextlib.suppress(FileNotFoundError):
             os.lstat(found)  # finds a name that is too long
     except (FileNotFoundError, NotADirectoryError):
-        raise ValueError(f"`{argument}` must be in an existing directory, got {told}") from None
+        raise ValueError(
+            f"`{argument}` must be a file in an existing directory, got {told}"
+        ) from None
     except (OSError, ValueError, RuntimeError) as error:  # a NUL, a loop of links
         raise ValueError(f"`{argument}` {told} cannot be written: {error}") from None
     if kind is not None and not stat.S_ISREG(kind):

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
 from dataclasses import fields
 
 import numpy as np
@@ -486,10 +485,10 @@ def test_a_finished_run_is_returned_though_its_checkpoint_cannot_be_written(tmp_
     assert listed(tmp_path) == ["run.npz"]
 
 
+@pytest.mark.filterwarnings("error")
 def test_where_warnings_are_errors_the_error_has_the_run(tmp_path, monkeypatch):
     full_disk(monkeypatch)
-    with warnings.catch_warnings(), pytest.raises(OSError, match="no space left") as caught:
-        warnings.simplefilter("error")
+    with pytest.raises(OSError, match="no space left") as caught:
         descend(checkpoint=tmp_path / "run.npz")
     assert_same_run(caught.value.run, descend())
 

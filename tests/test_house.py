@@ -35,6 +35,7 @@ ORDER = [
     "spans",
     "formulations",
     "progress",
+    "fingerprints",
     "locks",
     "storage",
     "executors",

@@ -33,9 +33,14 @@ def test_a_file_is_replaced_and_nothing_is_left(tmp_path):
 def test_a_block_that_does_not_end_changes_nothing(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    with pytest.raises(KeyboardInterrupt), storage.replacing(path) as file:
-        file.write(b"half")
-        raise KeyboardInterrupt
+
+    def interrupted():
+        with storage.replacing(path) as file:
+            file.write(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -142,8 +147,8 @@ LONG = "x" * 300
     ("name", "message"),
     [
         (LONG, "cannot be written: .*too long"),
-        ("no/such/place", "must be in an existing directory"),
-        ("file/below", "must be in an existing directory"),
+        ("no/such/place", "must be a file in an existing directory"),
+        ("file/below", "must be a file in an existing directory"),
         ("", "must be a file"),
         ("a\0b", "cannot be written: .*null"),
         ("loop", "cannot be written"),
