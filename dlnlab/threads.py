@@ -14,7 +14,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["available", "cores", "for_matrices", "limited", "share", "shared"]
 
@@ -35,11 +35,15 @@ def available() -> int:
     That is what `limited` says, else ``OMP_NUM_THREADS`` if it is set, else the number of cores;
     and never more than four for each of these.
     """
-    allowed, most = _allowed.get(), PER_CORE * cores()
+    allowed, most = _allowed.get(), _most()
     asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip().lstrip("0")
     if allowed is None and asked.isdecimal():
         allowed = int(asked) if len(asked) < 10 else most
     return min(allowed or cores(), most)
+
+
+def _most() -> int:
+    return PER_CORE * cores()
 
 
 def cores() -> int:
@@ -54,11 +58,11 @@ class _Limits:
 
     BLAS has one number of threads for the whole process.  So the smallest of the limits that hold
     is set, and what was there before the first of them is put back after the last, in whatever
-    order they end.
+    order they end.  (Built with OpenMP it has a number for each thread, which sets its own.)
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # what collects garbage may end a limit
         self._holding: dict[object, tuple[int, int]] = {}
         self._before: Any = None
 
@@ -66,42 +70,48 @@ class _Limits:
     def hold(self, count: int) -> Iterator[None]:
         """Let BLAS use at most `count` threads while the block runs."""
         token = object()
-        self._change(lambda: self._holding.update({token: (count, threading.get_ident())}))
-        try:
-            yield
-        finally:
-            self._change(lambda: self._holding.pop(token, None))
+        with _blas().of_threads.limit(limits=count):
+            self._change(lambda: self._holding.update({token: (count, threading.get_ident())}))
+            try:
+                yield
+            finally:
+                self._change(lambda: self._holding.pop(token, None))
+
+    def forget(self) -> None:
+        """Drop the limits of threads that a forked child does not have."""
+        self._lock = threading.RLock()
+        here = threading.get_ident()
+        kept = {token: held for token, held in self._holding.items() if held[1] == here}
+        self._change(lambda: setattr(self, "_holding", kept))
 
     def _change(self, change: Callable[[], Any]) -> None:
         with self._lock:
             before = self._smallest()
             change()
-            self._set(before, self._smallest())
+            after = self._smallest()
+            if after != before:
+                self._set(before, after)
 
     def _smallest(self) -> int | None:
         return min((count for count, _ in self._holding.values()), default=None)
 
     def _set(self, before: int | None, after: int | None) -> None:
-        if after == before:
-            return
-        if after is None:
+        libraries = _blas().of_process
+        _take_control(libraries)
+        if before is None:
+            self._before = libraries.limit(limits=after)
+        else:
             self._before.restore_original_limits()
-            self._before = None
-        elif before is None or after < before:
-            limiter = _blas().limit(limits=after)
-            self._before = limiter if before is None else self._before
-        else:  # as many as there were at first, if that is less
-            self._before.restore_original_limits()
-            _blas().limit(limits=after)
+            if after is not None:
+                libraries.limit(limits=after)
+        _take_control(libraries)
 
-    def forget(self) -> None:
-        """Drop the limits of threads that a forked child does not have."""
-        self._lock = threading.RLock()
-        before, here = self._smallest(), threading.get_ident()
-        gone = [token for token, (_, owner) in self._holding.items() if owner != here]
-        for token in gone:
-            del self._holding[token]
-        self._set(before, self._smallest())
+
+def _take_control(libraries: Any) -> None:
+    """Let the next thread set the number, whichever did last: here they do not fight for it."""
+    for library in getattr(libraries, "lib_controllers", ()):
+        if hasattr(library, "clear_controlling_thread"):  # threadpoolctl 3.8
+            library.clear_controlling_thread(force=True)
 
 
 _limits = _Limits()
@@ -112,7 +122,7 @@ def limited(count: int) -> Iterator[None]:
     """Let runs take at most `count` threads, Python's or those of BLAS."""
     token = _allowed.set(count)
     try:
-        with _limits.hold(count):
+        with _limits.hold(min(count, _most())):
             yield
     finally:
         _allowed.reset(token)
@@ -147,14 +157,26 @@ def shared(width: int, members: int) -> bool:
 def for_matrices(width: int, members: int) -> contextlib.AbstractContextManager[Any]:
     """Return a context in which BLAS uses one thread, if it is better off with one.
 
-    Entering it takes about 15 µs.
+    Entering it takes about 30 µs.
     """
     return _limits.hold(1) if shared(width, members) else contextlib.nullcontext()
 
 
+class _Libraries(NamedTuple):
+    """BLAS libraries with one number of threads for the process, and with one for each thread."""
+
+    of_process: Any
+    of_threads: Any
+
+
 @functools.cache
-def _blas() -> Any:
+def _blas() -> _Libraries:
     """The BLAS libraries that are loaded; finding them takes some milliseconds."""
     import threadpoolctl
 
-    return threadpoolctl.ThreadpoolController().select(user_api="blas")
+    found = threadpoolctl.ThreadpoolController().select(user_api="blas")
+    paths: tuple[list[str], list[str]] = ([], [])
+    for library in found.info():
+        openmp = library["internal_api"] == "openblas" and library["threading_layer"] == "openmp"
+        paths[openmp].append(library["filepath"])
+    return _Libraries(*(found.select(filepath=part) for part in paths))

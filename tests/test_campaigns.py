@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -513,6 +514,126 @@ def test_an_executor_of_a_users_own_module():
     with executors.using("test_campaigns:make_pool") as pool:
         assert isinstance(pool, ProcessPoolExecutor)
         assert executors.under_way(pool) == 2
+
+
+@pytest.mark.parametrize("workers", [1000, 32768])
+def test_a_pool_starts_no_more_processes_than_tasks_or_a_few_a_core(workers):
+    most = 4 * len(os.sched_getaffinity(0))
+    with executors.Processes(workers) as pool:
+        assert pool.workers == most
+        assert pool._workers == []
+        pids = {pool.submit(os.getpid).result() for _ in range(3)}
+        assert len(pids) == len(pool._workers) == 1  # free again each time
+    with executors.Processes(workers, oversubscribe=True) as pool:
+        assert pool.workers == workers
+        for future in [pool.submit(time.sleep, 0.1) for _ in range(3)]:
+            future.result()
+        assert len(pool._workers) == 3
+
+
+@pytest.mark.parametrize("workers", [10**30, 2**15 + 1, pytest.param(10**5000, id="huge")])
+def test_more_workers_than_a_system_has_processes_are_refused(workers):
+    with pytest.raises(ValueError, match="`workers` must be an integer <= 32768"):
+        executors.Processes(workers, oversubscribe=True)
+    if workers < 10**100:
+        with pytest.raises(ValueError, match="`workers` must be"):
+            campaigns.run(chores.draw, SEEDS, executor=f"processes={workers}")
+    with pytest.raises(TypeError, match="`oversubscribe` must be True or False"):
+        executors.Processes(2, oversubscribe=1)
+
+
+def test_the_workers_of_a_name_with_many_digits_are_refused():
+    with pytest.raises(ValueError, match="`workers` must be"):
+        campaigns.run(chores.draw, SEEDS, executor="processes=" + "9" * 10_000)
+
+
+def daemonic():
+    """Ask for processes where none may be started."""
+    try:
+        campaigns.run(chores.draw, SEEDS[:1], executor="processes")
+    except ValueError as error:
+        return str(error)
+
+
+def test_processes_are_refused_in_a_daemonic_process():
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        message = pool.apply(daemonic)
+    assert message.startswith('`executor` must be "serial" in a daemonic process')
+
+
+@pytest.mark.parametrize("executor", ["serial", "processes=1"])
+def test_a_task_that_exits_is_a_task_that_failed(executor, tmp_path):
+    path = tmp_path / "file"
+    with pytest.raises(RuntimeError, match=r"chores.leave failed for \{'n': 1\}: SystemExit: 3"):
+        campaigns.run(chores.leave, [{"n": 0}, {"n": 1}], executor=executor, path=path)
+    assert path.read_bytes().count(b"\n") == 1
+
+
+def test_a_killed_worker_of_a_users_own_pool_is_named(tmp_path):
+    path = tmp_path / "file"
+    with (
+        ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool,
+        pytest.raises(RuntimeError, match=r"`executor` is broken.*run the same with a new"),
+    ):
+        campaigns.run(chores.die_at_three, numbers(tmp_path / "log", 6), executor=pool, path=path)
+    assert 1 <= path.read_bytes().count(b"\n") <= 3  # less what travelled with number three
+    results = campaigns.run(chores.die_at_three, numbers(tmp_path / "log", 3), path=path)
+    assert [result["n"] for result in results] == [0, 1, 2]
+
+
+class Idle(Executor):
+    """An executor that says how many workers it has."""
+
+    def __init__(self, workers):
+        self._max_workers = workers
+
+
+@pytest.mark.parametrize("workers", [0, -1, False])
+def test_an_executor_without_workers_is_refused(workers):
+    with pytest.raises(ValueError, match="`executor` must have workers, got one that has"):
+        campaigns.run(chores.draw, SEEDS, executor=Idle(workers))
+
+
+ORPHANS = """
+import os, signal, sys, time
+if __name__ == "__mp_main__":  # a worker that imports what its task needs
+    open(sys.argv[1], "a").write("imported\\n")
+    time.sleep(60)
+if __name__ == "__main__":
+    from dlnlab.executors import Processes
+    pool = Processes(6, oversubscribe=True)
+    for _ in range(6):
+        pool.submit(time.sleep, 60)
+    pids = [pid for worker in pool._workers for pid in worker.pool._processes]
+    print(*pids, flush=True)
+    time.sleep(float(sys.argv[2]))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def wait_for_the_end_of(pids):
+    left, until = set(pids), time.monotonic() + 10
+    while left and time.monotonic() < until:
+        left = {pid for pid in left if Path(f"/proc/{pid}").exists()}
+        time.sleep(0.05)
+    return left
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+@pytest.mark.parametrize("delay", [0.0, 1.5])
+def test_workers_whose_parent_is_killed_while_they_start_do_not_stay(tmp_path, delay):
+    """They notice before they import, and while they do."""
+    source, log = tmp_path / "script.py", tmp_path / "log"
+    source.write_text(ORPHANS)
+    command = [sys.executable, str(source), str(log), str(delay)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    pids = [int(pid) for pid in done.stdout.split()]
+    assert len(pids) == 6
+    assert wait_for_the_end_of(pids) == set()
+    if delay:
+        assert log.exists()  # some had come so far
+    else:
+        assert not log.exists()
 
 
 def test_an_interrupt_ends_the_workers_at_once(tmp_path):
