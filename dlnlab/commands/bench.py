@@ -120,8 +120,7 @@ def _chosen(args: argparse.Namespace) -> list[str]:
         raise ValueError(f"`threads` must be an integer >= 1, got {args.threads}")
     if GROWTH in names and (args.device == "gpu" or args.profile):
         raise ValueError("`ROW` growth must be measured with --device cpu, and without --profile")
-    files.check_parent("--json", args.json)
-    files.check_parent("--html", args.html)
+    files.claim({"--json": args.json, "--html": args.html})
     return names
 
 

@@ -27,13 +27,12 @@ def chosen(args: argparse.Namespace, known: Sequence[str]) -> list[str]:
     Raises
     ------
     ValueError
-        If a name is not known, or the directory of the file to write does not exist.
+        If a name is not known.
     """
     names = list(dict.fromkeys(args.claims)) or list(known)
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(f"`CLAIM` must be one of {', '.join(known)}, got {unknown[0]!r}")
-    files.check_parent("--json", args.json)
     return names
 
 
@@ -47,9 +46,7 @@ def write(
     if args.json is None:
         return
     manifest = report.manifest(args.command_line, parameters, seconds)
-    with files.replacing(args.json.resolve().parent) as directory:
-        files.write_json(directory / args.json.name, {**content, "manifest": manifest})
-    print(f"Wrote {args.json}")
+    files.write_text(args.json, files.strict_json({**content, "manifest": manifest}))
 
 
 def show_status(text: str) -> None:

@@ -44,6 +44,8 @@ DEFAULTS = {
 
 FIGURES = (".png", ".pdf", ".svg")
 
+FILES = ("comparison.png", "comparison.pdf", "comparison.npz", "comparison.json", "manifest.json")
+
 GENERATED = ("shape", "rank", "spectrum", "factored")
 """Options that describe a generated target, and are at odds with a file."""
 
@@ -140,11 +142,8 @@ def _default(option: Any, flag: str, name: str, text: str, **settings: Any) -> N
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; return 1 if a claim was refuted, else 0."""
+    _claim_outputs(args)
     M, r_hat = _problem(args)
-    if args.out is not None:
-        files.prepare(args.out)
-    if args.diagnostics is not None:
-        _prepare_figure("--diagnostics", args.diagnostics)
     c = _compare(args, M, r_hat)
     if not args.quiet:
         print(c.summary())
@@ -156,6 +155,21 @@ def run(args: argparse.Namespace) -> int:
     if status in (Status.BUDGET, Status.DIVERGED):
         raise RunFailed(f"the run did not end: {status.describe}")
     return int(any(verdict.status == "refuted" for verdict in c.verdicts.values()))
+
+
+def _claim_outputs(args: argparse.Namespace) -> None:
+    """Make sure that everything asked for can be written."""
+    outputs: dict[str, Path] = {}
+    if args.out is not None:
+        files.claim_folder("--out", args.out, FILES)
+        outputs |= {f"--out ({name})": args.out / name for name in FILES}
+    if args.diagnostics is not None:
+        path = args.diagnostics
+        if path.suffix.lower() not in FIGURES:
+            raise ValueError(f"--diagnostics must end in {', '.join(FIGURES)}, got {path}")
+        files.claim_folder("--diagnostics", path.parent, [path.name])
+        outputs["--diagnostics"] = path
+    files.check_apart(outputs, {} if args.target is None else {"TARGET": args.target})
 
 
 def _problem(args: argparse.Namespace) -> tuple[Any, int]:
@@ -261,15 +275,6 @@ def _write(args: argparse.Namespace, c: Comparison) -> None:
         names = sorted(path.name for path in directory.iterdir())
     if not args.quiet:
         print(f"Wrote to {args.out}: {', '.join(names)}")
-
-
-def _prepare_figure(flag: str, path: Path) -> None:
-    """Make sure that a figure can be written to a file."""
-    if path.suffix.lower() not in FIGURES:
-        raise ValueError(f"{flag} must end in {', '.join(FIGURES)}, got {path}")
-    if path.is_dir():
-        raise ValueError(f"{flag} must be a file, got the directory {path}")
-    files.prepare(path.parent)
 
 
 def _write_diagnostics(args: argparse.Namespace, c: Comparison) -> None:

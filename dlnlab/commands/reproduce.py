@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,12 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import executors, experiments, report
+from dlnlab import executors, experiments, movielens, report, untrusted
 from dlnlab.commands import campaign, claims, files, schedule
 from dlnlab.experiments import EXPERIMENTS, Experiment, Study, durations
 from dlnlab.experiments.durations import Estimate
 
 __all__ = ["add"]
+
+LARGEST = 10_000_000
+"""Bytes of the JSON of an experiment; those of the paper take some ten thousand."""
 
 NOT_COUNTED = "Drawing adds a few seconds a figure; a machine busy with other work takes longer."
 EPILOG = """\
@@ -95,7 +97,12 @@ def run(args: argparse.Namespace) -> int:
                 f"--data must be {experiment.needs_data} for {experiment.name}, but {args.data} "
                 "does not exist"
             )
-    files.prepare(args.out)
+    _check_data(chosen, args.data)
+    files.claim_folder("--out", args.out, ["index.html"])
+    for experiment in chosen:
+        kept = _kept(experiment, args).name
+        files.claim_folder("--out", args.out / experiment.name, [*_names(experiment), kept])
+    _held(args.out)  # what is there already must be ours, since the index shows it
     args.out.mkdir(parents=True, exist_ok=True)
     with campaign.told_in_one_line(), executors.using(args.executor) as pool:
         workers = executors.under_way(pool) // 2
@@ -139,6 +146,15 @@ def _readings(experiment: Experiment, args: argparse.Namespace) -> list[str]:
         known = ", ".join(["both", "every", *experiment.settings])
         raise ValueError(f"--as must be among {known} for {experiment.name}, got {unknown[0]!r}")
     return chosen
+
+
+def _check_data(chosen: Sequence[Experiment], data: str) -> None:
+    """Raise, before any run, unless the data are what they must be."""
+    if data and any(experiment.needs_data for experiment in chosen):
+        try:
+            movielens.read(data)
+        except (ValueError, OSError) as error:
+            raise ValueError(str(error).replace("`path`", "--data")) from error
 
 
 def _seeds(experiment: Experiment, args: argparse.Namespace) -> int:
@@ -197,6 +213,12 @@ def _carry_out(
     return study, ran - started, time.monotonic() - ran
 
 
+def _names(experiment: Experiment) -> list[str]:
+    """The files of an experiment that are written anew by every run."""
+    suffixes = (".png", ".pdf", ".npz", ".csv", ".json", "-manifest.json")
+    return [f"{experiment.name}{suffix}" for suffix in suffixes]
+
+
 def _write(study: Study, folder: Path, args: argparse.Namespace, seconds: float) -> None:
     """Write figures, numbers, verdict and manifest, all of them or none."""
     from dlnlab import plotting  # Matplotlib takes a second to load
@@ -246,8 +268,34 @@ def _write_csv(path: Path, study: Study) -> None:
 
 def files_index(out: Path) -> None:
     """Write the index of all experiments that a directory holds, but those of older versions."""
-    held = [out / name / f"{name}.json" for name in EXPERIMENTS]
-    studies = [json.loads(path.read_text("utf-8")) for path in held if path.is_file()]
-    studies = [study for study in studies if study.get("format") == report.STUDY_FORMAT]
     with files.replacing(out) as directory:
-        (directory / "index.html").write_text(report.experiments_html(studies), encoding="utf-8")
+        files.write(directory / "index.html", report.experiments_html(_held(out)))
+
+
+def _held(out: Path) -> list[dict[str, Any]]:
+    """Return what a directory holds of experiments, but those of older versions.
+
+    Raises
+    ------
+    ValueError
+        If a file of that name holds something else; the message names it.
+    """
+    paths = {name: out / name / f"{name}.json" for name in EXPERIMENTS}
+    studies = [_study(name, path) for name, path in paths.items() if path.is_file()]
+    return [study for study in studies if study["format"] == report.STUDY_FORMAT]
+
+
+def _study(name: str, path: Path) -> dict[str, Any]:
+    """Read what is told of an experiment, and make sure that a page can be made of it."""
+    try:
+        study = untrusted.json_object(path, LARGEST)
+        if (study["name"], type(study["format"])) != (name, int):
+            raise ValueError("it is about something else")
+        if study["format"] == report.STUDY_FORMAT:
+            report.experiments_html([study])
+    except Exception as error:  # anybody's file can be wrong in any way
+        raise ValueError(
+            f"--out: {path} was not written by dlnlab reproduce ({error}); move it away, or choose "
+            "another directory"
+        ) from error
+    return study

@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(validations.MODULES))
         return 0
     names = claims.chosen(args, validations.MODULES)
-    files.check_parent("--html", args.html)
+    files.claim({"--json": args.json, "--html": args.html}, {"--resume": args.resume})
     if args.seed < 0:
         raise ValueError(f"`seed` must be an integer >= 0, got {args.seed}")
     started = time.monotonic()
