@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dlnlab import campaigns
 from dlnlab.experiments import pair
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.fig6 import COMPLETION_CODE, COMPLETION_PAPER
@@ -17,6 +18,7 @@ from dlnlab.experiments.instance import build
 __all__ = ["FIG16", "measure"]
 
 
+@campaigns.task("dlnlab.experiments.fig16.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Find the step size on a grid with which each network converges in the fewest steps.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import baselines
+from dlnlab import baselines, campaigns
 from dlnlab.experiments import pair
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.fig5 import CLAIMS, PANELS, READINGS
@@ -43,6 +43,7 @@ COMPLETION_CODE = CODE | {
 ALTERNATIONS = {"altmin_iterations": 300}
 
 
+@campaigns.task("dlnlab.experiments.fig6.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Run both networks, and alternating minimization of width r̂ on the same measurements.
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dlnlab import campaigns
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.held_out import (
     predicted_fall,
@@ -57,6 +58,7 @@ SHORT = {
 }
 
 
+@campaigns.task("dlnlab.experiments.fig6_movielens.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Run the methods of a configuration on the training ratings, scored on the others.
 

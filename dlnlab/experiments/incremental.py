@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from dlnlab import campaigns
 from dlnlab.experiments import recovery
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.fig6 import COMPLETION_CODE, COMPLETION_PAPER
@@ -27,6 +28,7 @@ __all__ = ["EXPERIMENTS", "measure", "overlap"]
 FITTED = 0.95
 
 
+@campaigns.task("dlnlab.experiments.incremental.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Run the original network and follow its singular values and vectors.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dlnlab import campaigns
 from dlnlab.experiments import pair
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.instance import CODE, PAPER, build
@@ -18,6 +19,7 @@ SIDES = (100, 300)
 PARTS = {f"d = {d}": {"d": d} for d in SIDES}
 
 
+@campaigns.task("dlnlab.experiments.table3.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Run both networks for each side d, and time the decomposition beside.
 
