@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -99,7 +100,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     _prepare_streams()
     try:
-        return _flushed(_run(arguments))
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            return _flushed(_run(arguments))
     except SystemExit as end:  # argparse ends so after --help, --version and usage errors
         return int(end.code or 0)
     except KeyboardInterrupt:
@@ -118,6 +121,18 @@ def _prepare_streams() -> None:
         stream = getattr(sys, name)
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Any = None,
+    line: str | None = None,
+) -> None:
+    """Tell a warning in one line; the place in the code that gave it tells a user nothing."""
+    print(f"dlnlab: warning: {_one_line(str(message))}", file=sys.stderr)
 
 
 def _flushed(code: int) -> int:

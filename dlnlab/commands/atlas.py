@@ -64,7 +64,7 @@ def add(commands: Any, exit_codes: str) -> None:
     parser.set_defaults(run=run, prog=parser.prog)
     parser.add_argument(
         "--out",
-        type=Path,
+        type=files.path,
         metavar="DIR",
         required=True,
         help="where to write; DIR is created if missing, and files of the names below are replaced",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from dlnlab import report
@@ -18,7 +17,7 @@ def add_options(parser: argparse.ArgumentParser, written: str) -> None:
     """Declare the names, ``--list`` and ``--json``; `written` says what goes to the file."""
     parser.add_argument("claims", nargs="*", metavar="CLAIM", help="names; default: all of them")
     parser.add_argument("--list", action="store_true", help="list the names and stop")
-    parser.add_argument("--json", type=Path, metavar="FILE", help=f"write {written} to FILE")
+    parser.add_argument("--json", type=files.path, metavar="FILE", help=f"write {written} to FILE")
 
 
 def chosen(args: argparse.Namespace, known: Sequence[str]) -> list[str]:

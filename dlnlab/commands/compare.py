@@ -75,7 +75,7 @@ def add(commands: Any, exit_codes: str) -> None:
 def _target_options(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument_group("target M*").add_argument
     text = "matrix in a .npy or .csv file (commas or blanks between numbers); default: generated"
-    option("target", nargs="?", type=Path, metavar="TARGET", help=text)
+    option("target", nargs="?", type=files.path, metavar="TARGET", help=text)
     text = "d_out and d_in, or one number for a square target (default: 100)"
     option("--shape", nargs="+", type=int, metavar="D", help=text)
     option("--rank", type=int, metavar="R", help="rank r (default: 10, if it fits)")
@@ -126,9 +126,9 @@ def _output_options(parser: argparse.ArgumentParser) -> None:
         "write comparison.png, .pdf, .npz, .json and manifest.json there; DIR is created if "
         "missing, and files of these names are replaced"
     )
-    option("--out", type=Path, metavar="DIR", help=text)
+    option("--out", type=files.path, metavar="DIR", help=text)
     text = "draw the diagnostics of Assumption 1 (c_val and c_vec over time) as .png, .pdf or .svg"
-    option("--diagnostics", type=Path, metavar="FILE", help=text)
+    option("--diagnostics", type=files.path, metavar="FILE", help=text)
     text = "show progress on the error stream (default: on a terminal only)"
     option("--progress", action=argparse.BooleanOptionalAction, default=None, help=text)
     option("--quiet", action="store_true", help="print nothing but errors")

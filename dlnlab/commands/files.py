@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -14,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import storage, untrusted
+from dlnlab import checks, storage, untrusted
 
 __all__ = [
     "check_apart",
     "claim",
     "claim_folder",
+    "path",
     "read_matrix",
     "replacing",
     "strict_json",
@@ -27,6 +29,18 @@ __all__ = [
     "write_json",
     "write_text",
 ]
+
+
+TEXT = 25
+"""Bytes of memory for a byte of text: a number of two characters is an object of 32 in a list."""
+
+
+def path(text: str) -> Path:
+    """Return what an option names, for argparse; nothing is no name, though Python takes it for
+    the current directory."""
+    if not text or "\0" in text:
+        raise argparse.ArgumentTypeError(f"must be a path that a file can have, got {text!r}")
+    return Path(text)
 
 
 def read_matrix(path: Path) -> np.ndarray:
@@ -64,6 +78,9 @@ def _read_npy(path: Path) -> np.ndarray:
 def _read_csv(path: Path) -> np.ndarray:
     try:
         with untrusted.opened(path) as file:
+            checks.fits_in_memory(
+                str(path), TEXT * path.stat().st_size, remedy="save it as .npy, which takes less"
+            )
             lines = file.read().decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not a text file") from error
@@ -87,10 +104,20 @@ def _numbers(line: str, where: str) -> list[float]:
     row = []
     for cell in cells:
         try:
-            row.append(float(cell.replace("_", "x")))  # Python's 12_3 is 123
+            row.append(_number(cell))
         except ValueError:
             raise ValueError(f"{where}: {cell.strip()!r} is not a number") from None
     return row
+
+
+def _number(cell: str) -> float:
+    """Return the number that a cell is, as other programs read it.
+
+    Python's own syntax has more: underscores between digits, and the digits of other scripts.
+    """
+    if "_" in cell or not cell.isascii():
+        raise ValueError
+    return float(cell)
 
 
 def claim(outputs: Mapping[str, Path | None], used: Mapping[str, Any] | None = None) -> None:

@@ -64,7 +64,7 @@ def add(commands: Any, exit_codes: str) -> None:
     option = parser.add_argument
     option("names", nargs="*", metavar="NAME", help="fig5, table3, …, or all")
     option("--list", action="store_true", help="list the experiments and stop")
-    option("--out", type=Path, metavar="DIR", help="where results go; created if missing")
+    option("--out", type=files.path, metavar="DIR", help="where results go; created if missing")
     text = "which settings to run: paper, code, both, every, or names of readings"
     option("--as", dest="reading", default="every", metavar="READING", help=text)
     text = "small settings: nothing is judged, only whether the claims hold there is told"
@@ -99,12 +99,7 @@ def run(args: argparse.Namespace) -> int:
                 "does not exist"
             )
     _check_data(chosen, args.data)
-    files.claim_folder("--out", args.out, ["index.html"])
-    for experiment in chosen:
-        kept = _kept(experiment, args).name
-        files.claim_folder("--out", args.out / experiment.name, [*_names(experiment), kept])
-    _held(args.out)  # what is there already must be ours, since the index shows it
-    args.out.mkdir(parents=True, exist_ok=True)
+    _check_outputs(chosen, args)
     with campaign.told_in_one_line(), executors.using(args.executor) as pool:
         workers = executors.under_way(pool) // 2
         unit = pool.submit(durations.calibration).result()  # where the runs will be
@@ -158,6 +153,15 @@ def _check_data(chosen: Sequence[Experiment], data: str) -> None:
             raise ValueError(str(error).replace("`path`", "--data")) from error
 
 
+def _check_outputs(chosen: Sequence[Experiment], args: argparse.Namespace) -> None:
+    """Raise, before any run, unless everything can be written, and the index be made."""
+    files.claim_folder("--out", args.out, ["index.html"])
+    for experiment in chosen:
+        path = _kept(experiment, args)
+        files.claim_folder("--out", path.parent, [*_names(experiment), path.name])
+    _held(args.out)
+
+
 def _seeds(experiment: Experiment, args: argparse.Namespace) -> int:
     return args.seeds or (1 if args.quick else experiment.seeds)
 
@@ -195,7 +199,7 @@ def _carry_out(
     """
     started = time.monotonic()
     path = _kept(experiment, args)
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     study = experiments.study(
         experiment,
         _readings(experiment, args),

@@ -6,7 +6,6 @@ import argparse
 import textwrap
 import time
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from dlnlab import report
@@ -64,7 +63,7 @@ def add(commands: Any, exit_codes: str) -> None:
     claims.add_options(parser, "the verdicts")
     parser.add_argument(
         "--html",
-        type=Path,
+        type=files.path,
         metavar="FILE",
         help="write a page with the verdicts and the worst instance of each claim to FILE",
     )
