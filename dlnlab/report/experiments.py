@@ -12,7 +12,7 @@ from typing import Any
 from dlnlab.experiments import Study
 from dlnlab.experiments.instance import SETTINGS
 
-from .page import escape, page, table, tag
+from .page import escape, page, table, tag, unmarked
 from .record import plain
 
 __all__ = ["STUDY_FORMAT", "experiments_html", "experiments_markdown", "study_json"]
@@ -111,6 +111,7 @@ def experiments_markdown(studies: Sequence[Mapping[str, Any]], figures: str = ""
     -------
     str
     """
+    studies = [unmarked(s) for s in studies]
     lines = ["| | experiment | verdict | seeds |", "|---|---|---|---|"]
     lines += [f"| {s['name']} | {s['title']} | {_verdict(s)} | {s['seeds']} |" for s in studies]
     for s in studies:
@@ -135,11 +136,11 @@ def experiments_markdown(studies: Sequence[Mapping[str, Any]], figures: str = ""
 
 
 def _section(s: Mapping[str, Any]) -> list[str]:
-    name = s["name"]
+    name = escape(s["name"])
     caption = "First seed strong, further seeds faint; a row for each reading."
     image = f'<img src="{name}/{name}.png" alt="{escape(s["title"])}">'
     parts = [
-        tag("h2", escape(f"{name}: {s['title']}")),
+        tag("h2", f"{name}: {escape(s['title'])}"),
         tag("p", f"{tag('b', 'The paper: ')}{escape(s['claim'])}"),
         tag("p", f"{tag('b', 'Verdict: ')}{escape(_verdict(s))}."),
         _list([_reading(*item) for item in s["readings"].items()]),
