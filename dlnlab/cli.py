@@ -170,8 +170,11 @@ def _run(arguments: list[str]) -> int:
         reason = str(error) or "out of memory"
         return _complain(args, f"the run failed: {reason}", FAILED)
     except OSError as error:
-        message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        return _complain(args, message, USAGE)
+        if error.filename:
+            return _complain(args, f"{error.filename}: {error.strerror}", USAGE)
+        if error.errno:  # no file is to blame: a full disk, or a stream that takes nothing
+            return _complain(args, f"the run failed: {error.strerror}", FAILED)
+        return _complain(args, str(error), USAGE)
     except (ValueError, ModuleNotFoundError) as error:
         return _complain(args, str(error), USAGE)
     except Exception as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import html.parser
 import json
 import shutil
@@ -94,8 +95,9 @@ def atlas_page():
 def comparison_page():
     verdict = Verdict(EVIL, EVIL, "not applicable", 0.0, 0.0, (Premise(EVIL, EVIL, -1.0),))
     c = comparisons.usual()
-    c.settings["seed"] = EVIL
-    c.verdicts[EVIL] = verdict
+    c = dataclasses.replace(
+        c, settings=c.settings | {"seed": EVIL}, verdicts=c.verdicts | {EVIL: verdict}
+    )
     return page(EVIL, [report.comparison_html(c)])
 
 
