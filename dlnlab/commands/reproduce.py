@@ -247,8 +247,14 @@ def _write_csv(path: Path, study: Study) -> None:
 
 def files_index(out: Path) -> None:
     """Write the index of all experiments that a directory holds, but those of older versions."""
-    held = [out / name / f"{name}.json" for name in EXPERIMENTS]
-    studies = [json.loads(path.read_text("utf-8")) for path in held if path.is_file()]
-    studies = [study for study in studies if study.get("format") == report.STUDY_FORMAT]
+    held = {name: _read(out / name / f"{name}.json") for name in EXPERIMENTS}
+    studies = [s for s in held.values() if s and s.get("format") == report.STUDY_FORMAT]
+    made = {s["name"]: _read(out / s["name"] / f"{s['name']}-manifest.json") for s in studies}
+    page = report.experiments_html(studies, {name: m for name, m in made.items() if m})
     with files.replacing(out) as directory:
-        (directory / "index.html").write_text(report.experiments_html(studies), encoding="utf-8")
+        (directory / "index.html").write_text(page, encoding="utf-8")
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """The content of a JSON file, if there is one."""
+    return json.loads(path.read_text("utf-8")) if path.is_file() else None
