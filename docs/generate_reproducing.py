@@ -5,9 +5,9 @@
     python docs/generate_reproducing.py            # from the data alone
 
 Verdicts and every measured quantity of every seed go to ``docs/data/experiments.json``, figures to
-``docs/figures/experiments``; experiments that a directory does not hold keep what the data have of
-them.  The page's blocks, between marks such as ``<!-- findings -->`` and ``<!-- end -->``, are made
-from the data alone, so that every measured number on the page is one of theirs.
+``docs/figures/experiments``; experiments and readings that a directory does not hold keep what the
+data have of them.  The page's blocks, between marks such as ``<!-- findings -->`` and ``<!-- end
+-->``, are made from the data alone, so that every measured number on the page is one of theirs.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main(results: Path | None = None) -> None:
     data = {name: judged_anew(entry) for name, entry in data.items()}
     for name in EXPERIMENTS if results else ():
         if (results / name / f"{name}.json").is_file():
-            data[name] = collected(results / name, name)
+            data[name] = joined(data.get(name), collected(results / name, name))
     data = {name: data[name] for name in EXPERIMENTS if name in data}
     DATA.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     PAGE.write_text(page(PAGE.read_text("utf-8"), data), encoding="utf-8")
@@ -68,6 +68,18 @@ def collected(folder: Path, name: str) -> dict[str, Any]:
     FIGURES.mkdir(parents=True, exist_ok=True)
     again.plot().savefig(FIGURES / f"{name}.png", dpi=DPI)
     return {"study": report.study_json(again), "manifest": {k: manifest[k] for k in KEPT}}
+
+
+def joined(old: Mapping[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
+    """Keep the readings that were not run again, if they have as many seeds."""
+    if old is None or old["study"]["seeds"] != new["study"]["seeds"]:
+        return new
+    order = EXPERIMENTS[new["study"]["name"]].settings
+    both = old["study"]["readings"] | new["study"]["readings"]
+    readings = {name: both[name] for name in order if name in both}
+    return judged_anew(
+        {"study": new["study"] | {"readings": readings}} | {"manifest": new["manifest"]}
+    )
 
 
 def judged_anew(entry: Mapping[str, Any]) -> dict[str, Any]:

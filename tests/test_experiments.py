@@ -563,7 +563,7 @@ def test_reproduce_writes_figure_numbers_verdict_manifest_and_index(run, tmp_pat
         ["all", "4", "0"],
     ]
     assert "not known" not in out
-    told = "(paper: 1 of 1 claims hold on a small instance; code: 1 of 1 claims hold on a small "
+    told = "(paper: 1 of 1 claims hold; code: 1 of 1 claims hold)"
     assert any(f"fig22    runs; the claims hold on a small instance {told}" in x for x in lines)
     assert sum("runs took" in line and ", estimated " in line for line in lines) == 3  # and all
     for name in ("fig22", "fig13"):
@@ -591,7 +591,7 @@ def test_the_index_sets_each_figure_beside_the_claim_the_settings_and_the_verdic
     assert page.index("fig20/fig20.png") < page.index("fig22/fig22.png")
     assert "t_i(compressed) ≤ t_i(original)" in page
     assert "Verdict: </b>runs; the claims hold on a small instance" in page
-    assert "not judged</span> code: 1 of 1 claims hold on a small instance" in page
+    assert "not judged</span> code: 1 of 1 claims hold" in page
     assert '<a href="#fig20">Fig.\N{NO-BREAK SPACE}20</a>' in page
     assert '<h2 id="fig20">' in page
     for suffix in (".pdf", ".csv", ".npz", ".json", "-manifest.json"):
@@ -611,7 +611,7 @@ def test_markdown_says_the_same(run, tmp_path):
     text = dlnlab.report.experiments_markdown([verdict])
     assert '<details id="fig22" markdown="1">' in text
     assert "22</b>: The proof of Theorem 2 in a picture — runs; the claims hold on" in text
-    assert "- Reading *paper*: 1 of 1 claims hold on a small instance." in text
+    assert "- Reading *paper*: 1 of 1 claims hold." in text
 
 
 def test_undecided_numbers_are_told_wherever_the_verdict_is(run, tmp_path, monkeypatch):

@@ -150,7 +150,7 @@ class Tally:
         """Return how many are met of how many there are, and how many are undecided."""
         if self.small is not None:
             held, count = self.small
-            return f"{held} of {count} claims hold on a small instance" if count else "runs"
+            return f"{held} of {count} claims hold" if count else "runs"
         kinds = (
             ("claims", self.claims),
             ("published numbers", self.published),
