@@ -9,6 +9,8 @@ from dlnlab.claims import (
     closed_form,
     corollary1,
     dominance,
+    eq13,
+    eq26,
     gauge,
     gradients,
     lemma1,
@@ -18,15 +20,24 @@ from dlnlab.claims import (
     theorem1,
     theorem2,
 )
+from dlnlab.claims.claim import STATUSES, Claim, Setting, Standing, Witness
 from dlnlab.claims.verdict import Premise, Verdict, judge
 
 __all__ = [
+    "CLAIMS",
+    "STATUSES",
+    "Claim",
     "Premise",
+    "Setting",
+    "Standing",
     "Verdict",
+    "Witness",
     "assumption1",
     "closed_form",
     "corollary1",
     "dominance",
+    "eq13",
+    "eq26",
     "gauge",
     "gradients",
     "judge",
@@ -37,3 +48,35 @@ __all__ = [
     "theorem1",
     "theorem2",
 ]
+
+CLAIMS: dict[str, Claim] = {
+    claim.name: claim
+    for claim in (
+        lemma1.CLAIM,
+        corollary1.CLAIM,
+        theorem1.CLAIM,
+        closed_form.CLAIM,
+        closed_form.PLANE_CLAIM,
+        parsimony.CLAIM,
+        proposition1.CLAIM,
+        proposition1.VECTOR_CLAIM,
+        assumption1.CLAIM,
+        assumption1.GENERALLY_CLAIM,
+        eq26.CLAIM,
+        dominance.CLAIM,
+        eq13.DOMINANCE,
+        theorem2.CLAIM,
+        theorem2.REFINED_CLAIM,
+        theorem2.SHARP_CLAIM,
+        theorem2.ANY_EPS_CLAIM,
+        eq13.COMPRESSING,
+        eq13.ANY_START,
+        eq13.SMALL_C_VEC,
+        eq13.LARGE_START,
+        eq13.DESCENT,
+        eq13.HALF_STEP,
+        gauge.CLAIM,
+        gradients.CLAIM,
+    )
+}
+"""Every claim by its name."""

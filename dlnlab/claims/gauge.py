@@ -19,9 +19,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from dlnlab import networks
+from dlnlab.claims.claim import Claim, proved
 from dlnlab.claims.verdict import Premise
 
 __all__ = [
+    "CLAIM",
     "SOURCE",
     "STATEMENT",
     "canonical",
@@ -42,6 +44,7 @@ STATEMENT = (
     "wide orthogonal network is (εI, …, εI, εQ)."
 )
 SOURCE = "dlnlab"
+CLAIM = Claim("gauge", "The gauge of orthogonal starts", STATEMENT, SOURCE, proved("gauge"))
 
 EPS = float(np.finfo(float).eps)
 

@@ -22,11 +22,14 @@ from typing import NamedTuple
 import numpy as np
 
 from dlnlab import networks, spectra
+from dlnlab.claims.claim import Claim, proved
 from dlnlab.claims.verdict import Premise
 
 __all__ = [
+    "CLAIM",
     "SOURCE",
     "STATEMENT",
+    "VECTOR_CLAIM",
     "VECTOR_STATEMENT",
     "VectorRates",
     "VectorSides",
@@ -52,6 +55,14 @@ VECTOR_STATEMENT = (
     "(I − UUᵀ) G V (S²)^{1/2−1/L} with F_ij = 1/(σ_j^{2/L} − σ_i^{2/L}), and V̇ likewise."
 )
 SOURCE = "Kwon et al. 2024, Proposition 1 and Eq. (23); Arora et al. 2019, Theorem 3"
+CLAIM = Claim("proposition1", "Proposition 1", STATEMENT, SOURCE, proved("proposition1"))
+VECTOR_CLAIM = Claim(
+    "proposition1_vectors",
+    "Proposition 1, singular vectors",
+    VECTOR_STATEMENT,
+    SOURCE,
+    proved("proposition1"),
+)
 
 
 def balancedness(weights: Sequence[np.ndarray]) -> Premise:

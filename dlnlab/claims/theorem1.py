@@ -19,9 +19,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dlnlab.claims.claim import Claim, proved
 from dlnlab.claims.verdict import Premise
 
 __all__ = [
+    "CLAIM",
     "SOURCE",
     "STATEMENT",
     "largest_step",
@@ -40,6 +42,7 @@ STATEMENT = (
 SOURCE = (
     "Kwon et al. 2024, Theorem 1, Eq. (8) and (15)-(17); α ≠ 1, the step size, weight decay: dlnlab"
 )
+CLAIM = Claim("theorem1", "Theorem 1", STATEMENT, SOURCE, proved("theorem1", "theorem1_exact"))
 
 
 def spectral_start(weights: Sequence[np.ndarray], target: np.ndarray, eps: float) -> Premise:

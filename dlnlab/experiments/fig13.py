@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from dlnlab import campaigns
 from dlnlab.experiments import recovery
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.fig5 import DIVERGES, READINGS
@@ -36,6 +37,7 @@ NEAR = 0.01
 """How near to its target, or how far on its way, a singular value is at t_i, relative to it."""
 
 
+@campaigns.task("dlnlab.experiments.fig13.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Follow (σ_i − σ_i*)² and 1 − |⟨u_i, u_i*⟩|, 1 − |⟨v_i, v_i*⟩| of the original network.
 

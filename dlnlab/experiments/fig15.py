@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dlnlab import campaigns
 from dlnlab.experiments import recovery
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.fig5 import DIVERGES, READINGS
@@ -21,6 +22,7 @@ __all__ = ["FIG15", "measure"]
 PUBLISHED = "plot in the authors' notebook fig_ablation_dlr_mc.ipynb (commit 4349b87)"
 
 
+@campaigns.task("dlnlab.experiments.fig15.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Count the steps of the compressed network for every α, and those of the original.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dlnlab import campaigns
 from dlnlab.experiments import pair
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.fig5 import DIVERGES, READINGS
@@ -18,6 +19,7 @@ from dlnlab.experiments.instance import build
 __all__ = ["FIG16", "measure"]
 
 
+@campaigns.task("dlnlab.experiments.fig16.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Find the step size on a grid with which each network converges in the fewest steps.
 

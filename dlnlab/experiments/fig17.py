@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dlnlab import campaigns
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.fig5 import DIVERGES
 from dlnlab.experiments.fig6_movielens import MOVIELENS_PAPER, NEEDED
@@ -15,6 +16,7 @@ from dlnlab.experiments.held_out import Scored, run_method, scored_values, split
 __all__ = ["FIG17", "measure"]
 
 
+@campaigns.task("dlnlab.experiments.fig17.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Run the compressed network for every α.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import spectra
+from dlnlab import campaigns, spectra
 from dlnlab.experiments import recovery
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.fig5 import READINGS
@@ -19,6 +19,7 @@ from dlnlab.trajectory import Status
 __all__ = ["FIG20", "measure"]
 
 
+@campaigns.task("dlnlab.experiments.fig20.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Follow r − ‖U_r(t)ᵀU_r(t+1)‖_F² (Eq. 14) of the penultimate layer of the original network.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dlnlab import campaigns
 from dlnlab.experiments import recovery
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.fig5 import DIVERGES, READINGS
@@ -23,6 +24,7 @@ PUBLISHED = "plot in the authors' notebook fig_power_method.ipynb (commit 4349b8
 SIMILAR = 0.99
 
 
+@campaigns.task("dlnlab.experiments.fig3.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Follow |⟨u_1(W_L), u_1*⟩| and |⟨v_1(W_1), v_1*⟩| of the original network.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import baselines
+from dlnlab import baselines, campaigns
 from dlnlab.experiments import pair
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.fig5 import CLAIMS, DIVERGES, PANELS, READINGS
@@ -53,6 +53,7 @@ ALTMIN = {
 taken from a setting, and whether there is a ridge."""
 
 
+@campaigns.task("dlnlab.experiments.fig6.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Run both networks, and alternating minimization on the same measurements.
 

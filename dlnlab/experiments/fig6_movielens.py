@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from dlnlab import campaigns
 from dlnlab.experiments import simple_models
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.fig5 import DIVERGES
@@ -63,6 +64,7 @@ SHORT = {
 }
 
 
+@campaigns.task("dlnlab.experiments.fig6_movielens.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Run the methods of a configuration on the training ratings, scored on the others.
 

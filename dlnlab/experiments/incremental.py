@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from dlnlab import campaigns
 from dlnlab.experiments import recovery
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.fig5 import DIVERGES, READINGS
@@ -30,6 +31,7 @@ __all__ = ["EXPERIMENTS", "measure", "overlap"]
 FITTED = 0.95
 
 
+@campaigns.task("dlnlab.experiments.incremental.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Run the original network and follow its singular values and vectors.
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import checks
+from dlnlab import campaigns, checks
 from dlnlab.experiments.instance import Instance, build
 from dlnlab.experiments.recovery import Curve, Network, Runs, run, steps_to_end
 from dlnlab.problems import Completion, Problem
@@ -42,6 +42,7 @@ POINTS = 400
 """Records kept for a curve; more could not be told apart in a figure."""
 
 
+@campaigns.task("dlnlab.experiments.pair.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Run both networks on the instance of a configuration.
 
@@ -74,6 +75,7 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+@campaigns.task("dlnlab.experiments.pair.measure_parts")
 def measure_parts(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Run both networks in several settings that belong to one figure.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dlnlab import campaigns
 from dlnlab.experiments import pair
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.fig5 import DIVERGES, READINGS
@@ -19,6 +20,7 @@ SIDES = (100, 300)
 PARTS = {f"d = {d}": {"d": d} for d in SIDES}
 
 
+@campaigns.task("dlnlab.experiments.table3.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Run both networks for each side d, and time the decomposition beside.
 
