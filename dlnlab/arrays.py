@@ -86,7 +86,7 @@ def to_host(value: Array) -> np.ndarray:
 
 
 def like(host: Any, reference: Array, *, keep_dtype: bool = False) -> Array:
-    """Move a NumPy array to the library, device and dtype of `reference`.
+    """Move a NumPy array to the library, device and dtype of `reference`, a floating one.
 
     Random draws are made on the host and moved here, so that one seed gives the same numbers
     everywhere.

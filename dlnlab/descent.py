@@ -74,7 +74,7 @@ def gradient_descent(
         are always recorded.
     record : sequence of str
         Among "loss", "error", "singular_values", "alignment", "end_to_end", "imbalance", "layers".
-        What needs an unknown target is left out.
+        What needs an unknown target is left out; with no names only steps and times are recorded.
     tol : float
         A member ends once its loss is ≤ `tol`; looked at when a record is taken.  So is divergence.
     formulation : {"auto", "full", "reduced"}
@@ -93,7 +93,8 @@ def gradient_descent(
     -------
     Trajectory
         With status COMPLETED, CONVERGED or DIVERGED; an array of them for a batch, whose converged
-        members are frozen while the others go on.
+        members are frozen while the others go on.  Without a step taken its `weights` are the given
+        arrays themselves, no copies.
 
     Raises
     ------
@@ -116,8 +117,8 @@ def gradient_descent(
     steps = {"eta": eta, "alpha": alpha, "weight_decay": weight_decay}
     run = _prepare(problem, weights, steps, num_steps, record_every, record, tol, formulation)
     bar = Progress(progress, run.num_steps, "step")
+    every = checks.nonnegative("checkpoint_every", checkpoint_every)
     if checkpoint is not None:
-        every = checks.nonnegative("checkpoint_every", checkpoint_every)
         run.checkpoint = Checkpoint(checkpoint, run.fingerprint(), every)
         run.resume()
     try:
@@ -328,16 +329,13 @@ def _prepare(
     wanted: Any,
 ) -> _Descent:
     """Check the arguments, choose what to run, and bring it to the common batch shape."""
-    weights = networks.check_weights(weights)
-    check_network(problem, weights)
-    weights = tuple(checks.matrix("weights", W) for W in weights)  # integers become floats
+    weights = networks.check_network(problem, weights)
     names = check_record(record)
     schedule = _schedule(record_every, checks.integer("num_steps", num_steps, 0))
     tol = checks.nonnegative("tol", tol)
-    steps = {k: np.asarray(x) if isinstance(x, list | tuple) else x for k, x in steps.items()}
+    steps = {k: checks.per_member(k, x, zero=k == "weight_decay") for k, x in steps.items()}
+    eta, alpha, decay = steps.values()
     batch = _batch_shape(problem, weights, steps)
-    eta, alpha = (checks.per_member(name, steps[name], batch) for name in ("eta", "alpha"))
-    decay = checks.per_member("weight_decay", steps["weight_decay"], batch, zero=True)
     run = formulations.choose(problem, weights, schedule.num_steps, wanted)
     certain = 1 if tol else schedule.count  # a run may converge long before its last step
     memory.of_descent(problem, weights, certain, names, batch, run).require(weights[0])
@@ -363,19 +361,6 @@ def _batch_shape(problem: Problem, weights: Weights, steps: dict[str, Any]) -> t
             f"{names}, `weights` and `problem` must have batch axes that broadcast, got "
             f"{[tuple(shape) for shape in shapes]}"
         ) from error
-
-
-def check_network(problem: Problem, weights: Weights) -> None:
-    """Raise unless the weights are real and finite and end to end have the problem's shape."""
-    networks.check_problem(problem)
-    shape = (weights[-1].shape[-2], weights[0].shape[-1])
-    if shape != problem.shape:
-        raise ValueError(
-            f"`weights` must have the problem's shape (d_out, d_in) = {problem.shape}, got {shape}"
-        )
-    arrays.namespace(problem.reference, *weights, names=("problem", "weights"))
-    for index, W in enumerate(weights):
-        checks.matrix(f"weights[{index}]", W)
 
 
 def _spread(W: Array, batch: tuple[int, ...]) -> Array:

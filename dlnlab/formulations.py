@@ -64,9 +64,12 @@ def choose(problem: Problem, weights: Weights, num_steps: int, wanted: str = "au
 
     Raises
     ------
-    ValueError
-        If `wanted` is none of these, or is "reduced" and there is no reduction.
+    TypeError, ValueError
+        If the network does not fit the problem, `wanted` is none of these, or is "reduced" and
+        there is no reduction.
     """
+    weights = networks.check_network(problem, weights)
+    num_steps = checks.integer("num_steps", num_steps, 0)
     wanted = checks.choice("formulation", wanted, FORMULATIONS)
     full = Formulation("full", problem, weights)
     if wanted == "full" or (wanted == "auto" and not _worth_trying(problem, weights, num_steps)):

@@ -23,6 +23,7 @@ ORDER = [
     "arrays",
     "checks",
     "products",
+    "krylov",
     "spectra",
     "targets",
     "ensembles",

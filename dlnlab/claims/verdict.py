@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dlnlab import checks
+
 __all__ = ["Premise", "Verdict", "judge"]
 
 STATUSES = ("proved", "tested", "refuted", "premise-not-met")
@@ -31,6 +33,10 @@ class Premise:
     statement: str
     margin: float
     error: float = 0.0
+
+    def __post_init__(self) -> None:
+        checks.fields(self)
+        _check_error(self.error)
 
     @property
     def met(self) -> bool:
@@ -70,6 +76,12 @@ class Verdict:
     witness: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
 
+    def __post_init__(self) -> None:
+        checks.fields(self)
+        checks.choice("status", self.status, STATUSES)
+        checks.integer("instances", self.instances, 0)
+        _check_error(self.error)
+
     @property
     def unmet(self) -> tuple[Premise, ...]:
         """The premises that do not hold."""
@@ -104,6 +116,12 @@ class Verdict:
         return f"{self.claim}: {self.status}{note}, margin {self.margin:.2e} ± {self.error:.1e}"
 
 
+def _check_error(error: float) -> None:
+    """A bound on an error may be infinite, or NaN where nothing was measured, but not negative."""
+    if checks.number("error", error) < 0:
+        raise ValueError(f"`error` must be >= 0, got {error}")
+
+
 def judge(
     claim: str,
     statement: str,
@@ -117,7 +135,16 @@ def judge(
     A claim with an unmet premise is never called tested or refuted, whatever its margin: the
     instance says nothing about it.  A margin that is not a number, or whose error is not finite,
     counts as an unmet premise too, since nothing was measured.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of another type than it says, or `error` is negative.
     """
+    _check_error(error)
+    checks.items("premises", premises, Premise, "dlnlab.Premise")
+    checks.instance("witness", witness, Mapping, "a mapping")
+    checks.number("margin", margin)
     measured = math.isfinite(error) and not math.isnan(margin)
     if not all(premise.met for premise in premises) or not measured:
         status = "premise-not-met"

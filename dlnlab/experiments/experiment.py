@@ -27,6 +27,9 @@ from dlnlab import checks
 
 __all__ = ["Experiment", "Panel", "Yardstick"]
 
+MOST_SEEDS = 10**6
+"""Of one reading: each has a configuration of its own in memory, about a kilobyte."""
+
 
 @dataclass(frozen=True)
 class Yardstick:
@@ -50,8 +53,9 @@ class Yardstick:
 
     Raises
     ------
-    ValueError
-        If `source` is empty, or a published number is not positive and finite.
+    TypeError, ValueError
+        If a field is of another type, `source` is empty, a published number is not positive and
+        finite, the bounds hold nothing, or `reading_error` is negative.
     """
 
     quantity: str
@@ -63,6 +67,10 @@ class Yardstick:
     source: str = field(kw_only=True)
 
     def __post_init__(self) -> None:
+        checks.fields(self)
+        checks.nonnegative("reading_error", self.reading_error)
+        if not self.low <= self.high:
+            raise ValueError(f"`low` must be at most `high`, got {self.low} and {self.high}")
         if not self.source.strip():
             raise ValueError(
                 f"`source` must say where the yardstick {self.quantity!r} comes from, "
@@ -113,6 +121,9 @@ class Panel:
     logy: bool = False
     targets: bool = False
 
+    def __post_init__(self) -> None:
+        checks.fields(self)
+
 
 Measure = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
@@ -162,6 +173,10 @@ class Experiment:
     notes: tuple[str, ...] = ()
     needs_data: str = ""
 
+    def __post_init__(self) -> None:
+        checks.fields(self)
+        checks.integer("seeds", self.seeds, 1)
+
     def configurations(
         self, reading: str, seeds: int, *, quick: bool = False, data: str = ""
     ) -> list[dict[str, Any]]:
@@ -175,7 +190,15 @@ class Experiment:
             With the settings of a quick run.
         data : str
             Path that is added as "data" if the experiment needs it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no such reading, or an argument is malformed.
         """
+        checks.choice("reading", reading, self.settings)
+        seeds, quick = checks.integer("seeds", seeds, 0, MOST_SEEDS), checks.flag("quick", quick)
+        checks.text("data", data)
         settings = dict(self.settings[reading])
         if quick:
             settings |= {name: self.quick[name] for name in self.quick if name in settings}

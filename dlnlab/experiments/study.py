@@ -10,7 +10,7 @@ from typing import Any
 
 from dlnlab import campaigns, checks
 from dlnlab.experiments import judging
-from dlnlab.experiments.experiment import Experiment
+from dlnlab.experiments.experiment import MOST_SEEDS, Experiment
 from dlnlab.experiments.judging import Judgement, Tally
 
 __all__ = ["Study", "study"]
@@ -126,11 +126,13 @@ def study(
             f"got {checks.describe(experiment)}"
         )
     known = tuple(experiment.settings)
-    names = tuple(checks.choice("readings", name, known) for name in readings or known)
+    wanted = known if readings is None else checks.sequence("readings", readings, "readings")
+    names = tuple(checks.choice("readings", name, known) for name in wanted)
+    quick, data = checks.flag("quick", quick), checks.text("data", data)
     if experiment.needs_data and not data:
         raise ValueError(f"`data` must be {experiment.needs_data} for {experiment.name}")
     default = 1 if quick else experiment.seeds
-    count = default if seeds is None else checks.integer("seeds", seeds, 1)
+    count = default if seeds is None else checks.integer("seeds", seeds, 1, MOST_SEEDS)
     chosen = {
         name: experiment.configurations(name, count, quick=quick, data=data) for name in names
     }

@@ -16,7 +16,6 @@ from scipy import optimize
 
 from dlnlab import arrays, checks, networks
 from dlnlab.arrays import Array
-from dlnlab.descent import check_network
 from dlnlab.flow.system import STEPPERS, Stepper, System
 from dlnlab.networks import Weights
 from dlnlab.problems import Problem
@@ -130,8 +129,7 @@ def gradient_flow(
     >>> run.singular_values[1:3, :3].round(4).tolist()
     [[1.0, 0.1338, 0.001], [1.0, 0.5, 0.001]]
     """
-    weights = networks.check_weights(weights)
-    check_network(problem, weights)
+    weights = networks.check_network(problem, weights)
     _require_host(problem, weights)
     names = check_record(record)
     t_end = checks.positive("t_end", t_end)
