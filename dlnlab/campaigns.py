@@ -100,7 +100,7 @@ def run(
         the file.
 
     """
-    configurations = list(configurations)
+    configurations = _mappings(configurations)
     options: dict[str, Any] = {"path": path, "executor": executor, "progress": progress}
     results = dict(as_completed(function, configurations, **options))
     return [results[number] for number in range(len(configurations))]
@@ -120,7 +120,7 @@ def as_completed(
     computed by then is in the file.
     """
     name = _name(function)
-    tasks = [_Task(_key(name, configuration), configuration) for configuration in configurations]
+    tasks = [_Task(_key(name, content), content) for content in _mappings(configurations)]
     numbers: dict[str, list[int]] = {}
     for number, task in enumerate(tasks):
         numbers.setdefault(task.key, []).append(number)
@@ -167,15 +167,32 @@ def seconds(
     ValueError, TypeError
         For bad arguments, or a file that holds something else.
     """
-    name, spent = _name(function), {}
+    name, spent, path = _name(function), {}, checks.path("path", path)
     if Path(path).is_file():
         with open(path, "rb") as file:
             spent = {entry["key"]: float(entry["seconds"]) for entry, _ in _entries(file, path)}
-    return [spent.get(_key(name, configuration)) for configuration in configurations]
+    return [spent.get(_key(name, content)) for content in _mappings(configurations)]
+
+
+def _mappings(configurations: Any) -> list[Mapping[str, Any]]:
+    """Return configurations as a list, or raise unless they are mappings."""
+    told = f"an iterable of mappings, got {checks.describe(configurations)}"
+    if isinstance(configurations, Mapping | str | bytes):
+        raise TypeError(f"`configurations` must be {told}")
+    try:
+        iterator = iter(configurations)
+    except Exception as error:  # of an object's own making
+        raise TypeError(f"`configurations` must be {told}: {error}") from error
+    return [
+        checks.instance(f"configurations[{k}]", content, Mapping, "a mapping")
+        for k, content in enumerate(iterator)
+    ]
 
 
 def _name(function: Function) -> str:
-    name = f"{function.__module__}.{getattr(function, '__qualname__', '<object>')}"
+    checks.function("function", function, "a callable f(configuration)")
+    module = getattr(function, "__module__", "<none>")
+    name = f"{module}.{getattr(function, '__qualname__', '<object>')}"
     if "<" in name:
         raise ValueError(
             f"`function` must be defined at the top level of a module, so that other processes can "
@@ -189,7 +206,7 @@ def _key(name: str, configuration: Mapping[str, Any]) -> str:
 
     try:
         content = json.dumps([name, __version__, configuration], sort_keys=True)
-    except TypeError as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(
             f"`configurations` must hold plain JSON, got {checks.describe(configuration)}: {error}"
         ) from None
@@ -280,9 +297,7 @@ class _Ledger:
         self._file: Any = None
         if path is None:
             return
-        if not isinstance(path, str | os.PathLike):
-            raise TypeError(f"`path` must be a path, got {checks.describe(path)}")
-        self._path = Path(path)
+        self._path = Path(checks.path("path", path))
         if not self._path.resolve().parent.is_dir() or self._path.is_dir():
             raise ValueError(f"`path` must be a file in an existing directory, got {str(path)!r}")
         self._file = open(self._path, "a+b")  # noqa: SIM115  (closed by __exit__)

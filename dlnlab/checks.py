@@ -81,6 +81,15 @@ BIGGEST = 1 / SMALLEST
 DEEPEST = 10_000
 """Layers of the deepest network: every layer takes an array and a few calls of its own."""
 
+MOST_AXES = 64
+"""Of a NumPy array; deeper lists are no array."""
+
+LONGEST_NAME = 255 - 50
+"""Bytes of a file's name on all common systems, and room for the name of a temporary file."""
+
+MOST_ITEMS = 10**7
+"""Of a Python sequence; they take half a gigabyte."""
+
 PURPOSES = ("target", "network", "mask", "ensemble")
 
 
@@ -212,6 +221,11 @@ def path(name: str, value: Any) -> str:
         raise TypeError(f"`{name}` must be a path, got {describe(value)}")
     if "\0" in found or not found:
         raise ValueError(f"`{name}` must be a path a file can have, got {describe(value)}")
+    if max(len(os.fsencode(part)) for part in found.split(os.sep)) > LONGEST_NAME:
+        raise ValueError(
+            f"`{name}` must be a path whose names have {LONGEST_NAME} bytes at most, got "
+            f"{describe(value)}"
+        )
     return found
 
 
@@ -233,6 +247,8 @@ def sequence(name: str, value: Any, what: str = "values") -> tuple[Any, ...]:
     """Return a sequence as a tuple; strings and arrays are none."""
     if not isinstance(value, Sequence) or isinstance(value, str | bytes):
         raise TypeError(f"`{name}` must be a sequence of {what}, got {describe(value)}")
+    if len(value) > MOST_ITEMS:
+        raise ValueError(f"`{name}` must hold at most {MOST_ITEMS} {what}, got {describe(value)}")
     return tuple(value)
 
 
@@ -411,8 +427,8 @@ def finite(name: str, array: Array, *, are_sized: bool = True) -> Array:
 
 def like(name: str, value: Any) -> Array:
     """Return an array whose library, device and precision new arrays shall have."""
-    if not arrays.is_array(value):
-        raise TypeError(f"`{name}` must be an array, got {describe(value)}")
+    if not arrays.is_array(value) or _is_masked(value):
+        raise TypeError(f"`{name}` must be an array without a mask, got {describe(value)}")
     if arrays.dtype_name(value) not in LARGEST:
         raise TypeError(
             f"`{name}` must be a float32 or float64 array, whose type new arrays shall have, got "
@@ -439,8 +455,16 @@ def vector(name: str, value: Any, size: int | None = None) -> np.ndarray:
 def nonnegative_array(name: str, value: Any) -> np.ndarray:
     """Return a number or a sequence of numbers >= 0 as a float64 array of one axis."""
     found = np.atleast_1d(numbers_in(name, value))
-    if found.ndim != 1 or not (found >= 0).all():
-        raise ValueError(f"`{name}` must be finite numbers >= 0, got {describe(value)}")
+    if found.ndim != 1 or not found.size or not (found >= 0).all():
+        raise ValueError(
+            f"`{name}` must be finite numbers >= 0, at least one, got {describe(value)}"
+        )
+    least = 1 / LARGEST["float64"]
+    if not ((found == 0) | (found >= least)).all():
+        raise ValueError(
+            f"`{name}` must be finite numbers >= 0, 0 or at least {least:g}, since squares must "
+            f"not vanish, got {describe(value)}; use other units"
+        )
     return found
 
 
@@ -509,11 +533,11 @@ def plain_array(name: str, value: Any) -> np.ndarray:
         raise ValueError(f"`{name}` must be a rectangular array of numbers, got {error}") from error
 
 
-def _is_masked(value: Any) -> bool:
+def _is_masked(value: Any, depth: int = 0) -> bool:
     """Tell whether there is a masked array in nested lists; NumPy would forget its mask."""
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple) and depth < MOST_AXES:
         nested = (list, tuple, np.ma.MaskedArray)
-        return any(_is_masked(item) for item in value if isinstance(item, nested))
+        return any(_is_masked(item, depth + 1) for item in value if isinstance(item, nested))
     return isinstance(value, np.ma.MaskedArray)
 
 
@@ -541,14 +565,24 @@ def _annotations(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 
 
+def _is_number(value: Any, kind: type) -> bool:
+    """Tell whether a value is a number, no bool, that fits in a double."""
+    if not isinstance(value, kind) or isinstance(value, bool | np.bool_):
+        return False
+    try:
+        float(value)  # type: ignore[arg-type]
+    except OverflowError:
+        return False
+    return True
+
+
 def _is_a(value: Any, kind: Any) -> bool:
     """Tell whether a value is of an annotated type, as deep as sequences and mappings go."""
     origin, inside = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any:
         return True
     if kind in (float, int):
-        number = numbers.Real if kind is float else numbers.Integral
-        return isinstance(value, number) and not isinstance(value, bool | np.bool_)
+        return _is_number(value, numbers.Real if kind is float else numbers.Integral)
     if origin in (typing.Union, types.UnionType):
         return any(_is_a(value, option) for option in inside)
     if origin is None:

@@ -375,7 +375,10 @@ def _as_rate(rate: Any, reference: Array) -> Any:
 
 
 def _schedule(record_every: Any, num_steps: int) -> _Schedule:
-    if isinstance(record_every, Sequence | np.ndarray) and not isinstance(record_every, str):
-        steps = {checks.integer("record_every", step, 0) for step in record_every}
+    if isinstance(record_every, np.ndarray) and record_every.ndim == 1:
+        record_every = record_every.tolist()
+    if isinstance(record_every, Sequence) and not isinstance(record_every, str | bytes):
+        listed = checks.sequence("record_every", record_every)
+        steps = {checks.integer("record_every", step, 0) for step in listed}
         return _Schedule(None, tuple(sorted(steps)), num_steps)
     return _Schedule(checks.integer("record_every", record_every, 1), (), num_steps)

@@ -30,7 +30,6 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 
@@ -133,7 +132,7 @@ def of_descent(
     networks.check_problem(problem)
     num_records = checks.integer("num_records", num_records, 0)
     record = check_record(record)
-    batch = weights[0].shape[:-2] if batch is None else _batch(batch)
+    batch = weights[0].shape[:-2] if batch is None else networks.batch_axes(batch)
     if run is not None:
         checks.instance("run", run, Formulation, "a dlnlab.formulations.Formulation")
     members = math.prod(batch)
@@ -150,10 +149,6 @@ def of_descent(
         records=num_records * members * item * numbers,
         objects=num_records * (PER_RECORD + PER_QUANTITY * objects),
     )
-
-
-def _batch(batch: Any) -> tuple[int, ...]:
-    return tuple(checks.integer("batch", n, 1) for n in checks.sequence("batch", batch))
 
 
 def _working_bytes(problem: Problem, weights: Weights, members: int, item: int) -> int:

@@ -169,7 +169,7 @@ def flow_times(
     low, high = sorted((start, target))
     if not ((values >= low) & (values <= high) & (values != target)).all():
         raise ValueError(
-            f"`values` must lie between eps**depth = {start:g} and `target` = {target:g}, "
+            f"`values` must lie between `eps`**depth = {start:g} and `target` = {target:g}, "
             f"which the flow only approaches, got {values}"
         )
     above = start > target
@@ -215,8 +215,15 @@ def fitting_times(
     """
     eps, depth = checks.start(eps, depth)
     within = checks.positive("within", within)
-    times = []
-    for sigma in checks.nonnegative_array("targets", targets):
+    if within < np.finfo(float).eps:
+        raise ValueError(
+            f"`within` must be at least {np.finfo(float).eps:.1e}, since double precision cannot "
+            f"tell smaller parts, got {within}"
+        )
+    sigmas, times = checks.nonnegative_array("targets", targets), []
+    if not sigmas.all():
+        raise ValueError("`targets` must be > 0: a mode with target 0 is never fitted, got 0")
+    for sigma in sigmas:
         start = eps**depth
         if abs(start - sigma) <= within * sigma:
             times.append(0.0)

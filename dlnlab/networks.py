@@ -237,7 +237,7 @@ def original_weights(
     eps, depth = checks.start(eps, depth)
     rng = checks.generator("rng", rng, "network")
     init = checks.choice("init", init, _DRAWS)
-    batch = _batch_axes(batch)
+    batch = batch_axes(batch)
     like = None if like is None else checks.like("like", like)
     sizes = (shape[1], *_hidden_widths(width, depth, max(shape)), shape[0])
     members = math.prod(batch)
@@ -252,10 +252,11 @@ def original_weights(
     return tuple(layers)
 
 
-def _batch_axes(batch: Any) -> tuple[int, ...]:
-    if not isinstance(batch, Sequence) or isinstance(batch, str):
+def batch_axes(batch: Any) -> tuple[int, ...]:
+    """Return batch axes as a tuple of integers >= 1."""
+    if not isinstance(batch, Sequence) or isinstance(batch, str | bytes):
         raise TypeError(f"`batch` must be a tuple of integers >= 1, got {checks.describe(batch)}")
-    return tuple(checks.integer("batch", n, 1) for n in batch)
+    return tuple(checks.integer("batch", n, 1) for n in checks.sequence("batch", batch))
 
 
 def _hidden_widths(width: Any, depth: int, default: int) -> tuple[int, ...]:
@@ -386,11 +387,11 @@ def check_weights(weights: Any, *, are_finite: bool = False) -> Weights:
     for index, W in enumerate(weights):
         if not arrays.is_array(W) or W.ndim < 2:
             raise TypeError(f"`weights[{index}]` must be a matrix, got {checks.describe(W)}")
-    arrays.namespace(*weights, names=("weights",))
     layers = [
         checks.matrix(f"weights[{index}]", W, are_finite=are_finite, are_sized=False)
         for index, W in enumerate(weights)
     ]
+    arrays.namespace(*layers, names=("weights",))
     _check_chain(layers)
     return tuple(layers)
 

@@ -183,6 +183,7 @@ def _indices(name: str, value: Any, count: int, limit: int) -> np.ndarray:
         raise ValueError(f"`{name}` must have shape ({count},), as `values`, got {array.shape}")
     if array.min() < 0 or array.max() >= limit:
         raise ValueError(
-            f"`{name}` must be integers from 0 to {limit - 1}, got {array.min()} to {array.max()}"
+            f"`{name}` must be integers from 0 to {limit - 1}, got {array.min()} to {array.max()}, "
+            "which this `shape` does not hold"
         )
     return array.astype(np.int64)

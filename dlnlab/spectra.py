@@ -83,7 +83,7 @@ def numerical_rank(s: Array, shape: tuple[int, ...]) -> int:
     """
     s = checks.array("s", s, least=1, are_finite=False)
     shape = tuple(checks.integer("shape", n, 1) for n in checks.sequence("shape", shape))
-    if len(shape) < 2 or s.shape[-1] == 0:
+    if len(shape) < 2 or 0 in s.shape:
         raise ValueError(
             f"`s` and `shape` must be those of a matrix, got {checks.describe(s)} and {shape}"
         )

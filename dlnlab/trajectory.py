@@ -111,6 +111,9 @@ class Trajectory:
     layers: tuple[Array, ...] | None = field(default=None)
     drift: float | None = None
 
+    def __post_init__(self) -> None:
+        checks.fields(self)
+
     def __repr__(self) -> str:
         status = self.status.value if isinstance(self.status, Status) else "batch"
         recorded = [f.name for f in fields(self)[5:] if getattr(self, f.name) is not None]
@@ -121,7 +124,7 @@ class Trajectory:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the trajectory to one ``.npz`` file, bit for bit; device arrays are copied."""
-        _write_npz(Path(path), _pack(self))
+        _write_npz(Path(checks.path("path", path)), _pack(self))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Trajectory:
@@ -132,6 +135,7 @@ class Trajectory:
         ValueError
             If the file is not a saved trajectory.
         """
+        path = checks.path("path", path)
         message = f"`path` must be a file written by Trajectory.save, got {str(path)!r}"
         stored = _read_npz(Path(path), message)
         if "status" not in stored or "depth" not in stored:
@@ -302,9 +306,8 @@ class Checkpoint:
     """
 
     def __init__(self, path: str | os.PathLike[str], fingerprint: str, every: float) -> None:
-        if not isinstance(path, str | os.PathLike):
-            raise TypeError(f"`checkpoint` must be a path, got {checks.describe(path)}")
-        self.path, self.fingerprint, self.every = Path(path), fingerprint, every
+        self.path = Path(checks.path("checkpoint", path))
+        self.fingerprint, self.every = fingerprint, every
         if not self.path.parent.is_dir():
             raise ValueError(
                 f"`checkpoint` must be in an existing directory, got {str(self.path)!r}"

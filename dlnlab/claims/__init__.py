@@ -1,7 +1,8 @@
 """The claims of the theory: what each says, what it presupposes, and by how much it holds.
 
 Every module holds one claim: its statement and source, its premises as measurable quantities, and
-its margin, a signed, scale-free number that is ≥ 0 where the conclusion holds.
+its margin, a signed, scale-free number that is ≥ 0 where the conclusion holds.  Statement and
+source are public; margins and premises are measured by flows and validations, on their own arrays.
 """
 
 from dlnlab.claims import (

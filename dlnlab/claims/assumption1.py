@@ -21,18 +21,7 @@ import numpy as np
 from dlnlab import spectra
 from dlnlab.claims.verdict import Premise
 
-__all__ = [
-    "SOURCE",
-    "STATEMENT",
-    "Constants",
-    "Running",
-    "aligned",
-    "aligned_start",
-    "all_fitted",
-    "measure",
-    "running",
-    "taking_turns",
-]
+__all__ = ["SOURCE", "STATEMENT"]
 
 STATEMENT = (
     "As the proof of Theorem 2 uses it: after t_i the i-th singular vectors are the target's "

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["SOURCE", "STATEMENT", "leading_time", "margins", "rest_bound", "time_margins"]
+__all__ = ["SOURCE", "STATEMENT"]
 
 STATEMENT = (
     "The compressed network's gradient flow has the closed form of σ̃_i(t) and β(t)^L, and reaches "

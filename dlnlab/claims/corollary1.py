@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["SOURCE", "STATEMENT", "excess", "margins", "rounding", "size"]
+__all__ = ["SOURCE", "STATEMENT"]
 
 STATEMENT = (
     "‖W_{L:1}(0) − M*‖_F² − ‖W̃_{L:1}(0) − M*‖_F² = (d − r̂) ε^{2L} + ε^L Σ σ_i* ‖u_i* − Q v_i*‖² "

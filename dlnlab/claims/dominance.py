@@ -11,7 +11,7 @@ import numpy as np
 
 from dlnlab.claims.verdict import Premise
 
-__all__ = ["SOURCE", "STATEMENT", "margins", "same_start"]
+__all__ = ["SOURCE", "STATEMENT"]
 
 STATEMENT = (
     "Along gradient flow from an orthogonal start, σ_i(W_{L:1}(t)) ≤ σ̃_i(t) for every i and t, "

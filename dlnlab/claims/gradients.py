@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["SOURCE", "STATEMENT", "margins", "nodes", "rounding", "slope"]
+__all__ = ["SOURCE", "STATEMENT"]
 
 STATEMENT = (
     "∂ℓ/∂W_l = (W_L ⋯ W_{l+1})ᵀ ∇ℓ(W_{L:1}) (W_{l−1} ⋯ W_1)ᵀ for ℓ(W) = c/2 ‖A(W) − y‖² and every "

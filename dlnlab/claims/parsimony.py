@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["SOURCE", "STATEMENT", "margins", "scalar_margins"]
+__all__ = ["SOURCE", "STATEMENT"]
 
 STATEMENT = (
     "From W_l(0) = ε_l Q_l gradient descent moves a 2r-dimensional block of every layer, and the "

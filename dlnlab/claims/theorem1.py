@@ -21,16 +21,7 @@ import numpy as np
 
 from dlnlab.claims.verdict import Premise
 
-__all__ = [
-    "SOURCE",
-    "STATEMENT",
-    "largest_step",
-    "margins",
-    "multiplier_margins",
-    "residual_margins",
-    "rounding",
-    "spectral_start",
-]
+__all__ = ["SOURCE", "STATEMENT"]
 
 STATEMENT = (
     "Gradient descent from the spectral start gives W̃(t) = U_r̂ diag(a_i² b_i^{L−2}) V_r̂ᵀ with the "

@@ -36,12 +36,6 @@ __all__ = [
     "SHARP_STATEMENT",
     "SOURCE",
     "STATEMENT",
-    "allowance",
-    "enough_rank",
-    "margin_error",
-    "margins",
-    "refined_margins",
-    "small_start",
 ]
 
 STATEMENT = "‖W_{L:1}(t) − M*‖_F² ≥ ‖W̃_{L:1}(t) − M*‖_F² for all t ≥ 0."

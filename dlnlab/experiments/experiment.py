@@ -69,7 +69,7 @@ class Yardstick:
     def __post_init__(self) -> None:
         checks.fields(self)
         checks.nonnegative("reading_error", self.reading_error)
-        if not self.low <= self.high:
+        if not float(self.low) <= float(self.high):
             raise ValueError(f"`low` must be at most `high`, got {self.low} and {self.high}")
         if not self.source.strip():
             raise ValueError(

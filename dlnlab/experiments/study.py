@@ -128,6 +128,8 @@ def study(
     known = tuple(experiment.settings)
     wanted = known if readings is None else checks.sequence("readings", readings, "readings")
     names = tuple(checks.choice("readings", name, known) for name in wanted)
+    if not names:
+        raise ValueError(f"`readings` must name some of {list(known)}, or be None for all of them")
     quick, data = checks.flag("quick", quick), checks.text("data", data)
     if experiment.needs_data and not data:
         raise ValueError(f"`data` must be {experiment.needs_data} for {experiment.name}")

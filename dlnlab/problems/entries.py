@@ -67,9 +67,9 @@ def completion(
             )
         target = None if _is_default(target) else target
         return _sampled(_pattern("M", M), None, normalization, target, computation)
+    M = dense_or_factored("M", M)
     if mask is None:
         raise TypeError("`mask` must be a boolean array or a sparse pattern, got None")
-    M = dense_or_factored("M", M)
     target = M if _is_default(target) else target
     if _is_sparse(mask):
         return _sampled(_pattern("mask", mask), M, normalization, target, computation)

@@ -94,7 +94,7 @@ def linear_recovery(
     operator = _checked_operator(operator)
     if operator.shape[1] != d_out * d_in:
         raise ValueError(
-            f"`operator` must have shape (m, d_out*d_in) = (m, {d_out * d_in}), "
+            f"`operator` must have shape (m, d_out*d_in) = (m, {d_out * d_in}) for this `shape`, "
             f"got {operator.shape}"
         )
     _check_adjoint(operator)
@@ -110,9 +110,12 @@ def _checked_operator(operator: Any) -> Any:
     if not isinstance(operator, scipy.sparse.linalg.LinearOperator):
         if scipy.sparse.issparse(operator):
             checks.array("operator", operator.data)
-        elif not hasattr(operator, "matvec"):
+        elif not (hasattr(operator, "matvec") and hasattr(operator, "shape")):
             operator = _checked_matrix(operator)
-        operator = scipy.sparse.linalg.aslinearoperator(operator)
+        try:
+            operator = scipy.sparse.linalg.aslinearoperator(operator)
+        except Exception as error:  # of an object's own making
+            raise TypeError(f"`operator` must be a LinearOperator, got {error}") from error
     if np.issubdtype(operator.dtype, np.complexfloating):
         raise TypeError(
             f"`operator` must be real, got dtype {operator.dtype}; stack its real and imaginary "

@@ -238,8 +238,9 @@ class Problem(abc.ABC):
                 f"`W` must be an array of shape (..., {self.shape[0]}, {self.shape[1]}), "
                 f"got {checks.describe(W)}"
             )
+        W = checks.matrix("W", W, are_finite=False)
         arrays.namespace(self.reference, W, names=("problem", "W"))
-        return checks.matrix("W", W, are_finite=False)
+        return W
 
     def fingerprint(self) -> str:
         """Return a hash of the problem's data and target, to recognize a checkpoint's problem."""
