@@ -49,6 +49,7 @@ ROOTS = ("dlnlab", "dlnlab.executors", "dlnlab.formulations", "dlnlab.plotting",
 
 HOUSE = {
     *("arrays", "checks", "krylov", "products", "progress", "steppers", "threads"),  # below
+    *("fingerprints", "locks", "storage"),
     *("descent", "ensembles", "ratings", "trajectory"),  # their public names are dlnlab's
     *("bench", "cli", "commands", "report"),  # what the command line is made of
 }
@@ -519,10 +520,14 @@ DOORS: dict[str, Door] = {
         rank=(1, SOME),
         num_iterations=(1, WHOLE),
         ridge=(0.0, NONNEGATIVE | {"5e-324"}),
+        ridge_per=("row", NOTHING),
         init=("spectral", NOTHING),
         rng=(0, SEED),
         record=(("loss",), NAMES),
         tol=(0.0, NONNEGATIVE | {"5e-324"}),
+    ),
+    "baselines.biases": door(
+        dlnlab.baselines.biases, ratings=(RATINGS, NOTHING), ridge=(0.1, POSITIVE)
     ),
     "baselines.burer_monteiro": door(
         dlnlab.baselines.burer_monteiro,
@@ -556,6 +561,7 @@ DOORS: dict[str, Door] = {
         instances=(1, WHOLE),
         witness=({}, {"{}", "dict"}),
         seconds=(0.0, LOOSE),
+        condition=("", TEXT),
     ),
     "claims.judge": door(
         dlnlab.claims.judge,
@@ -565,6 +571,7 @@ DOORS: dict[str, Door] = {
         error=(0.0, LOOSE),
         premises=((), NAMES),
         witness=({}, {"{}", "dict"}),
+        standing=(dlnlab.claims.Standing("conjecture"), NOTHING),
     ),
     "claims.limits.fit_power": door(
         dlnlab.claims.limits.fit_power,
@@ -580,6 +587,7 @@ DOORS: dict[str, Door] = {
     # campaigns
     "campaigns.run": door(dlnlab.campaigns.run, tried=False, **CAMPAIGN),
     "campaigns.as_completed": door(dlnlab.campaigns.as_completed, list, tried=False, **CAMPAIGN),
+    "campaigns.task": door(dlnlab.campaigns.task, name=("task", TEXT)),
     "campaigns.seconds": door(
         dlnlab.campaigns.seconds,
         function=CAMPAIGN["function"],
@@ -587,7 +595,9 @@ DOORS: dict[str, Door] = {
         path=("no.jsonl", PATH),
     ),
     "executors.using": door(executors.using, entered, tried=False, executor=("serial", OPTIONAL)),
-    "executors.Processes": door(executors.Processes, tried=False, workers=(1, OPTIONAL | WHOLE)),
+    "executors.Processes": door(
+        executors.Processes, tried=False, workers=(1, OPTIONAL | WHOLE), oversubscribe=(False, FLAG)
+    ),
     "executors.Serial": door(executors.Serial),
     # experiments
     "experiments.Yardstick": door(
@@ -599,16 +609,19 @@ DOORS: dict[str, Door] = {
         published=(None, OPTIONAL | POSITIVE),
         reading_error=(0.0, NONNEGATIVE | {"5e-324"}),
         source=("here", TEXT),
+        ours=(False, FLAG),
     ),
     "experiments.Panel": door(
         experiments.Panel,
         **dict.fromkeys(("x", "y", "xlabel", "ylabel", "title"), ("label", TEXT)),
-        **dict.fromkeys(("logx", "logy", "targets"), (False, FLAG)),
+        **dict.fromkeys(("logx", "logy", "targets", "shades"), (False, FLAG)),
+        **dict.fromkeys(("offset", "high"), (1.0, LOOSE)),
+        marks=({}, {"{}"}),
         curves=((), {"()"}),
     ),
     "experiments.Experiment": door(
         experiments.Experiment,
-        **dict.fromkeys(("name", "title", "claim", "needs_data"), ("text", TEXT)),
+        **dict.fromkeys(("name", "title", "claim", "needs_data", "why", "apart"), ("text", TEXT)),
         settings=({"paper": {"a": 1}}, {"{}"}),
         measure=(measured, CALL),
         yardsticks=((YARDSTICK,), {"()"}),
@@ -616,7 +629,7 @@ DOORS: dict[str, Door] = {
         quick=({}, {"{}", "dict"}),
         meanings=({}, {"{}"}),
         seeds=(3, WHOLE),
-        notes=((), {"()"}),
+        **dict.fromkeys(("notes", "on_request", "rows"), ((), {"()"})),
     ),
     "Experiment.configurations": door(
         EXPERIMENT.configurations,

@@ -292,7 +292,7 @@ def compare(
     >>> M = dlnlab.random_target((40, 40), 2, rng=0)
     >>> c = dlnlab.flow.compare(M, 2, eps=0.05)
     >>> c.verdicts["theorem2_refined"].status, c.verdicts["theorem2"].status
-    ('tested', 'premise-not-met')
+    ('conditional', 'not applicable')
     >>> bool((c.margin > -c.margin_error).all())
     True
     """
