@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,10 +31,12 @@ PATIENCE = 20.0
 """The default `t_end` in units of the time the compressed network takes.  Random starts take 1 to 3
 of them."""
 
-MOST_LAYERS, MOST_RECORDS = 1000, 100_000
-
 LOOSEST = 1e-3
 """The looser of the two runs still has to mean something."""
+
+
+MOST_RECORDS = 10**6
+"""More than a run has steps; each takes a matrix of the reduced network."""
 
 
 class Pair(NamedTuple):
@@ -311,16 +314,18 @@ def compare(
     started = time.monotonic()
     problem = factorization(_target(M), normalization)
     r_hat = checks.integer("r_hat", r_hat, 1, min(problem.shape))
-    depth = checks.integer("depth", depth, 2, MOST_LAYERS)
-    eps = checks.positive("eps", eps)
-    within = checks.positive("within", within)
-    if within >= 1:
-        raise ValueError(f"`within` must be a finite number > 0 and < 1, got {within}")
+    eps, depth = checks.start(eps, depth)
+    within = checks.share("within", within)
     rtol = checked_tolerance(rtol, LOOSEST)
     checks.choice("method", method, METHODS)
     budget = math.inf if max_steps is None else checks.integer("max_steps", max_steps, 1)
-    num_records = checks.integer("num_records", num_records, 10, MOST_RECORDS)
-    seed = rng if isinstance(rng, int) else "generator"
+    num_records = checks.integer("num_records", num_records, 10)
+    if num_records > MOST_RECORDS:
+        raise ValueError(
+            f"`num_records` must be an integer >= 10 and at most {MOST_RECORDS}, got {num_records}"
+        )
+    checks.random_source("rng", rng)
+    seed = int(rng) if isinstance(rng, numbers.Integral) else "generator"
     network = OriginalNetwork(problem, depth, eps, rng, width, weights)
     units = network.units
     sigma = np.asarray(network.problem.target.s)
