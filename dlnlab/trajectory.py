@@ -154,7 +154,8 @@ class Interrupted(KeyboardInterrupt):
     """A run was interrupted (Ctrl-C); `run` holds everything it had recorded.
 
     That is a `Trajectory`, or a `dlnlab.flow.Comparison`.  It is a KeyboardInterrupt, so a loop
-    over many runs ends as its user intended.  `unsaved` is what kept its checkpoint from being written, None if nothing did.
+    over many runs ends as its user intended.  `unsaved` is what kept its checkpoint from being
+    written, None if nothing did.
     """
 
     def __init__(self, run: Any, unsaved: BaseException | None = None) -> None:
