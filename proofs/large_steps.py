@@ -17,7 +17,11 @@ from fractions import Fraction
 
 import sympy as sp
 
-from .proof import Proof, Step, main, require
+from .facts import require_at_most, require_identity, require_less
+from .proof import Clause, Proof, Step, argument, exact, main
+from .proposition1 import layer_rate
+from .readings import READINGS
+from .theorem1 import lambda_next, largest_step
 
 EPS, ETA = Fraction(1, 10), Fraction(4, 5)
 COSINE, SINE = Fraction(7, 25), Fraction(24, 25)
@@ -45,12 +49,16 @@ def step_size() -> sp.Rational:
 def wide_step(first: sp.Matrix, second: sp.Matrix) -> tuple[sp.Matrix, sp.Matrix]:
     """Return W_1 − ηW_2ᵀG and W_2 − ηGW_1ᵀ with G = W_2W_1 − M."""
     gap = second * first - target()
-    return first - step_size() * second.T * gap, second - step_size() * gap * first.T
+    one = sp.eye(2)
+    return (
+        first + step_size() * layer_rate(second, gap, one),
+        second + step_size() * layer_rate(one, gap, first),
+    )
 
 
 def narrow_step(layer: sp.Expr) -> sp.Expr:
     """Return λ⁺ = λ(1 − η(λ² − 1)), Theorem 1 for L = 2."""
-    return layer * (1 - step_size() * (layer**2 - 1))
+    return lambda_next(layer, target()[0, 0], step_size(), sp.Integer(2))
 
 
 def errors(count: int, digits: int | None = None) -> tuple[sp.Expr, sp.Expr]:
@@ -68,56 +76,41 @@ def premises() -> None:
     """Q is a rotation, ε² ≤ σ_r*, and the step is below the largest stable one."""
     _, second = start()
     eps = sp.Rational(EPS.numerator, EPS.denominator)
-    require(second.T * second == eps**2 * sp.eye(2), "QᵀQ = I", second)
-    require(second.det() == eps**2, "det Q = 1", second.det())
-    require(eps**2 < 1, "ε^L ≤ σ_r*", eps**2)
-    require(step_size() < 1, "η < 2/(Lσ*^{2−2/L}) = 1", step_size())
+    require_identity(second.T * second, eps**2 * sp.eye(2), "W_2ᵀW_2")
+    require_identity(second.det(), eps**2, "det W_2")
+    require_at_most(eps**2, target()[0, 0], "ε^L against σ_r*")
+    limit = largest_step(target()[0, 0], sp.Integer(2))
+    require_less(step_size(), limit, "η against 2/(Lσ*^{2−2/L})")
 
 
 def closer() -> None:
     """After five steps the margin is a negative rational number."""
     wide, narrow = errors(STEPS_TAKEN)
     margin = wide - narrow
-    require(margin.is_rational is True, "the margin is exact", margin)
-    low, high = sp.Rational(-48, 10_000), sp.Rational(-47, 10_000)
-    require(bool(low < margin) and bool(margin < high), "−48e-4 < margin < −47e-4", sp.N(margin))
+    require_less(
+        sp.Rational(-48, 10_000), margin, f"the margin after {STEPS_TAKEN} steps, from below"
+    )
+    require_less(
+        margin, sp.Rational(-47, 10_000), f"the margin after {STEPS_TAKEN} steps, from above"
+    )
 
 
 def converges() -> None:
     """Both end at M, the wide one's residual value like 1/(2ηt): no step was too large."""
     wide, narrow = errors(SETTLED, digits=40)
-    require(bool(narrow < sp.Float("1e-30")), "the compressed error vanishes", narrow)
+    require_less(narrow, sp.Float("1e-30"), f"‖W̃ − M‖² after {SETTLED} steps")
     residual = (2 * step_size() * SETTLED) ** -2
-    require(bool(wide < residual), "the wide error is that of its residual value", wide)
+    require_less(wide, residual, f"‖W − M‖² after {SETTLED} steps against 1/(2ηt)²")
 
 
 STEPS: tuple[Step, ...] = (
-    Step(
-        "premises",
-        "QᵀQ = I, det Q = 1, ε² ≤ σ_r*, η < 2/(Lσ*^{2−2/L})",
-        "exact",
-        "this instance",
-        premises,
-    ),
-    Step(
-        "the compressed network",
-        "λ⁺ = λ(1 − η(λ² − σ*)): proved in `theorem1`",
-        "argument",
-        "L = 2",
-    ),
-    Step(
-        "the wide network is closer",
-        "−4.8e-3 < ‖W − M‖² − ‖W̃ − M‖² < −4.7e-3 after 5 steps, r̂ = r = 1",
-        "exact",
-        "this instance",
-        closer,
-    ),
-    Step(
+    exact("premises", premises),
+    exact("the wide network is closer", closer),
+    Step("both networks settle", "evidence", converges),
+    argument(
         "both converge",
-        f"after {SETTLED} steps ‖W̃ − M‖² < 1e-30 and ‖W − M‖² < 1/(2ηt)², t = {SETTLED}",
-        "evidence",
-        "this instance, 40 digits",
-        converges,
+        "To 40 digits, both end at M, the wide one like 1/(2ηt): no step was too large.",
+        "both networks settle",
     ),
 )
 
@@ -127,13 +120,18 @@ def build(*, thorough: bool = False) -> Proof:
     del thorough
     return Proof(
         claim="large_steps",
-        statement=(
-            "Under gradient descent the inequality of Theorem 2 can fail for r̂ = r and ε^L ≤ σ_r*, "
-            "with a step below 2/(Lσ_1*^{2−2/L}): M = diag(1, 0), L = 2, ε = 1/10, η = 4/5, Q the "
-            "rotation with cosine 7/25, five steps."
+        clauses=(
+            Clause(
+                "Under gradient descent the inequality of Theorem 2 can fail for r̂ = r and "
+                "ε^L ≤ σ_r*, with a step below 2/(Lσ_1*^{2−2/L}): M = diag(1, 0), L = 2, ε = 1/10, "
+                "η = 4/5, Q the rotation with cosine 7/25, five steps.",
+                ("premises", "the wide network is closer", "both converge"),
+            ),
         ),
         source="Kwon et al. 2024, Theorem 2 (Eq. 13), under descent in place of flow",
         open=("How small a step suffices for r̂ = r; none up to half the limit is known to fail.",),
+        proves=("eq13_descent",),
+        reading=READINGS["large_steps"],
         steps=STEPS,
     )
 

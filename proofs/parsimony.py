@@ -24,7 +24,12 @@ Hence a step with rate η_l and weight decay μ keeps the form (∗):
     ρ_l⁺ = ρ_l (1 − η_lμ − η_l ∏_{k≠l} ρ_k²).
 
 (For the outermost layers the empty product I has the form (∗) too, with B = I, ρ = 1, Q = I.)
-By induction the form persists for ever.  The symbolic steps prove this for every depth, width,
+By induction the form persists for ever.  The flow is no limit of this to be argued over: −∇_l is
+tangent to the set (∗), so the flow of (B, ρ), lifted by (∗), solves the layers' equation, and
+there is one solution per start.  If all layers start at one scale ε, then ρ_l = β for all l, with
+β̇ = −β^{2L−1}: the product of the scalars is the β(t)^L of Theorem 1.
+
+The symbolic steps prove this for every depth, width,
 rank, set of step sizes (α ≠ 1 included) and weight decay.  The exact steps run full matrices that
 know nothing of Z: there the claim is that W_l P_{l−1}^⊥ = ρ_l Q_l P_{l−1}^⊥ and
 P_l^⊥ W_l = ρ_l P_l^⊥ Q_l with P_l the projector onto the l-th span.
@@ -32,7 +37,7 @@ P_l^⊥ W_l = ρ_l P_l^⊥ Q_l with P_l the projector onto the l-th span.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from random import Random
 from typing import Any
@@ -54,7 +59,10 @@ from .exact import (
     random_orthogonal,
     require_equal,
 )
-from .proof import Proof, Step, main
+from .facts import require_identity
+from .proof import AtLeast, Clause, Proof, Step, argument, cited, exact, main, symbolic
+from .readings import READINGS
+from .theorem1 import beta_next
 from .words import Rules, Words, identity, letters, matrix, orthonormal_columns, require_same
 
 # Spaces of size d: "0" and "L" are the two ends, "b" lies below layer l and "t" on top of it.
@@ -68,10 +76,10 @@ SHAPES = ((5, 1, 2), (5, 1, 3), (6, 2, 3), (5, 2, 4))
 """(d, r, L) of the exact instances; 2r < d in all of them."""
 
 
-def transport_rules() -> Rules:
+def transport_rules(*turns: Words) -> Rules:
     """Return Z_l = Q_l Z_{l−1}, its transpose, and the orthogonality of everything in sight."""
     rules = orthonormal_columns(*FRAMES.values())
-    for turn in (below_q, layer_q, above_q):
+    for turn in turns or (below_q, layer_q, above_q):
         start, end = FRAMES[turn.cols], FRAMES[turn.rows]
         rules[letters(turn, start)] = end
         rules[letters(turn.T, end)] = start
@@ -122,21 +130,47 @@ def target_is_inside() -> None:
     require_same(target, inside, transport_rules(), "M = Z_L N Z_0ᵀ")
 
 
-def step_stays() -> None:
-    """One gradient step keeps the form (∗) and multiplies ρ_l by the stated factor."""
+def layer_gradient() -> Words:
+    """Return ∇_l at a parsimonious state, from the products above and below the layer."""
     above = parsimonious(above_b, rho_above, above_q)
     layer = parsimonious(layer_b, rho, layer_q)
     below = parsimonious(below_b, rho_below, below_q)
     rules = transport_rules()
     product = ((above @ layer).reduce(rules) @ below).reduce(rules)
     residual = product - FRAMES["L"] @ core @ FRAMES["0"].T
-    gradient = ((above.T @ residual).reduce(rules) @ below.T).reduce(rules)
-    following = layer - eta * (gradient + decay * layer)
-    block_gradient = above_b.T @ (above_b @ layer_b @ below_b - core) @ below_b.T
-    block = layer_b - eta * (block_gradient + decay * layer_b)
+    return ((above.T @ residual).reduce(rules) @ below.T).reduce(rules)
+
+
+def block_gradient() -> Words:
+    """Return the 2r-dimensional network's own gradient B_>ᵀ(B_L⋯B_1 − N)B_<ᵀ."""
+    return above_b.T @ (above_b @ layer_b @ below_b - core) @ below_b.T
+
+
+def step_stays() -> None:
+    """One gradient step keeps the form (∗) and multiplies ρ_l by the stated factor."""
+    layer = parsimonious(layer_b, rho, layer_q)
+    following = layer - eta * (layer_gradient() + decay * layer)
+    block = layer_b - eta * (block_gradient() + decay * layer_b)
     scalar = rho * rho_factor(eta, decay, rho_above * rho_below)
     claimed = parsimonious(block, scalar, layer_q)
-    require_same(following, claimed, rules, "W_l⁺")
+    require_same(following, claimed, transport_rules(), "W_l⁺")
+
+
+def flow_stays() -> None:
+    """−∇_l is the derivative of (∗) along Ḃ_l = −(block gradient), ρ̇_l = −ρ_l∏ρ_k²."""
+    velocity = -rho * (rho_above * rho_below) ** 2
+    tangent = parsimonious(-block_gradient(), velocity, layer_q)
+    require_same(-layer_gradient(), tangent, transport_rules(), "Ẇ_l")
+    factor = rho_factor(eta, sp.Integer(0), rho_above * rho_below)
+    require_identity(rho * sp.diff(factor, eta), velocity, "ρ̇_l, the first order of a step")
+
+
+def equal_scalars() -> None:
+    """With ρ_l = β for every l, ρ̇_l = −β^{2L−1} for every l, as Theorem 1 has it."""
+    beta, depth = sp.symbols("β L", positive=True)
+    factor = rho_factor(eta, sp.Integer(0), beta ** (depth - 1))
+    require_identity(beta * factor, beta_next(beta, eta, depth), "ρ_l⁺ for equal ρ_l")
+    require_identity(beta * sp.diff(factor, eta), -(beta ** (2 * depth - 1)), "ρ̇_l for equal ρ_l")
 
 
 def rational_runs(repeats: int, num_steps: int) -> None:
@@ -162,6 +196,8 @@ def follow(
     left, right = random_matrix(d, rank, field, rng), random_matrix(d, rank, field, rng)
     target = left * right.transpose()
     outsides = _outsides(turns, left, right)
+    for outside in outsides:
+        require_equal(outside * outside, outside, "(P^⊥)²")
     outer, hidden, mu = (draw_positive(field, rng, 3) / field(8) for _ in range(3))
     rates = [outer, *[hidden] * (depth - 2), outer]
     weights = [turn.scalarmul(scale) for turn, scale in zip(turns, scales, strict=True)]
@@ -215,63 +251,74 @@ def _cases(repeats: int) -> Iterator[tuple[Random, tuple[int, int, int]]]:
             yield Random(1000 * number + place), shape
 
 
+EVERY_STEP = ("the start", "products", "the target", "one step keeps the form", "for ever")
+
+
 def build(*, thorough: bool = False) -> Proof:
     """Return the proof; `thorough` draws ten times as many instances."""
     more = 10 if thorough else 1
-    everything = "all L, d, r, step sizes, weight decay"
     return Proof(
         claim="parsimony",
-        statement=(
-            "Gradient descent on the wide network with an ε-orthogonal start and a rank-r target "
-            "acts inside a 2r-dimensional block; on the other d − 2r directions layer l is "
-            "ρ_l(t)·Q_l, with ρ_l⁺ = ρ_l(1 − η_lμ − η_l∏_{k≠l}ρ_k²)."
+        clauses=(
+            Clause(
+                "Gradient descent on the wide network with an ε-orthogonal start and a rank-r "
+                "target, 2r ≤ d, acts inside a 2r-dimensional block; on the other d − 2r "
+                "directions layer l is ρ_l(t)·Q_l, with ρ_l⁺ = ρ_l(1 − η_lμ − η_l∏_{k≠l}ρ_k²).",
+                (*EVERY_STEP, "full matrices over ℚ", "evidence beyond single instances"),
+                {"L": AtLeast(2)},
+            ),
+            Clause(
+                "Along gradient flow likewise, and there ρ_l = β for every l, so that d − 2r of "
+                "the "
+                "singular values of W(t) are β(t)^L exactly.",
+                ("the flow keeps the form", "equal scalars", "the flow for ever"),
+                {"L": AtLeast(2)},
+            ),
         ),
         source="Yaras et al. 2023, as used by Kwon et al. 2024, Section 3.1",
         corrections=(
             "The reduction is exact for A = Id only. For a general measurement operator G is not "
             "of low rank plus a multiple of Q, and the argument stops at the residual.",
         ),
+        proves=("parsimony",),
+        reading=READINGS["parsimony"],
         steps=(
-            _symbolic("the start", "W_l(0) = εQ_l: B_l = εI, ρ_l = ε", start_is_parsimonious),
-            _symbolic(
-                "products",
-                "(∗)·(∗) = (∗): blocks, scalars and rotations multiply separately",
-                products_stay,
-            ),
-            _symbolic("the target", "M = Z_L N Z_0ᵀ,  N = Z_Lᵀ M Z_0", target_is_inside),
-            Step(
-                "one step keeps the form",
-                "B_l⁺ = (1 − ημ)B_l − ηB_>ᵀ(B_L⋯B_1 − N)B_<ᵀ\nρ_l⁺ = ρ_l(1 − ημ − η∏_{k≠l}ρ_k²)",
-                "symbolic",
-                everything,
-                step_stays,
-            ),
-            Step(
+            symbolic("the start", start_is_parsimonious),
+            symbolic("products", products_stay),
+            symbolic("the target", target_is_inside),
+            symbolic("one step keeps the form", step_stays),
+            argument(
                 "for ever",
                 "The start has the form, a step keeps it: so every iterate has it.",
-                "argument",
-                everything,
+                "the start",
+                "one step keeps the form",
             ),
-            Step(
-                "full matrices over ℚ",
-                "W_l P^⊥ = ρ_l Q_l P^⊥ and P^⊥ W_l = ρ_l P^⊥ Q_l, zero error, 2 steps",
-                "exact",
-                f"{more * len(SHAPES)} random instances, α ≠ 1, μ > 0, L = 2, 3, 4",
-                partial(rational_runs, more, 2),
+            symbolic("the flow keeps the form", flow_stays),
+            symbolic("equal scalars", equal_scalars),
+            cited(
+                "uniqueness",
+                "A differential equation with a polynomial right-hand side has one solution per "
+                "start (Picard–Lindelöf).",
             ),
-            Step(
+            argument(
+                "the flow for ever",
+                "The flow of B and ρ, lifted by (∗), solves the layers' equation from the same "
+                "start:\nit is the flow. The scalars start equal, and equal scalars solve their "
+                "equations.",
+                "the start",
+                "the flow keeps the form",
+                "equal scalars",
+                "uniqueness",
+            ),
+            exact("full matrices over ℚ", partial(rational_runs, more, 2)),
+            Step("long runs modulo 2⁶¹ − 1", "evidence", partial(modular_runs, 2 * more, 100)),
+            argument(
+                "evidence beyond single instances",
+                "100 steps modulo a prime, a different scale in every layer: a stress test.",
                 "long runs modulo 2⁶¹ − 1",
-                "100 steps with zero error, a different scale in every layer (stress test)",
-                "evidence",
-                f"{2 * more * len(SHAPES)} random instances",
-                partial(modular_runs, 2 * more, 100),
             ),
         ),
     )
-
-
-def _symbolic(title: str, line: str, check: Callable[[], None]) -> Step:
-    return Step(title, line, "symbolic", "all L, d, r", check)
 
 
 if __name__ == "__main__":
