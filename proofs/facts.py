@@ -188,13 +188,6 @@ def require_at_most(low: Any, high: Any, what: str) -> None:
     record(Fact(what, lambda: f"{shown(low)} ≤ {shown(high)}"))
 
 
-def require(condition: bool, what: str, value: object = "") -> None:
-    """Require a property that no relation above expresses; `value` is what has it."""
-    if not bool(condition):
-        raise ProofError(f"{what}: {value}" if value != "" else what)
-    record(Fact(what, lambda: shown(value)))
-
-
 # ---------------------------------------------------------------------- printing
 
 

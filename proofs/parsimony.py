@@ -14,6 +14,11 @@ adjacent layers has the form (∗) again, with the product of the B's, of the ρ
 *Residual.*  Both column and row space of M lie in the spans, so M = Z_L N Z_0ᵀ with
 N = Z_Lᵀ M Z_0, and W_L⋯W_1 − M = Z_L (B_L⋯B_1 − N) Z_0ᵀ + (∏ρ_k)(Q − Z_L Z_0ᵀ).
 
+*One wide end.* If d_in > d, W_1(0) = εQ_1 with Q_1Q_1ᵀ = I and the other layers square, let Z_1
+span Q_1V and the pulled-back U, and Z_in span V and Q_1ᵀZ_1, of 3r dimensions. With C =
+Z_1ᵀQ_1Z_in, of which the rows are orthonormal, Q_1Z_in = Z_1C and Q_1ᵀZ_1 = Z_inCᵀ, and W_1 =
+Z_1B_1Z_inᵀ + ρ_1(Q_1 − Z_1CZ_inᵀ) takes the place of (∗), B_1 of size 2r × 3r, B_1(0) = εC.
+
 *Gradient.*  With B_>, ρ_>, Q_> the products above layer l and B_<, ρ_<, Q_< those below,
 
     ∇_l = Z_l [B_>ᵀ(B_L⋯B_1 − N)B_<ᵀ] Z_{l−1}ᵀ + ρ_l (∏_{k≠l} ρ_k²)(Q_l − Z_l Z_{l−1}ᵀ).
@@ -165,8 +170,59 @@ def flow_stays() -> None:
     require_identity(rho * sp.diff(factor, eta), velocity, "ρ̇_l, the first order of a step")
 
 
+WIDE_END, WIDE_FRAME = matrix("Q1", "b", "in"), matrix("Zin", "in", "3r")
+TURNED = matrix("C", "2r", "3r")
+"""A first layer that is wider than the others: Q_1Q_1ᵀ = I, Q_1Z_in = Z_1C, Q_1ᵀZ_1 = Z_inCᵀ."""
+
+
+def wide_rules() -> Rules:
+    """Return what is known of a wide first layer beside the square ones above it."""
+    frame, end = WIDE_FRAME, FRAMES["b"]
+    return {
+        **transport_rules(),
+        letters(WIDE_END, WIDE_END.T): identity("b"),
+        letters(WIDE_END, frame): end @ TURNED,
+        letters(frame.T, WIDE_END.T): TURNED.T @ end.T,
+        letters(WIDE_END.T, end): frame @ TURNED.T,
+        letters(end.T, WIDE_END): TURNED @ frame.T,
+        letters(TURNED, TURNED.T): identity("2r"),
+        letters(frame.T, frame): identity("3r"),
+    }
+
+
+def widened(block: Words, scalar: sp.Expr, above: Words) -> Words:
+    """Return Z_t B Z_inᵀ + ρ(Q_>Q_1 − Z_t C Z_inᵀ), (∗) for products with that layer."""
+    end = FRAMES[above.rows]
+    outside: Words = (above @ WIDE_END - end @ TURNED @ WIDE_FRAME.T) * scalar
+    return end @ block @ WIDE_FRAME.T + outside
+
+
+def wide_first_layer() -> None:
+    """With a first layer wider than the others, both gradients are tangent to the form."""
+    rules = wide_rules()
+    first, goal = matrix("B1", "2r", "3r"), matrix("Nin", "2r", "3r")
+    below = widened(first, rho_below, identity("b"))
+    layer, above = parsimonious(layer_b, rho, layer_q), parsimonious(above_b, rho_above, above_q)
+    product = (layer @ below).reduce(rules)
+    whole = (above @ product).reduce(rules)
+    claimed = widened(above_b @ layer_b @ first, rho_above * rho * rho_below, above_q @ layer_q)
+    require_same(whole, claimed, rules, "the product of all layers")
+    residual = whole - FRAMES["L"] @ goal @ WIDE_FRAME.T
+    gap = above_b @ layer_b @ first - goal
+    inner = ((above.T @ residual).reduce(rules) @ below.T).reduce(rules)
+    scalar = rho * (rho_above * rho_below) ** 2
+    tangent = parsimonious(above_b.T @ gap @ first.T, scalar, layer_q)
+    require_same(inner, tangent, rules, "∇_l of a square layer")
+    outer = (layer.T @ (above.T @ residual).reduce(rules)).reduce(rules)
+    scalar = rho_below * (rho_above * rho) ** 2
+    tangent = widened(layer_b.T @ above_b.T @ gap, scalar, identity("b"))
+    require_same(outer, tangent, rules, "∇_1 of the wide layer")
+    start = widened(rho_below * TURNED, rho_below, identity("b"))
+    require_same(start, rho_below * WIDE_END, rules, "W_1(0)")
+
+
 def equal_scalars() -> None:
-    """With ρ_l = β for every l, ρ̇_l = −β^{2L−1} for every l, as Theorem 1 has it."""
+    """With ρ_l = β for every l, ρ̇_l = −β^{2L−1} for every l, as in Theorem 1."""
     beta, depth = sp.symbols("β L", positive=True)
     factor = rho_factor(eta, sp.Integer(0), beta ** (depth - 1))
     require_identity(beta * factor, beta_next(beta, eta, depth), "ρ_l⁺ for equal ρ_l")
@@ -268,6 +324,13 @@ def build(*, thorough: bool = False) -> Proof:
                 {"L": AtLeast(2)},
             ),
             Clause(
+                "So it is if one outer layer is wider than the others, d = min(d_out, d_in), with "
+                "a "
+                "block of 2r × 3r dimensions.",
+                ("one wide end", "the flow for ever"),
+                {"L": AtLeast(2)},
+            ),
+            Clause(
                 "Along gradient flow likewise, and there ρ_l = β for every l, so that d − 2r of "
                 "the "
                 "singular values of W(t) are β(t)^L exactly.",
@@ -295,6 +358,18 @@ def build(*, thorough: bool = False) -> Proof:
             ),
             symbolic("the flow keeps the form", flow_stays),
             symbolic("equal scalars", equal_scalars),
+            symbolic("a wide first layer", wide_first_layer),
+            argument(
+                "one wide end",
+                "Let W_1(0) = εQ_1 with orthonormal rows, the other layers square. Choose Z_1 to "
+                "span "
+                "Q_1V and the pulled-back U, Z_in to span V and Q_1ᵀZ_1, C = Z_1ᵀQ_1Z_in: this is "
+                "the "
+                "form with 2r rows and 3r columns, and every step keeps it. A wide last layer is "
+                "the "
+                "transposed network.",
+                "a wide first layer",
+            ),
             cited(
                 "uniqueness",
                 "A differential equation with a polynomial right-hand side has one solution per "

@@ -23,9 +23,10 @@ may lead from a narrower scope to a wider one.  Arguments and citations are coun
 to be read.
 
 Prose cannot be checked by a computer, but it can be kept from changing unnoticed.  `reading` is the
-digest of all prose of the proof (clauses, titles, names of facts, arguments, citations) as it was
-last read against the checks; a proof whose prose differs from it is "unread", not proved.
-:mod:`.readings` holds the digests and says how to renew one.
+digest of all prose of the proof (clauses, titles, names of facts, arguments, citations) and of the
+statements in the registry of claims that it proves, as they were last read against the checks; a
+proof whose prose, or whose statements, differ from that is "unread", not proved.  :mod:`.readings`
+holds the digests and says how to renew one.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ from textwrap import fill
 from typing import Any, Literal
 
 import sympy as sp
+
+from dlnlab.claims import CLAIMS
 
 from .facts import ProofError, at_least, transcribe
 
@@ -219,7 +222,7 @@ class ProofResult:
     gaps : tuple of str
         Why the status is not "proved", other than failed checks.
     proves : tuple of str
-        Names of the statements, in the registry of claims, that this proves.
+        The statements of the registry that this proves or refutes, each after its name.
     digest : str
         The digest of the prose as it is now.
     cited : tuple of str
@@ -283,12 +286,13 @@ class Proof:
     open : sequence of str
         What remains unproved.
     proves : sequence of str
-        Names of statements in the registry of claims.
+        Names of statements in the registry of claims (`dlnlab.claims.CLAIMS`) that it proves or
+        refutes, in the scopes that name this proof there.
 
     Raises
     ------
     ValueError
-        If two steps share a title.
+        If two steps share a title, or the registry has no such statement.
     """
 
     claim: str
@@ -304,6 +308,9 @@ class Proof:
         titles = [step.title for step in self.steps]
         if len(set(titles)) < len(titles):
             raise ValueError(f"`steps` of {self.claim} must have titles of their own, got {titles}")
+        unknown = sorted(set(self.proves) - set(CLAIMS))
+        if unknown:
+            raise ValueError(f"`proves` of {self.claim} must name claims, got {unknown}")
 
     def _behind(self, titles: Sequence[str]) -> set[str]:
         """Return the titles given, and those of all steps that they use."""
@@ -353,11 +360,19 @@ class Proof:
     def digest(self, results: Sequence[StepResult]) -> str:
         """Return the digest of the prose, given the results with the names of their facts."""
         steps = [
-            [r.title, r.kind, r.lines if r.kind in TO_READ else r.kinds, r.uses] for r in results
+            [r.title, r.kind, told(step.over), r.lines if step.words else r.kinds, r.uses]
+            for r, step in zip(results, self.steps, strict=True)
         ]
         clauses = [[str(clause), clause.by] for clause in self.clauses]
-        prose = [self.claim, self.source, clauses, steps, self.corrections, self.open, self.proves]
+        proved = [self._stated(name) for name in self.proves]
+        prose = [self.claim, self.source, clauses, steps, self.corrections, self.open, proved]
         return hashlib.sha256(json.dumps(prose).encode()).hexdigest()[:12]
+
+    def _stated(self, name: str) -> list[str]:
+        """Return a statement of the registry, and what this proof is said to show of it."""
+        claim = CLAIMS[name]
+        known = [str(standing) for standing in claim.standings if self.claim in standing.proofs]
+        return [name, claim.statement, *known]
 
     def _report(self, results: tuple[StepResult, ...]) -> ProofResult:
         digest, gaps = self.digest(results), self.gaps()
@@ -374,12 +389,16 @@ class Proof:
             clauses=tuple(map(str, self.clauses)),
             steps=results,
             gaps=gaps,
-            proves=tuple(self.proves),
+            proves=tuple(_sentence(*self._stated(name)) for name in self.proves),
             digest=digest,
             cited=tuple(step.words for step in self.steps if step.kind == "cited"),
             corrections=tuple(self.corrections),
             open=tuple(self.open),
         )
+
+
+def _sentence(name: str, statement: str, *known: str) -> str:
+    return f"{name} ({'; '.join(known)}): {statement}" if known else f"{name}: {statement}"
 
 
 def _covers(step: Step, clause: Clause) -> bool:
@@ -436,7 +455,8 @@ def _render(result: ProofResult) -> str:
         ],
     ]
     body = [_render_step(number, step) for number, step in enumerate(result.steps, 1)]
-    tail = _render_list("corrections to the source", result.corrections)
+    tail = _render_list("speaks of", result.proves)
+    tail += _render_list("corrections to the source", result.corrections)
     tail += _render_list("open", result.open)
     return "\n".join(head + body + tail)
 

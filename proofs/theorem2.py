@@ -13,9 +13,9 @@ rank* for the others: σ_i(t) ≤ σ̃_i(t) for i ≤ r − k.  Then for all t
 4. W̃ − M has the singular values |σ̃_i − σ_i*| (i ≤ r) and β^L (r̂ − r times), by Theorem 1, so
    ‖W̃ − M‖² ≤ Σ_{i≤r−k}(σ̃_i − σ_i*)² + (k + r̂ − r)β^{2L}.
 
-Sharper, for square layers that start ε-orthogonal: the residual values dropped in step 3 can be
-counted. By `parsimony`, if 2r ≤ d, W = Z_L B Z_0ᵀ + β^L(Q − Z_LZ_0ᵀ) and M = Z_L N Z_0ᵀ with
-blocks B, N of 2r dimensions, hence
+Sharper, for layers that start ε-(semi)orthogonal with hidden widths d = min(d_out, d_in): the
+residual values dropped in step 3 can be counted. By `parsimony`, if 2r ≤ d, W = Z_L B Z_0ᵀ + β^L(Q
+− Z_LZ_0ᵀ) and M = Z_L N Z_0ᵀ with blocks B, N of 2r dimensions, hence
 
 5. ‖W − M‖² = ‖B − N‖² + (d − 2r)β^{2L}, and Lemma 1 holds for B and N. 6. The singular values of B
 are some of those of W, so σ_i(B) ≤ σ_i ≤ σ̃_i, and step 1 holds for them.
@@ -56,7 +56,15 @@ from .facts import (
     require_less,
     require_nonnegative,
 )
-from .parsimony import FRAMES, core, parsimonious, transport_rules
+from .parsimony import (
+    FRAMES,
+    WIDE_FRAME,
+    core,
+    parsimonious,
+    transport_rules,
+    wide_rules,
+    widened,
+)
 from .proof import AtLeast, Clause, Proof, Step, argument, cited, exact, main, symbolic
 from .readings import READINGS
 from .words import diagonal as diagonal_letter
@@ -122,6 +130,21 @@ def wide_error() -> None:
     square = start @ block.T @ block @ start.T + outside
     require_same(network.T @ network, square, rules, "WᵀW")
     require_same(square @ start, start @ block.T @ block, rules, "WᵀW Z_0: B's values are W's")
+
+
+def wide_error_rectangular() -> None:
+    """With one wide end, (W − M)(W − M)ᵀ splits in the same way on the narrow side."""
+    end, block, goal = FRAMES["L"], matrix("B", "2r", "3r"), matrix("Nin", "2r", "3r")
+    turn = matrix("Q", "L", "b")
+    rules = {**wide_rules(), **transport_rules(turn)}
+    network = widened(block, beta**depth, turn)
+    error = network - end @ goal @ WIDE_FRAME.T
+    outside = beta ** (2 * depth) * (identity("L") - end @ end.T)
+    gap = block - goal
+    square = end @ gap @ gap.T @ end.T + outside
+    require_same(error @ error.T, square, rules, "(W − M)(W − M)ᵀ")
+    square = end @ block @ block.T @ end.T + outside
+    require_same(network @ network.T, square, rules, "WWᵀ")
 
 
 def counts() -> None:
@@ -272,6 +295,7 @@ STEPS: tuple[Step, ...] = (
     exact("the premise is needed there", premise_is_needed),
     symbolic("the compressed error", compressed_error),
     symbolic("the wide error", wide_error),
+    symbolic("the wide error, rectangular", wide_error_rectangular),
     symbolic("counting residual values", counts),
     argument(
         "the fitted modes",
@@ -303,6 +327,7 @@ STEPS: tuple[Step, ...] = (
         "for B and N, and σ_i(B) ≤ σ_i(W) ≤ σ̃_i. 2r > d: nothing is counted, and d − r < r.",
         "the refined chain",
         "the wide error",
+        "the wide error, rectangular",
         "counting residual values",
     ),
     argument(
@@ -331,7 +356,8 @@ def build(*, thorough: bool = False) -> Proof:
                 {"L": ALL_DEPTHS},
             ),
             Clause(
-                "From an ε-orthogonal start of square layers even with r̂ + k − max(r, d − r) for "
+                "From an ε-orthogonal start, hidden widths d = min(d_out, d_in), even with r̂ + k − "
+                "max(r, d − r) for "
                 "r̂ − r + k: the paper's inequality holds if r̂ + k ≤ max(r, d − r), and for r̂ ≤ d − "
                 "2r "
                 "whatever ε is.",

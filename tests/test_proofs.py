@@ -180,7 +180,13 @@ def _reworded(built: Proof) -> Iterator[Proof]:
             changed = _with(getattr(built, name), place, sentence + " Or not.")
             yield dataclasses.replace(built, **{name: changed})
     yield dataclasses.replace(built, source="nobody")
-    yield dataclasses.replace(built, proves=(*built.proves, "something else"))
+    other = next(name for name in claims.CLAIMS if name not in built.proves)
+    yield dataclasses.replace(built, proves=(*built.proves, other))
+    for place, step in enumerate(built.steps):
+        for symbol, domain in step.over.items():
+            if isinstance(domain, range):
+                narrow = dataclasses.replace(step, over={**step.over, symbol: domain[:-1]})
+                yield dataclasses.replace(built, steps=_with(built.steps, place, narrow))
 
 
 def _with(items: Any, place: int, other: Any) -> tuple[Any, ...]:
@@ -196,6 +202,21 @@ def test_no_sentence_can_be_changed(name: str) -> None:
             for r, s in zip(result.steps, other.steps, strict=True)
         ]
         assert other._report(tuple(results)).status == "unread"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_statement_can_be_changed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A claim that is widened in the registry, or in what it says is proved, is not proved."""
+    built, result = proofs.build(name), _result(name)
+    for statement in built.proves:
+        claim = claims.CLAIMS[statement]
+        wider = dataclasses.replace(claim, statement=f"For every L and every i, {claim.statement}")
+        standings = tuple(dataclasses.replace(s, scope="everything") for s in claim.standings)
+        for other in (wider, dataclasses.replace(claim, standings=standings)):
+            monkeypatch.setitem(claims.CLAIMS, statement, other)
+            assert built._report(result.steps).status == "unread"
+        monkeypatch.setitem(claims.CLAIMS, statement, claim)
+    assert built._report(result.steps).status == "proved"
 
 
 @pytest.mark.parametrize("name", NAMES)
