@@ -16,8 +16,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
+import mpmath
 import sympy as sp
 from sympy.printing.str import StrPrinter
 
@@ -191,6 +193,7 @@ def require_at_most(low: Any, high: Any, what: str) -> None:
 # ---------------------------------------------------------------------- printing
 
 
+INTERVAL = mpmath.ctx_iv.ivmpf
 LONGEST = 240
 """Characters of a printed side; what is longer is cut, with its length."""
 
@@ -206,10 +209,15 @@ class _Printer(StrPrinter):
 
 def shown(value: Any) -> str:
     """Return the printed form of an expression, a matrix or anything else."""
+    value = sp.Rational(value) if isinstance(value, Fraction) else value
     if isinstance(value, sp.Basic | sp.MatrixBase):
         value = value.subs(dict(map(_unshifted, _symbols(value))))
         text = _Printer().doprint(value).replace("**", "^").replace("*", "·").replace("-", "−")
         text = text.replace(_Printer.STAR, "*")
+    elif isinstance(value, INTERVAL):
+        text = (
+            f"{mpmath.nstr(mpmath.mpf(value.mid), 10)} ± {mpmath.nstr(mpmath.mpf(value.delta), 1)}"
+        )
     else:
         text = str(value)
     if len(text) <= LONGEST:

@@ -31,7 +31,7 @@ READINGS: dict[str, str] = {
     "counterexamples": "158f74eff0b0",
     "late_times": "e33d032bd9bd",
     "turned_start": "c9c019b9abf2",
-    "large_steps": "290f19ab29f1",
+    "large_steps": "9a0a75c604a4",
     "gauge": "edd2747b0b9e",
 }
 

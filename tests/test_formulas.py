@@ -333,18 +333,18 @@ def test_enclosed_margins_are_those_of_the_flows(name: str) -> None:
 
 def test_witness_of_descent() -> None:
     """The exact errors of `large_steps` against descent, and the registry's witness."""
-    (first, second), eta = large_steps.start(), float(large_steps.ETA)
-    weights = tuple(np.array(W, dtype=float) for W in (first, second))
+    example = large_steps.EXAMPLE
+    weights = tuple(np.array(W, dtype=float) for W in large_steps.start())
     problem = dlnlab.factorization(np.array(large_steps.target(), dtype=float))
-    run = dlnlab.gradient_descent(problem, weights, eta=eta, num_steps=large_steps.STEPS_TAKEN)
-    wide, narrow = large_steps.errors(large_steps.STEPS_TAKEN)
+    run = dlnlab.gradient_descent(problem, weights, eta=float(example.eta), num_steps=example.steps)
+    wide, narrow = large_steps.errors(example, example.steps)
     assert run.errors[-1] ** 2 == pytest.approx(float(wide), rel=TIGHT)
-    fitted = modes.descent([1.0], float(large_steps.EPS), 2, eta, large_steps.STEPS_TAKEN)[-1, 0]
+    fitted = modes.descent([1.0], float(example.eps), 2, float(example.eta), example.steps)[-1, 0]
     assert (fitted - 1) ** 2 == pytest.approx(float(narrow), rel=1e-10)
     witness = CLAIMS["eq13_descent"].standings[0].witness
     assert witness is not None
-    assert witness.between[0] < float(wide - narrow) < witness.between[1]
-    assert (witness.eta, witness.eps) == (large_steps.ETA, large_steps.EPS)
+    assert witness.between[0] < wide - narrow < witness.between[1]
+    assert (witness.eta, witness.eps) == (example.eta, example.eps)
 
 
 # ---------------------------------------------------------------------- bounds along random flows
