@@ -273,12 +273,15 @@ def _write_csv(path: Path, study: Study) -> None:
 
 def files_index(out: Path) -> None:
     """Write the index of all experiments that a directory holds, but those of older versions."""
+    held = _held(out)
+    manifests = {study["name"]: manifest for study, manifest in held if manifest}
+    page = report.experiments_html([study for study, _ in held], manifests)
     with files.replacing(out) as directory:
-        files.write(directory / "index.html", report.experiments_html(_held(out)))
+        files.write(directory / "index.html", page)
 
 
-def _held(out: Path) -> list[dict[str, Any]]:
-    """Return what a directory holds of experiments, but those of older versions.
+def _held(out: Path) -> list[tuple[dict[str, Any], dict[str, Any] | None]]:
+    """Return what a directory holds of experiments, with their manifests, older versions left out.
 
     Raises
     ------
@@ -286,21 +289,23 @@ def _held(out: Path) -> list[dict[str, Any]]:
         If a file of that name holds something else; the message names it.
     """
     paths = {name: out / name / f"{name}.json" for name in EXPERIMENTS}
-    studies = [_study(name, path) for name, path in paths.items() if path.is_file()]
-    return [study for study in studies if study["format"] == report.STUDY_FORMAT]
+    held = [_study(name, path) for name, path in paths.items() if path.is_file()]
+    return [pair for pair in held if pair[0]["format"] == report.STUDY_FORMAT]
 
 
-def _study(name: str, path: Path) -> dict[str, Any]:
+def _study(name: str, path: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Read what is told of an experiment, and make sure that a page can be made of it."""
+    made = path.with_name(f"{name}-manifest.json")
     try:
         study = untrusted.json_object(path, LARGEST)
         if (study["name"], type(study["format"])) != (name, int):
             raise ValueError("it is about something else")
+        manifest = untrusted.json_object(made, LARGEST) if made.is_file() else None
         if study["format"] == report.STUDY_FORMAT:
-            report.experiments_html([study])
+            report.experiments_html([study], {name: manifest} if manifest else {})
     except Exception as error:  # anybody's file can be wrong in any way
         raise ValueError(
-            f"--out: {path} was not written by dlnlab reproduce ({error}); move it away, or choose "
-            "another directory"
+            f"--out: {path}, or the manifest beside it, was not written by dlnlab reproduce "
+            f"({error}); move it away, or choose another directory"
         ) from error
-    return study
+    return study, manifest

@@ -65,9 +65,16 @@ def definitions(items: Mapping[str, str]) -> str:
     )
 
 
-def page(title: str, body: Sequence[str]) -> str:
-    """Return a whole page that needs nothing else; `body` holds fragments of HTML."""
-    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>\n{STYLE}</style>'
+def page(title: str, body: Sequence[str], style: str = "") -> str:
+    """Return a whole page that needs nothing else; `body` holds fragments of HTML.
+
+    `style` is added to the style of every page.
+    """
+    phone = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    head = (
+        f'<meta charset="utf-8">{phone}<title>{escape(title)}</title>'
+        f"<style>\n{STYLE}{style}</style>"
+    )
     parts = [tag("h1", escape(title)), *body]
     return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n' + "\n".join(
         [*parts, "</body></html>\n"]
