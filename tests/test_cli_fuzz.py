@@ -69,20 +69,18 @@ BASE = {
     "bench": "wide-100",
     "reproduce": "fig22 --out results",
 }
-COUNTS = {"compare": 400, "prove": 80, "validate": 120, "atlas": 80, "bench": 80, "reproduce": 80}
-KNOWN = {"prove": "lemma1", "validate": "lemma1", "bench": "growth", "reproduce": "all"}
 
 
-def lines(command, count):
-    """Command lines with one to three options and a value, or none, behind each."""
-    draw, options = random.Random(command), ["", *OPTIONS[command].split()]
-    for _ in range(count):
-        line = [command, *(BASE[command].split() if draw.random() < 0.8 else [])]
+def lines(command):
+    """Every option with every value, behind a line that is right; and some with several."""
+    base, options = BASE[command].split(), OPTIONS[command].split()
+    for option in options:
+        yield from ([command, *base, option, value] for value in VALUES)
+    draw = random.Random(command)
+    for _ in range(60):
+        line = [command, *draw.choice([base, []])]
         for _ in range(draw.randint(1, 3)):
-            option, value = draw.choice(options), draw.choice(VALUES)
-            line += [part for part in (option,) if part]
-            line += [value] if draw.random() < 0.9 else []
-            line += [KNOWN[command]] if command in KNOWN and draw.random() < 0.1 else []
+            line += draw.sample([draw.choice(options), draw.choice(VALUES), *base[:1]], 2)
         yield line
 
 
@@ -120,10 +118,10 @@ def quick(monkeypatch, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize(("command", "count"), COUNTS.items())
-def test_every_command_line_ends_in_a_code_and_at_most_one_line(capsys, command, count):
+@pytest.mark.parametrize("command", OPTIONS)
+def test_every_command_line_ends_in_a_code_and_at_most_one_line(capsys, command):
     codes = set()
-    for line in lines(command, count):
+    for line in lines(command):
         try:
             code = cli.main(line)
         except Exception as error:
@@ -131,7 +129,7 @@ def test_every_command_line_ends_in_a_code_and_at_most_one_line(capsys, command,
             raise
         err = capsys.readouterr().err
         assert code in (0, 1, 2), line
-        assert err.count("\n") == (code != 0), (line, err)
+        assert err.count("\n") in ([1] if code == 2 else [0, 1]), (line, err)
         assert len(err) < 700
         codes.add(code)
     assert codes > {2}  # not all of them end at the first check
