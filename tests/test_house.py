@@ -25,6 +25,7 @@ ORDER = [
     "checks",
     "untrusted",
     "products",
+    "krylov",
     "spectra",
     "targets",
     "ensembles",
