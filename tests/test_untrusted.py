@@ -224,11 +224,9 @@ def test_json_of_any_size_is_not_read(tmp_path):
         untrusted.json_object(tmp_path / "a.json", 100)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.int8, ">f8"])
-def test_every_precision_of_a_file_works_or_is_refused_in_one_line(tmp_path, capsys, dtype):
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.longdouble, np.int8, ">f8"])
+def test_every_precision_of_a_file_works(tmp_path, capsys, dtype):
     np.save(tmp_path / "m.npy", np.diag([1, 0.5, 0.25]).astype(dtype))
     code = cli.main(["compare", str(tmp_path / "m.npy"), "--eps", "0.1", "--rtol", "1e-5"])
     err = capsys.readouterr().err
-    assert code in (0, 1, 2)
-    assert "defect" not in err
-    assert err.count("\n") == (code == 2)
+    assert (code, err) == (0, "")
