@@ -27,8 +27,9 @@ our own are counted apart and touch neither.
 
 An experiment is "reproduced" if the reading "paper" is met, "reproduced with the code's settings
 only" if "code" is met and "paper" missed, and otherwise "not reproduced", naming a further reading
-that is met; it is "undecided" where neither of the two was missed or met.  One that is no figure of
-the paper's own (a sketch, a closer view, another experiment) is "not counted".
+that is met, or saying that one is undecided; it is "undecided" where neither of the two was missed
+or met.  One that is no figure of the paper's own (a sketch, a closer view, another experiment) is
+"not counted".
 """
 
 from __future__ import annotations
@@ -321,7 +322,11 @@ def verdict(states: Mapping[str, str]) -> str:
     if "missed" not in (states.get("paper"), states.get("code")):
         return "undecided" if "met" not in states.values() else _as_far_as_run(states)
     others = _met(states)
-    return "not reproduced" + (f', but with the reading "{others[0]}"' if others else "")
+    if others:
+        return f'not reproduced, but with the reading "{others[0]}"'
+    if states.get("paper") == "missed" and "undecided" in states.values():
+        return "not reproduced as printed, undecided with other settings"
+    return "not reproduced"
 
 
 def _as_far_as_run(states: Mapping[str, str]) -> str:
