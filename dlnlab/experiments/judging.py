@@ -345,7 +345,8 @@ def shown(tallies: Mapping[str, Tally]) -> str:
     """Return the reading that a line about an experiment is about.
 
     That is the first one met, "paper" and "code" before others; where none is, the one of which the
-    most published numbers are met, then the most claims, then the most of our own yardsticks.
+    most published numbers are met and the fewest missed, then the most claims met, then the most of
+    our own yardsticks.
 
     Parameters
     ----------
@@ -365,7 +366,8 @@ def shown(tallies: Mapping[str, Tally]) -> str:
 
 def _closeness(counts: Tally) -> list[int]:
     """How much is met: of the published numbers first, then of the claims, then of our own."""
-    return [kind.get("met", 0) for kind in (counts.published, counts.claims, counts.ours)]
+    met, missed = (counts.published.get(status, 0) for status in ("met", "missed"))
+    return [met, -missed, counts.claims.get("met", 0), counts.ours.get("met", 0)]
 
 
 def basis(tallies: Mapping[str, Tally]) -> str:
