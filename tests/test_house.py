@@ -28,6 +28,8 @@ ORDER = [
     "ensembles",
     "problems",
     "networks",
+    "nets",
+    "data",
     "ratings",
     "movielens",
     "modes",
