@@ -6,8 +6,9 @@ import bisect
 import hashlib
 import os
 import time
+import warnings
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ from dlnlab.trajectory import (
     Recorder,
     Status,
     Trajectory,
+    Unsaved,
     check_record,
 )
 
@@ -99,9 +101,15 @@ def gradient_descent(
     ------
     TypeError, ValueError
         If an argument is malformed or out of range, the run would not fit in memory, or the
-        checkpoint belongs to another run.
+        checkpoint cannot be written, is in use, or belongs to another run.
     Interrupted
         On Ctrl-C, after the checkpoint has been written; its `run` holds the record so far.
+
+    Warns
+    -----
+    Unsaved
+        If the checkpoint can no longer be written, as on a full disk.  The run goes on, tries
+        again when it is due, and is returned.
 
     Examples
     --------
@@ -116,20 +124,24 @@ def gradient_descent(
     steps = {"eta": eta, "alpha": alpha, "weight_decay": weight_decay}
     run = _prepare(problem, weights, steps, num_steps, record_every, record, tol, formulation)
     bar = Progress(progress, run.num_steps, "step")
-    if checkpoint is not None:
-        every = checks.nonnegative("checkpoint_every", checkpoint_every)
-        run.checkpoint = Checkpoint(checkpoint, run.fingerprint(), every)
-        run.resume()
-    try:
-        with np.errstate(over="ignore", invalid="ignore"), run.threads():
-            run.go(bar)
-    except KeyboardInterrupt:
-        run.save(Status.INTERRUPTED)
-        raise Interrupted(run.trajectory(Status.INTERRUPTED)) from None
-    finally:
-        bar.close()
-    run.save()
-    return run.trajectory()
+    every = checks.nonnegative("checkpoint_every", checkpoint_every)
+    with ExitStack() as stack:
+        stack.callback(bar.close)
+        if checkpoint is not None:
+            run.checkpoint = Checkpoint(checkpoint, run.fingerprint(), every)
+            stack.callback(run.checkpoint.close)
+            run.resume()
+        try:
+            with np.errstate(over="ignore", invalid="ignore"), run.threads():
+                run.go(bar)
+            unsaved = run.save()
+        except KeyboardInterrupt:
+            unsaved = run.save(Status.INTERRUPTED)
+            raise Interrupted(run.trajectory(Status.INTERRUPTED), unsaved) from None
+    finished = run.trajectory()
+    if unsaved is not None:
+        warnings.warn(Unsaved(finished, unsaved), stacklevel=2)
+    return finished
 
 
 @dataclass
@@ -167,6 +179,8 @@ class _Descent:
     """The state of a run: step, weights, and which members of the batch are done."""
 
     checkpoint: Checkpoint | None = None
+    told = False
+    """Whether it has been said that the checkpoint cannot be written."""
 
     def __init__(
         self,
@@ -223,7 +237,7 @@ class _Descent:
             stepper.advance(count)
             self.state = (step + count, stepper.weights())
             if self.checkpoint is not None and self.checkpoint.due():
-                self.save()
+                self._keep()
             if not (self.checkpoint is not None and self.checkpoint.every == 0):
                 stretch = _paced(stretch, count, time.monotonic() - started)
 
@@ -251,11 +265,30 @@ class _Descent:
         seconds = self.earlier_seconds + time.monotonic() - self.started
         return self.recorder.finish(weights, codes if codes.shape else codes[()], seconds)
 
-    def save(self, status: Status | None = None) -> None:
-        """Write the checkpoint, if there is one."""
-        if self.checkpoint is not None and self.recorder.rows:
-            step, weights = self.state  # of what runs, which is what the run continues from
+    def save(self, status: Status | None = None) -> BaseException | None:
+        """Write the checkpoint, if there is one; return what kept it from being written.
+
+        At the end that may be a second Ctrl-C, which shall not cost the run.
+        """
+        if self.checkpoint is None or not self.recorder.rows:
+            return None
+        step, weights = self.state  # of what runs, which is what the run continues from
+        try:
             self.checkpoint.write(self._finish(weights, status), step=step, done=self.done)
+        except OSError as error:
+            return error
+        except KeyboardInterrupt as error:
+            if status is not Status.INTERRUPTED:
+                raise
+            return error
+        return None
+
+    def _keep(self) -> None:
+        """Write the checkpoint while the run goes on; say once if it cannot be written."""
+        unsaved = self.save()
+        if unsaved is not None and not self.told:
+            self.told = True
+            warnings.warn(Unsaved(self.trajectory(Status.INTERRUPTED), unsaved), stacklevel=4)
 
     def resume(self) -> None:
         """Continue from the checkpoint, if it exists."""

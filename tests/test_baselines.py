@@ -87,8 +87,8 @@ def unscaled_ridge(monkeypatch):
 def values_for_pattern(monkeypatch):
     right = least_squares.RowLeastSquares.__init__
 
-    def init(self, values, ridge):
-        right(self, values, ridge)
+    def init(self, values, *ridge):
+        right(self, values, *ridge)
         self.pattern = values
 
     monkeypatch.setattr(least_squares.RowLeastSquares, "__init__", init)

@@ -35,7 +35,7 @@ readings:
   paper   the settings that the paper states
   code    those of its authors' public notebooks
   both    these two
-  every   also those that test what explains a difference (default)
+  every   also those that test what explains a difference, but not those that take hours (default)
   NAME    any of those by its name, or several: top or code,top
 
 """
@@ -65,7 +65,8 @@ def add(commands: Any, exit_codes: str) -> None:
     option("--out", type=Path, metavar="DIR", help="where results go; created if missing")
     text = "which settings to run: paper, code, both, every, or names of readings"
     option("--as", dest="reading", default="every", metavar="READING", help=text)
-    option("--quick", action="store_true", help="small settings, on which only claims are judged")
+    text = "small settings: nothing is judged, only whether the claims hold there is told"
+    option("--quick", action="store_true", help=text)
     option("--seeds", type=int, metavar="N", help="number of seeds (default: the experiment's)")
     option("--data", metavar="PATH", default="", help="data set, for experiments that need one")
     option(
@@ -132,7 +133,7 @@ def _chosen(args: argparse.Namespace) -> list[Experiment]:
 
 
 def _readings(experiment: Experiment, args: argparse.Namespace) -> list[str]:
-    names = {"both": ["paper", "code"], "every": list(experiment.settings)}
+    names = {"both": ["paper", "code"], "every": list(experiment.readings)}
     chosen = names.get(args.reading, args.reading.split(","))
     unknown = [name for name in chosen if name not in experiment.settings]
     if unknown:

@@ -3,17 +3,12 @@
 The paper and its authors' code disagree, so every experiment has at least the readings "paper" and
 "code"; further ones test what could explain a difference.
 
-A yardstick is one of two things.  A *claim* is an interval that the quantity must lie in for every
-seed.  A *published number* was read off a figure or a text, and is itself the result of one random
-draw.  Yardsticks are part of the experiment, so that they stand before it is run;
-`dlnlab.experiments.judging` compares a measurement with them:
-
-- a claim or a published number is met, missed or undecided;
-- a reading is met if all its claims are met and no published number is missed.  Published numbers
-  may thus be undecided, and how many are is told with every verdict;
-- an experiment is "reproduced" if the reading "paper" is met, "reproduced with the code's settings
-  only" if "code" is met and "paper" missed, and otherwise "not reproduced", naming a further
-  reading that is met; it is "undecided" where neither of the two was missed or met.
+A yardstick is one of three things.  A *claim* is a sentence of the paper, made an interval that the
+quantity must lie in for every seed.  A *published number* was read off a figure or a table, and is
+itself the result of one random draw.  A yardstick *of our own* judges what the paper leaves open (a
+definition, a size, a tolerance that we had to invent): it is judged and told apart, and counts for
+no verdict.  Yardsticks are part of the experiment, so that they stand before it is run;
+`dlnlab.experiments.judging` compares a measurement with them.
 """
 
 from __future__ import annotations
@@ -24,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dlnlab import checks
+from dlnlab.experiments.wording import number, span
 
 __all__ = ["Experiment", "Panel", "Yardstick"]
 
@@ -47,6 +43,8 @@ class Yardstick:
         How far off the number may have been read.
     source : str
         Where it was read, or where the claim is made and why the bounds are what they are.
+    ours : bool
+        Whether it is of our own making, and so judged apart.
 
     Raises
     ------
@@ -61,6 +59,7 @@ class Yardstick:
     published: float | None = None
     reading_error: float = 0.0
     source: str = field(kw_only=True)
+    ours: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         if not self.source.strip():
@@ -73,16 +72,17 @@ class Yardstick:
 
     @property
     def kind(self) -> str:
-        """Return "claim" or "published"."""
-        return "claim" if self.published is None else "published"
+        """Return "claim", "published" or "ours"."""
+        return "ours" if self.ours else "claim" if self.published is None else "published"
 
     def expected(self) -> str:
         """Return what is expected, for a table."""
         if self.published is not None:
-            return f"{self.published:.4g} ± {self.reading_error:.2g} (published)"
+            error = f" ± {number(self.reading_error)}" if self.reading_error else ""
+            return f"{number(self.published)}{error}"
         if math.isinf(self.low):
-            return f"≤ {self.high:.4g}"
-        return f"≥ {self.low:.4g}" if math.isinf(self.high) else f"{self.low:.4g} … {self.high:.4g}"
+            return f"≤ {number(self.high)}"
+        return f"≥ {number(self.low)}" if math.isinf(self.high) else span(self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,15 @@ class Panel:
         Logarithmic axes.
     targets : bool
         Draw the result's "targets" as dotted lines.
+    shades : bool
+        Draw a `y` with a column per mode as a map of mode by time, its values, between 0 and 1, as
+        shades: curves that cross each other as often as alignments do cannot be followed.
+    marks : mapping from quantities to "x" or "y"
+        Published numbers that are drawn, and the axis that each lies on.
+    offset : float
+        What is taken off `y` before it is drawn, where the paper's axis does so.
+    high : float
+        Top of the vertical axis, where what lies above is of no interest.
     """
 
     x: str
@@ -112,6 +121,10 @@ class Panel:
     logx: bool = False
     logy: bool = False
     targets: bool = False
+    shades: bool = False
+    marks: Mapping[str, str] = field(default_factory=dict)
+    offset: float = 0.0
+    high: float = math.inf
 
 
 Measure = Callable[[Mapping[str, Any]], Mapping[str, Any]]
@@ -143,8 +156,17 @@ class Experiment:
     panels : tuple of Panel
     seeds : int
         How many a full run takes.
+    on_request : tuple of str
+        Readings that take hours, or gigabytes, and are run only if they are named.
     notes : tuple of str
         What the reader should know.
+    why : str
+        Why it does not come out as printed, in a few words; empty where it does.
+    apart : str
+        Why it does not count as a figure reproduced, such as "a sketch"; empty where it does.
+    rows : tuple of (str, str)
+        Words and quantity of each row of a table of numbers, a column for each of the settings'
+        "parts"; for what the paper shows as a table.
     needs_data : str
         What `data` must point at; empty if the experiment needs none.
     """
@@ -159,8 +181,17 @@ class Experiment:
     quick: Mapping[str, Any] = field(default_factory=dict)
     meanings: Mapping[str, str] = field(default_factory=dict)
     seeds: int = 3
+    on_request: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    why: str = ""
+    apart: str = ""
+    rows: tuple[tuple[str, str], ...] = ()
     needs_data: str = ""
+
+    @property
+    def readings(self) -> tuple[str, ...]:
+        """Return the readings that are run if none is named."""
+        return tuple(name for name in self.settings if name not in self.on_request)
 
     def configurations(
         self, reading: str, seeds: int, *, quick: bool = False, data: str = ""

@@ -2,8 +2,9 @@
 
 The figures show the recovery error in different units: the paper's text has ‖W − M*‖_F, its
 authors' notebooks half the mean square over all entries (factorization) or over the unobserved ones
-(completion), and ‖W − M*‖_F/‖M*‖_F (sensing).  Curves are in the unit of the reading; quantities
-compared with a claim use ‖W − M*‖_F, so that no claim depends on the unit.
+(completion), and ‖W − M*‖_F/‖M*‖_F (sensing).  A quantity that has a unit has it in its name
+("start_half_mse"), so that no reading can print one unit under another's name; quantities compared
+with a claim are ratios of ‖W − M*‖_F.  Curves are in the unit that the figure was published in.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import checks
+from dlnlab import campaigns, checks
 from dlnlab.experiments.instance import Instance, build
-from dlnlab.experiments.recovery import Curve, Network, Runs, run
-from dlnlab.problems import Problem
+from dlnlab.experiments.recovery import Curve, Network, Runs, run, steps_to_end
+from dlnlab.problems import Completion, Problem
 
 __all__ = [
     "ERRORS",
@@ -26,7 +27,9 @@ __all__ = [
     "measure",
     "measure_parts",
     "networks_of",
+    "ratio",
     "thinned",
+    "units_of",
     "values_of",
 ]
 
@@ -39,6 +42,7 @@ POINTS = 400
 """Records kept for a curve; more could not be told apart in a figure."""
 
 
+@campaigns.task("dlnlab.experiments.pair.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Run both networks on the instance of a configuration.
 
@@ -66,11 +70,12 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     targets = np.asarray(instance.problem.target_svd.s)[: configuration["rank"]]
     return {
         "curves": _curves(runs, configuration["error"]),
-        "values": values_of(runs, configuration["error"]),
+        "values": values_of(runs),
         "targets": targets.tolist(),
     }
 
 
+@campaigns.task("dlnlab.experiments.pair.measure_parts")
 def measure_parts(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Run both networks in several settings that belong to one figure.
 
@@ -149,41 +154,50 @@ def arrival(curve: Curve, norm: float) -> float:
     return float(curve.steps[outside[-1] + 1]) if outside.size else float(curve.steps[0])
 
 
-def values_of(runs: Runs, unit: str) -> dict[str, float]:
+def units_of(problem: Problem) -> tuple[str, ...]:
+    """Return the units that the recovery error has on a problem."""
+    return ERRORS if isinstance(problem, Completion) else ERRORS[:-1]
+
+
+def values_of(runs: Runs) -> dict[str, float]:
     """Return the quantities that yardsticks refer to.
 
-    "start" and "floor_…" are the first and last errors in the given unit, "final_…" the last ones
-    relative to ‖M*‖_F, "arrived_…" the steps until the error is 10⁻³‖M*‖_F, "end_…" the steps until
-    `tol` (infinite if it was not reached).  "gain" and "speedup" are the ratios original to
-    compressed of the arrival in steps and in seconds, "loss_of_compression" that of the final
-    errors, compressed to original.  "beyond" is the largest σ_{r+1} of the original network
-    relative to σ_r*, if singular values were kept; "excess" is the largest of
-    ‖W̃ − M*‖_F/‖W − M*‖_F − 1 at equal steps.
+    "start_UNIT" and "floor_NETWORK_UNIT" are the first and last errors in each of `ERRORS`,
+    "final_…" the last ones relative to ‖M*‖_F, "arrived_…" the steps until the error is
+    10⁻³‖M*‖_F, "end_…" the steps until `tol` (infinite if it was not reached).  "gain" and
+    "speedup" are the ratios original to compressed of the arrival in steps and in seconds,
+    "loss_of_compression" that of the final errors, compressed to original.  "beyond" is the largest
+    σ_{r+1} of the original network relative to σ_r*, if singular values were kept; "excess" is the
+    largest of ‖W̃ − M*‖_F/‖W − M*‖_F − 1 at equal steps.  Of a network that diverged there is only
+    the start; all else is NaN.
     """
     norm = float(np.linalg.norm(runs.problem.target_svd.s))
     values: dict[str, float] = {}
     for name, curve in runs.curves.items():
-        errors = errors_in(unit, runs.problem, curve)
-        values |= {"start": float(errors[0]), f"floor_{name}": float(errors[-1])}
-        values[f"final_{name}"] = float(np.asarray(curve.errors)[-1]) / norm
+        diverged = curve.status == "diverged"
+        for unit in units_of(runs.problem):
+            errors = errors_in(unit, runs.problem, curve)
+            values[f"start_{unit}"] = float(errors[0])
+            values[f"floor_{name}_{unit}"] = math.nan if diverged else float(errors[-1])
+        last = float(np.asarray(curve.errors)[-1])
+        values[f"final_{name}"] = math.nan if diverged else last / norm
         values[f"arrived_{name}"] = arrival(curve, norm)
-        converged = curve.status == "converged"
-        missing = math.nan if curve.status == "diverged" else math.inf
-        values[f"end_{name}"] = float(curve.steps[-1]) if converged else missing
+        values[f"end_{name}"] = steps_to_end(curve.steps, curve.status)
     original, compressed = runs["original"], runs["compressed"]
-    gain = _ratio(values["arrived_original"], values["arrived_compressed"])
+    gain = ratio(values["arrived_original"], values["arrived_compressed"])
     values["gain"] = gain
     values["speedup"] = gain * original.seconds_per_step / compressed.seconds_per_step
     values["loss_of_compression"] = values["final_compressed"] / values["final_original"]
     values["excess"] = _excess(original, compressed)
     targets = np.asarray(runs.problem.target_svd.s)
     if original.singular_values is not None and original.singular_values.shape[1] > targets.size:
-        values["beyond"] = float(np.max(original.singular_values[:, targets.size]) / targets[-1])
+        largest = float(np.max(original.singular_values[:, targets.size]) / targets[-1])
+        values["beyond"] = math.nan if original.status == "diverged" else largest
     return values
 
 
-def _ratio(above: float, below: float) -> float:
-    """The ratio of two step counts; NaN if neither network came so far, or one diverged."""
+def ratio(above: float, below: float) -> float:
+    """Return the ratio of two step counts; NaN if neither came so far, or one diverged."""
     if math.isinf(below) and math.isfinite(above):
         return 0.0
     return above / below if math.isfinite(below) else math.nan

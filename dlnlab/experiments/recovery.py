@@ -9,6 +9,7 @@ network itself is measured beside it, since the figures show time.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from dlnlab.parsimony import NoReductionError
 from dlnlab.problems import Problem
 from dlnlab.trajectory import Trajectory
 
-__all__ = ["Curve", "Network", "Runs", "run"]
+__all__ = ["Curve", "Network", "Runs", "run", "steps_to_end"]
 
 TIMED_SECONDS = 0.3
 """How long steps are taken to measure their cost."""
@@ -209,6 +210,26 @@ def reduced(problem: Problem, weights: Weights) -> tuple[Problem, Weights] | Non
     except NoReductionError:
         return None
     return small.problem, small.weights
+
+
+def steps_to_end(steps: np.ndarray, status: str) -> float:
+    """Return after how many steps a run came to its `tol`: infinite if never, NaN if it diverged.
+
+    Parameters
+    ----------
+    steps : array of int, shape (records,)
+    status : str
+        How the run ended; see `Curve`.
+
+    Examples
+    --------
+    >>> steps = np.array([0, 100, 200])
+    >>> [steps_to_end(steps, status) for status in ("converged", "completed", "diverged")]
+    [200.0, inf, nan]
+    """
+    if status == "diverged":
+        return math.nan
+    return float(steps[-1]) if status == "converged" else math.inf
 
 
 def step_cost(problem: Problem, network: Network) -> float:
