@@ -213,7 +213,7 @@ def using(executor: Executor | str | None) -> Iterator[Executor]:
         return
     if executor is not None and not isinstance(executor, str):
         raise TypeError(f"`executor` must be {NAMES}; got {checks.describe(executor)}")
-    with _opened(executor or "processes") as opened:
+    with _opened("processes" if executor is None else executor) as opened:
         try:
             yield opened
         except BaseException:

@@ -41,6 +41,11 @@ class RatingsFile:
         Number of lines.
     values : tuple of int
         The ratings that may be given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a field is of another type, or a number is not positive.
     """
 
     url: str
@@ -50,6 +55,11 @@ class RatingsFile:
     num_items: int
     num_ratings: int
     values: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        checks.fields(self)
+        for name in ("num_users", "num_items", "num_ratings"):
+            checks.integer(name, getattr(self, name), 1)
 
 
 MOVIELENS_100K = RatingsFile(
@@ -78,8 +88,8 @@ def load(
 
     Raises
     ------
-    FileNotFoundError, ValueError
-        If there is no such file, or it is not exactly as described.
+    TypeError, FileNotFoundError, ValueError
+        If an argument is malformed, there is no such file, or it is not exactly as described.
     ImportError
         If a download is asked for and pooch is not installed.
     """
@@ -106,6 +116,8 @@ def download(
     OSError
         If the server cannot be reached; requests' exceptions are OSErrors.
     """
+    _check_description(file)
+    folder = None if folder is None else checks.path("folder", folder)
     try:
         import pooch
     except ImportError as error:
@@ -139,15 +151,18 @@ def read(path: str | os.PathLike[str], *, file: RatingsFile = MOVIELENS_100K) ->
     ValueError
         If the file is not exactly as described; the message names the line.
     """
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"`path` must be a path, got {checks.describe(path)}")
-    where, content = _content(Path(path), file.member)
+    _check_description(file)
+    where, content = _content(Path(checks.path("path", path)), file.member)
     table = np.array(list(_lines(where, content, file)), dtype=np.int64).reshape(-1, 3)
     if len(table) != file.num_ratings:
         raise ValueError(f"{where} must have {file.num_ratings} lines, got {len(table)}")
     users, items = table[:, 0] - 1, table[:, 1] - 1
     _check_once(where, users * file.num_items + items, file.num_items)
     return Ratings(users, items, table[:, 2].astype(float), (file.num_users, file.num_items))
+
+
+def _check_description(file: object) -> None:
+    checks.instance("file", file, RatingsFile, "a dlnlab.movielens.RatingsFile")
 
 
 def _content(path: Path, member: str) -> tuple[str, bytes]:

@@ -24,6 +24,7 @@ ORDER = [
     "arrays",
     "checks",
     "products",
+    "krylov",
     "spectra",
     "targets",
     "ensembles",

@@ -77,10 +77,20 @@ def _numbers(line: str, where: str) -> list[float]:
     row = []
     for cell in cells:
         try:
-            row.append(float(cell))
+            row.append(_number(cell))
         except ValueError:
             raise ValueError(f"{where}: {cell.strip()!r} is not a number") from None
     return row
+
+
+def _number(cell: str) -> float:
+    """Return the number that a cell is, as other programs read it.
+
+    Python's own syntax has more: underscores between digits, and the digits of other scripts.
+    """
+    if "_" in cell or not cell.isascii():
+        raise ValueError
+    return float(cell)
 
 
 def prepare(directory: Path) -> None:

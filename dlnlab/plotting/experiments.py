@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from dlnlab.experiments import Panel, Study
+from dlnlab.plotting import given
 from dlnlab.plotting.style import COMPRESSED, ORIGINAL, STYLE, _Figure, shades
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def study(s: Study, figure: Any = None) -> Any:
     with matplotlib.rc_context(STYLE):
         rows, columns = len(s.results), max(len(panels), 1)
         tall = sum(1.0 if _moved(panels, results) else FLAT for results in s.results.values())
-        figure = figure or _new_figure(tall, columns)
+        figure = given.figure(figure) or _new_figure(tall, columns)
         heights = [1.0 if _moved(panels, results) else FLAT for results in s.results.values()]
         grid = figure.subplots(rows, columns, squeeze=False, height_ratios=heights)
         for axes, (reading, results) in zip(grid, s.results.items(), strict=True):
@@ -107,7 +108,7 @@ def runs(r: Runs, figure: Any = None) -> Any:
     }
     label = "recovery error" if known else "loss"
     with matplotlib.rc_context(STYLE):
-        figure = figure or _new_figure(1, 2)
+        figure = given.figure(figure) or _new_figure(1, 2)
         both = (("steps", "iterations", label), ("seconds", "processor time (s)", ""))
         for ax, (x, xlabel, ylabel) in zip(figure.subplots(1, 2), both, strict=True):
             panel(Panel(x, "size", xlabel, ylabel, logy=True), [{"curves": series}], ax)
