@@ -1,15 +1,24 @@
-"""Data that are not ours to ship: fetched from their owners, or read from a file that you have."""
+"""Files of others: where they were published, what they are known by, reading them with care.
+
+Data are not ours to ship.  They are downloaded from where their owners put them, with a checksum,
+or read from files that you have.  A file of your own need not be the published one bit for bit (it
+may have been packed anew), so a wrong checksum is told in a warning; its structure decides.
+"""
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import os
+import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from dlnlab import checks
+__all__ = ["Source", "check_checksum", "download", "find", "read", "unpack"]
 
-__all__ = ["Source", "check_path", "download"]
+SLACK = 2**20
+"""Bytes that a packed file may have beyond what it holds."""
 
 
 @dataclass(frozen=True)
@@ -19,16 +28,16 @@ class Source:
     Attributes
     ----------
     url : str
-    checksum : str
-        As ``"md5:…"`` or ``"sha256:…"``.
+    md5 : str
+        Its checksum, 32 hexadecimal digits.
     """
 
     url: str
-    checksum: str
+    md5: str
 
     @property
     def name(self) -> str:
-        """The file's name."""
+        """The name of the file."""
         return self.url.rsplit("/", maxsplit=1)[-1]
 
 
@@ -45,7 +54,7 @@ def download(
     folder : path, optional
         Where to keep it; pooch's cache folder by default.
     within : str
-        Name of a folder in the cache folder, for files whose names others have too.
+        A folder inside the cache folder, for a file whose name others have too.
 
     Raises
     ------
@@ -68,8 +77,45 @@ def download(
     return Path(pooch.retrieve(url, checksum, fname=name, path=folder))
 
 
-def check_path(path: Any) -> Path:
-    """Return `path` as one."""
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"`path` must be a path, got {checks.describe(path)}")
-    return Path(path)
+def find(folder: Path, *names: str) -> Path:
+    """Return the first of the named files that is in `folder`."""
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise FileNotFoundError(
+        f"`path` must be a folder with {' or '.join(names)}, but {str(folder)!r} has no such file"
+    )
+
+
+def read(path: Path, most: int) -> bytes:
+    """Return the bytes of a file, if there are no more than `most`."""
+    size = path.stat().st_size
+    if size > most:
+        raise ValueError(f"{str(path)!r} must have at most {most:,} bytes, got {size:,}")
+    return path.read_bytes()
+
+
+def unpack(path: Path, most: int) -> tuple[bytes, bytes]:
+    """Return a file as it is, and what it holds if it is packed by gzip, `most` bytes at most."""
+    packed = read(path, most + SLACK)
+    if path.suffix != ".gz":
+        return packed, packed
+    try:
+        with gzip.open(path) as stream:
+            content = stream.read(most + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{str(path)!r} is damaged: {error}") from error
+    if len(content) > most:
+        raise ValueError(f"{str(path)!r} must unpack to {most:,} bytes at most, it has more")
+    return packed, content
+
+
+def check_checksum(path: Path, content: bytes, md5: str) -> None:
+    """Warn if a file is not the published one."""
+    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if found != md5:
+        warnings.warn(
+            f"{str(path)!r} is sound, but not the published file: its md5 is {found}, published "
+            f"was {md5}; images may be in another order, or others",
+            stacklevel=2,
+        )

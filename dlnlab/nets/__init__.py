@@ -5,8 +5,8 @@ classifier becomes a deep linear network, which is then compressed.  `mlp` and `
 networks of its Table 1, with their passes forward and back derived by hand (`maps`).
 """
 
-from dlnlab.nets.mlp import MLP, mlp
 from dlnlab.nets.network import Network, cross_correlation
-from dlnlab.nets.vit import ViT, vit
+from dlnlab.nets.perceptron import mlp
+from dlnlab.nets.transformer import vit
 
-__all__ = ["MLP", "Network", "ViT", "cross_correlation", "mlp", "vit"]
+__all__ = ["Network", "cross_correlation", "mlp", "vit"]

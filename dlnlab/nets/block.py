@@ -47,8 +47,8 @@ class Block:
     def widths(self) -> tuple[int, ...]:
         """(d_0, …, d_L); a wide network has the larger side of `shape` inside."""
         d_out, d_in = self.shape
-        inner = {"dense": (), "dln": (max(self.shape),) * (DEPTH - 1)}
-        return (d_in, *inner.get(self.kind, (self.r_hat,) * (DEPTH - 1)), d_out)
+        inner = 0 if self.kind == "dense" else DEPTH - 1
+        return (d_in, *(self.r_hat or max(self.shape),) * inner, d_out)
 
     @property
     def shapes(self) -> list[tuple[int, int]]:

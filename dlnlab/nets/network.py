@@ -195,7 +195,7 @@ class Network:
         rng = checks.generator("rng", rng, "network")
         eps = checks.positive("eps", eps)
         start = checks.choice("start", start, STARTS)
-        reference = np.empty(0) if like is None else _check_like(like)
+        reference = np.empty(0) if like is None else checks.like("like", like)
         correlation = self._check_correlation(correlation)
         checks.fits_in_memory(
             f"`init`: {self.num_parameters:,} parameters",
@@ -256,7 +256,7 @@ class Network:
         TypeError, ValueError
             If parameters or samples are not as described, or not finite.
         """
-        self._check_params(params)
+        params = self._check_params(params)
         X = self._check_samples(params, X)
         block, _ = self._factors(params, X.shape[0])
         parts = [self._forward(params, block, X[piece, ...])[0] for piece in self._pieces(X)]
@@ -300,7 +300,7 @@ class Network:
         (1.104, True)
         """
         function = LOSSES[checks.choice("loss", loss, LOSSES)]
-        self._check_params(params)
+        params = self._check_params(params)
         X = self._check_samples(params, X)
         y = check_classes(y, X, self.classes)
         block, prefixes = self._factors(params, X.shape[0])
@@ -334,12 +334,8 @@ class Network:
 
     # What is given.
 
-    def _check_params(self, params: Any) -> None:
-        if not isinstance(params, dict):
-            raise TypeError(
-                "`params` must be a dict of arrays, as `init` returns it, "
-                f"got {checks.describe(params)}"
-            )
+    def _check_params(self, params: Any) -> Named:
+        checks.instance("params", params, dict, "a dict of arrays, as `init` returns it")
         if params.keys() != self.parameters.keys():
             missing = sorted(self.parameters.keys() - params.keys())
             foreign = sorted(map(str, params.keys() - self.parameters.keys()))
@@ -347,34 +343,30 @@ class Network:
                 f"`params` must have the names of the model's parameters; missing are {missing}, "
                 f"not of the model {foreign}"
             )
-        for name, parameter in self.parameters.items():
-            _check_parameter(name, params[name], parameter)
-        values = tuple(params.values())
-        xp = arrays.namespace(*values, names=("params",))
-        if len({value.dtype for value in values}) > 1 or not xp.isdtype(
-            values[0].dtype, "real floating"
-        ):
-            found = sorted({arrays.dtype_name(value) for value in values})
-            raise TypeError(f"`params` must be of one floating dtype, got {', '.join(found)}")
-        # A sum is finite if all its terms are, short of an overflow, and takes a tenth of the time.
-        if not bool(xp.isfinite(sum(xp.sum(value) for value in values))):
-            for name, value in params.items():
-                checks.finite(f"params[{name!r}]", value)
+        found = {
+            name: _check_parameter(name, params[name], p) for name, p in self.parameters.items()
+        }
+        arrays.namespace(*found.values(), names=("params",))
+        kinds = sorted({arrays.dtype_name(value) for value in found.values()})
+        if len(kinds) > 1:
+            raise TypeError(f"`params` must be arrays of one dtype, got {' and '.join(kinds)}")
+        return found
 
     def _check_samples(self, params: Named, X: Any) -> Array:
-        shape = f"(n, {', '.join(map(str, self.image))})"
-        if not arrays.is_array(X) or isinstance(X, np.ma.MaskedArray):
-            raise TypeError(f"`X` must be an array of shape {shape}, got {checks.describe(X)}")
+        X = checks.array("X", X, least=2)
         reference = params[self.block_names[0]]
         xp = arrays.namespace(X, reference, names=("X", "params"))
         if X.dtype != reference.dtype:
             raise TypeError(
                 f"`X` must have the dtype of the parameters, {arrays.dtype_name(reference)}, "
-                f"got {checks.describe(X)}; divide bytes by 255 and cast the quotient"
+                f"got {checks.describe(X)}; cast it, or start with like=X"
             )
-        if X.ndim < 2 or X.shape[0] < 1 or not self._fits(tuple(X.shape[1:])):
-            raise ValueError(f"`X` must have shape {shape} with n >= 1, got {checks.describe(X)}")
-        return checks.finite("X", xp.reshape(X, (X.shape[0], *self.image)))
+        if X.shape[0] < 1 or not self._fits(tuple(X.shape[1:])):
+            shape = ", ".join(map(str, self.image))
+            raise ValueError(
+                f"`X` must have shape (n, {shape}) with n >= 1, got {checks.describe(X)}"
+            )
+        return xp.reshape(X, (X.shape[0], *self.image))
 
     def _fits(self, shape: tuple[int, ...]) -> bool:
         return shape == self.image
@@ -403,37 +395,26 @@ def _draw(parameter: Parameter, start: str, rng: np.random.Generator) -> np.ndar
 
 def check_classes(y: Any, X: Array, classes: int) -> Array:
     """Return the classes of the samples `X`, an integer from 0 to classes − 1 for each."""
-    requirement = f"an array of {X.shape[0]} integers between 0 and {classes - 1}"
-    if not arrays.is_array(y) or isinstance(y, np.ma.MaskedArray):
+    requirement = f"{X.shape[0]} integers between 0 and {classes - 1}, the classes of `X`"
+    found = y if arrays.is_array(y) and not arrays.is_host(y) else checks.host_array("y", y)
+    xp = arrays.namespace(found, X, names=("y", "X"))
+    if not xp.isdtype(found.dtype, "integral"):
         raise TypeError(f"`y` must be {requirement}, got {checks.describe(y)}")
-    xp = arrays.namespace(y, X, names=("y", "X"))
-    if not xp.isdtype(y.dtype, "integral"):
-        raise TypeError(f"`y` must be {requirement}, got {checks.describe(y)}")
-    if tuple(y.shape) != (X.shape[0],):
+    if tuple(found.shape) != (X.shape[0],):
         raise ValueError(f"`y` must be {requirement}, got {checks.describe(y)}")
-    low, high = int(xp.min(y)), int(xp.max(y))
+    low, high = int(xp.min(found)), int(xp.max(found))
     if low < 0 or high >= classes:
         raise ValueError(f"`y` must be {requirement}, got entries from {low} to {high}")
-    return xp.astype(y, xp.int64)
+    return xp.astype(found, xp.int64)
 
 
-def _check_parameter(name: str, value: Any, parameter: Parameter) -> None:
-    if not arrays.is_array(value) or isinstance(value, np.ma.MaskedArray):
-        raise TypeError(
-            f"`params` must hold an array of shape {parameter.shape} as {name!r}, "
-            f"got {checks.describe(value)}"
-        )
-    if tuple(value.shape) != parameter.shape:
+def _check_parameter(name: str, value: Any, parameter: Parameter) -> Array:
+    found = checks.array(f"params[{name!r}]", value)
+    if tuple(found.shape) != parameter.shape:
         raise ValueError(
-            f"`params` must hold an array of shape {parameter.shape} as {name!r}, "
-            f"got {checks.describe(value)}"
+            f"`params[{name!r}]` must have shape {parameter.shape}, got {checks.describe(value)}"
         )
-
-
-def _check_like(like: Any) -> Array:
-    if not arrays.is_array(like) or not arrays.namespace(like).isdtype(like.dtype, "real floating"):
-        raise TypeError(f"`like` must be an array of real numbers, got {checks.describe(like)}")
-    return like
+    return found
 
 
 def cross_correlation(X: Array, y: Array, classes: int) -> Array:
@@ -466,7 +447,7 @@ def cross_correlation(X: Array, y: Array, classes: int) -> Array:
     >>> dlnlab.nets.cross_correlation(X, y, 2).tolist()
     [[6.0, 8.0], [3.0, 4.0]]
     """
-    classes = checks.integer("classes", classes, 1)
+    classes = checks.integer("classes", classes, 2)
     X = checks.matrix("X", X)
     xp = arrays.namespace(X)
     y = check_classes(y, X, classes)

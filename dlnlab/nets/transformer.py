@@ -33,6 +33,9 @@ from dlnlab.nets.network import Named, Network, Parameter, Pullback
 
 __all__ = ["ViT", "vit"]
 
+Stage = Callable[[Array], tuple[Array, Named]]
+"""A pullback to what a stage was given, and to its parameters."""
+
 LONGEST_WAVE = 10_000
 """Of the positions, in patches and over 2π (Vaswani et al. 2017)."""
 
@@ -149,7 +152,7 @@ class ViT(Network):
         )
         return Z, lambda G: {"embedding.W": G @ pixels.mT, "embedding.b": xp.sum(G, axis=-1)}
 
-    def _attention(self, params: Named, where: str, Z: Array) -> tuple[Array, Pullback]:
+    def _attention(self, params: Named, where: str, Z: Array) -> tuple[Array, Stage]:
         """Z + W_out attention(W_qkv N(Z))."""
         names = [f"{where}.{name}" for name in ("scale", "shift", "qkv", "out")]
         scale, shift, qkv, out = (params[name] for name in names)
@@ -187,7 +190,7 @@ class ViT(Network):
 
         return Z + F, pullback
 
-    def _read(self, params: Named, Z: Array) -> tuple[Array, Pullback]:
+    def _read(self, params: Named, Z: Array) -> tuple[Array, Stage]:
         """W N(mean over the tokens) + b 1ᵀ."""
         xp = arrays.namespace(Z)
         names = [f"head.{name}" for name in ("scale", "shift", "W", "b")]
@@ -284,7 +287,8 @@ def vit(
     for name, divisor in (("4", 4), ("`heads`", heads)):
         if dim % divisor:
             raise ValueError(f"`dim` must be a multiple of {name}, {divisor}, got {dim}")
-    blocks, mlp_dim = checks.integer("blocks", blocks, 1), checks.integer("mlp_dim", mlp_dim, 1)
+    blocks = checks.integer("blocks", blocks, 1, checks.DEEPEST)
+    mlp_dim = checks.integer("mlp_dim", mlp_dim, 1)
     classes = checks.integer("classes", classes, 2)
     block = check_block((dim, mlp_dim), penultimate, r_hat, classes)
     return ViT(classes, block, image, patch, dim, blocks, heads, mlp_dim)
