@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -154,7 +154,7 @@ def _members(path: Path, wanted: dict[str, str], what: Batches) -> Iterator[tupl
 class _Bounded:
     """A stream that ends in an error if more is read than it may hold."""
 
-    def __init__(self, stream: IO[bytes], most: int) -> None:
+    def __init__(self, stream: gzip.GzipFile, most: int) -> None:
         self.stream, self.left = stream, most
 
     def read(self, size: int) -> bytes:

@@ -134,14 +134,15 @@ def load(what: IdxFiles, path: str | os.PathLike[str] | None) -> ImageSet:
     """Read the four files, from a folder or after downloading them."""
     folder = None if path is None else Path(checks.path("path", path))
     shapes = [shape for n in what.counts for shape in ((n, *what.shape), (n,))]
-    parts = [_read(what, *each, folder) for each in zip(what.files, shapes, strict=True)]
-    for labels in parts[1::2]:
+    found = [_read(what, *each, folder) for each in zip(what.files, shapes, strict=True)]
+    for labels in found[1::2]:
         if labels.max() >= len(what.classes):
             raise ValueError(
                 f"`path`: the labels of {what.name} must be below {len(what.classes)}, "
                 f"got {labels.max()}"
             )
-    return ImageSet(what.name, Images(*parts[:2], 255), Images(*parts[2:], 255), what.classes)
+    train, test = Images(found[0], found[1], 255), Images(found[2], found[3], 255)
+    return ImageSet(what.name, train, test, what.classes)
 
 
 def _read(

@@ -94,7 +94,7 @@ def _check_instructions(where: str, content: bytes) -> None:
                 raise ValueError(f"it has the instruction {instruction.name}")
             if instruction.name in PUTS:
                 puts += 1
-                if argument > puts:
+                if int(argument) > puts:  # type: ignore[arg-type]  # it has one
                     raise ValueError(f"it stores its object number {puts} in place {argument}")
     except Exception as error:  # truncated or ill-formed
         raise ValueError(f"{where} must be a pickle of plain data and arrays: {error}") from error

@@ -329,8 +329,8 @@ class Network:
 
     def _pieces(self, X: Array) -> Iterator[slice]:
         columns = PIECE_ON_HOST if arrays.is_host(X) else PIECE_ON_DEVICE
-        step = max(1, columns // self.tokens)
-        return (slice(first, first + step) for first in range(0, X.shape[0], step))
+        step, n = max(1, columns // self.tokens), X.shape[0]
+        return (slice(first, min(first + step, n)) for first in range(0, n, step))
 
     # What is given.
 
