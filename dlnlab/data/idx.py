@@ -135,12 +135,6 @@ def load(what: IdxFiles, path: str | os.PathLike[str] | None) -> ImageSet:
     folder = None if path is None else Path(checks.path("path", path))
     shapes = [shape for n in what.counts for shape in ((n, *what.shape), (n,))]
     found = [_read(what, *each, folder) for each in zip(what.files, shapes, strict=True)]
-    for labels in found[1::2]:
-        if labels.max() >= len(what.classes):
-            raise ValueError(
-                f"`path`: the labels of {what.name} must be below {len(what.classes)}, "
-                f"got {labels.max()}"
-            )
     train, test = Images(found[0], found[1], 255), Images(found[2], found[3], 255)
     return ImageSet(what.name, train, test, what.classes)
 
@@ -154,6 +148,10 @@ def _read(
         path = find(folder, source.name, source.name.removesuffix(".gz"))
     packed, content = unpack(path, 4 + 4 * len(shape) + math.prod(shape))
     found = parse(repr(str(path)), content, shape)
+    if len(shape) == 1 and found.max() >= len(what.classes):
+        raise ValueError(
+            f"{str(path)!r} must hold labels from 0 to {len(what.classes) - 1}, got {found.max()}"
+        )
     if path.name == source.name:  # no checksum was published of what it holds
         check_checksum(path, packed, source.md5)
     return found
