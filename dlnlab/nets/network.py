@@ -395,7 +395,7 @@ def _draw(parameter: Parameter, start: str, rng: np.random.Generator) -> np.ndar
 
 def check_classes(y: Any, X: Array, classes: int) -> Array:
     """Return the classes of the samples `X`, an integer from 0 to classes − 1 for each."""
-    requirement = f"{X.shape[0]} integers between 0 and {classes - 1}, the classes of `X`"
+    requirement = f"{X.shape[0]} integers from 0 on and below `classes`, {classes}"
     found = y if arrays.is_array(y) and not arrays.is_host(y) else checks.host_array("y", y)
     xp = arrays.namespace(found, X, names=("y", "X"))
     if not xp.isdtype(found.dtype, "integral"):
