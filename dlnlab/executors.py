@@ -273,8 +273,10 @@ def _client(address: str) -> Any:
 def _made(module: str, function: str) -> Executor:
     try:
         made = getattr(importlib.import_module(module), function)()
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise ValueError(f"`executor` '{module}:{function}' cannot be used: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever a function does that makes no executor
+        raise ValueError(
+            f"`executor` '{module}:{function}' cannot be used: {type(error).__name__}: {error}"
+        ) from error
     if not isinstance(made, Executor):
         raise TypeError(
             f"`executor` '{module}:{function}' must return a concurrent.futures.Executor, "

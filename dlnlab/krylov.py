@@ -63,10 +63,9 @@ class _Basis:
 
     def __init__(self, A: Any) -> None:
         self.matrix, self.adjoint = A.tocsr(), A.T.tocsr()
-        (rows, columns), most = A.shape, min(ROOM, A.shape[1])
-        self.V = np.zeros((columns, most), order="F")  # column by column, memory is taken up
-        self.U = np.zeros((rows, most), order="F")
-        self.T = np.zeros((most, most))
+        rows, columns = A.shape
+        self.V, self.U = np.zeros((columns, 0)), np.zeros((rows, 0))
+        self.T = np.zeros((0, 0))
         self.size = 0
         self._rng = np.random.default_rng(0)
         self.begin()
@@ -82,9 +81,11 @@ class _Basis:
 
     def grow(self, steps: int) -> bool:
         """Take up to so many steps; return False if there is no room for a single one."""
-        goal = min(self.size + steps, self.V.shape[1])
+        goal = min(self.size + steps, ROOM, len(self.V))
         if self.size == goal:
             return False
+        self.V, self.U = _widened(self.V, goal), _widened(self.U, goal)
+        self.T = np.pad(self.T, (0, goal - self.size))
         while self.size < goal:
             self._step()
         return True
@@ -112,6 +113,13 @@ class _Basis:
         k = self.size
         left, s, right = np.linalg.svd(self.T[:k, :k])
         return self.U[:, :k] @ left[:, :count], s[:count], right[:count] @ self.V[:, :k].T
+
+
+def _widened(columns: np.ndarray, count: int) -> np.ndarray:
+    """Return columns, each in one piece of memory, with room for so many."""
+    wider = np.zeros((len(columns), count), order="F")
+    wider[:, : columns.shape[1]] = columns
+    return wider
 
 
 def _rest(x: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

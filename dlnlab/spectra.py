@@ -229,10 +229,9 @@ def alignments(W: Array, target: SVD) -> Alignments:
     """
     target = _checked_svd("target", target)
     factored = isinstance(W, FactoredMatrix)
-    if not factored:
-        W = checks.matrix("W", W, are_finite=False)
-        arrays.namespace(W, target.U, names=("W", "target"))
-    xp = arrays.namespace(target.U)
+    W = W if factored else checks.matrix("W", W, are_finite=False)
+    parts = target if factored else (W, *target)
+    xp = arrays.namespace(*parts, names=("W", "target"))
     shape = (target.U.shape[-2], target.Vh.shape[-1])
     if tuple(W.shape[-2:]) != shape:
         raise ValueError(
@@ -251,9 +250,9 @@ def alignments(W: Array, target: SVD) -> Alignments:
 def _checked_svd(name: str, value: Any) -> SVD:
     """Return an SVD whose three parts fit together."""
     checks.instance(name, value, SVD, "an SVD, such as compact_svd returns")
-    U, Vh = checks.matrix(f"{name}.U", value.U), checks.matrix(f"{name}.Vh", value.Vh)
-    s = checks.array(f"{name}.s", value.s, least=1)
-    arrays.namespace(U, s, Vh, names=(name,))
+    U = checks.matrix(f"{name}.U", value.U, are_finite=False)
+    s = checks.array(f"{name}.s", value.s, least=1, are_finite=False)
+    Vh = checks.matrix(f"{name}.Vh", value.Vh, are_finite=False)
     if not U.shape[-1] == s.shape[-1] == Vh.shape[-2]:
         raise ValueError(
             f"`{name}` must have as many vectors as values, got parts of shapes {tuple(U.shape)}, "

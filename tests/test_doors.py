@@ -15,6 +15,7 @@ import importlib
 import inspect
 import pkgutil
 import signal
+import time
 import types
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -920,3 +921,26 @@ def test_a_door_answers_any_value(name, tmp_path, monkeypatch, capsys):
             if found is not None:
                 faults[argument, label] = found
     assert not faults, "\n".join(f"{key}: {told}" for key, told in faults.items())
+
+
+def test_doors_without_a_check_are_noticed(monkeypatch):
+    """The tests above can fail, and in every way that they look for."""
+    monkeypatch.setitem(globals(), "TIME_LIMIT", 0.05)
+    careless = {
+        "accepted": lambda x: None,
+        "AttributeError": lambda x: x.no_such_thing,
+        "unnamed": len,
+        "RuntimeWarning": lambda x: np.float64(x) / 0,
+        "TimeoutError": lambda x: time.sleep(1),
+    }
+    for told, call in careless.items():
+        found = fault(door(call, x=(EYE, NOTHING)), "x", "1")
+        assert found is not None
+        assert found.startswith(told)
+    assert fault(door(lambda x: None, x=(EYE, {"1"})), "x", "1") is None
+
+
+def test_a_callable_without_a_door_is_noticed(monkeypatch):
+    monkeypatch.setattr(dlnlab, "__all__", [*dlnlab.__all__, "checks"])
+    assert "checks.positive" in doors()
+    assert "checks.positive" not in DOORS

@@ -23,6 +23,7 @@ ORDER = [
     "threads",
     "arrays",
     "checks",
+    "untrusted",
     "products",
     "krylov",
     "spectra",

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import checks
+from dlnlab import checks, untrusted
 from dlnlab.data import pickles
-from dlnlab.data.downloads import Source, check_checksum, download, find, read
+from dlnlab.data.downloads import Source, check_checksum, download, find
 from dlnlab.data.images import Images, ImageSet
 
 __all__ = ["CIFAR10", "Batches", "cifar10", "load"]
@@ -119,7 +119,9 @@ def load(what: Batches, path: str | os.PathLike[str] | None) -> ImageSet:
         found = found / what.archive.name
     wanted = what.train | what.test
     if found.is_dir():
-        contents = {name: read(find(found, name), what.most) for name in wanted}
+        contents = {
+            name: untrusted.content(find(found, name), what.most, repr(name)) for name in wanted
+        }
     else:
         contents = dict(_members(found, wanted, what))
     missing = sorted(wanted.keys() - contents.keys())

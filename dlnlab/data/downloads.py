@@ -7,18 +7,13 @@ may have been packed anew), so a wrong checksum is told in a warning; its struct
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
 import warnings
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Source", "check_checksum", "download", "find", "read", "unpack"]
-
-SLACK = 2**20
-"""Bytes that a packed file may have beyond what it holds."""
+__all__ = ["Source", "check_checksum", "download", "find"]
 
 
 @dataclass(frozen=True)
@@ -85,29 +80,6 @@ def find(folder: Path, *names: str) -> Path:
     raise FileNotFoundError(
         f"`path` must be a folder with {' or '.join(names)}, but {str(folder)!r} has no such file"
     )
-
-
-def read(path: Path, most: int) -> bytes:
-    """Return the bytes of a file, if there are no more than `most`."""
-    size = path.stat().st_size
-    if size > most:
-        raise ValueError(f"{str(path)!r} must have at most {most:,} bytes, got {size:,}")
-    return path.read_bytes()
-
-
-def unpack(path: Path, most: int) -> tuple[bytes, bytes]:
-    """Return a file as it is, and what it holds if it is packed by gzip, `most` bytes at most."""
-    packed = read(path, most + SLACK)
-    if path.suffix != ".gz":
-        return packed, packed
-    try:
-        with gzip.open(path) as stream:
-            content = stream.read(most + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{str(path)!r} is damaged: {error}") from error
-    if len(content) > most:
-        raise ValueError(f"{str(path)!r} must unpack to {most:,} bytes at most, it has more")
-    return packed, content
 
 
 def check_checksum(path: Path, content: bytes, md5: str) -> None:

@@ -14,13 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
-from dlnlab import checks
-from dlnlab.data.downloads import Source, check_checksum, download, find, unpack
+from dlnlab import checks, untrusted
+from dlnlab.data.downloads import Source, check_checksum, download, find
 from dlnlab.data.images import Images, ImageSet
 
 __all__ = ["FASHION_MNIST", "MNIST", "IdxFiles", "fashion_mnist", "load", "mnist", "parse"]
 
 UNSIGNED_BYTE = 8
+
+SLACK = 2**16
+"""Bytes that a packed file may have beyond what it holds."""
 
 
 @dataclass(frozen=True)
@@ -146,11 +149,13 @@ def _read(
         path = download(source.url, f"md5:{source.md5}", within=what.name.lower())
     else:
         path = find(folder, source.name, source.name.removesuffix(".gz"))
-    packed, content = unpack(path, 4 + 4 * len(shape) + math.prod(shape))
-    found = parse(repr(str(path)), content, shape)
+    where, most = repr(str(path)), 4 + 4 * len(shape) + math.prod(shape)
+    packed = untrusted.content(path, most + SLACK, where)
+    content = untrusted.unpacked(packed, most, where) if path.suffix == ".gz" else packed
+    found = parse(where, content, shape)
     if len(shape) == 1 and found.max() >= len(what.classes):
         raise ValueError(
-            f"{str(path)!r} must hold labels from 0 to {len(what.classes) - 1}, got {found.max()}"
+            f"{where} must hold labels from 0 to {len(what.classes) - 1}, got {found.max()}"
         )
     if path.name == source.name:  # no checksum was published of what it holds
         check_checksum(path, packed, source.md5)

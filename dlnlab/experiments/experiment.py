@@ -175,9 +175,9 @@ class Experiment:
         Why it does not come out as printed, in a few words; empty where it does.
     apart : str
         Why it does not count as a figure reproduced, such as "a sketch"; empty where it does.
-    rows : tuple of (str, str)
-        Words and quantity of each row of a table of numbers, a column for each of the settings'
-        "parts"; for what the paper shows as a table.
+    rows : tuple of (str, str, tuple of float)
+        Words, quantity and published numbers of each row of a table with a column for each of the
+        settings' "parts"; for what the paper shows as a table.
     needs_data : str
         What `data` must point at; empty if the experiment needs none.
     """
@@ -196,7 +196,7 @@ class Experiment:
     notes: tuple[str, ...] = ()
     why: str = ""
     apart: str = ""
-    rows: tuple[tuple[str, str], ...] = ()
+    rows: tuple[tuple[str, str, tuple[float, ...]], ...] = ()
     needs_data: str = ""
 
     def __post_init__(self) -> None:

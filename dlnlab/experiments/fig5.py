@@ -20,7 +20,7 @@ READINGS = {
 }
 """What further readings test, of any figure."""
 
-DIVERGES = "the stated η on the stated sum of the loss diverges"
+DIVERGES = "the stated η diverges on the stated loss"
 
 CLAIMS = (
     Yardstick(

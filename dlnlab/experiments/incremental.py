@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -212,6 +213,12 @@ def _read_off(number: int) -> tuple[Yardstick, ...]:
     )
 
 
+def _marked(number: int) -> Panel:
+    """The panel of singular values, with the published ends where there are any."""
+    marks = {"largest": "y", "smallest": "y"} if number in PLOTS else {}
+    return replace(PANELS[0], marks=marks)
+
+
 def _where_it_ends(number: int) -> tuple[str, ...]:
     """What the reader should know of the plot of a figure, if there is one."""
     if number not in PLOTS:
@@ -240,7 +247,7 @@ def _experiment(number: int, kind: str, rank: int) -> Experiment:
         quick=QUICK[kind],
         measure=measure,
         yardsticks=(*YARDSTICKS, *_read_off(number)),
-        panels=PANELS[:1] if number == 12 else PANELS,
+        panels=PANELS[:1] if number == 12 else (_marked(number), *PANELS[1:]),
         on_request=("figs",) if number == 10 else (),
         why=WHY.get(number, DIVERGES),
         apart="a closer view of Figure 4" if number == 12 else "",

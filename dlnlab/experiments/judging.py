@@ -44,7 +44,7 @@ from scipy import special
 from dlnlab.experiments.experiment import Yardstick
 from dlnlab.experiments.wording import numbers, span
 
-__all__ = ["Judgement", "Tally", "basis", "conclusion", "judge", "tally", "verdict"]
+__all__ = ["Judgement", "Tally", "basis", "conclusion", "judge", "shown", "tally", "verdict"]
 
 CONFIDENCE = 0.95
 WIDEST = 1.5
@@ -150,7 +150,7 @@ class Tally:
         """Return how many are met of how many there are, and how many are undecided."""
         if self.small is not None:
             held, count = self.small
-            return f"{held} of {count} claims hold on a small instance" if count else "runs"
+            return f"{held} of {count} claims hold" if count else "runs"
         kinds = (
             ("claims", self.claims),
             ("published numbers", self.published),
@@ -334,6 +334,33 @@ def _met(states: Mapping[str, str]) -> list[str]:
     """Return the readings that are met, the paper's and the code's first."""
     order = ("paper", "code", *states)
     return [name for name in dict.fromkeys(order) if states.get(name) == "met"]
+
+
+def shown(tallies: Mapping[str, Tally]) -> str:
+    """Return the reading that a line about an experiment is about.
+
+    That is the first one met, "paper" and "code" before others; where none is, the one of which the
+    most published numbers are met, then the most claims, then the most of our own yardsticks.
+
+    Parameters
+    ----------
+    tallies : mapping from readings to Tally
+        At least one.
+
+    Returns
+    -------
+    str
+    """
+    met = _met({name: counts.state for name, counts in tallies.items()})
+    if met:
+        return met[0]
+    rather = sorted(tallies, key=lambda name: name == "paper")  # of equals another than the paper's
+    return max(rather, key=lambda name: _closeness(tallies[name]))
+
+
+def _closeness(counts: Tally) -> list[int]:
+    """How much is met: of the published numbers first, then of the claims, then of our own."""
+    return [kind.get("met", 0) for kind in (counts.published, counts.claims, counts.ours)]
 
 
 def basis(tallies: Mapping[str, Tally]) -> str:

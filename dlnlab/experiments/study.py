@@ -120,7 +120,7 @@ def study(
     >>> from dlnlab.experiments import EXPERIMENTS, study
     >>> outcome = study(EXPERIMENTS["fig22"], ["paper"], quick=True, executor="serial")
     >>> outcome.states, outcome.basis
-    ({'paper': 'undecided'}, 'paper: runs')
+    ({'paper': 'undecided'}, 'paper: 1 of 1 claims hold')
     """
     if not isinstance(experiment, Experiment):
         raise TypeError(
