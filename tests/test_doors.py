@@ -50,7 +50,7 @@ ROOTS = ("dlnlab", "dlnlab.executors", "dlnlab.formulations", "dlnlab.plotting",
 
 HOUSE = {
     *("arrays", "checks", "krylov", "products", "progress", "steppers", "threads"),  # below
-    *("fingerprints", "locks", "storage"),
+    *("fingerprints", "locks", "storage", "untrusted"),
     *("descent", "ensembles", "ratings", "trajectory"),  # their public names are dlnlab's
     *("bench", "cli", "commands", "report"),  # what the command line is made of
 }
@@ -707,7 +707,7 @@ DOORS: dict[str, Door] = {
     ),
     "nets.cross_correlation": door(
         dlnlab.nets.cross_correlation,
-        X=(EYE, MATRIX),
+        X=(EYE, SAMPLES),
         y=(np.arange(3), {"range"}),
         classes=(3, {"10**9", "np.int64"}),
     ),

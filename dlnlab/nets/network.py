@@ -297,7 +297,7 @@ class Network:
         >>> X, y = np.random.default_rng(0).random((4, 6)), np.array([0, 2, 1, 1])
         >>> loss, gradients = model.loss_and_gradients(params, X, y)
         >>> round(float(loss), 3), list(gradients) == list(params)
-        (1.104, True)
+        (1.093, True)
         """
         function = LOSSES[checks.choice("loss", loss, LOSSES)]
         params = self._check_params(params)
@@ -395,7 +395,9 @@ def _draw(parameter: Parameter, start: str, rng: np.random.Generator) -> np.ndar
 
 def check_classes(y: Any, X: Array, classes: int) -> Array:
     """Return the classes of the samples `X`, an integer from 0 to classes − 1 for each."""
-    requirement = f"{X.shape[0]} integers from 0 on and below `classes`, {classes}"
+    requirement = (
+        f"{X.shape[0]} integers >= 0 and < {classes}, `classes`, one for each sample in `X`"
+    )
     found = y if arrays.is_array(y) and not arrays.is_host(y) else checks.host_array("y", y)
     xp = arrays.namespace(found, X, names=("y", "X"))
     if not xp.isdtype(found.dtype, "integral"):
