@@ -385,7 +385,7 @@ def test_every_message_names_an_argument_in_backticks():
 
 def test_what_is_shown_of_a_bad_value_is_short():
     error = raised(lambda: dlnlab.factorization(EYE, "x" * 10_000))
-    assert len(str(error)) < 20_000
+    assert len(str(error)) < 200
     error = raised(lambda: start(eps=["x"] * 10_000))
     assert len(str(error)) < 200
     assert str(error).endswith("...")
