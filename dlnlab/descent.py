@@ -61,6 +61,8 @@ def gradient_descent(
     problem : Problem
     weights : sequence of L arrays
         Initial weights, shapes (..., d_l, d_{l−1}); not changed.  Batch axes run side by side.
+        They are computed with in single or double precision, whichever they have, and in double if
+        they have another.
     eta : float or array
         Step size η > 0; an array broadcasts over the batch axes, one step size per member.
     alpha : float or array
@@ -76,7 +78,7 @@ def gradient_descent(
         are always recorded.
     record : sequence of str
         Among "loss", "error", "singular_values", "alignment", "end_to_end", "imbalance", "layers".
-        What needs an unknown target is left out.
+        What needs an unknown target is left out; with no names only steps and times are recorded.
     tol : float
         A member ends once its loss is ≤ `tol`; looked at when a record is taken.  So is divergence.
     formulation : {"auto", "full", "reduced"}
@@ -95,7 +97,8 @@ def gradient_descent(
     -------
     Trajectory
         With status COMPLETED, CONVERGED or DIVERGED; an array of them for a batch, whose converged
-        members are frozen while the others go on.
+        members are frozen while the others go on.  Without a step taken its `weights` are the given
+        arrays themselves, no copies.
 
     Raises
     ------
@@ -361,16 +364,13 @@ def _prepare(
     wanted: Any,
 ) -> _Descent:
     """Check the arguments, choose what to run, and bring it to the common batch shape."""
-    weights = networks.check_weights(weights)
-    check_network(problem, weights)
-    weights = tuple(checks.matrix("weights", W) for W in weights)  # integers become floats
+    weights = networks.check_network(problem, weights)
     names = check_record(record)
     schedule = _schedule(record_every, checks.integer("num_steps", num_steps, 0))
     tol = checks.nonnegative("tol", tol)
-    steps = {k: np.asarray(x) if isinstance(x, list | tuple) else x for k, x in steps.items()}
+    steps = {k: checks.per_member(k, x, zero=k == "weight_decay") for k, x in steps.items()}
+    eta, alpha, decay = steps.values()
     batch = _batch_shape(problem, weights, steps)
-    eta, alpha = (checks.per_member(name, steps[name], batch) for name in ("eta", "alpha"))
-    decay = checks.per_member("weight_decay", steps["weight_decay"], batch, zero=True)
     run = formulations.choose(problem, weights, schedule.num_steps, wanted)
     certain = 1 if tol else schedule.count  # a run may converge long before its last step
     memory.of_descent(problem, weights, certain, names, batch, run).require(weights[0])
@@ -398,19 +398,6 @@ def _batch_shape(problem: Problem, weights: Weights, steps: dict[str, Any]) -> t
         ) from error
 
 
-def check_network(problem: Problem, weights: Weights) -> None:
-    """Raise unless the weights are real and finite and end to end have the problem's shape."""
-    networks.check_problem(problem)
-    shape = (weights[-1].shape[-2], weights[0].shape[-1])
-    if shape != problem.shape:
-        raise ValueError(
-            f"`weights` must have the problem's shape (d_out, d_in) = {problem.shape}, got {shape}"
-        )
-    arrays.namespace(problem.reference, *weights, names=("problem", "weights"))
-    for index, W in enumerate(weights):
-        checks.matrix(f"weights[{index}]", W)
-
-
 def _spread(W: Array, batch: tuple[int, ...]) -> Array:
     xp = arrays.namespace(W)
     shape = (*batch, *W.shape[-2:])
@@ -423,7 +410,10 @@ def _as_rate(rate: Any, reference: Array) -> Any:
 
 
 def _schedule(record_every: Any, num_steps: int) -> _Schedule:
-    if isinstance(record_every, Sequence | np.ndarray) and not isinstance(record_every, str):
-        steps = {checks.integer("record_every", step, 0) for step in record_every}
+    if isinstance(record_every, np.ndarray) and record_every.ndim == 1:
+        record_every = record_every.tolist()
+    if isinstance(record_every, Sequence) and not isinstance(record_every, str | bytes):
+        listed = checks.sequence("record_every", record_every)
+        steps = {checks.integer("record_every", step, 0) for step in listed}
         return _Schedule(None, tuple(sorted(steps)), num_steps)
     return _Schedule(checks.integer("record_every", record_every, 1), (), num_steps)

@@ -132,13 +132,11 @@ class Processes(Executor):
 
     def __init__(self, workers: int | None = None, *, oversubscribe: bool = False) -> None:
         cores = threads.cores()
-        count = cores if workers is None else checks.integer("workers", workers, 1)
-        if count > MOST:
+        count = cores if workers is None else workers
+        if isinstance(count, numbers.Integral) and count > MOST:
             raise ValueError(f"`workers` must be an integer <= {MOST}, since a system has no more")
-        if not isinstance(oversubscribe, bool):
-            raise TypeError(
-                f"`oversubscribe` must be True or False, got {checks.describe(oversubscribe)}"
-            )
+        count = checks.integer("workers", count, 1)
+        oversubscribe = checks.flag("oversubscribe", oversubscribe)
         if multiprocessing.current_process().daemon:
             raise ValueError(
                 '`executor` must be "serial" in a daemonic process, such as a worker of a '
@@ -213,7 +211,7 @@ def using(executor: Executor | str | None) -> Iterator[Executor]:
         return
     if executor is not None and not isinstance(executor, str):
         raise TypeError(f"`executor` must be {NAMES}; got {checks.describe(executor)}")
-    with _opened(executor or "processes") as opened:
+    with _opened("processes" if executor is None else executor) as opened:
         try:
             yield opened
         except BaseException:
@@ -273,8 +271,10 @@ def _client(address: str) -> Any:
 def _made(module: str, function: str) -> Executor:
     try:
         made = getattr(importlib.import_module(module), function)()
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise ValueError(f"`executor` '{module}:{function}' cannot be used: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever a function does that makes no executor
+        raise ValueError(
+            f"`executor` '{module}:{function}' cannot be used: {type(error).__name__}: {error}"
+        ) from error
     if not isinstance(made, Executor):
         raise TypeError(
             f"`executor` '{module}:{function}' must return a concurrent.futures.Executor, "

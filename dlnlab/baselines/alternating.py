@@ -89,10 +89,12 @@ def alternating_minimization(
     num_iterations = checks.integer("num_iterations", num_iterations, 0)
     ridge, tol = checks.nonnegative("ridge", ridge), checks.nonnegative("tol", tol)
     recorder = Recorder(problem, check_record(record))
+    init = checks.choice("init", init, STARTS)
+    checks.random_source("rng", rng)
     left, right = half_steps(
         problem, ridge, checks.choice("ridge_per", ridge_per, RIDGES) == "entry"
     )
-    B, A = _start(problem, rank, checks.choice("init", init, STARTS), rng)
+    B, A = _start(problem, rank, init, rng)
     started = time.monotonic()
     for iteration in range(num_iterations + 1):
         if iteration:

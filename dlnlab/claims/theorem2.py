@@ -47,12 +47,6 @@ __all__ = [
     "SOURCE",
     "STANDINGS",
     "STATEMENT",
-    "allowance",
-    "enough_rank",
-    "margin_error",
-    "margins",
-    "refined_margins",
-    "small_start",
 ]
 
 STATEMENT = (

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dlnlab.claims.claim import CONJECTURE, Standing
+from dlnlab import checks
+from dlnlab.claims.claim import CONJECTURE, STATUSES, Standing
 
 __all__ = ["Premise", "Verdict", "judge", "status_of"]
 
@@ -33,6 +34,10 @@ class Premise:
     statement: str
     margin: float
     error: float = 0.0
+
+    def __post_init__(self) -> None:
+        checks.fields(self)
+        _check_error(self.error)
 
     @property
     def met(self) -> bool:
@@ -84,6 +89,12 @@ class Verdict:
             return f"conjecture (tested {self.instances})"
         return f"conditional on {self.condition}" if self.condition else self.status
 
+    def __post_init__(self) -> None:
+        checks.fields(self)
+        checks.choice("status", self.status, STATUSES)
+        checks.integer("instances", self.instances, 0)
+        _check_error(self.error)
+
     @property
     def unmet(self) -> tuple[Premise, ...]:
         """The premises that do not hold."""
@@ -119,6 +130,12 @@ class Verdict:
         return f"{self.claim}: {self.standing}{note}, margin {self.margin:.2e} ± {self.error:.1e}"
 
 
+def _check_error(error: float) -> None:
+    """A bound on an error may be infinite, or NaN where nothing was measured, but not negative."""
+    if checks.number("error", error) < 0:
+        raise ValueError(f"`error` must be >= 0, got {error}")
+
+
 def judge(
     claim: str,
     statement: str,
@@ -133,7 +150,17 @@ def judge(
     An instance with an unmet premise says nothing about a claim, whatever the margin; nor does one
     whose margin is not a number or has no finite error, since nothing was measured.  An instance
     that agrees with a claim leaves it at `standing`, what is known of it in general.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of another type than it says, or `error` is negative.
     """
+    checks.number("margin", margin)
+    _check_error(error)
+    checks.items("premises", premises, Premise, "dlnlab.Premise")
+    checks.instance("witness", witness, Mapping, "a mapping")
+    checks.instance("standing", standing, Standing, "a dlnlab.claims.claim.Standing")
     status = status_of(margin, error, standing) if all(p.met for p in premises) else NO_STATUS
     condition = standing.condition if status == "conditional" else ""
     return Verdict(

@@ -23,6 +23,9 @@ from dlnlab.experiments.wording import number, span
 
 __all__ = ["Experiment", "Panel", "Yardstick"]
 
+MOST_SEEDS = 10**6
+"""Of one reading: each has a configuration of its own in memory, about a kilobyte."""
+
 
 @dataclass(frozen=True)
 class Yardstick:
@@ -48,8 +51,9 @@ class Yardstick:
 
     Raises
     ------
-    ValueError
-        If `source` is empty, or a published number is not positive and finite.
+    TypeError, ValueError
+        If a field is of another type, `source` is empty, a published number is not positive and
+        finite, the bounds hold nothing, or `reading_error` is negative.
     """
 
     quantity: str
@@ -62,6 +66,10 @@ class Yardstick:
     ours: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
+        checks.fields(self)
+        checks.nonnegative("reading_error", self.reading_error)
+        if not float(self.low) <= float(self.high):
+            raise ValueError(f"`low` must be at most `high`, got {self.low} and {self.high}")
         if not self.source.strip():
             raise ValueError(
                 f"`source` must say where the yardstick {self.quantity!r} comes from, "
@@ -127,6 +135,9 @@ class Panel:
     low: float = -math.inf
     high: float = math.inf
 
+    def __post_init__(self) -> None:
+        checks.fields(self)
+
 
 Measure = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
@@ -189,6 +200,10 @@ class Experiment:
     rows: tuple[tuple[str, str, tuple[float, ...]], ...] = ()
     needs_data: str = ""
 
+    def __post_init__(self) -> None:
+        checks.fields(self)
+        checks.integer("seeds", self.seeds, 1)
+
     @property
     def readings(self) -> tuple[str, ...]:
         """Return the readings that are run if none is named."""
@@ -207,7 +222,15 @@ class Experiment:
             With the settings of a quick run.
         data : str
             Path that is added as "data" if the experiment needs it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no such reading, or an argument is malformed.
         """
+        checks.choice("reading", reading, self.settings)
+        seeds, quick = checks.integer("seeds", seeds, 0, MOST_SEEDS), checks.flag("quick", quick)
+        checks.text("data", data)
         settings = dict(self.settings[reading])
         if quick:
             settings |= {name: self.quick[name] for name in self.quick if name in settings}

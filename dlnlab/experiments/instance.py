@@ -142,6 +142,9 @@ def draw_target(d: int, rank: int, kind: str, seed: int) -> np.ndarray:
     -------
     array, shape (d, d)
     """
+    d = checks.integer("d", d, 1)
+    rank = checks.integer("rank", rank, 1, d)
+    checks.fits_in_memory(f"`d`: a {d} x {d} target", 4 * 8 * d * d)
     rng = checks.generator("seed", seed, "target")
     U, s, Vh = np.linalg.svd(rng.standard_normal((d, d)))
     spread = checks.choice("target", kind, ("top", "spread")) == "spread"

@@ -10,7 +10,7 @@ with a claim are ratios of ‖W − M*‖_F.  Curves are in the unit that the fi
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,22 +20,19 @@ from dlnlab.experiments.instance import Instance, build
 from dlnlab.experiments.recovery import Curve, Network, Runs, run, steps_to_end
 from dlnlab.problems import Completion, Problem
 
-__all__ = [
-    "ERRORS",
-    "arrival",
-    "errors_in",
-    "measure",
-    "measure_parts",
-    "networks_of",
-    "ratio",
-    "thinned",
-    "units_of",
-    "values_of",
-]
+__all__ = ["ERRORS", "measure", "measure_parts"]
 
 ARRIVED = 1e-3
 """A network has arrived when its error is this fraction of ‖M*‖_F: on the steep part of every
 published curve, where the number of steps hardly depends on the level."""
+
+NEEDED = (
+    *("problem", "d", "rank", "target", "loss", "depth", "eps", "init", "outer", "r_hat"),
+    *("eta", "alpha", "error", "num_steps", "tol", "record_every", "seed"),
+)
+"""What a configuration must say."""
+
+PARTS = "a mapping from parts to the settings in which they differ"
 
 ERRORS = ("frobenius", "relative", "half_mse", "half_mse_unobserved")
 POINTS = 400
@@ -57,7 +54,13 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     dict
         "curves" of "original" and "compressed", each with "steps", "seconds", "loss", "error", and
         "singular_values"; "values" (see `values_of`); "targets".
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a setting is missing or out of range.
     """
+    _check_settings(configuration, NEEDED)
     instance = build(configuration, configuration["seed"])
     runs = run(
         instance.problem,
@@ -89,7 +92,15 @@ def measure_parts(configuration: Mapping[str, Any]) -> dict[str, Any]:
     dict
         As from `measure`, with the curves called "part: network" and the values "part: quantity";
         "excess", "gain" and "speedup" without a part are the worst of all parts.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a setting is missing or out of range.
     """
+    _check_settings(configuration, ("parts",))
+    for part in checks.instance("configuration['parts']", configuration["parts"], Mapping, PARTS):
+        checks.instance("configuration['parts']", configuration["parts"][part], Mapping, PARTS)
     common = {name: value for name, value in configuration.items() if name != "parts"}
     joined: dict[str, Any] = {"curves": {}, "values": {}}
     for part, differing in configuration["parts"].items():
@@ -101,6 +112,13 @@ def measure_parts(configuration: Mapping[str, Any]) -> dict[str, Any]:
         parts = [values[f"{part}: {quantity}"] for part in configuration["parts"]]
         values[quantity] = float(worst(parts))
     return joined
+
+
+def _check_settings(configuration: Any, needed: Sequence[str]) -> None:
+    checks.instance("configuration", configuration, Mapping, "a mapping from settings to values")
+    missing = [name for name in needed if name not in configuration]
+    if missing:
+        raise ValueError(f"`configuration` must have the settings {missing}, which are missing")
 
 
 def networks_of(instance: Instance, settings: Mapping[str, Any]) -> dict[str, Network]:

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from dlnlab import checks, descent, formulations
-from dlnlab.networks import Weights
+from dlnlab.networks import Weights, check_network, check_problem, check_weights
 from dlnlab.parsimony import NoReductionError
 from dlnlab.problems import Problem
+from dlnlab.progress import Progress
 from dlnlab.trajectory import Trajectory
 
 __all__ = ["Curve", "Network", "Runs", "run", "steps_to_end"]
@@ -40,11 +41,21 @@ class Network:
         Step size η.
     alpha : float
         Factor on the step of the first and the last layer.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the weights are no network of finite matrices, or a step size is not positive.
     """
 
     weights: Weights
     eta: float
     alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", check_weights(self.weights, are_finite=True))
+        checks.positive("eta", self.eta)
+        checks.positive("alpha", self.alpha)
 
 
 @dataclass(frozen=True)
@@ -164,6 +175,7 @@ def run(
     >>> [curve.status for curve in runs.curves.values()]
     ['converged', 'converged']
     """
+    check_problem(problem)
     if not isinstance(networks, Mapping) or not networks:
         raise TypeError(
             "`networks` must be a mapping from names to dlnlab.experiments.Network, "
@@ -175,7 +187,12 @@ def run(
                 f"`networks[{name!r}]` must be a dlnlab.experiments.Network, "
                 f"got {checks.describe(network)}"
             )
+        check_network(problem, network.weights)
     count = checks.integer("num_singular_values", num_singular_values, 0)
+    checks.integer("num_steps", num_steps, 0)
+    checks.integer("record_every", record_every, 1)
+    checks.nonnegative("tol", tol)
+    Progress(progress, num_steps, "step")
     quantities = ("loss", "error", *(("singular_values",) if count else ()))
     options = {"num_steps": num_steps, "record_every": record_every, "tol": tol}
     curves = {}

@@ -10,7 +10,7 @@ from typing import Any
 
 from dlnlab import campaigns, checks
 from dlnlab.experiments import judging
-from dlnlab.experiments.experiment import Experiment
+from dlnlab.experiments.experiment import MOST_SEEDS, Experiment
 from dlnlab.experiments.judging import Judgement, Tally
 
 __all__ = ["Study", "study"]
@@ -128,12 +128,18 @@ def study(
             f"got {checks.describe(experiment)}"
         )
     known = tuple(experiment.settings)
-    asked = readings or experiment.readings
-    names = tuple(checks.choice("readings", name, known) for name in asked)
+    asked = experiment.readings if readings is None else readings
+    names = tuple(
+        checks.choice("readings", name, known)
+        for name in checks.sequence("readings", asked, "readings")
+    )
+    if not names:
+        raise ValueError(f"`readings` must name some of {list(known)}, or be None for all of them")
+    quick, data = checks.flag("quick", quick), checks.text("data", data)
     if experiment.needs_data and not data:
         raise ValueError(f"`data` must be {experiment.needs_data} for {experiment.name}")
     default = 1 if quick else experiment.seeds
-    count = default if seeds is None else checks.integer("seeds", seeds, 1)
+    count = default if seeds is None else checks.integer("seeds", seeds, 1, MOST_SEEDS)
     chosen = {
         name: experiment.configurations(name, count, quick=quick, data=data) for name in names
     }

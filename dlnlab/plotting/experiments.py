@@ -20,6 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from dlnlab.experiments import Panel, Study
+from dlnlab.plotting import given
 from dlnlab.plotting.style import COMPRESSED, ORIGINAL, STYLE, _Figure, modes_bar, shades
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def study(s: Study, figure: Any = None) -> Any:
     }
     with matplotlib.rc_context(STYLE):
         width = float(np.clip((WIDTH + BAR) * max(len(panels), 1), NARROWEST, WIDEST))
-        figure = figure or _new_figure(width, max(len(drawn), 1))
+        figure = given.figure(figure) or _new_figure(width, max(len(drawn), 1))
         _title(figure, f"{s.experiment.name}: {s.experiment.title}", width)
         if not drawn:
             figure.text(0.5, 0.5, "every run diverged", ha="center", color="0.4")
@@ -164,7 +165,7 @@ def runs(r: Runs, figure: Any = None) -> Any:
     }
     label = "recovery error" if known else "loss"
     with matplotlib.rc_context(STYLE):
-        figure = figure or _new_figure(2 * WIDTH, 1)
+        figure = given.figure(figure) or _new_figure(2 * WIDTH, 1)
         both = (("steps", "iterations", label), ("seconds", "processor time (s)", ""))
         for ax, (x, xlabel, ylabel) in zip(figure.subplots(1, 2), both, strict=True):
             panel(Panel(x, "size", xlabel, ylabel, logy=True), [{"curves": series}], ax)

@@ -44,7 +44,8 @@ class Sensing(Measured):
 
     def gradient(self, W: Array) -> Array:
         """Return ∇ℓ(W) = c Σ_i (⟨A_i, W⟩ − y_i) A_i, reading every A_i once; see `Problem`."""
-        if not self._reads_once(self._check(W)):
+        W = self._check(W)
+        if not self._reads_once(W):
             return super().gradient(W)
         flat, count = np.ravel(W), -(-self.matrices.shape[0] // block_rows(W.size))
         if count < 2 * PARTS:
@@ -105,8 +106,7 @@ class Sensing(Measured):
 
     def _data(self) -> tuple[Array, ...]:
         if isinstance(self.matrices, GeneratedEnsemble):
-            drawn = np.array([*self.matrices.shape, self.matrices.seed, self.matrices.scale])
-            return drawn, self.measurements
+            return self.matrices.identity(), self.measurements
         if self._at_hand:
             return self._rows, self.measurements
         return *(rows for _, rows in self.blocks()), self.measurements
@@ -124,8 +124,9 @@ def sensing(
     Parameters
     ----------
     matrices : array, shape (m, d_out, d_in), or GeneratedEnsemble
-        The sensing matrices A_i.  A memory-mapped array is read block by block and need not fit in
-        memory.
+        The sensing matrices A_i, kept without a copy; they keep their precision if it is single or
+        double, and become double otherwise.  A memory-mapped array is read block by block and need
+        not fit in memory.
     measurements : array, shape (m,) or (..., m)
         y_i = ⟨A_i, M*⟩; leading axes give a batch of problems with the same A_i.
     normalization : {"sum", "mean"}

@@ -11,7 +11,7 @@ from typing import Any
 from dlnlab.experiments.catalogue import ABSENT
 from dlnlab.experiments.instance import SETTINGS
 
-from .page import escape, page, table, tag
+from .page import escape, page, table, tag, unmarked
 from .studies import (
     HEADERS,
     OVERVIEW,
@@ -50,6 +50,7 @@ def overview_markdown(studies: Sequence[Mapping[str, Any]]) -> str:
     -------
     str
     """
+    studies = [unmarked(s) for s in studies]
     rows = {
         s["name"]: (f"[{figure_name(s['name'])}](#{s['name']})", *(cell for cell, _ in overview(s)))
         for s in studies
@@ -80,6 +81,7 @@ def experiments_markdown(studies: Sequence[Mapping[str, Any]], figures: str = ""
 
 def _fold(s: Mapping[str, Any], figures: str) -> str:
     summary = f"<b>{figure_name(s['name'])}</b>: {escape(s['title'])} — {escape(verdict_text(s))}"
+    s = unmarked(s)
     lines = [
         f'<details id="{s["name"]}" markdown="1">',
         f"<summary>{summary}</summary>",

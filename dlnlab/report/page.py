@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-__all__ = ["definitions", "escape", "page", "table", "tag"]
+__all__ = ["definitions", "escape", "page", "table", "tag", "unmarked"]
 
 STYLE = """\
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; }
@@ -21,9 +23,25 @@ figcaption { font-size: .9em; color: #333; }
 """
 
 
+MARKUP = re.compile(r"<(?=[A-Za-z/!?])|\](?=[(\[])")
+"""Where Markdown takes a text for HTML, or for a link; "r̂ < r" is neither."""
+
+
 def escape(text: str) -> str:
     """Return `text` with what HTML would take for markup spelled out."""
     return html.escape(text, quote=True)
+
+
+def unmarked(value: Any) -> Any:
+    """Return plain data with no text in it that Markdown would take for HTML, a link or a line."""
+    if isinstance(value, Mapping):
+        return {unmarked(key): unmarked(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [unmarked(part) for part in value]
+    if not isinstance(value, str):
+        return value
+    spelled = {"<": "&lt;", "]": "\\]"}
+    return MARKUP.sub(lambda match: spelled[match[0]], value.replace("\n", " "))
 
 
 def tag(name: str, content: str, style: str = "") -> str:
