@@ -130,8 +130,8 @@ def made(data: Data) -> str:
         dates.setdefault(entry["manifest"]["finished"][:10], []).append(told)
     ran = "; ".join(f"on {date} {', '.join(names)}" for date, names in sorted(dates.items()))
     return (
-        f"Run, with the number of seeds in brackets: {ran}. Declared and not run: {_not_run(data)}. "
-        "Every measured number is in [experiments.json](data/experiments.json)."
+        f"Run, with the number of seeds in brackets: {ran}. Declared and not run: "
+        f"{_not_run(data)}. Every measured number is in [experiments.json](data/experiments.json)."
     )
 
 
@@ -197,8 +197,8 @@ def findings(data: Data) -> str:
             f"{seen('fig5', 'code', 'start_half_mse')}.",
         ),
         (
-            "Figures 9 and 11 were drawn at d = 500, not at 100.",
-            f"Their plots end at 44 and 20; the committed target ends at "
+            "The plots of Figures 9 and 11 fit d = 500, not the stated 100.",
+            f"They end at 44 and 20; the committed target ends at "
             f"{seen.mean('fig9', 'figs', 'largest')} and {seen.mean('fig9', 'figs', 'smallest')} "
             f"with d = 500, and at {seen.mean('fig9', 'code', 'largest')} and "
             f"{seen.mean('fig9', 'code', 'smallest')} with d = 100.",
