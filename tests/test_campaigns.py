@@ -457,6 +457,7 @@ def own_tasks():
 
 NAMES = [
     "experiments.fig13.measure",
+    "experiments.fig14.measure",
     "experiments.fig15.measure",
     "experiments.fig16.measure",
     "experiments.fig17.measure",
