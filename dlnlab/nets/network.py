@@ -27,7 +27,7 @@ from dlnlab.targets import orthonormal_frame
 __all__ = ["Network", "Parameter", "cross_correlation"]
 
 PIECE_ON_HOST = 2048
-PIECE_ON_DEVICE = 2**16
+PIECE_ON_DEVICE = 2**14
 """Columns of activations that are worked through at once."""
 
 STARTS = ("uniform", "orthogonal")
