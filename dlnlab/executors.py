@@ -31,6 +31,9 @@ __all__ = ["Processes", "Serial", "using"]
 THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "BLIS_NUM_THREADS")
 """What the libraries behind NumPy read, once, when a process loads them."""
 
+PATIENCE = "10s"
+"""How long a Dask scheduler may take to answer."""
+
 FOREIGN = 128
 """Tasks kept under way on an executor that does not say how many workers it has."""
 
@@ -132,13 +135,11 @@ class Processes(Executor):
 
     def __init__(self, workers: int | None = None, *, oversubscribe: bool = False) -> None:
         cores = threads.cores()
-        count = cores if workers is None else checks.integer("workers", workers, 1)
-        if count > MOST:
+        count = cores if workers is None else workers
+        if isinstance(count, numbers.Integral) and count > MOST:
             raise ValueError(f"`workers` must be an integer <= {MOST}, since a system has no more")
-        if not isinstance(oversubscribe, bool):
-            raise TypeError(
-                f"`oversubscribe` must be True or False, got {checks.describe(oversubscribe)}"
-            )
+        count = checks.integer("workers", count, 1)
+        oversubscribe = checks.flag("oversubscribe", oversubscribe)
         if multiprocessing.current_process().daemon:
             raise ValueError(
                 '`executor` must be "serial" in a daemonic process, such as a worker of a '
@@ -265,7 +266,7 @@ def _client(address: str) -> Any:
             "`executor` dask=ADDRESS needs Dask: pip install 'dlnlab[cluster]'"
         ) from None
     try:
-        return distributed.Client(address, timeout="10s", set_as_default=False)
+        return distributed.Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ValueError(f"`executor` {address!r}: no Dask scheduler answers: {error}") from error
 

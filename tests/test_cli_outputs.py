@@ -132,21 +132,28 @@ def test_a_read_only_folder_or_file_is_refused(tmp_path):
     """As another user than root, whom nothing is forbidden."""
     if os.geteuid() != 0:
         pytest.skip("needs root, to become another user")
-    (tmp_path / "x.json").write_text("", encoding="utf-8")
+    modes = {"folder": (0o755, 0o666), "file": (0o777, 0o644), "neither": (0o777, 0o666)}
+    for name, (folder_mode, file_mode) in modes.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "x.json").write_text("", encoding="utf-8")
+        (folder / "x.json").chmod(file_mode)
+        folder.chmod(folder_mode)
     code = (
         "import os, sys; from pathlib import Path; from dlnlab.commands import files\n"
-        "folder = Path(sys.argv[1]); os.chmod(folder, int(sys.argv[2], 8))\n"
-        "os.chmod(folder / 'x.json', int(sys.argv[3], 8)); os.chdir(folder); os.setuid(65534)\n"
-        "files.claim_folder('--out', Path('.'), ['x.json'])"
+        "folders = [os.open(name, os.O_RDONLY) for name in sys.argv[1:]]; os.setuid(65534)\n"
+        "for folder in folders:\n"
+        "    os.fchdir(folder)\n"
+        "    try: print(files.claim_folder('--out', Path('.'), ['x.json']))\n"
+        "    except ValueError as error: print(error)\n"
     )
-
-    def told(folder_mode, file_mode):
-        command = [sys.executable, "-c", code, tmp_path, folder_mode, file_mode]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stderr
-
-    assert "cannot write to .: Permission denied" in told("755", "666")
-    assert "--out must not replace x.json, which is read-only" in told("777", "644")
-    assert told("777", "666") == ""
+    command = [sys.executable, "-c", code, *(tmp_path / name for name in modes)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "cannot write to .: Permission denied",
+        "--out must not replace x.json, which is read-only",
+        "None",
+    ]
 
 
 @pytest.mark.usefixtures("idle")
@@ -197,12 +204,12 @@ def test_what_is_written_together_is_written_whole_or_not_at_all(tmp_path):
 
 BROKEN = {
     "not JSON": "{",
-    "NaN": '{"name": "fig20", "format": 2, "title": NaN}',
+    "NaN": f'{{"name": "fig20", "format": {report.STUDY_FORMAT}, "title": NaN}}',
     "nested": "[" * 100_000,
     "a list": "[1, 2]",
     "somebody's": '{"name": "fig20", "shopping": ["milk"]}',
-    "of another": '{"name": "fig22", "format": 2}',
-    "tampered": '{"name": "fig20", "format": 2, "title": 3}',
+    "of another": f'{{"name": "fig22", "format": {report.STUDY_FORMAT}}}',
+    "tampered": f'{{"name": "fig20", "format": {report.STUDY_FORMAT}, "title": 3}}',
     "no text": b"\xff\xfe",
 }
 
@@ -215,7 +222,7 @@ def test_a_foreign_result_is_found_before_the_runs_and_named(run, tmp_path, kind
     content = BROKEN[kind]
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     err = refused(run, "reproduce", "fig22", "--quick", "--out", tmp_path)
-    assert f"--out: {path} was not written by dlnlab reproduce" in err
+    assert f"--out: {path}, or the manifest beside it, was not written by dlnlab reproduce" in err
     assert path.read_bytes() == (content if isinstance(content, bytes) else content.encode())
 
 

@@ -1,8 +1,9 @@
 """Dominance: no singular value of the original network runs ahead of the compressed network's.
 
 This is not in the paper.  For L = 2 it has a proof (a Riccati equation that preserves the Loewner
-order), and so it has for d = 2 and for r = 1; otherwise it is a conjecture.  With Lemma 1 it gives
-the refined Theorem 2 without any assumption of incremental learning.
+order), and so it has for d = 2, for r = 1 and for targets that are the largest one or at most 2ε^L;
+otherwise it is a conjecture.  With Lemma 1 it gives the refined Theorem 2 without any assumption of
+incremental learning.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 from dlnlab.claims.claim import Claim, Setting, Standing
 from dlnlab.claims.verdict import Premise
 
-__all__ = ["CLAIM", "LEADING", "SETTLED", "SOURCE", "STATEMENT"]
+__all__ = ["CLAIM", "SETTLED", "SOURCE", "STATEMENT"]
 
 STATEMENT = (
     "Along gradient flow from an orthogonal start, σ_i(W_{L:1}(t)) ≤ σ̃_i(t) for every i and t, "
@@ -21,9 +22,10 @@ STATEMENT = (
 SOURCE = "dlnlab"
 
 
-def equal_targets(setting: Setting) -> bool:
-    """Whether σ_1* = … = σ_r*."""
-    return bool(np.ptp(setting.targets) == 0)
+def leading_or_small(setting: Setting) -> bool:
+    """Whether every σ_i*, i ≤ r, is σ_1* or at most 2ε^L."""
+    targets = setting.targets
+    return bool(np.all((targets == np.max(targets)) | (targets <= 2 * setting.start)))
 
 
 def normal_core(setting: Setting) -> bool:
@@ -36,9 +38,19 @@ def normal_core(setting: Setting) -> bool:
 
 
 SETTLED = (
-    Standing("proved", "L = 2", covers=lambda s: s.depth == 2, proofs=("dominance",)),
+    Standing(
+        "proved",
+        "L = 2",
+        covers=lambda s: s.depth == 2,
+        proofs=("dominance", "pair_comparison"),
+    ),
     Standing("proved", "d = 2", covers=lambda s: s.size == 2, proofs=("plane_blocks",)),
-    Standing("proved", "r = 1", covers=lambda s: s.rank == 1, proofs=("plane_blocks",)),
+    Standing(
+        "proved",
+        "targets that are σ_1* or at most 2ε^L, r = 1 and equal σ_i* among them",
+        covers=leading_or_small,
+        proofs=("dominance", "small_targets"),
+    ),
     Standing(
         "proved",
         "QᵀM* normal, or a sum of blocks of size one and two in some orthonormal basis",
@@ -48,19 +60,12 @@ SETTLED = (
 )
 """Where dominance is proved for every i."""
 
-LEADING = Standing(
-    "proved",
-    "those i with σ_i* = σ_1*",
-    covers=lambda s: equal_targets(s) and s.rank == s.size,
-    proofs=("dominance",),
-)
-
 CLAIM = Claim(
     "dominance",
     "Dominance",
     STATEMENT,
     SOURCE,
-    (*SETTLED, LEADING, Standing("conjecture", "all other instances")),
+    (*SETTLED, Standing("conjecture", "all other instances")),
 )
 
 

@@ -105,7 +105,8 @@ class OriginalNetwork:
                 weights = networks.original_weights(
                     full.shape, depth, eps, rng=rng, width=width, like=full.reference
                 )
-            start = self._use([in_double("weights", W) for W in weights], depth)
+            layers = networks.check_weights(weights)
+            start = self._use([in_double("weights", W) for W in layers], depth)
         self.balancedness = proposition1.balancedness(start)
         self._diagonalize(start, s / s[0])
         self.start = self.eps**depth
