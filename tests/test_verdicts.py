@@ -587,21 +587,23 @@ def test_errors_are_in_the_units_of_the_margins():
     for name in ("theorem2_refined", "theorem2_sharp"):
         verdict = c.verdicts[name]
         k = verdict.witness["record"]
-        assert verdict.error == pytest.approx(c.margin_error[k] / scale, rel=1e-9)
+        assert verdict.error == pytest.approx(c.margin_error[k] / scale, rel=1e-9, abs=0)
         assert verdict.witness["time"] == pytest.approx(c.times[k], rel=1e-12)
 
 
 def test_bounds_of_rounding_are_relative_to_what_they_bound():
     unit = np.finfo(float).eps
     none = theorem1.rounding(np.array([1.0]), 1e-3, 3, 0.1, 0, 4)
-    assert none == pytest.approx(10 * 4 * 3 * unit)  # no step: the start's own, of the layers
+    assert none == pytest.approx(
+        10 * 4 * 3 * unit, abs=0
+    )  # no step: the start's own, of the layers
     layers = tuple(np.stack([5.0 * np.eye(2), np.eye(2)]) for _ in range(2))
     gradients, terms = np.zeros((2, 2, 2)), np.array([7.0, 0.0])
     bound = gauge.rounding(layers, gradients, terms, 0.1, 1.0, 0.0, 3)
     first = 3 * unit * (10.0 + 0.1 * 2 * 5.0 * 7.0)  # of size 10, and of the largest terms
     assert bound >= first / 10.0
     alone = gauge.rounding(tuple(W[:1] for W in layers), gradients[:1], terms[:1], 0.1, 1.0, 0.0, 3)
-    assert alone == pytest.approx(first / 10.0)
+    assert alone == pytest.approx(first / 10.0, abs=0)
 
 
 def test_the_exact_form_of_corollary_1_takes_any_batch_axes():
