@@ -28,6 +28,7 @@ __all__ = [
     "device_name",
     "device_of",
     "dtype_name",
+    "feed",
     "gpu_reference",
     "is_array",
     "is_host",
@@ -99,6 +100,13 @@ def like(host: Any, reference: Array, *, keep_dtype: bool = False) -> Array:
     if is_host(reference):
         return host
     return namespace(reference).asarray(host, device=device_of(reference))
+
+
+def feed(digest: Any, array: Array) -> None:
+    """Add an array's shape, dtype and bytes to a hash, without copying a NumPy array."""
+    host = np.ascontiguousarray(to_host(array))
+    digest.update(f"{host.shape}{host.dtype}".encode())
+    digest.update(host.reshape(-1).view(np.uint8))
 
 
 def triangular_factor(A: Array) -> Array:

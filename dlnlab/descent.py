@@ -122,7 +122,10 @@ def gradient_descent(
     (<Status.CONVERGED: 'converged'>, True)
     """
     steps = {"eta": eta, "alpha": alpha, "weight_decay": weight_decay}
-    run = _prepare(problem, weights, steps, num_steps, record_every, record, tol, formulation)
+    keeps = checkpoint is not None
+    run = _prepare(
+        problem, weights, steps, num_steps, record_every, record, tol, formulation, keeps
+    )
     bar = Progress(progress, run.num_steps, "step")
     every = checks.nonnegative("checkpoint_every", checkpoint_every)
     with ExitStack() as stack:
@@ -322,8 +325,7 @@ class _Descent:
             self.eta,
             0.0 if self.decay is None else self.decay,
         ):
-            host = np.ascontiguousarray(arrays.to_host(array))
-            digest.update(f"{host.shape}{host.dtype}".encode() + host.tobytes())
+            arrays.feed(digest, array)
         return digest.hexdigest()
 
 
@@ -359,11 +361,14 @@ def _prepare(
     record: Any,
     tol: Any,
     wanted: Any,
+    keeps: bool,
 ) -> _Descent:
-    """Check the arguments, choose what to run, and bring it to the common batch shape."""
-    weights = networks.check_weights(weights)
-    check_network(problem, weights)
-    weights = tuple(checks.matrix("weights", W) for W in weights)  # integers become floats
+    """Check the arguments, choose what to run, and bring it to the common batch shape.
+
+    Nothing that takes memory happens before it is known that there is enough.
+    """
+    given = networks.check_weights(weights)
+    weights = _as_floats(problem, given)
     names = check_record(record)
     schedule = _schedule(record_every, checks.integer("num_steps", num_steps, 0))
     tol = checks.nonnegative("tol", tol)
@@ -371,22 +376,24 @@ def _prepare(
     batch = _batch_shape(problem, weights, steps)
     eta, alpha = (checks.per_member(name, steps[name], batch) for name in ("eta", "alpha"))
     decay = checks.per_member("weight_decay", steps["weight_decay"], batch, zero=True)
+    if formulations.tries(problem, weights, schedule.num_steps, wanted):
+        memory.of_reduction(problem, weights).require(weights[0])
     run = formulations.choose(problem, weights, schedule.num_steps, wanted)
     certain = 1 if tol else schedule.count  # a run may converge long before its last step
-    memory.of_descent(problem, weights, certain, names, batch, run).require(weights[0])
+    memory.of_descent(problem, given, certain, names, batch, run, keeps).require(weights[0])
     outer, inner = (_as_rate(rate, weights[0]) for rate in (alpha * eta, eta))
     rates = [outer, *[inner] * (len(weights) - 2), outer]
     shrink = _as_rate(decay, weights[0]) if np.any(decay) else None
     recorder = Recorder(run.problem, names, run.view)
-    given = Formulation(run.name, problem, weights)
+    whole = Formulation(run.name, problem, weights)
     moving = tuple(_spread(W, batch) for W in run.weights)
-    return _Descent(given, run, moving, rates, shrink, eta, schedule, recorder, tol, batch)
+    return _Descent(whole, run, moving, rates, shrink, eta, schedule, recorder, tol, batch)
 
 
 def _batch_shape(problem: Problem, weights: Weights, steps: dict[str, Any]) -> tuple[int, ...]:
     """Return the batch axes that the weights, the problem and the step sizes broadcast to."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        shapes = [problem.loss(networks.forward(problem, weights)[1]).shape]
+    problem.samples(weights[-1])  # raises if it can do with single networks only
+    shapes = [weights[0].shape[:-2], problem.batch]
     shapes += [x.shape for x in steps.values() if arrays.is_array(x)]
     try:
         return np.broadcast_shapes(*(tuple(shape) for shape in shapes))
@@ -396,6 +403,16 @@ def _batch_shape(problem: Problem, weights: Weights, steps: dict[str, Any]) -> t
             f"{names}, `weights` and `problem` must have batch axes that broadcast, got "
             f"{[tuple(shape) for shape in shapes]}"
         ) from error
+
+
+def _as_floats(problem: Problem, weights: Weights) -> Weights:
+    """Return the weights of a network of the problem's shape, integers made floats."""
+    networks.check_problem(problem)
+    whole = [W for W in weights if arrays.is_host(W) and W.dtype.kind != "f"]
+    size = 8 * sum(W.size for W in whole)
+    checks.fits_in_memory("`weights`: the layers of integers as floats", size, weights[0])
+    check_network(problem, weights)
+    return tuple(checks.matrix("weights", W) for W in weights)
 
 
 def check_network(problem: Problem, weights: Weights) -> None:

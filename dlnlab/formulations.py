@@ -16,7 +16,7 @@ from dlnlab.parsimony import NoReductionError, ReducedFactorization
 from dlnlab.problems import Factorization, Problem
 from dlnlab.targets import FactoredTarget
 
-__all__ = ["FORMULATIONS", "Formulation", "choose"]
+__all__ = ["FORMULATIONS", "Formulation", "choose", "tries"]
 
 FORMULATIONS = ("auto", "full", "reduced")
 
@@ -67,9 +67,8 @@ def choose(problem: Problem, weights: Weights, num_steps: int, wanted: str = "au
     ValueError
         If `wanted` is none of these, or is "reduced" and there is no reduction.
     """
-    wanted = checks.choice("formulation", wanted, FORMULATIONS)
     full = Formulation("full", problem, weights)
-    if wanted == "full" or (wanted == "auto" and not _worth_trying(problem, weights, num_steps)):
+    if not tries(problem, weights, num_steps, wanted):
         return full
     try:
         reduced = _reduced(problem, weights)
@@ -79,6 +78,17 @@ def choose(problem: Problem, weights: Weights, num_steps: int, wanted: str = "au
         return full
     saves = 2 * networks.step_flops(reduced.weights) <= networks.step_flops(weights)
     return reduced if saves or wanted == "reduced" else full
+
+
+def tries(problem: Problem, weights: Weights, num_steps: int, wanted: str = "auto") -> bool:
+    """Tell whether `choose` will look for a smaller network, which takes time and memory.
+
+    Parameters and errors are those of `choose`.
+    """
+    wanted = checks.choice("formulation", wanted, FORMULATIONS)
+    if wanted == "auto":
+        return _worth_trying(problem, weights, num_steps)
+    return wanted == "reduced"
 
 
 def _worth_trying(problem: Problem, weights: Weights, num_steps: int) -> bool:

@@ -14,7 +14,7 @@ from dlnlab.steppers.plain import Plain
 from dlnlab.steppers.protocol import Stepper
 from dlnlab.steppers.scalars import Bordered, Diagonal
 
-__all__ = ["stepper"]
+__all__ = ["fits_in_place", "stepper"]
 
 
 def stepper(
@@ -39,14 +39,14 @@ def stepper(
         Batch axes.
     """
     kind: type[Stepper] = Plain
-    if _fits_in_place(problem, weights, batch):
+    if fits_in_place(problem, weights, batch):
         kind = InPlace
         if not batch and rates[0] == rates[-1]:
             kind = _special(problem, weights) or InPlace
     return kind(problem, weights, rates, decay, batch)
 
 
-def _fits_in_place(problem: Problem, weights: Weights, batch: tuple[int, ...]) -> bool:
+def fits_in_place(problem: Problem, weights: Weights, batch: tuple[int, ...]) -> bool:
     """Whether the run is on the host, in one precision, with dense gradients of each member.
 
     The precision is one that BLAS has; others it would be handed copies of.
