@@ -18,6 +18,8 @@ import array_api_compat
 import numpy as np
 from array_api_compat import device as device_of
 
+from dlnlab import headroom
+
 Array = Any
 """An array of any library that follows the array API standard."""
 
@@ -130,8 +132,9 @@ def available_bytes(reference: Array | None = None) -> int:
     """Return the bytes of memory that can still be allocated where `reference` lives.
 
     On the host this is the kernel's own estimate (``MemAvailable``), or the physical memory where
-    there is no such estimate; on a GPU it is the free device memory, and what CuPy's pool holds of
-    it for arrays to come.
+    there is no such estimate, or what the limits of this process leave if that is less
+    (`dlnlab.headroom`); on a GPU it is the free device memory, and what CuPy's pool holds of it for
+    arrays to come.
     """
     if reference is not None and on_gpu(reference):
         cupy = sys.modules["cupy"]
@@ -140,9 +143,10 @@ def available_bytes(reference: Array | None = None) -> int:
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
             fields = dict(line.split(":", 1) for line in lines)
-        return int(fields["MemAvailable"].split()[0]) * 1024
+        free = int(fields["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(0, min([free, *headroom.limits()]))
 
 
 def default_device_name(value: Array) -> str:

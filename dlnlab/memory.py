@@ -13,9 +13,8 @@ W_{L:1} and what measures it.  On a device, for a batch whose gradients are not 
 problem that looks at n entries of W_{L:1} without forming it, a step (`steppers.Plain`) has new
 arrays for all products, the gradients of the layers, the new weights and one layer's step.
 
-Losses and gradients work with what the problem says (`Problem.workspace`).  A decomposition of an
-m × n matrix with its vectors has a copy of it, both factors twice (LAPACK's and NumPy's) and 4 k²
-numbers more, k = min(m, n).
+Losses and gradients work with what the problem says (`Problem.workspace`), and a decomposition with
+what `spectra.svd_numbers` says.
 
 Where a smaller network runs in place of the given one, it is that network's sizes that count, but
 before, a dense target is decomposed and the layers are looked at, and at the end, and for records
@@ -37,7 +36,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlnlab import arrays, checks, steppers
+from dlnlab import arrays, checks, spectra, steppers
 from dlnlab.formulations import Formulation
 from dlnlab.networks import Weights
 from dlnlab.problems import Problem
@@ -54,6 +53,13 @@ PER_QUANTITY = 140
 
 CHUNK = 2**24
 """Bytes of an array that NumPy copies at a time when it writes it to an archive."""
+
+PACKED = 2**22
+"""Bytes into which a BLAS library copies blocks of the matrices that it multiplies, on a thread."""
+
+ROUNDING = 1 / 32
+"""Share by which the memory of recorded arrays exceeds their numbers': an array that has pages of
+its own, of at least 128 KiB, wastes half a page and a header, 1.5 %."""
 
 
 @dataclass(frozen=True)
@@ -151,10 +157,10 @@ def of_descent(
         largest = max(_largest(given, record) * num_records * given.item, max(given.sizes) * 8)
         final = max(final, running.holding() + min(CHUNK, largest))
     return Footprint(
-        work=given.converted + working,
+        work=_resident(given.converted + working, running),
         records=records,
-        objects=num_records * (PER_RECORD + PER_QUANTITY * arrays_each),
-        held=given.converted + final,
+        objects=num_records * (PER_RECORD + PER_QUANTITY * arrays_each) + int(ROUNDING * records),
+        held=_resident(given.converted + final, running),
     )
 
 
@@ -175,18 +181,19 @@ def of_reduction(problem: Problem, weights: Weights) -> Footprint:
     rank = problem.target.rank if isinstance(problem.target, FactoredTarget) else 1
     thin = max(weights[0].shape[0], weights[-1].shape[1]) + rank < min(problem.shape)
     known = isinstance(problem.target, FactoredTarget) or "target_svd" in vars(problem)
-    kept = 0 if known else 2 * given.image
-    finding = 0 if known else _decomposition(problem.shape) * given.item
-    looking = kept * given.item + (given.layers if thin else given.layers + 4 * given.widest)
-    ending = kept * given.item + given.lifting(thin, ())
-    return Footprint(work=max(finding, looking, ending), records=0, objects=0)
+    kept = 0 if known else 2 * given.image * given.item
+    finding = 0 if known else spectra.svd_numbers(problem.shape) * given.item
+    looking = given.layers + 4 * given.widest
+    if thin:  # a basis of one end, and five arrays as large as it for that of the other
+        ends = weights[-1].shape[-1] + rank, weights[0].shape[-2] + rank
+        looking = given.item * (problem.shape[0] * ends[0] + 5 * problem.shape[1] * ends[1])
+    work = max(finding, kept + looking, kept + given.lifting(thin, ()))
+    return Footprint(work=_resident(work, given), records=0, objects=0)
 
 
-def _decomposition(shape: tuple[int, ...]) -> int:
-    """Numbers that a singular value decomposition of one matrix takes, its results included."""
-    rows, columns = shape
-    k = min(rows, columns)
-    return rows * columns + 2 * k * (rows + columns) + 4 * k * k
+def _resident(size: int, network: _Network) -> int:
+    """Return the memory that is taken for arrays of so many bytes, and to multiply them."""
+    return checks.resident(size) + min(PACKED, 2 * network.widest_product())
 
 
 class _Network:
@@ -276,7 +283,7 @@ class _Network:
             return self.members * self.image + single * self.image
         if name == "alignment" and known:
             results = (self.members - 1) * (rows + columns) * min(rows, columns)
-            return single * (_decomposition(self.problem.shape) + results)
+            return single * (spectra.svd_numbers(self.problem.shape) + results)
         return 0
 
     def _measuring_factors(self, name: str) -> int:
@@ -295,7 +302,7 @@ class _Network:
         """What putting the large network together takes, or its end-to-end matrix."""
         if thin:
             return self.layers + self._bytes(self.image) * ("end_to_end" in record)
-        matrix = self.layers + self._bytes(sum(self.images[1:]) + 2 * self.image)
+        matrix = self.layers + self._bytes(sum(self.images[1:]) + 3 * self.image)
         return max(4 * self.layers, matrix if "end_to_end" in record else 0)
 
     def _dense_target(self) -> int:
@@ -303,6 +310,10 @@ class _Network:
         target = self.problem.target
         formed = not isinstance(target, FactoredTarget) or "_dense_target" in vars(self.problem)
         return 0 if formed or self.samples else self.item * self.image
+
+    def widest_product(self) -> int:
+        """The largest matrix that is multiplied, of one member."""
+        return self.item * max(*self.sizes, 0 if self.samples else self.image)
 
     def _wide_item(self) -> int:
         """Bytes of a number where those of weights and problem meet."""

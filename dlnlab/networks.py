@@ -15,6 +15,7 @@ matrix products for all layers together.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ import scipy.sparse
 from dlnlab import arrays, checks, spectra
 from dlnlab.arrays import Array
 from dlnlab.problems import Problem
-from dlnlab.targets import FactoredTarget, orthonormal_frame
+from dlnlab.targets import FactoredTarget, frame_bytes, orthonormal_frame
 
 __all__ = [
     "check_problem",
@@ -233,11 +234,16 @@ def original_weights(
     sizes = (shape[1], *_hidden_widths(width, depth, max(shape)), shape[0])
     count = int(np.prod(batch)) * sum(a * b for a, b in zip(sizes[1:], sizes[:-1], strict=True))
     what = f"`width`: a {depth}-layer network of widths {sizes}"
-    checks.fits_in_memory(what, 8 * count)
+    ends = [sorted(pair, reverse=True) for pair in itertools.pairwise(sizes)]
+    draws = [frame_bytes(*pair) if init == "orthogonal" else 16 * math.prod(pair) for pair in ends]
+    checks.fits_in_memory(what, checks.resident(8 * count + max(draws)))
     layers = []
     for rows, columns in zip(sizes[1:], sizes[:-1], strict=True):
-        members = [_DRAWS[init](rows, columns, rng) for _ in range(int(np.prod(batch)))]
-        W = eps * np.stack(members).reshape(*batch, rows, columns)
+        members = np.empty((int(np.prod(batch)), rows, columns))
+        for member in members:
+            member[...] = _DRAWS[init](rows, columns, rng)
+        members *= eps
+        W = members.reshape(*batch, rows, columns)
         layers.append(W if like is None else arrays.like(W, like))
     return tuple(layers)
 
@@ -333,7 +339,11 @@ def _leading_vectors(problem: Problem, count: int) -> tuple[Array, Array]:
             return found.U, found.Vh
         surrogate = problem.surrogate()
     if isinstance(surrogate, FactoredTarget):
+        size = 8 * spectra.svd_numbers((sum(problem.shape), count))  # of a QR, of twice as many
+        checks.fits_in_memory("`r_hat`: the leading singular vectors", size, surrogate.U)
         return _complete(surrogate.U, count), _complete(surrogate.Vh.mT, count).mT
+    size = np.dtype(arrays.dtype_name(surrogate)).itemsize * spectra.svd_numbers(problem.shape)
+    checks.fits_in_memory("`r_hat`: the SVD of the surrogate", size, surrogate)
     U, _, Vh = arrays.namespace(surrogate).linalg.svd(surrogate, full_matrices=False)
     return U[..., :, :count], Vh[..., :count, :]
 

@@ -97,7 +97,7 @@ class FactoredTarget:
         """
         d_out, d_in = self.shape
         xp = arrays.namespace(self.U)
-        size = d_out * d_in * (xp.finfo(self.U.dtype).bits // 8)
+        size = checks.resident(d_out * d_in * (xp.finfo(self.U.dtype).bits // 8))
         checks.fits_in_memory(f"`to_dense`: the dense {d_out} x {d_in} target", size, self.U)
         return xp.matmul(self.U * self.s, self.Vh)
 
@@ -144,6 +144,15 @@ def target_svd(target: Any) -> SVD:
     return target.svd if isinstance(target, FactoredTarget) else spectra.compact_svd(target)
 
 
+def frame_bytes(rows: int, columns: int) -> int:
+    """Return the bytes that drawing an orthonormal frame takes, the frame included.
+
+    That is the Gaussian matrix and the frame, and where it is no tall one, what the QR
+    factorization copies the matrix and the frame to.
+    """
+    return 8 * rows * columns * (2 if rows >= 4 * columns else 5)
+
+
 def orthonormal_frame(rows: int, columns: int, rng: np.random.Generator) -> np.ndarray:
     """Draw a matrix with orthonormal columns from the uniform (Haar) distribution.
 
@@ -160,7 +169,8 @@ def orthonormal_frame(rows: int, columns: int, rng: np.random.Generator) -> np.n
     if rows >= 4 * columns:
         return G @ np.linalg.inv(np.linalg.cholesky(G.T @ G)).T
     Q, R = np.linalg.qr(G)
-    return Q * np.where(np.diagonal(R) < 0, -1.0, 1.0)
+    Q *= np.where(np.diagonal(R) < 0, -1.0, 1.0)
+    return Q
 
 
 def random_target(
@@ -211,8 +221,10 @@ def random_target(
     if singular_values is None:
         singular_values = np.arange(rank, 0, -1) / rank
     s = checks.singular_values("singular_values", singular_values, rank)
-    size = (d_out + d_in) * rank if factored else d_out * d_in
-    checks.fits_in_memory(f"`shape`: a {d_out} x {d_in} target", 8 * size)
+    drawing = max(frame_bytes(d_out, rank), 8 * d_out * rank + frame_bytes(d_in, rank))
+    size = 0 if factored else 8 * (d_out * d_in + (2 * d_out + d_in) * rank)
+    size = checks.resident(max(size, drawing))
+    checks.fits_in_memory(f"`shape`: a {d_out} x {d_in} target", size)
     U, V = orthonormal_frame(d_out, rank, rng), orthonormal_frame(d_in, rank, rng)
     if factored:
         reference = U if like is None else like
@@ -256,8 +268,10 @@ def random_mask(
     rng = checks.generator("rng", rng, "mask")
     if checks.positive("fraction", fraction) > 1:
         raise ValueError(f"`fraction` must be a finite number > 0 and <= 1, got {fraction}")
-    # Both ways of drawing need 8 bytes for every entry, beside the mask itself.
-    checks.fits_in_memory(f"`shape`: a {d_out} x {d_in} mask", 9 * d_out * d_in)
+    # Drawing needs 8 bytes for every entry, beside the mask itself, and an index of those chosen.
+    each = 9 + 8 * fraction * bool(exact)
+    size = checks.resident(int(each * d_out * d_in))
+    checks.fits_in_memory(f"`shape`: a {d_out} x {d_in} mask", size)
     if exact:
         flat = np.zeros(d_out * d_in, dtype=bool)
         flat[rng.choice(flat.size, size=int(fraction * flat.size), replace=False)] = True
@@ -302,7 +316,8 @@ def gaussian_ensemble(
     d_out, d_in = checks.shape("shape", shape)
     rng = checks.generator("rng", rng, "ensemble")
     scale = checks.positive("scale", scale)
-    size = 8 * count * d_out * d_in
+    size = checks.resident(8 * count * d_out * d_in)
     checks.fits_in_memory(f"`count`: {count} sensing matrices {d_out} x {d_in}", size)
-    matrices = scale * rng.standard_normal((count, d_out, d_in))
+    matrices = rng.standard_normal((count, d_out, d_in))
+    matrices *= scale
     return matrices if like is None else arrays.like(matrices, like)

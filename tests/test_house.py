@@ -20,6 +20,7 @@ PACKAGE = ROOT / "dlnlab"
 
 ORDER = [
     "threads",
+    "headroom",
     "arrays",
     "checks",
     "products",
