@@ -102,7 +102,7 @@ def run(
     OSError
         If the file can no longer be written, as on a full disk; it holds what was written before.
     """
-    configurations = list(configurations)
+    configurations = _mappings(configurations)
     options: dict[str, Any] = {"path": path, "executor": executor, "progress": progress}
     results = dict(as_completed(function, configurations, **options))
     return [results[number] for number in range(len(configurations))]
@@ -122,7 +122,7 @@ def as_completed(
     computed by then is in the file.
     """
     identity = _identity(function)
-    tasks = [_Task(_key(identity, content), content) for content in configurations]
+    tasks = [_Task(_key(identity, content), content) for content in _mappings(configurations)]
     numbers: dict[str, list[int]] = {}
     for number, task in enumerate(tasks):
         numbers.setdefault(task.key, []).append(number)
@@ -169,12 +169,25 @@ def seconds(
     ValueError, TypeError
         For bad arguments, or a file that holds something else.
     """
-    identity, spent = _identity(function), {}
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"`path` must be a path, got {checks.describe(path)}")
+    identity, spent, path = _identity(function), {}, checks.path("path", path)
     if os.path.isfile(path):
         spent = {entry["key"]: float(entry["seconds"]) for entry in _entries(path)}
-    return [spent.get(_key(identity, configuration)) for configuration in configurations]
+    return [spent.get(_key(identity, content)) for content in _mappings(configurations)]
+
+
+def _mappings(configurations: Any) -> list[Mapping[str, Any]]:
+    """Return configurations as a list, or raise unless they are mappings."""
+    told = f"an iterable of mappings, got {checks.describe(configurations)}"
+    if isinstance(configurations, Mapping | str | bytes):
+        raise TypeError(f"`configurations` must be {told}")
+    try:
+        iterator = iter(configurations)
+    except Exception as error:  # of an object's own making
+        raise TypeError(f"`configurations` must be {told}: {error}") from error
+    return [
+        checks.instance(f"configurations[{k}]", content, Mapping, "a mapping")
+        for k, content in enumerate(iterator)
+    ]
 
 
 def task(name: str) -> Callable[[AnyFunction], AnyFunction]:
@@ -200,7 +213,9 @@ def task(name: str) -> Callable[[AnyFunction], AnyFunction]:
     ...     return {"twice": 2 * configuration["number"]}
     """
     if not isinstance(name, str) or not name:
-        raise TypeError(f"`name` must be a string with a letter at least, got {name!r}")
+        raise TypeError(
+            f"`name` must be a string with a letter at least, got {checks.describe(name)}"
+        )
 
     def give(function: AnyFunction) -> AnyFunction:
         function.task_name = name  # type: ignore[attr-defined]

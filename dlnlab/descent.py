@@ -76,7 +76,7 @@ def gradient_descent(
         are always recorded.
     record : sequence of str
         Among "loss", "error", "singular_values", "alignment", "end_to_end", "imbalance", "layers".
-        What needs an unknown target is left out.
+        What needs an unknown target is left out; with no names only steps and times are recorded.
     tol : float
         A member ends once its loss is ≤ `tol`; looked at when a record is taken.  So is divergence.
     formulation : {"auto", "full", "reduced"}
@@ -95,7 +95,8 @@ def gradient_descent(
     -------
     Trajectory
         With status COMPLETED, CONVERGED or DIVERGED; an array of them for a batch, whose converged
-        members are frozen while the others go on.
+        members are frozen while the others go on.  Without a step taken its `weights` are the given
+        arrays themselves, no copies.
 
     Raises
     ------
@@ -367,15 +368,15 @@ def _prepare(
 
     Nothing that takes memory happens before it is known that there is enough.
     """
-    given = networks.check_weights(weights)
-    weights = _as_floats(problem, given)
+    networks.check_problem(problem)
+    memory.of_conversion(weights).require(problem.reference)
+    given, weights = weights, networks.check_network(problem, weights)
     names = check_record(record)
     schedule = _schedule(record_every, checks.integer("num_steps", num_steps, 0))
     tol = checks.nonnegative("tol", tol)
-    steps = {k: np.asarray(x) if isinstance(x, list | tuple) else x for k, x in steps.items()}
+    steps = {k: checks.per_member(k, x, zero=k == "weight_decay") for k, x in steps.items()}
+    eta, alpha, decay = steps.values()
     batch = _batch_shape(problem, weights, steps)
-    eta, alpha = (checks.per_member(name, steps[name], batch) for name in ("eta", "alpha"))
-    decay = checks.per_member("weight_decay", steps["weight_decay"], batch, zero=True)
     if formulations.tries(problem, weights, schedule.num_steps, wanted):
         memory.of_reduction(problem, weights).require(weights[0])
     run = formulations.choose(problem, weights, schedule.num_steps, wanted)
@@ -405,29 +406,6 @@ def _batch_shape(problem: Problem, weights: Weights, steps: dict[str, Any]) -> t
         ) from error
 
 
-def _as_floats(problem: Problem, weights: Weights) -> Weights:
-    """Return the weights of a network of the problem's shape, integers made floats."""
-    networks.check_problem(problem)
-    whole = [W for W in weights if arrays.is_host(W) and W.dtype.kind != "f"]
-    size = 8 * sum(W.size for W in whole)
-    checks.fits_in_memory("`weights`: the layers of integers as floats", size, weights[0])
-    check_network(problem, weights)
-    return tuple(checks.matrix("weights", W) for W in weights)
-
-
-def check_network(problem: Problem, weights: Weights) -> None:
-    """Raise unless the weights are real and finite and end to end have the problem's shape."""
-    networks.check_problem(problem)
-    shape = (weights[-1].shape[-2], weights[0].shape[-1])
-    if shape != problem.shape:
-        raise ValueError(
-            f"`weights` must have the problem's shape (d_out, d_in) = {problem.shape}, got {shape}"
-        )
-    arrays.namespace(problem.reference, *weights, names=("problem", "weights"))
-    for index, W in enumerate(weights):
-        checks.matrix(f"weights[{index}]", W)
-
-
 def _spread(W: Array, batch: tuple[int, ...]) -> Array:
     xp = arrays.namespace(W)
     shape = (*batch, *W.shape[-2:])
@@ -440,7 +418,10 @@ def _as_rate(rate: Any, reference: Array) -> Any:
 
 
 def _schedule(record_every: Any, num_steps: int) -> _Schedule:
-    if isinstance(record_every, Sequence | np.ndarray) and not isinstance(record_every, str):
-        steps = {checks.integer("record_every", step, 0) for step in record_every}
+    if isinstance(record_every, np.ndarray) and record_every.ndim == 1:
+        record_every = record_every.tolist()
+    if isinstance(record_every, Sequence) and not isinstance(record_every, str | bytes):
+        listed = checks.sequence("record_every", record_every)
+        steps = {checks.integer("record_every", step, 0) for step in listed}
         return _Schedule(None, tuple(sorted(steps)), num_steps)
     return _Schedule(checks.integer("record_every", record_every, 1), (), num_steps)

@@ -213,7 +213,7 @@ def using(executor: Executor | str | None) -> Iterator[Executor]:
         return
     if executor is not None and not isinstance(executor, str):
         raise TypeError(f"`executor` must be {NAMES}; got {checks.describe(executor)}")
-    with _opened(executor or "processes") as opened:
+    with _opened("processes" if executor is None else executor) as opened:
         try:
             yield opened
         except BaseException:
@@ -273,8 +273,10 @@ def _client(address: str) -> Any:
 def _made(module: str, function: str) -> Executor:
     try:
         made = getattr(importlib.import_module(module), function)()
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise ValueError(f"`executor` '{module}:{function}' cannot be used: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever a function does that makes no executor
+        raise ValueError(
+            f"`executor` '{module}:{function}' cannot be used: {type(error).__name__}: {error}"
+        ) from error
     if not isinstance(made, Executor):
         raise TypeError(
             f"`executor` '{module}:{function}' must return a concurrent.futures.Executor, "

@@ -48,7 +48,9 @@ class Formulation(NamedTuple):
     view: Any = None
 
 
-def choose(problem: Problem, weights: Weights, num_steps: int, wanted: str = "auto") -> Formulation:
+def choose(
+    problem: Problem, weights: Weights, num_steps: int, formulation: str = "auto"
+) -> Formulation:
     """Return the formulation in which a descent is to run.
 
     The rule for "auto": the reduced network, if the problem is a factorization of one target, the
@@ -60,32 +62,38 @@ def choose(problem: Problem, weights: Weights, num_steps: int, wanted: str = "au
     problem : Problem
     weights : tuple of L arrays
     num_steps : int
-    wanted : {"auto", "full", "reduced"}
+    formulation : {"auto", "full", "reduced"}
 
     Raises
     ------
-    ValueError
-        If `wanted` is none of these, or is "reduced" and there is no reduction.
+    TypeError, ValueError
+        If the network does not fit the problem, `formulation` is none of these, or is "reduced" and
+        there is no reduction.
     """
+    weights = networks.check_network(problem, weights)
+    num_steps = checks.integer("num_steps", num_steps, 0)
     full = Formulation("full", problem, weights)
-    if not tries(problem, weights, num_steps, wanted):
+    if not tries(problem, weights, num_steps, formulation):
         return full
     try:
         reduced = _reduced(problem, weights)
     except NoReductionError:
-        if wanted == "reduced":
+        if formulation == "reduced":
             raise
         return full
     saves = 2 * networks.step_flops(reduced.weights) <= networks.step_flops(weights)
-    return reduced if saves or wanted == "reduced" else full
+    return reduced if saves or formulation == "reduced" else full
 
 
-def tries(problem: Problem, weights: Weights, num_steps: int, wanted: str = "auto") -> bool:
+def tries(problem: Problem, weights: Weights, num_steps: int, formulation: str = "auto") -> bool:
     """Tell whether `choose` will look for a smaller network, which takes time and memory.
 
     Parameters and errors are those of `choose`.
     """
-    wanted = checks.choice("formulation", wanted, FORMULATIONS)
+    weights = networks.check_weights(weights)
+    networks.check_problem(problem)
+    num_steps = checks.integer("num_steps", num_steps, 0)
+    wanted = checks.choice("formulation", formulation, FORMULATIONS)
     if wanted == "auto":
         return _worth_trying(problem, weights, num_steps)
     return wanted == "reduced"

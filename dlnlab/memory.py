@@ -32,18 +32,20 @@ import ctypes
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
-from dlnlab import arrays, checks, spectra, steppers
+from dlnlab import arrays, checks, networks, spectra, steppers
 from dlnlab.formulations import Formulation
 from dlnlab.networks import Weights
-from dlnlab.problems import Problem
+from dlnlab.problems import Factorization, Problem
 from dlnlab.spans import ThinReduction
 from dlnlab.targets import FactoredTarget
+from dlnlab.trajectory import check_record
 
-__all__ = ["Footprint", "Peak", "of_descent", "of_reduction", "watch"]
+__all__ = ["Footprint", "Peak", "of_conversion", "of_descent", "of_reduction", "watch"]
 
 PER_RECORD = 500
 """Bytes of a record's dictionary, its step and its time, in CPython."""
@@ -83,6 +85,10 @@ class Footprint:
     records: int
     objects: int
     held: int = 0
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            checks.integer(item.name, getattr(self, item.name), 0)
 
     @property
     def peak(self) -> int:
@@ -132,6 +138,11 @@ def of_descent(
     -------
     Footprint
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed or out of range.
+
     Examples
     --------
     >>> import dlnlab
@@ -141,10 +152,17 @@ def of_descent(
     >>> foreseen.records  # 1001 losses and 100 × 100 matrices, 8 bytes a number
     80088008
     """
-    batch = tuple(weights[0].shape[:-2]) if batch is None else batch
-    given = _Network(problem, weights, batch)
-    reduced = run is not None and run.view is not None
-    if run is not None and reduced:
+    stand_ins = networks.check_weights(_stand_ins(weights))
+    networks.check_problem(problem)
+    num_records = checks.integer("num_records", num_records, 0)
+    record = check_record(record)
+    batch = tuple(stand_ins[0].shape[:-2]) if batch is None else networks.batch_axes(batch)
+    if run is not None:
+        checks.instance("run", run, Formulation, "a dlnlab.formulations.Formulation")
+    checkpoint = checks.flag("checkpoint", checkpoint)
+    given = _Network(problem, stand_ins, batch)
+    converted = of_conversion(weights).work
+    if run is not None and run.view is not None:
         running = _Network(run.problem, run.weights, batch)
         lifted = given.lifting(isinstance(run.view, ThinReduction), record)
         working, final = running.holding() + max(running.working(record), lifted), lifted
@@ -157,11 +175,28 @@ def of_descent(
         largest = max(_largest(given, record) * num_records * given.item, max(given.sizes) * 8)
         final = max(final, running.holding() + min(CHUNK, largest))
     return Footprint(
-        work=_resident(given.converted + working, running),
+        work=_resident(converted + working, running),
         records=records,
         objects=num_records * (PER_RECORD + PER_QUANTITY * arrays_each) + int(ROUNDING * records),
-        held=_resident(given.converted + final, running),
+        held=_resident(converted + final, running),
     )
+
+
+def of_conversion(weights: Any) -> Footprint:
+    """Predict the memory that layers of integers, or in other precisions, take as they are run.
+
+    Parameters
+    ----------
+    weights : tuple of L arrays
+        Anything else is no error here.
+
+    Returns
+    -------
+    Footprint
+    """
+    layers = weights if isinstance(weights, list | tuple) else ()
+    kinds = [(W, _converted_to(W)) for W in layers]
+    return Footprint(sum(W.size * dtype.itemsize for W, dtype in kinds if dtype), 0, 0)
 
 
 def of_reduction(problem: Problem, weights: Weights) -> Footprint:
@@ -177,6 +212,8 @@ def of_reduction(problem: Problem, weights: Weights) -> Footprint:
     Footprint
         Without records.
     """
+    weights = networks.check_weights(_stand_ins(weights))
+    checks.instance("problem", problem, Factorization, "a factorization")
     given = _Network(problem, weights, ())
     rank = problem.target.rank if isinstance(problem.target, FactoredTarget) else 1
     thin = max(weights[0].shape[0], weights[-1].shape[1]) + rank < min(problem.shape)
@@ -205,7 +242,7 @@ class _Network:
 
     def __init__(self, problem: Problem, weights: Weights, batch: tuple[int, ...]) -> None:
         self.problem, self.batch = problem, batch
-        self.weights = tuple(map(_stand_in, weights))
+        self.weights = weights
         self.members = math.prod(batch)
         self.item = np.dtype(arrays.dtype_name(self.weights[0])).itemsize
         self.sizes = [W.shape[-2] * W.shape[-1] for W in weights]
@@ -215,9 +252,6 @@ class _Network:
         self.samples = problem.samples(self.weights[-1])
         self.layers = self._bytes(sum(self.sizes))
         self.widest = self._bytes(max(self.sizes))
-        own = math.prod(weights[0].shape[:-2])
-        changed = [W is not given for W, given in zip(self.weights, weights, strict=True)]
-        self.converted = own * sum(itertools.compress(self.sizes, changed)) * self.item
 
     def _bytes(self, numbers: int) -> int:
         """Of so many numbers for each member."""
@@ -320,11 +354,22 @@ class _Network:
         return max(self.item, np.dtype(arrays.dtype_name(self.problem.reference)).itemsize)
 
 
-def _stand_in(W: arrays.Array) -> arrays.Array:
-    """A layer as it will be run: of integers as of floating-point numbers, without forming it."""
-    if not arrays.is_host(W) or W.dtype.kind == "f":
-        return W
-    return np.broadcast_to(np.zeros((), float), W.shape)
+def _stand_ins(weights: Any) -> Any:
+    """Layers as they will be run, those of integers as of floating-point numbers, not formed."""
+    if not isinstance(weights, list | tuple):
+        return weights  # which is an error
+    return tuple(
+        np.broadcast_to(np.zeros((), dtype), W.shape) if dtype else W
+        for W, dtype in ((W, _converted_to(W)) for W in weights)
+    )
+
+
+def _converted_to(W: Any) -> Any:
+    """The type of number that a layer is converted to, if it is."""
+    if not isinstance(W, np.ndarray) or W.dtype.kind not in "biuf":
+        return None
+    dtype = checks.matrix("weights", np.zeros((1, 1), W.dtype)).dtype
+    return dtype if dtype != W.dtype else None
 
 
 def _first(W: arrays.Array) -> arrays.Array:
@@ -373,6 +418,9 @@ class Peak:
     """
 
     bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        checks.fields(self)
 
 
 @contextlib.contextmanager

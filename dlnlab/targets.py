@@ -18,11 +18,8 @@ from dlnlab.spectra import SVD
 __all__ = [
     "FactoredTarget",
     "gaussian_ensemble",
-    "in_double",
-    "orthonormal_frame",
     "random_mask",
     "random_target",
-    "target_svd",
 ]
 
 
@@ -197,7 +194,8 @@ def random_target(
     factored : bool
         Return a `FactoredTarget` instead of a dense matrix; needed for very large shapes.
     like : array, optional
-        An array whose library and device the target shall live on; NumPy by default.
+        A float32 or float64 array whose library, device and precision the target shall have; NumPy
+        and float64 by default.
 
     Returns
     -------
@@ -221,6 +219,8 @@ def random_target(
     if singular_values is None:
         singular_values = np.arange(rank, 0, -1) / rank
     s = checks.singular_values("singular_values", singular_values, rank)
+    factored = checks.flag("factored", factored)
+    like = None if like is None else checks.like("like", like)
     drawing = max(frame_bytes(d_out, rank), 8 * d_out * rank + frame_bytes(d_in, rank))
     size = 0 if factored else 8 * (d_out * d_in + (2 * d_out + d_in) * rank)
     size = checks.resident(max(size, drawing))
@@ -253,7 +253,7 @@ def random_mask(
         False: every entry independently with probability p (the paper).  True: exactly
         ⌊p·d_out·d_in⌋ entries, chosen without replacement (the authors' code).
     like : array, optional
-        An array whose library and device the mask shall live on.
+        An array, of any type, whose library and device the mask shall live on.
 
     Returns
     -------
@@ -268,8 +268,11 @@ def random_mask(
     rng = checks.generator("rng", rng, "mask")
     if checks.positive("fraction", fraction) > 1:
         raise ValueError(f"`fraction` must be a finite number > 0 and <= 1, got {fraction}")
+    exact = checks.flag("exact", exact)
+    if like is not None and not arrays.is_array(like):
+        raise TypeError(f"`like` must be an array, got {checks.describe(like)}")
     # Drawing needs 8 bytes for every entry, beside the mask itself, and an index of those chosen.
-    each = 9 + 8 * fraction * bool(exact)
+    each = 9 + 8 * fraction * exact
     size = checks.resident(int(each * d_out * d_in))
     checks.fits_in_memory(f"`shape`: a {d_out} x {d_in} mask", size)
     if exact:
@@ -301,7 +304,7 @@ def gaussian_ensemble(
     scale : float
         Standard deviation of an entry: 1 in the paper, 1/m in the authors' code.
     like : array, optional
-        An array whose library and device the ensemble shall live on.
+        A float32 or float64 array whose library, device and precision the ensemble shall have.
 
     Returns
     -------
@@ -316,6 +319,7 @@ def gaussian_ensemble(
     d_out, d_in = checks.shape("shape", shape)
     rng = checks.generator("rng", rng, "ensemble")
     scale = checks.positive("scale", scale)
+    like = None if like is None else checks.like("like", like)
     size = checks.resident(8 * count * d_out * d_in)
     checks.fits_in_memory(f"`count`: {count} sensing matrices {d_out} x {d_in}", size)
     matrices = rng.standard_normal((count, d_out, d_in))

@@ -12,7 +12,7 @@ import enum
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -84,7 +84,7 @@ class Trajectory:
     layers : tuple of L arrays, shapes (records, ..., d_l, d_{l−1})
         The weights at every record.
     weights : tuple of L arrays
-        The final weights.
+        The final weights; of a descent that took no step, the given arrays themselves.
     status : Status, or an object array of them for a batch
     seconds : float
         Wall time, summed over resumed parts.
@@ -108,6 +108,9 @@ class Trajectory:
     imbalances: Array | None = None
     layers: tuple[Array, ...] | None = field(default=None)
     drift: float | None = None
+
+    def __post_init__(self) -> None:
+        checks.fields(self)
 
     def __repr__(self) -> str:
         status = self.status.value if isinstance(self.status, Status) else "batch"
@@ -142,6 +145,7 @@ class Trajectory:
         ValueError
             If the file is not a saved trajectory.
         """
+        path = checks.path("path", path)
         message = f"`path` must be a file written by Trajectory.save, got {str(path)!r}"
         return _unpack(storage.read_npz(Path(path), message), message)
 
@@ -208,7 +212,7 @@ def _copy(W: Array) -> Array:
 def _imbalance(problem: Problem, W: Any, weights: Weights, view: Any) -> Array:
     weights = weights if view is None else view.lift(weights)
     xp = arrays.namespace(weights[0])
-    norms = [xp.linalg.matrix_norm(D) for D in networks.imbalance(weights)]
+    norms = [xp.linalg.matrix_norm(D) for D in networks.imbalances(weights)]
     return xp.max(xp.stack(norms), axis=0)
 
 
@@ -235,13 +239,9 @@ QUANTITIES = {
 
 
 def check_record(record: Any) -> tuple[str, ...]:
-    """Return the names of the quantities to record, or raise."""
+    """Return the names of the quantities to record, or raise; without names, only times are."""
     names = (record,) if isinstance(record, str) else record
-    if not isinstance(names, Iterable):
-        raise TypeError(
-            f"`record` must be a sequence of names from {list(QUANTITIES)}, "
-            f"got {checks.describe(record)}"
-        )
+    names = checks.sequence("record", names, f"names from {list(QUANTITIES)}")
     return tuple(checks.choice("record", name, QUANTITIES) for name in names)
 
 

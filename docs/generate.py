@@ -21,9 +21,11 @@ BLOCK = re.compile(r"<!-- verdict: (\w+) -->\n.*?<!-- end -->", re.DOTALL)
 FIGURES = "../figures/claims"
 
 WORDS = {
-    "tested": "Tested: the conclusion held on every instance whose premises are met",
+    "proved": "Proved, and the conclusion held on every instance whose premises are met",
+    "conditional": "Conditional; the conclusion held on every instance whose premises are met",
+    "conjecture": "Conjecture: the conclusion held on every instance whose premises are met",
     "refuted": "Refuted by an instance whose premises are all met",
-    "premise-not-met": "Premise not met: what is shown is how the conclusion fares without it",
+    "not applicable": "Not applicable here: what is shown is how the conclusion fares without it",
 }
 INSTANCE = ("shape", "spectrum", "depth", "eps", "r_hat", "alpha", "share", "time", "part", "kind")
 """What a line can tell of an instance; the report has all that is needed to build it again."""

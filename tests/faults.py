@@ -32,7 +32,7 @@ from dlnlab.parsimony import ReducedFactorization
 from dlnlab.problems import Factorization, Problem, SampledCompletion
 from dlnlab.steppers import arithmetic, in_place
 
-REFUTED, UNMET = "refuted", "premise-not-met"
+REFUTED, UNMET = "refuted", "not applicable"
 
 
 @dataclass(frozen=True)

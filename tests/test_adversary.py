@@ -122,11 +122,11 @@ def unbalanced(instance):
 def test_an_unbalanced_start_is_found_and_does_not_count(monkeypatch):
     monkeypatch.setattr(Instance, "balanced", Instance.weights, raising=False)
     monkeypatch.setattr(Instance, "weights", unbalanced)
-    tally = Tally("dominance", dominance.STATEMENT)
+    tally = Tally(dominance.CLAIM)
     found = adversary.attack(tally, 2, 3, evaluations=60)
     assert found.margin < -10 * found.error
     assert (tally.instances, tally.outside) == (0, found.evaluations)
-    assert tally.verdict().status == "premise-not-met"
+    assert tally.verdict().status == "not applicable"
 
 
 def test_a_violation_too_small_for_the_unit_still_counts():
@@ -143,10 +143,10 @@ def test_a_violation_too_small_for_the_unit_still_counts():
 
 
 def test_an_attack_counts_its_instances():
-    tally = Tally("dominance", dominance.STATEMENT)
+    tally = Tally(dominance.CLAIM)
     found = adversary.attack(tally, 2, 3, evaluations=40, seed=2)
     verdict = tally.verdict()
-    assert (verdict.status, verdict.instances) == ("tested", found.evaluations)
+    assert (verdict.status, verdict.instances) == ("conjecture", found.evaluations)
     assert {premise.name for premise in verdict.premises} == {"balanced start", "same start"}
     instance = json.loads(json.dumps(dict(verdict.witness)))["instance"]
     assert rebuilt(instance) == found.instance

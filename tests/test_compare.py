@@ -14,13 +14,16 @@ from dlnlab.claims import assumption1, dominance, proposition1, theorem2
 from dlnlab.claims.verdict import Premise, judge
 from dlnlab.flow import original
 
+AGREES = ("proved", "conditional", "conjecture")
+"""The statuses of a claim after an instance that meets its premises and does not refute it."""
+
 HELD = {
-    "proposition1": "tested",
-    "assumption1": "premise-not-met",
-    "theorem2": "premise-not-met",
-    "theorem2_refined": "tested",
-    "theorem2_sharp": "tested",
-    "dominance": "tested",
+    "proposition1": "proved",
+    "assumption1": "not applicable",
+    "theorem2": "not applicable",
+    "theorem2_refined": "conditional",
+    "theorem2_sharp": "conditional",
+    "dominance": "conjecture",
 }
 
 
@@ -138,14 +141,14 @@ def test_a_looser_tolerance_never_makes_a_claim_look_better(rtol):
     """c_vec = 0 is not met by being too noisy to tell, and noise refutes nothing."""
     M = dlnlab.random_target((12, 12), 2, rng=0)
     c = dlnlab.flow.compare(M, 4, eps=0.05, rng=1, rtol=rtol)
-    assert c.verdicts["assumption1"].status == "premise-not-met"
-    assert c.verdicts["theorem2"].status == "premise-not-met"
+    assert c.verdicts["assumption1"].status == "not applicable"
+    assert c.verdicts["theorem2"].status == "not applicable"
     assert "refuted" not in {v.status for v in c.verdicts.values()}
     for angle in (0.3, 1.0):
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         start = (0.2 * turn, 0.2 * np.eye(2))
         c = dlnlab.flow.compare(np.diag([1.0, 0]), 2, depth=2, eps=0.2, weights=start, rtol=rtol)
-        assert c.verdicts["theorem2"].status == "premise-not-met"
+        assert c.verdicts["theorem2"].status == "not applicable"
         assert c.verdicts["theorem2_refined"].status != "refuted"
 
 
@@ -153,8 +156,8 @@ def test_a_looser_tolerance_never_makes_a_claim_look_better(rtol):
 def test_tiny_starts_are_not_refuted_by_the_rounding_of_a_sum_of_squares(eps):
     M = dlnlab.random_target((40, 40), 4, rng=0)
     c = dlnlab.flow.compare(M, 4, depth=2, eps=eps, rng=1)
-    assert c.verdicts["theorem2_refined"].status == "tested"
-    assert c.verdicts["dominance"].status == "tested"
+    assert c.verdicts["theorem2_refined"].status in AGREES
+    assert c.verdicts["dominance"].status in AGREES
     assert c.margin_error.min() >= np.finfo(float).eps * c.original.errors.min() ** 2
 
 
@@ -189,7 +192,7 @@ def test_single_precision_is_computed_in_double():
         c = dlnlab.flow.compare(problem, r_hat, eps=0.2, width=min(problem.shape))
         assert c.original.singular_values.dtype == np.float64
         assert "refuted" not in {v.status for v in c.verdicts.values()}
-        assert c.verdicts["dominance"].status == "tested"
+        assert c.verdicts["dominance"].status in AGREES
         assert np.linalg.norm(c.matrices(-1).original) > 0
 
 
@@ -205,7 +208,9 @@ def test_the_margin_and_its_witness_are_the_lowest_seen(comparison):
 def test_holds_for_other_depths_and_normalizations(depth, eps, normalization):
     M = dlnlab.random_target((8, 8), 2, rng=3, singular_values=[2.0, 1.5])
     c = dlnlab.flow.compare(M, 2, depth=depth, eps=eps, rng=5, normalization=normalization)
-    assert {name: v.status for name, v in c.verdicts.items()} == HELD
+    settled = dict.fromkeys(("dominance", "theorem2_refined", "theorem2_sharp"), "proved")
+    expected = HELD | (settled if depth == 2 else {})
+    assert {name: v.status for name, v in c.verdicts.items()} == expected
     assert (c.margin >= -c.margin_error).all()
 
 
@@ -223,8 +228,8 @@ def test_theorem_2_as_stated_fails_for_spare_dimensions():
     weights = (0.3 * np.eye(2), 0.3 * Q)
     c = dlnlab.flow.compare(np.diag([1.0, 0.0]), 2, depth=2, eps=0.3, weights=weights)
     assert c.verdicts["theorem2"].margin < -c.verdicts["theorem2"].error
-    assert c.verdicts["theorem2"].status == "premise-not-met"
-    assert c.verdicts["theorem2_refined"].status == "tested"
+    assert c.verdicts["theorem2"].status == "not applicable"
+    assert c.verdicts["theorem2_refined"].status in AGREES
     assert (c.margin + c.residual**2 >= -c.margin_error).all()
 
 
@@ -242,9 +247,9 @@ def test_premises_that_fail_are_named():
     assert unmet(large, "theorem2_refined") == {"eps^L <= sigma_r"}
     wide = dlnlab.flow.compare(M[:4], 3, eps=0.2)  # hidden width 6 > 4: not balanced
     assert "balanced start" in unmet(wide, "proposition1")
-    assert {v.status for v in wide.verdicts.values()} == {"premise-not-met"}
+    assert {v.status for v in wide.verdicts.values()} == {"not applicable"}
     narrow = dlnlab.flow.compare(M[:4], 3, eps=0.2, width=4)
-    assert narrow.verdicts["proposition1"].status == "tested"
+    assert narrow.verdicts["proposition1"].status in AGREES
 
 
 def test_start_without_a_reduction_is_integrated_in_full():
@@ -263,8 +268,8 @@ def test_start_that_cannot_escape_ends_and_says_so():
     assert c.original.status in (dlnlab.Status.STATIONARY, dlnlab.Status.COMPLETED)
     assert np.isinf(c.fitting_times.original[0])
     assert np.isnan(c.c_vec.original[0])
-    assert c.verdicts["assumption1"].status == "premise-not-met"
-    assert c.verdicts["theorem2_refined"].status == "tested"
+    assert c.verdicts["assumption1"].status == "not applicable"
+    assert c.verdicts["theorem2_refined"].status in AGREES
 
 
 @pytest.mark.parametrize("rank", [4, 5, 8])
@@ -272,13 +277,13 @@ def test_rank_at_and_beyond_half_the_dimension(rank):
     M = dlnlab.random_target((8, 8), rank, rng=0)
     c = dlnlab.flow.compare(M, rank, eps=0.4, rng=1)
     assert c.settings["reduced_dimension"] == 8
-    assert c.verdicts["dominance"].status == "tested"
+    assert c.verdicts["dominance"].status in AGREES
 
 
 def test_repeated_singular_values_are_compared_as_subspaces():
     M = dlnlab.random_target((10, 10), 3, rng=0, singular_values=[2.0, 2.0, 1.0])
     c = dlnlab.flow.compare(M, 3, eps=0.1)
-    assert c.verdicts["dominance"].status == "tested"
+    assert c.verdicts["dominance"].status in AGREES
     assert (c.original.left_alignments[-1] > 0.999).all()
 
 
@@ -358,8 +363,8 @@ def test_fault_alpha_on_the_wrong_layers_is_caught(monkeypatch):
 
     monkeypatch.setattr(networks, "backward", fast)
     statuses = _statuses()
-    assert statuses["dominance"] != "tested"
-    assert statuses["proposition1"] != "tested"
+    assert statuses["dominance"] not in AGREES
+    assert statuses["proposition1"] not in AGREES
 
 
 def test_fault_root_eps_is_caught(monkeypatch):
@@ -370,7 +375,7 @@ def test_fault_root_eps_is_caught(monkeypatch):
         return honest(shape, depth, eps**0.5, **options)
 
     monkeypatch.setattr(networks, "original_weights", root)
-    assert _statuses()["dominance"] == "premise-not-met"
+    assert _statuses()["dominance"] == "not applicable"
 
 
 def test_fault_in_the_reduced_target_is_caught(monkeypatch):
@@ -416,7 +421,7 @@ def test_numerical_error_bound_covers_the_error(depth, eps, rtol):
     c = dlnlab.flow.compare(M, 6, depth=depth, eps=eps, weights=weights, rtol=rtol)
     off = np.abs(c.original.singular_values - c.compressed.singular_values).max(axis=1)
     assert (off <= c._flow.error + 1e-13).all()  # 1e-13: rounding of the closed form
-    statuses = {"tested"} if rtol == 1e-12 else {"tested", "premise-not-met"}
+    statuses = AGREES if rtol == 1e-12 else (*AGREES, "not applicable")
     assert c.verdicts["dominance"].status in statuses
     assert (np.abs(c.margin) <= c.margin_error + 1e-13).all()
 
@@ -426,16 +431,16 @@ def test_numerical_error_bound_covers_the_error(depth, eps, rtol):
 
 def test_judge_never_calls_a_claim_tested_without_its_premises():
     bad = Premise("p", "something", -1.0, 0.1)
-    assert judge("c", "s", 1.0, 0.0, [bad], {}).status == "premise-not-met"
-    assert judge("c", "s", -1.0, 0.0, [bad], {}).status == "premise-not-met"
+    assert judge("c", "s", 1.0, 0.0, [bad], {}).status == "not applicable"
+    assert judge("c", "s", -1.0, 0.0, [bad], {}).status == "not applicable"
     good = Premise("p", "something", -0.05, 0.1)
     assert judge("c", "s", -1.0, 0.5, [good], {}).status == "refuted"
-    assert judge("c", "s", -0.4, 0.5, [good], {}).status == "tested"
-    assert judge("c", "s", float("nan"), 0.5, [good], {}).status == "premise-not-met"
+    assert judge("c", "s", -0.4, 0.5, [good], {}).status == "conjecture"
+    assert judge("c", "s", float("nan"), 0.5, [good], {}).status == "not applicable"
     assert not Premise("p", "something", float("nan"), 1.0).met
     text = str(judge("c", "s", 1.0, 0.0, [bad], {}))
-    assert "premise-not-met (unmet: p)" in text
-    assert judge("c", "s", 1.0, float("inf"), [good], {}).status == "premise-not-met"
+    assert "not applicable (unmet: p)" in text
+    assert judge("c", "s", 1.0, float("inf"), [good], {}).status == "not applicable"
     plain = judge("c", "s", float("nan"), float("inf"), [], {"k": np.float64(1.0)}).to_dict()
     assert (plain["margin"], plain["error"], plain["witness"]) == (None, "inf", {"k": 1.0})
 
@@ -499,4 +504,4 @@ def test_a_start_that_is_a_target_up_to_rounding():
     eps = 0.5 ** (1 / 3)
     assert eps**3 != 0.5
     c = dlnlab.compare(np.diag([1.0, 0.5, 0.0, 0.0]), 3, depth=3, eps=eps)
-    assert c.verdicts["theorem2_refined"].status == "tested"
+    assert c.verdicts["theorem2_refined"].status in AGREES

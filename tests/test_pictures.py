@@ -55,8 +55,8 @@ def worst():
 
     def add(self, margin, error, premises, witness, count=1):
         content = dict(witness() if callable(witness) else witness)
-        random = self.claim == "lemma1" and "kind" in content
-        key = (self.claim, "random" if random else content.get("part"))
+        random = self.about.name == "lemma1" and "kind" in content
+        key = (self.about.name, "random" if random else content.get("part"))
         known = kept.get(key)
         if np.isfinite(margin) and (known is None or margin + error < known[0] + known[1]):
             kept[key] = (margin, error, json.loads(json.dumps(report.plain(content))))
@@ -67,7 +67,7 @@ def worst():
         for name in MODULES:
             validations.validate(name, MINI, seed=1)
         spare = Case(Frame(3, (), 1), (1.0, 0.5, 0.0), Frame(3, (), 2), 3, 0.5, 3)
-        theorem1.attack(Tally("theorem1", ""), spare, 0.25, 1.0)  # too rare for so few
+        theorem1.attack(Tally(claims.CLAIMS["theorem1"]), spare, 0.25, 1.0)  # too rare for so few
     return kept
 
 

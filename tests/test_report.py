@@ -65,8 +65,8 @@ def test_text_says_setting_modes_verdicts_and_ending():
     assert float(ratio) == pytest.approx(t / t_compressed, abs=1e-3)
     assert float(c_val) == pytest.approx(c.c_val.original[0], rel=0.05)
     assert float(c_vec) == pytest.approx(c.c_vec.original[0], rel=0.05)
-    assert any(line.startswith("Theorem 2           premise not met  ") for line in lines)
-    assert any(line.startswith("Dominance           tested  ") for line in lines)
+    assert any(line.startswith("Theorem 2           not applicable   ") for line in lines)
+    assert any(line.startswith("Dominance           conjecture (tested 1)  ") for line in lines)
     assert lines[-1].startswith(f"Ended at t = {c.times[-1]:.6g} after ")
     assert lines[-1].endswith("s: the original network has fitted the target.")
 
@@ -86,9 +86,9 @@ def test_unmet_premises_are_told_in_words():
 
 def test_unknown_premises_are_told_by_name_and_statement():
     c = comparisons.usual()
-    new = Verdict("novelty", "…", "premise-not-met", 1.0, 0.0, (Premise("calm", "no wind", -1.0),))
+    new = Verdict("novelty", "…", "not applicable", 1.0, 0.0, (Premise("calm", "no wind", -1.0),))
     text = report.comparison_text(replace_verdict(c, new))
-    assert "novelty             premise not met  1.00e+00 ± 0.0e+00\n    – calm: no wind" in text
+    assert f"{'novelty':<20}{'not applicable':<27}1.00e+00 ± 0.0e+00\n    – calm: no wind" in text
 
 
 def test_values_that_were_never_fitted():
@@ -103,7 +103,7 @@ def test_values_that_were_never_fitted():
 
 def test_nothing_measured_without_premises_is_said_too():
     c = comparisons.usual()
-    empty = Verdict("assumption1", "…", "premise-not-met", float("nan"), 0.0)
+    empty = Verdict("assumption1", "…", "not applicable", float("nan"), 0.0)
     text = report.comparison_text(replace_verdict(c, empty))
     assert "– a mode was never fitted, so there is nothing to measure" in text
 
@@ -177,7 +177,7 @@ def test_html_is_well_formed_and_self_contained(c):
 def test_html_escapes_everything():
     c = comparisons.usual()
     evil = "<script>alert('&')</script>"
-    verdict = Verdict(evil, evil, "premise-not-met", 0.0, 0.0, (Premise(evil, evil, -1.0),))
+    verdict = Verdict(evil, evil, "not applicable", 0.0, 0.0, (Premise(evil, evil, -1.0),))
     c = dataclasses.replace(replace_verdict(c, verdict), settings=c.settings | {"seed": evil})
     fragment = report.comparison_html(c)
     assert "<script" not in fragment

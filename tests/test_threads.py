@@ -14,6 +14,9 @@ import threadpoolctl
 import dlnlab
 from dlnlab import threads
 
+with contextlib.suppress(ImportError):
+    import sksundae.cvode  # noqa: F401  (has a BLAS of its own; dlnlab looks for BLAS only once)
+
 
 def blas_threads():
     pools = threadpoolctl.threadpool_info()

@@ -16,7 +16,7 @@ from faults import FAULTS, Fault
 from hypothesis import strategies as st
 
 from dlnlab import claims, descent, validations
-from dlnlab.claims import Premise
+from dlnlab.claims import CLAIMS, Premise
 from dlnlab.cli import main
 
 BODY = ("<body>", "</body>")
@@ -26,9 +26,9 @@ MINI = Profile("mini", batch=24, examples=3, shrinks=4)
 
 FOUND: list[Fault] = []
 
-EXPECTED = dict.fromkeys(MODULES, "tested") | {
-    "assumption1": "premise-not-met",
-    "theorem2": "premise-not-met",
+EXPECTED = {name: CLAIMS[name].standing().status for name in MODULES} | {
+    "assumption1": "not applicable",
+    "theorem2": "not applicable",
 }
 
 
@@ -51,7 +51,7 @@ def test_a_fault_is_found(fault, monkeypatch):
     monkeypatch.setattr(fault.where, fault.attribute, fault.make(right))
     with np.errstate(all="ignore"):  # a faulty run may overflow
         verdict = validations.validate(fault.claim, MINI, seed=1)
-    if fault.expected in ("refuted", "premise-not-met"):
+    if fault.expected in ("refuted", "not applicable"):
         assert verdict.status == fault.expected != EXPECTED[fault.claim], str(verdict)
     else:
         assert fault.expected in verdict.witness["outside_the_premises"]["unmet"]
@@ -141,19 +141,19 @@ MET, NOT_MET = Premise("fine", "", 0.0), Premise("broken", "", -1.0)
 
 
 def test_instances_outside_the_premises_neither_test_nor_refute():
-    tally = Tally("lemma1", "")
+    tally = Tally(CLAIMS["lemma1"])
     tally.add(-5.0, 0.1, [NOT_MET], {"n": 1})
-    assert tally.verdict().status == "premise-not-met"
+    assert tally.verdict().status == "not applicable"
     tally.add(0.5, 0.1, [MET], {"n": 2})
     verdict = tally.verdict()
-    assert (verdict.status, verdict.instances, verdict.witness["n"]) == ("tested", 1, 2)
+    assert (verdict.status, verdict.instances, verdict.witness["n"]) == ("proved", 1, 2)
     assert verdict.witness["outside_the_premises"]["worst_margin"] == -5.0
 
 
 def test_one_violation_beyond_the_error_refutes():
-    tally = Tally("lemma1", "")
+    tally = Tally(CLAIMS["lemma1"])
     tally.add(-0.05, 0.1, [MET], {"n": 1}, count=10)
-    assert tally.verdict().status == "tested"
+    assert tally.verdict().status == "proved"
     tally.add(-1e-3, 1e-4, [MET], {"n": 2})
     tally.add(0.1, 0.1, [MET], {"n": 3})
     verdict = tally.verdict()
@@ -162,15 +162,15 @@ def test_one_violation_beyond_the_error_refutes():
 
 @pytest.mark.parametrize(("margin", "error"), [(float("nan"), 0.0), (-1.0, float("inf"))])
 def test_a_margin_that_was_not_measured_is_never_tested(margin, error):
-    tally = Tally("lemma1", "")
+    tally = Tally(CLAIMS["lemma1"])
     tally.add(1.0, 0.0, [MET], {})
     tally.add(margin, error, [MET], {})
-    assert tally.verdict().status == "premise-not-met"
+    assert tally.verdict().status == "not applicable"
 
 
 def test_a_tally_of_nothing_has_no_verdict():
     with pytest.raises(ValueError, match="no instance of lemma1"):
-        Tally("lemma1", "").verdict()
+        Tally(CLAIMS["lemma1"]).verdict()
 
 
 # ---------------------------------------------------------------------- dlnlab validate

@@ -252,15 +252,14 @@ def _unbalanced(tally: Tally, task: Task) -> None:
 
 
 SUITE = Suite(
-    "proposition1",
-    proposition1.STATEMENT,
+    proposition1.CLAIM,
     {"random": Part(_random, most=500), "unbalanced": Part(_unbalanced, share=1 / 40)},
 )
 
 
 def test_proposition1() -> None:
     verdict = SUITE.validate("ci")
-    assert verdict.status == "tested", verdict
+    assert verdict.status == SUITE.about.standing().status, verdict
     outside = verdict.witness["outside_the_premises"]
     assert list(outside["unmet"]) == ["balanced start"]
     assert outside["worst_margin"] < -0.01

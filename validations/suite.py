@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from dlnlab import campaigns
-from dlnlab.claims import Verdict
+from dlnlab.claims import Claim, Verdict
 
 from .tally import Tally
 
@@ -141,16 +141,20 @@ class Suite:
 
     Attributes
     ----------
-    claim, statement : str
+    about : Claim
     parts : mapping of str to Part
     conclude : callable
         Makes the verdict of the merged tally.
     """
 
-    claim: str
-    statement: str
+    about: Claim
     parts: Mapping[str, Part]
     conclude: Callable[[Tally], Verdict] = Tally.verdict
+
+    @property
+    def claim(self) -> str:
+        """Its name."""
+        return self.about.name
 
     def tasks(self, profile: Profile, seed: int) -> list[dict[str, Any]]:
         """Return the configurations of all tasks; each has a seed of its own."""
@@ -176,7 +180,7 @@ class Suite:
 
     def carry_out(self, configuration: Mapping[str, Any]) -> Tally:
         """Return the tally of one task."""
-        tally = Tally(self.claim, self.statement)
+        tally = Tally(self.about)
         seed = int(np.random.SeedSequence(configuration["seed"]).generate_state(1)[0])
         task = Task(configuration["count"], configuration["shrinks"], seed)
         self.parts[configuration["part"]].attack(tally, task)
@@ -190,7 +194,7 @@ class Suite:
         profile : Profile or str
         seed : int
         """
-        tally = Tally(self.claim, self.statement)
+        tally = Tally(self.about)
         for configuration in self.tasks(as_profile(profile), seed):
             tally.merge(self.carry_out(configuration).to_dict())
         return self.conclude(tally)
@@ -236,7 +240,7 @@ def verdicts(
         left[claim] -= 1
         if not left[claim]:
             suite = suites[claim]
-            tally = Tally(suite.claim, suite.statement)
+            tally = Tally(suite.about)
             for k in [k for k, task in enumerate(tasks) if task["claim"] == claim]:
                 tally.merge(done.pop(k))  # in their own order, whatever the order they came in
             yield suite.conclude(tally)

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from dlnlab import report
-from dlnlab.claims import Premise, Verdict
+from dlnlab.claims import Claim, Premise, Verdict, judge
 
 __all__ = ["Tally"]
 
@@ -37,8 +37,8 @@ class Tally:
         What else a part has to tell.
     """
 
-    def __init__(self, claim: str, statement: str) -> None:
-        self.claim, self.statement = claim, statement
+    def __init__(self, about: Claim) -> None:
+        self.about = about
         self.seconds = 0.0
         self._started = time.monotonic()
         self.instances = self.outside = 0
@@ -69,13 +69,10 @@ class Tally:
             self.outside += count
             self.unmet.update({p.name: count for p in premises if not p.met})
         if self._is_worst(margin, error, met):
-            content = witness() if callable(witness) else witness
-            status = _status(margin, error) if met else "premise-not-met"
-            told = report.plain(content)
+            told = report.plain(witness() if callable(witness) else witness)
+            claim, standing = self.about, self.about.standing()
             numbers = float(margin), float(error)
-            self._keep_worst(
-                Verdict(self.claim, self.statement, status, *numbers, tuple(premises), witness=told)
-            )
+            self._keep_worst(judge(claim.name, claim.statement, *numbers, premises, told, standing))
 
     def note(self, name: str, value: Any) -> None:
         """Keep something else that is worth telling, as plain JSON."""
@@ -130,7 +127,7 @@ class Tally:
         """Return the verdict on all instances; `extra` is added to its witness."""
         best = self.worst or self.worst_outside
         if best is None:
-            raise ValueError(f"no instance of {self.claim} was tried")
+            raise ValueError(f"no instance of {self.about.name} was tried")
         premises = tuple(self.premises.values()) if self.worst else best.premises
         witness = dict(best.witness) | extra
         if self.worst and self.worst_outside:
@@ -169,9 +166,3 @@ def _violation(margin: float, error: float) -> float:
 def _verdict(content: Mapping[str, Any]) -> Verdict:
     premises = tuple(Premise(**premise) for premise in content["premises"])
     return Verdict(**(dict(content) | {"premises": premises}))
-
-
-def _status(margin: float, error: float) -> str:
-    if math.isnan(margin) or not math.isfinite(error):
-        return "premise-not-met"
-    return "tested" if margin >= -error else "refuted"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dlnlab.claims import Premise, dominance, theorem2
+from dlnlab.claims import Claim, Premise, dominance, theorem2
 
 from . import hunting
 from .cases import Case, Frame
@@ -51,7 +51,7 @@ def _ahead(pair: Pair) -> Premise:
     return Premise("dominance", dominance.STATEMENT, float(margin[k]), float(error[k]))
 
 
-def with_correction(claim: str, statement: str, spare: Callable[[Case], int]) -> Suite:
+def with_correction(about: Claim, spare: Callable[[Case], int]) -> Suite:
     """Return the attack on the inequality with a correction of `spare(case)` times β^{2L}."""
 
     def attack(tally: Tally, pair: Pair) -> float:
@@ -80,15 +80,13 @@ def with_correction(claim: str, statement: str, spare: Callable[[Case], int]) ->
         "large start": Part(large_start, share=0.0),
         "climb": Part(climb, most=500, search=True),
     }
-    return Suite(claim, statement, parts)
+    return Suite(about, parts)
 
 
-SUITE = with_correction(
-    "theorem2_refined", theorem2.REFINED_STATEMENT, lambda case: case.r_hat - case.rank
-)
+SUITE = with_correction(theorem2.REFINED_CLAIM, lambda case: case.r_hat - case.rank)
 
 
 def test_theorem2_refined() -> None:
     verdict = SUITE.validate("ci")
-    assert verdict.status == "tested", verdict
+    assert verdict.status == SUITE.about.standing().status, verdict
     assert verdict.witness["outside_the_premises"]["worst_margin"] < -1e-3

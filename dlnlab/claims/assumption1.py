@@ -15,30 +15,37 @@ negligible in the limit ε → 0.  Three corrections are needed to measure it:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction as F
 
 import numpy as np
 
 from dlnlab import spectra
+from dlnlab.claims.claim import Claim, Witness, proved, refuted
 from dlnlab.claims.verdict import Premise
 
-__all__ = [
-    "SOURCE",
-    "STATEMENT",
-    "Constants",
-    "Running",
-    "aligned",
-    "aligned_start",
-    "all_fitted",
-    "measure",
-    "running",
-    "taking_turns",
-]
+__all__ = ["CLAIM", "GENERALLY_CLAIM", "GENERALLY_STATEMENT", "SOURCE", "STATEMENT"]
 
 STATEMENT = (
-    "As the proof of Theorem 2 uses it: after t_i the i-th singular vectors are the target's "
-    "(c_vec = 0), and until t_i the next singular value waits at its initial value."
+    "Along gradient flow from an orthogonal start, after times t_i the i-th singular vectors are "
+    "the target's, c_vec = 0, exactly if they are at the start: Q v_i* = u_i* for i ≤ r."
 )
+GENERALLY_STATEMENT = "Along gradient flow from an orthogonal start, generally c_vec = 0."
 SOURCE = "Kwon et al. 2024, Assumption 1, Eq. (10)-(12), and the proof of Theorem 2 in B.2"
+CLAIM = Claim(
+    "assumption1", "Assumption 1 with c_vec = 0", STATEMENT, SOURCE, proved("assumption1")
+)
+GENERALLY_CLAIM = Claim(
+    "generally_c_vec_0",
+    "Generally c_vec = 0",
+    GENERALLY_STATEMENT,
+    "Kwon et al. 2024, after Assumption 1 and in the remarks of B.2",
+    refuted(
+        Witness(
+            (F(1), F(0)), 2, 2, F(1, 5), F(-3, 5), F(4, 5), F(6), (F("-1.23e-5"), F("-1.22e-5"))
+        ),
+        "assumption1",
+    ),
+)
 
 
 @dataclass(frozen=True)

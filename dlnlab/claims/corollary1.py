@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["SOURCE", "STATEMENT", "excess", "margins", "rounding", "size"]
+from dlnlab.claims.claim import Claim, proved
+
+__all__ = ["CLAIM", "SOURCE", "STATEMENT"]
 
 STATEMENT = (
     "‖W_{L:1}(0) − M*‖_F² − ‖W̃_{L:1}(0) − M*‖_F² = (d − r̂) ε^{2L} + ε^L Σ σ_i* ‖u_i* − Q v_i*‖² "
     "for every ε and r̂ ≥ r."
 )
 SOURCE = "Kwon et al. 2024, Corollary 1, Eq. (9) and (21), with its exact form"
+CLAIM = Claim("corollary1", "Corollary 1", STATEMENT, SOURCE, proved("corollary1"))
 
 
 def size(target: np.ndarray, start: float) -> np.ndarray:

@@ -9,15 +9,59 @@ from __future__ import annotations
 
 import numpy as np
 
+from dlnlab.claims.claim import Claim, Setting, Standing
 from dlnlab.claims.verdict import Premise
 
-__all__ = ["SOURCE", "STATEMENT", "margins", "same_start"]
+__all__ = ["CLAIM", "LEADING", "SETTLED", "SOURCE", "STATEMENT"]
 
 STATEMENT = (
     "Along gradient flow from an orthogonal start, σ_i(W_{L:1}(t)) ≤ σ̃_i(t) for every i and t, "
     "σ̃ being the singular values of the compressed network with r̂ = d."
 )
-SOURCE = "dlnlab; proved for L = 2, for d = 2 and for r = 1, a conjecture otherwise"
+SOURCE = "dlnlab"
+
+
+def equal_targets(setting: Setting) -> bool:
+    """Whether σ_1* = … = σ_r*."""
+    return bool(np.ptp(setting.targets) == 0)
+
+
+def normal_core(setting: Setting) -> bool:
+    """Whether QᵀM* is known, and commutes with its transpose to within rounding."""
+    C = setting.core
+    if C is None:
+        return False
+    size, unit = float(np.linalg.norm(C)) ** 2, float(np.finfo(float).eps)
+    return bool(np.linalg.norm(C @ C.T - C.T @ C) <= 100 * C.shape[0] * unit * size)
+
+
+SETTLED = (
+    Standing("proved", "L = 2", covers=lambda s: s.depth == 2, proofs=("dominance",)),
+    Standing("proved", "d = 2", covers=lambda s: s.size == 2, proofs=("plane_blocks",)),
+    Standing("proved", "r = 1", covers=lambda s: s.rank == 1, proofs=("plane_blocks",)),
+    Standing(
+        "proved",
+        "QᵀM* normal, or a sum of blocks of size one and two in some orthonormal basis",
+        covers=normal_core,
+        proofs=("plane_blocks",),
+    ),
+)
+"""Where dominance is proved for every i."""
+
+LEADING = Standing(
+    "proved",
+    "those i with σ_i* = σ_1*",
+    covers=lambda s: equal_targets(s) and s.rank == s.size,
+    proofs=("dominance",),
+)
+
+CLAIM = Claim(
+    "dominance",
+    "Dominance",
+    STATEMENT,
+    SOURCE,
+    (*SETTLED, LEADING, Standing("conjecture", "all other instances")),
+)
 
 
 def same_start(values: np.ndarray, start: float, error: float) -> Premise:

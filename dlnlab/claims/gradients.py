@@ -14,13 +14,16 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["SOURCE", "STATEMENT", "margins", "nodes", "rounding", "slope"]
+from dlnlab.claims.claim import Claim, proved
+
+__all__ = ["CLAIM", "SOURCE", "STATEMENT"]
 
 STATEMENT = (
     "∂ℓ/∂W_l = (W_L ⋯ W_{l+1})ᵀ ∇ℓ(W_{L:1}) (W_{l−1} ⋯ W_1)ᵀ for ℓ(W) = c/2 ‖A(W) − y‖² and every "
     "measurement operator A."
 )
 SOURCE = "dlnlab; the gradients of Eq. (2) of Kwon et al. 2024, by the chain rule"
+CLAIM = Claim("gradients", "The gradients, layer by layer", STATEMENT, SOURCE, proved("theorem1"))
 
 
 def nodes(depth: int) -> tuple[np.ndarray, np.ndarray]:

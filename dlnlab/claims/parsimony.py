@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["SOURCE", "STATEMENT", "margins", "scalar_margins"]
+from dlnlab.claims.claim import Claim, proved
+
+__all__ = ["CLAIM", "SOURCE", "STATEMENT"]
 
 STATEMENT = (
     "From W_l(0) = ε_l Q_l gradient descent moves a 2r-dimensional block of every layer, and the "
@@ -18,6 +20,7 @@ STATEMENT = (
     "decay μ."
 )
 SOURCE = "Yaras et al. 2023; Kwon et al. 2024, Section 3.1"
+CLAIM = Claim("parsimony", "Parsimony", STATEMENT, SOURCE, proved("parsimony"))
 
 
 def margins(full: Sequence[np.ndarray], lifted: Sequence[np.ndarray]) -> float:

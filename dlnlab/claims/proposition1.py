@@ -22,27 +22,10 @@ from typing import NamedTuple
 import numpy as np
 
 from dlnlab import networks, spectra
+from dlnlab.claims.claim import Claim, proved
 from dlnlab.claims.verdict import Premise
 
-__all__ = [
-    "SOURCE",
-    "STATEMENT",
-    "VECTOR_STATEMENT",
-    "VectorRates",
-    "VectorSides",
-    "balancedness",
-    "difference_margins",
-    "distinct_values",
-    "margins",
-    "numerical_error",
-    "quotient",
-    "rates",
-    "sides",
-    "vector_margins",
-    "vector_rates",
-    "vector_rounding",
-    "vector_sides",
-]
+__all__ = ["CLAIM", "SOURCE", "STATEMENT", "VECTOR_CLAIM", "VECTOR_STATEMENT"]
 
 STATEMENT = (
     "Along gradient flow of a balanced network, σ̇_i = −L (σ_i²)^{1−1/L} ⟨∇ℓ(W_{L:1}), u_i v_iᵀ⟩."
@@ -52,6 +35,14 @@ VECTOR_STATEMENT = (
     "(I − UUᵀ) G V (S²)^{1/2−1/L} with F_ij = 1/(σ_j^{2/L} − σ_i^{2/L}), and V̇ likewise."
 )
 SOURCE = "Kwon et al. 2024, Proposition 1 and Eq. (23); Arora et al. 2019, Theorem 3"
+CLAIM = Claim("proposition1", "Proposition 1", STATEMENT, SOURCE, proved("proposition1"))
+VECTOR_CLAIM = Claim(
+    "proposition1_vectors",
+    "Proposition 1, singular vectors",
+    VECTOR_STATEMENT,
+    SOURCE,
+    proved("proposition1"),
+)
 
 
 def balancedness(weights: Sequence[np.ndarray]) -> Premise:

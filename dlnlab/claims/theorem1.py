@@ -19,18 +19,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dlnlab.claims.claim import Claim, proved
 from dlnlab.claims.verdict import Premise
 
-__all__ = [
-    "SOURCE",
-    "STATEMENT",
-    "largest_step",
-    "margins",
-    "multiplier_margins",
-    "residual_margins",
-    "rounding",
-    "spectral_start",
-]
+__all__ = ["CLAIM", "SOURCE", "STATEMENT"]
 
 STATEMENT = (
     "Gradient descent from the spectral start gives W̃(t) = U_r̂ diag(a_i² b_i^{L−2}) V_r̂ᵀ with the "
@@ -40,6 +32,7 @@ STATEMENT = (
 SOURCE = (
     "Kwon et al. 2024, Theorem 1, Eq. (8) and (15)-(17); α ≠ 1, the step size, weight decay: dlnlab"
 )
+CLAIM = Claim("theorem1", "Theorem 1", STATEMENT, SOURCE, proved("theorem1", "theorem1_exact"))
 
 
 def spectral_start(weights: Sequence[np.ndarray], target: np.ndarray, eps: float) -> Premise:

@@ -25,32 +25,49 @@ This sharp form is the paper's inequality, without Assumption 1, for every r ≤
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from dlnlab.claims import dominance
+from dlnlab.claims.claim import Claim, Standing, proved
 from dlnlab.claims.verdict import Premise
 
 __all__ = [
+    "ANY_EPS_CLAIM",
+    "ANY_EPS_STATEMENT",
+    "CLAIM",
+    "REFINED_CLAIM",
     "REFINED_SOURCE",
     "REFINED_STATEMENT",
+    "SETTLED",
+    "SHARP_CLAIM",
     "SHARP_SOURCE",
     "SHARP_STATEMENT",
     "SOURCE",
+    "STANDINGS",
     "STATEMENT",
-    "allowance",
-    "enough_rank",
-    "margin_error",
-    "margins",
-    "refined_margins",
-    "small_start",
 ]
 
-STATEMENT = "‖W_{L:1}(t) − M*‖_F² ≥ ‖W̃_{L:1}(t) − M*‖_F² for all t ≥ 0."
-REFINED_STATEMENT = "‖W_{L:1}(t) − M*‖_F² ≥ ‖W̃_{L:1}(t) − M*‖_F² − (r̂ − r) β(t)^{2L} for all t ≥ 0."
+STATEMENT = (
+    "If Assumption 1 holds with c_vec = 0, which is Q v_i* = u_i* for i ≤ r, then for r̂ ≥ r "
+    "‖W_{L:1}(t) − M*‖_F² − ‖W̃_{L:1}(t) − M*‖_F² = (d − r̂) β(t)^{2L} ≥ 0 for all t ≥ 0."
+)
+REFINED_STATEMENT = (
+    "From every orthogonal start with ε^L ≤ σ_r*, for r̂ ≥ r, "
+    "‖W_{L:1}(t) − M*‖_F² ≥ ‖W̃_{L:1}(t) − M*‖_F² − (r̂ − r) β(t)^{2L} for all t ≥ 0."
+)
 SOURCE = "Kwon et al. 2024, Theorem 2 and Eq. (25)"
 REFINED_SOURCE = "dlnlab, from dominance and Lemma 1"
 SHARP_STATEMENT = (
-    "‖W_{L:1}(t) − M*‖_F² ≥ ‖W̃_{L:1}(t) − M*‖_F² − (r̂ − max(r, d − r)) β(t)^{2L} for all t ≥ 0, "
+    "From every orthogonal start with ε^L ≤ σ_r*, for r̂ ≥ r, ‖W_{L:1}(t) − M*‖_F² ≥ "
+    "‖W̃_{L:1}(t) − M*‖_F² − (r̂ − max(r, d − r)) β(t)^{2L} for all t ≥ 0, "
     "d = min(d_out, d_in)."
+)
+ANY_EPS_STATEMENT = (
+    "From every orthogonal start, for r̂ ≥ r and k = #{i ≤ r : σ_i* < ε^L}, ‖W_{L:1}(t) − M*‖_F² ≥ "
+    "‖W̃_{L:1}(t) − M*‖_F² − (r̂ + k − max(r, d − r)) β(t)^{2L} for all t ≥ 0; without a correction, "
+    "whatever ε is, for r ≤ r̂ ≤ d − 2r."
 )
 SHARP_SOURCE = "dlnlab, from dominance, Lemma 1 and parsimony"
 
@@ -121,3 +138,27 @@ def margin_error(
     matrices = sum((2 * e + delta) * delta for e, delta in pairs)
     unit = ROUNDING * dimension * float(np.finfo(float).eps)
     return matrices + unit * (original**2 + compressed**2)
+
+
+CLAIM = Claim("theorem2", "Theorem 2", STATEMENT, SOURCE, proved("assumption1"))
+SETTLED = (
+    *(replace(known, proofs=(*known.proofs, "theorem2")) for known in dominance.SETTLED),
+    Standing(
+        "proved",
+        "equal σ_i*",
+        covers=dominance.equal_targets,
+        proofs=("dominance", "theorem2"),  # the residual values need no dominance
+    ),
+)
+"""Where the refined forms are proved."""
+STANDINGS = (
+    *SETTLED,
+    Standing("conditional", "all other instances", condition="dominance", proofs=("theorem2",)),
+)
+REFINED_CLAIM = Claim(
+    "theorem2_refined", "Theorem 2, refined", REFINED_STATEMENT, REFINED_SOURCE, STANDINGS
+)
+SHARP_CLAIM = Claim("theorem2_sharp", "Theorem 2, sharp", SHARP_STATEMENT, SHARP_SOURCE, STANDINGS)
+ANY_EPS_CLAIM = Claim(
+    "theorem2_any_eps", "Theorem 2, any ε", ANY_EPS_STATEMENT, SHARP_SOURCE, STANDINGS
+)

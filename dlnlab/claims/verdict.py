@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Premise", "Verdict", "judge"]
+from dlnlab import checks
+from dlnlab.claims.claim import CONJECTURE, STATUSES, Standing
 
-STATUSES = ("proved", "tested", "refuted", "premise-not-met")
+__all__ = ["Premise", "Verdict", "judge", "status_of"]
+
+NO_STATUS = "not applicable"
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,10 @@ class Premise:
     margin: float
     error: float = 0.0
 
+    def __post_init__(self) -> None:
+        checks.fields(self)
+        _check_error(self.error)
+
     @property
     def met(self) -> bool:
         """Whether the premise holds to within the numerical error."""
@@ -47,8 +54,10 @@ class Verdict:
     claim : str
         Its name, which is also the name of its module.
     statement : str
-    status : {"proved", "tested", "refuted", "premise-not-met"}
-        "tested": the conclusion held on the instances tried, to within `error`.
+    status : {"proved", "conditional", "conjecture", "refuted", "not applicable"}
+        What is known of the claim, see `dlnlab.claims.claim`, where the instances agree with it to
+        within `error`; "refuted" where one contradicts it, "not applicable" where none meets the
+        premises.
     margin : float
         Worst margin seen: signed, scale-free, ≥ 0 where the conclusion holds.
     error : float
@@ -58,6 +67,8 @@ class Verdict:
     witness : mapping
         What attains the worst margin.
     seconds : float
+    condition : str
+        Name of the claim that a conditional one rests on.
     """
 
     claim: str
@@ -69,6 +80,20 @@ class Verdict:
     instances: int = 1
     witness: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+    condition: str = ""
+
+    @property
+    def standing(self) -> str:
+        """The status in words: "conditional on dominance", "conjecture (tested 240)"."""
+        if self.status == "conjecture":
+            return f"conjecture (tested {self.instances})"
+        return f"conditional on {self.condition}" if self.condition else self.status
+
+    def __post_init__(self) -> None:
+        checks.fields(self)
+        checks.choice("status", self.status, STATUSES)
+        checks.integer("instances", self.instances, 0)
+        _check_error(self.error)
 
     @property
     def unmet(self) -> tuple[Premise, ...]:
@@ -81,6 +106,7 @@ class Verdict:
             "claim": self.claim,
             "statement": self.statement,
             "status": self.status,
+            "condition": self.condition,
             "margin": _plain(self.margin),
             "error": _plain(self.error),
             "instances": self.instances,
@@ -101,7 +127,13 @@ class Verdict:
     def __str__(self) -> str:
         unmet = ", ".join(p.name for p in self.unmet)
         note = f" (unmet: {unmet})" if unmet else ""
-        return f"{self.claim}: {self.status}{note}, margin {self.margin:.2e} ± {self.error:.1e}"
+        return f"{self.claim}: {self.standing}{note}, margin {self.margin:.2e} ± {self.error:.1e}"
+
+
+def _check_error(error: float) -> None:
+    """A bound on an error may be infinite, or NaN where nothing was measured, but not negative."""
+    if checks.number("error", error) < 0:
+        raise ValueError(f"`error` must be >= 0, got {error}")
 
 
 def judge(
@@ -111,19 +143,43 @@ def judge(
     error: float,
     premises: Sequence[Premise],
     witness: Mapping[str, Any],
+    standing: Standing = CONJECTURE,
 ) -> Verdict:
     """Return the verdict on one instance.
 
-    A claim with an unmet premise is never called tested or refuted, whatever its margin: the
-    instance says nothing about it.  A margin that is not a number, or whose error is not finite,
-    counts as an unmet premise too, since nothing was measured.
+    An instance with an unmet premise says nothing about a claim, whatever the margin; nor does one
+    whose margin is not a number or has no finite error, since nothing was measured.  An instance
+    that agrees with a claim leaves it at `standing`, what is known of it in general.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of another type than it says, or `error` is negative.
     """
-    measured = math.isfinite(error) and not math.isnan(margin)
-    if not all(premise.met for premise in premises) or not measured:
-        status = "premise-not-met"
-    else:
-        status = "tested" if margin >= -error else "refuted"
-    return Verdict(claim, statement, status, margin, error, tuple(premises), witness=dict(witness))
+    checks.number("margin", margin)
+    _check_error(error)
+    checks.items("premises", premises, Premise, "dlnlab.Premise")
+    checks.instance("witness", witness, Mapping, "a mapping")
+    checks.instance("standing", standing, Standing, "a dlnlab.claims.claim.Standing")
+    status = status_of(margin, error, standing) if all(p.met for p in premises) else NO_STATUS
+    condition = standing.condition if status == "conditional" else ""
+    return Verdict(
+        claim,
+        statement,
+        status,
+        margin,
+        error,
+        tuple(premises),
+        witness=dict(witness),
+        condition=condition,
+    )
+
+
+def status_of(margin: float, error: float, standing: Standing) -> str:
+    """Return the status of a claim after an instance that meets its premises."""
+    if math.isnan(margin) or not math.isfinite(error):
+        return NO_STATUS
+    return standing.status if margin >= -error else "refuted"
 
 
 def _plain(value: Any) -> Any:

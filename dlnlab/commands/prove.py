@@ -7,7 +7,7 @@ import time
 from importlib import import_module
 from typing import Any
 
-from dlnlab.commands import claims
+from dlnlab.commands import claims, files
 
 __all__ = ["add"]
 
@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(proofs.MODULES))
         return 0
     names = claims.chosen(args, proofs.MODULES)
+    files.claim({"--json": args.json})
     started = time.monotonic()
     results, missing = _carry_out(proofs, names, args)
     content = {"verdicts": [_verdict(r) for r in results], "not_carried_out": missing}

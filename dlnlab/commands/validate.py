@@ -6,7 +6,6 @@ import argparse
 import textwrap
 import time
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from dlnlab import report
@@ -37,8 +36,8 @@ examples:
                                             run again to continue after an interruption
   dlnlab validate --executor dask=tcp://head-node:8786   on a Dask cluster
 
-A verdict is "tested" (the worst margin is above minus its numerical error), "refuted", or
-"premise-not-met". The margin is scale-free, and at least 0 where the claim holds.
+A verdict is "proved", "conditional on" another claim, "conjecture", "refuted", or "not applicable"
+(no instance met the premises). The margin is scale-free, and at least 0 where the claim holds.
 
 """
 
@@ -64,7 +63,7 @@ def add(commands: Any, exit_codes: str) -> None:
     claims.add_options(parser, "the verdicts")
     parser.add_argument(
         "--html",
-        type=Path,
+        type=files.path,
         metavar="FILE",
         help="write a page with the verdicts and the worst instance of each claim to FILE",
     )
@@ -82,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(validations.MODULES))
         return 0
     names = claims.chosen(args, validations.MODULES)
-    files.check_parent("--html", args.html)
+    files.claim({"--json": args.json, "--html": args.html}, {"--resume": args.resume})
     if args.seed < 0:
         raise ValueError(f"`seed` must be an integer >= 0, got {args.seed}")
     started = time.monotonic()
@@ -140,11 +139,11 @@ def _lines(verdict: Verdict) -> list[str]:
     """A row of the table, with the unmet premises and what broke a claim below it."""
     margin = f"{verdict.margin:.2e} ± {verdict.error:.1e}"
     row = (
-        f"{verdict.claim:<20} {verdict.status:<16} {margin:<20} "
+        f"{verdict.claim:<20} {verdict.standing:<24} {margin:<20} "
         f"{verdict.instances:>9} {verdict.seconds:>6.1f} s"
     )
     lines = [row]
-    if verdict.status == "tested":
+    if verdict.status in ("proved", "conditional", "conjecture"):
         return lines
     lines += [f"    not met: {premise.name}" for premise in verdict.unmet]
     worst = verdict.witness.get("simplest") or verdict.witness

@@ -84,5 +84,6 @@ FIG22 = Experiment(
     panels=(
         Panel("times", "singular_values", "time t", "singular value", targets=True),
     ),
+    apart="the paper's picture is a sketch",
     notes=("The paper's picture is a sketch; this one is Theorem 2's gradient flow.",),
 )  # fmt: skip

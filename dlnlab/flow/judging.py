@@ -9,6 +9,7 @@ import numpy as np
 
 from dlnlab import networks
 from dlnlab.claims import assumption1, dominance, proposition1, theorem2
+from dlnlab.claims.claim import Claim, Setting
 from dlnlab.claims.verdict import Premise, Verdict, judge
 from dlnlab.flow.compressed import Evaluation
 from dlnlab.flow.original import OriginalFlow
@@ -42,6 +43,7 @@ def verdicts(
     margin_error
         Bound on the numerical error of the difference of squared errors.
     """
+    setting = _setting(flow, law)
     balanced, same = flow.network.balancedness, _same_start(flow, law)
     enough = theorem2.enough_rank(law.law.r_hat, law.law.targets.size)
     below = theorem2.small_start(law.law.start, float(law.law.targets[-1]), 8 * EPS)
@@ -51,19 +53,19 @@ def verdicts(
         assumption1.aligned(constants, unit),
         assumption1.taking_turns(constants, unit),
     ]
-    dominated = _dominance(flow, law, original, [balanced, same])
+    dominated = _dominance(setting, flow, law, original, [balanced, same])
     ahead = Premise("dominance", dominated.statement, dominated.margin, dominated.error)
     refined = [balanced, same, enough, below, ahead]
     allowed = theorem2.allowance(law.law.r_hat, law.law.targets.size, min(flow.network.full.shape))
     all_verdicts = [
-        _proposition1(flow, law, [balanced]),
-        _assumption1(learned),
-        _theorem2(law, original, margin_error, [balanced, same, enough, *learned]),
+        _proposition1(setting, flow, law, [balanced]),
+        _assumption1(setting, learned),
+        _theorem2(setting, law, original, margin_error, [balanced, same, enough, *learned]),
         *(
-            _refined(claim, statement, spare, law, original, margin_error, refined)
-            for claim, statement, spare in (
-                ("theorem2_refined", theorem2.REFINED_STATEMENT, law.law.spare),
-                ("theorem2_sharp", theorem2.SHARP_STATEMENT, allowed),
+            _refined(claim, setting, spare, law, original, margin_error, refined)
+            for claim, spare in (
+                (theorem2.REFINED_CLAIM, law.law.spare),
+                (theorem2.SHARP_CLAIM, allowed),
             )
         ),
         dominated,
@@ -78,31 +80,51 @@ def _same_start(flow: OriginalFlow, law: Evaluation) -> Premise:
     return dominance.same_start(network.problem.singular_values(start), law.law.start, rounding)
 
 
-def _proposition1(flow: OriginalFlow, law: Evaluation, premises: Sequence[Premise]) -> Verdict:
+def _setting(flow: OriginalFlow, law: Evaluation) -> Setting:
+    shape, depth = flow.network.full.shape, len(flow.network.weights)
+    return Setting(shape, depth, law.law.targets, law.law.start, law.law.r_hat)
+
+
+def _proposition1(
+    setting: Setting, flow: OriginalFlow, law: Evaluation, premises: Sequence[Premise]
+) -> Verdict:
     """Eq. (23) at every record, from the layers' own velocities."""
     margin, error = flow.records["rate_margins"], flow.records["rate_errors"]
-    return _worst("proposition1", proposition1.STATEMENT, law.times, margin, error, premises)
+    return _worst(proposition1.CLAIM, setting, law.times, margin, error, premises)
 
 
-def _assumption1(premises: Sequence[Premise]) -> Verdict:
+def _assumption1(setting: Setting, premises: Sequence[Premise]) -> Verdict:
     """An assumption is not refuted by an instance: it is met there or not."""
     _, vectors, turns = premises
     witness = {"c_vec": -vectors.margin, "waiting": -turns.margin}
     margin = float(np.minimum(vectors.margin, turns.margin))
-    return judge("assumption1", assumption1.STATEMENT, margin, vectors.error, premises, witness)
+    claim = assumption1.CLAIM
+    return judge(
+        claim.name,
+        claim.statement,
+        margin,
+        vectors.error,
+        premises,
+        witness,
+        claim.standing(setting),
+    )
 
 
 def _theorem2(
-    law: Evaluation, original: Trajectory, error: np.ndarray, premises: Sequence[Premise]
+    setting: Setting,
+    law: Evaluation,
+    original: Trajectory,
+    error: np.ndarray,
+    premises: Sequence[Premise],
 ) -> Verdict:
     size = float(np.sum(law.law.targets**2))
     margin = theorem2.margins(np.asarray(original.errors), law.errors()) / size
-    return _worst("theorem2", theorem2.STATEMENT, law.times, margin, error / size, premises)
+    return _worst(theorem2.CLAIM, setting, law.times, margin, error / size, premises)
 
 
 def _refined(
-    claim: str,
-    statement: str,
+    claim: Claim,
+    setting: Setting,
     spare: int,
     law: Evaluation,
     original: Trajectory,
@@ -113,21 +135,25 @@ def _refined(
     size = float(np.sum(law.law.targets**2))
     errors = np.asarray(original.errors), law.errors()
     margin = theorem2.refined_margins(*errors, spare, law.residual)
-    return _worst(claim, statement, law.times, margin / size, error / size, premises)
+    return _worst(claim, setting, law.times, margin / size, error / size, premises)
 
 
 def _dominance(
-    flow: OriginalFlow, law: Evaluation, original: Trajectory, premises: Sequence[Premise]
+    setting: Setting,
+    flow: OriginalFlow,
+    law: Evaluation,
+    original: Trajectory,
+    premises: Sequence[Premise],
 ) -> Verdict:
     values, size = np.asarray(original.singular_values), law.law.targets[0]
     margin = dominance.margins(values, law.leading(values.shape[1])) / size
     error = (flow.error + law.rounding()) / size
-    return _worst("dominance", dominance.STATEMENT, law.times, margin, error, premises)
+    return _worst(dominance.CLAIM, setting, law.times, margin, error, premises)
 
 
 def _worst(
-    claim: str,
-    statement: str,
+    claim: Claim,
+    setting: Setting,
     times: np.ndarray,
     margin: np.ndarray,
     error: np.ndarray,
@@ -144,4 +170,5 @@ def _worst(
     )
     witness: dict[str, Any] = {"time": float(times[k]), "record": k}
     all_premises = [*premises, accurate]
-    return judge(claim, statement, float(margin[k]), float(error[k]), all_premises, witness)
+    numbers, standing = (float(margin[k]), float(error[k])), claim.standing(setting)
+    return judge(claim.name, claim.statement, *numbers, all_premises, witness, standing)

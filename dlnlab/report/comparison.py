@@ -195,7 +195,7 @@ def _wrap(text: str, indent: str = "") -> list[str]:
 
 
 def _verdict_line(claim: str, status: str, margin: str) -> str:
-    return f"{claim:<20}{status:<17}{margin}"
+    return f"{claim:<20}{status:<27}{margin}"
 
 
 def _remarks(verdict: Verdict) -> list[str]:

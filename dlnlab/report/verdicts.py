@@ -7,37 +7,23 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dlnlab.claims import Premise, Verdict
+from dlnlab.claims import CLAIMS, Premise, Verdict
 from dlnlab.report.page import definitions, escape, page, table, tag
 from dlnlab.report.record import plain
 
 __all__ = ["claim_title", "judged", "margin_text", "status_text", "verdicts_html"]
 
-TITLES = {
-    "lemma1": "Lemma 1",
-    "corollary1": "Corollary 1",
-    "gauge": "The gauge of orthogonal starts",
-    "gradients": "The gradients, layer by layer",
-    "theorem1": "Theorem 1",
-    "closed_form": "The closed form of the compressed flow",
-    "parsimony": "Parsimony",
-    "proposition1": "Proposition 1",
-    "proposition1_vectors": "Proposition 1, singular vectors",
-    "assumption1": "Assumption 1",
-    "dominance": "Dominance",
-    "theorem2": "Theorem 2",
-    "theorem2_refined": "Theorem 2, refined",
-    "theorem2_sharp": "Theorem 2, sharp",
-}
-
 MEANING = {
-    "tested": "The conclusion held on every instance whose premises are met, to within the "
-    "numerical error.",
+    "proved": "There is a proof, and every instance whose premises are met agrees with it to "
+    "within the numerical error.",
+    "conditional": "It follows from a claim that is not proved itself; every instance whose "
+    "premises are met agrees with it to within the numerical error.",
+    "conjecture": "The conclusion held on every instance whose premises are met, to within the "
+    "numerical error; there is no proof.",
     "refuted": "The conclusion fails on an instance whose premises are all met, by more than the "
     "numerical error.",
-    "premise-not-met": "The premises are not met, so the instances neither confirm nor refute the "
+    "not applicable": "The premises are not met, so the instances neither confirm nor refute the "
     "claim; what is shown is how its conclusion fares without them.",
-    "proved": "Every step of the proof was carried out.",
 }
 
 READING = (
@@ -60,13 +46,12 @@ PARTS = (
 
 def claim_title(claim: str) -> str:
     """Return what a claim is called in a text."""
-    return TITLES.get(claim, claim)
+    return CLAIMS[claim].title if claim in CLAIMS else claim
 
 
 def status_text(verdict: Verdict) -> str:
     """Return the status in words, a refutation in capitals."""
-    refuted = verdict.status == "refuted"
-    return "REFUTED" if refuted else verdict.status.replace("-", " ")
+    return "REFUTED" if verdict.status == "refuted" else verdict.standing
 
 
 def margin_text(verdict: Verdict) -> str:
