@@ -504,6 +504,7 @@ def fits_in_memory(
     num_bytes: int,
     reference: Array | None = None,
     *,
+    working: int = 0,
     remedy: str = "use a smaller problem, or a factored target (dlnlab.FactoredTarget), which "
     "stores only its singular vectors",
 ) -> None:
@@ -517,13 +518,16 @@ def fits_in_memory(
         Its size in bytes.
     reference : array, optional
         An array that lives where it would be allocated; by default the host.
+    working : int
+        Bytes that making it takes besides.
     remedy : str
         What to do instead, as the end of the message.
     """
     free = arrays.available_bytes(reference)
-    if num_bytes > free:
+    if num_bytes + working > free:
+        besides = f" and {working:,} more to be made" if working else ""
         raise ValueError(
-            f"{what} would need {num_bytes:,} bytes ({num_bytes / 2**30:.1f} GiB), "
+            f"{what} would need {num_bytes:,} bytes ({num_bytes / 2**30:.1f} GiB){besides}, "
             f"but {free:,} bytes are available; {remedy}"
         )
 

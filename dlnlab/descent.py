@@ -368,8 +368,6 @@ def _prepare(
 
     Nothing that takes memory happens before it is known that there is enough.
     """
-    networks.check_problem(problem)
-    memory.of_conversion(weights).require(problem.reference)
     given, weights = weights, networks.check_network(problem, weights)
     names = check_record(record)
     schedule = _schedule(record_every, checks.integer("num_steps", num_steps, 0))
@@ -377,8 +375,6 @@ def _prepare(
     steps = {k: checks.per_member(k, x, zero=k == "weight_decay") for k, x in steps.items()}
     eta, alpha, decay = steps.values()
     batch = _batch_shape(problem, weights, steps)
-    if formulations.tries(problem, weights, schedule.num_steps, wanted):
-        memory.of_reduction(problem, weights).require(weights[0])
     run = formulations.choose(problem, weights, schedule.num_steps, wanted)
     certain = 1 if tol else schedule.count  # a run may converge long before its last step
     memory.of_descent(problem, given, certain, names, batch, run, keeps).require(weights[0])

@@ -17,8 +17,8 @@ Losses and gradients work with what the problem says (`Problem.workspace`), and 
 what `spectra.svd_numbers` says.
 
 Where a smaller network runs in place of the given one, it is that network's sizes that count, but
-before, a dense target is decomposed and the layers are looked at, and at the end, and for records
-of layers and matrices, the large one is put together: a wide one from four copies of the weights.
+at the end, and for records of layers and matrices, the large one is put together: a wide one from
+four copies of the weights.
 
 A record of a number, of the leading singular values, of the matrix or of the layers adds 1, their
 number, d_L d_0 or P.  Records are kept one by one in Python objects, and put together at the end,
@@ -40,12 +40,12 @@ import numpy as np
 from dlnlab import arrays, checks, networks, spectra, steppers
 from dlnlab.formulations import Formulation
 from dlnlab.networks import Weights
-from dlnlab.problems import Factorization, Problem
+from dlnlab.problems import Problem
 from dlnlab.spans import ThinReduction
 from dlnlab.targets import FactoredTarget
 from dlnlab.trajectory import check_record
 
-__all__ = ["Footprint", "Peak", "of_conversion", "of_descent", "of_reduction", "watch"]
+__all__ = ["Footprint", "Peak", "of_descent", "watch"]
 
 PER_RECORD = 500
 """Bytes of a record's dictionary, its step and its time, in CPython."""
@@ -58,10 +58,6 @@ CHUNK = 2**24
 
 PACKED = 2**22
 """Bytes into which a BLAS library copies blocks of the matrices that it multiplies, on a thread."""
-
-ROUNDING = 1 / 32
-"""Share by which the memory of recorded arrays exceeds their numbers': an array that has pages of
-its own, of at least 128 KiB, wastes half a page and a header, 1.5 %."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +126,7 @@ def of_descent(
         Batch axes of the run; by default those of the weights.
     run : Formulation, optional
         What runs in the place of the network, if it is not the network itself; finding it is not
-        counted (`of_reduction`).
+        counted here (`formulations.choose` sees to that).
     checkpoint : bool
         Whether the run keeps one.
 
@@ -161,10 +157,11 @@ def of_descent(
         checks.instance("run", run, Formulation, "a dlnlab.formulations.Formulation")
     checkpoint = checks.flag("checkpoint", checkpoint)
     given = _Network(problem, stand_ins, batch)
-    converted = of_conversion(weights).work
+    converted = sum(W.nbytes for W, own in zip(stand_ins, weights, strict=True) if W is not own)
     if run is not None and run.view is not None:
         running = _Network(run.problem, run.weights, batch)
         lifted = given.lifting(isinstance(run.view, ThinReduction), record)
+        lifted += _kept(problem, run.view)
         working, final = running.holding() + max(running.working(record), lifted), lifted
     else:
         running = given
@@ -173,59 +170,22 @@ def of_descent(
     records = num_records * given.members * given.item * numbers
     if checkpoint:
         largest = max(_largest(given, record) * num_records * given.item, max(given.sizes) * 8)
+        working += min(CHUNK, largest)
         final = max(final, running.holding() + min(CHUNK, largest))
     return Footprint(
         work=_resident(converted + working, running),
         records=records,
-        objects=num_records * (PER_RECORD + PER_QUANTITY * arrays_each) + int(ROUNDING * records),
+        objects=num_records * (PER_RECORD + PER_QUANTITY * arrays_each) + records // 20,
         held=_resident(converted + final, running),
     )
 
 
-def of_conversion(weights: Any) -> Footprint:
-    """Predict the memory that layers of integers, or in other precisions, take as they are run.
-
-    Parameters
-    ----------
-    weights : tuple of L arrays
-        Anything else is no error here.
-
-    Returns
-    -------
-    Footprint
-    """
-    layers = weights if isinstance(weights, list | tuple) else ()
-    kinds = [(W, _converted_to(W)) for W in layers]
-    return Footprint(sum(W.size * dtype.itemsize for W, dtype in kinds if dtype), 0, 0)
-
-
-def of_reduction(problem: Problem, weights: Weights) -> Footprint:
-    """Predict the memory that finding a smaller network takes, and putting the large one together.
-
-    Parameters
-    ----------
-    problem : Factorization
-    weights : tuple of L arrays
-
-    Returns
-    -------
-    Footprint
-        Without records.
-    """
-    weights = networks.check_weights(_stand_ins(weights))
-    checks.instance("problem", problem, Factorization, "a factorization")
-    given = _Network(problem, weights, ())
-    rank = problem.target.rank if isinstance(problem.target, FactoredTarget) else 1
-    thin = max(weights[0].shape[0], weights[-1].shape[1]) + rank < min(problem.shape)
-    known = isinstance(problem.target, FactoredTarget) or "target_svd" in vars(problem)
-    kept = 0 if known else 2 * given.image * given.item
-    finding = 0 if known else spectra.svd_numbers(problem.shape) * given.item
-    looking = given.layers + 4 * given.widest
-    if thin:  # a basis of one end, and five arrays as large as it for that of the other
-        ends = weights[-1].shape[-1] + rank, weights[0].shape[-2] + rank
-        looking = given.item * (problem.shape[0] * ends[0] + 5 * problem.shape[1] * ends[1])
-    work = max(finding, kept + looking, kept + given.lifting(thin, ()))
-    return Footprint(work=_resident(work, given), records=0, objects=0)
+def _kept(problem: Problem, view: Any) -> int:
+    """Return the bytes of the bases of a smaller network, and of the target's dense factors."""
+    bases = (view.left, view.right) if isinstance(view, ThinReduction) else view.bases
+    item = np.dtype(arrays.dtype_name(bases[0])).itemsize
+    dense = 0 if isinstance(problem.target, FactoredTarget) else 2 * math.prod(problem.shape)
+    return item * (dense + sum(math.prod(Z.shape) for Z in bases))
 
 
 def _resident(size: int, network: _Network) -> int:
@@ -304,8 +264,8 @@ class _Network:
         """What one quantity takes beside W_{L:1} and its own value."""
         known = self.problem.target is not None
         (rows, columns), single = self.problem.shape, self.item
-        if name == "loss":
-            return loss
+        if name == "loss":  # where precisions meet, one more copy is made
+            return loss + (self._wide_item() - self.item) * self.members * self.image * 2
         if name == "imbalance":
             between = [W.shape[-2] ** 2 for W in self.weights[:-1]]
             return self._bytes(sum(between) + 2 * max(between))
@@ -317,7 +277,7 @@ class _Network:
             return self.members * self.image + single * self.image
         if name == "alignment" and known:
             results = (self.members - 1) * (rows + columns) * min(rows, columns)
-            return single * (spectra.svd_numbers(self.problem.shape) + results)
+            return single * (spectra.svd_numbers(self.problem.shape) + results + self.image)
         return 0
 
     def _measuring_factors(self, name: str) -> int:
@@ -329,7 +289,7 @@ class _Network:
         if name == "singular_values":
             return 3 * self.item * max(rows, columns) * k
         if name == "alignment" and target is not None:
-            return 5 * self.item * (rows + columns) * k
+            return 3 * self.item * (rows + columns) * k
         return 0
 
     def lifting(self, thin: bool, record: Sequence[str]) -> int:

@@ -94,7 +94,7 @@ class FactoredTarget:
         """
         d_out, d_in = self.shape
         xp = arrays.namespace(self.U)
-        size = checks.resident(d_out * d_in * (xp.finfo(self.U.dtype).bits // 8))
+        size = d_out * d_in * (xp.finfo(self.U.dtype).bits // 8)
         checks.fits_in_memory(f"`to_dense`: the dense {d_out} x {d_in} target", size, self.U)
         return xp.matmul(self.U * self.s, self.Vh)
 
@@ -222,9 +222,10 @@ def random_target(
     factored = checks.flag("factored", factored)
     like = None if like is None else checks.like("like", like)
     drawing = max(frame_bytes(d_out, rank), 8 * d_out * rank + frame_bytes(d_in, rank))
-    size = 0 if factored else 8 * (d_out * d_in + (2 * d_out + d_in) * rank)
-    size = checks.resident(max(size, drawing))
-    checks.fits_in_memory(f"`shape`: a {d_out} x {d_in} target", size)
+    frames = 8 * (d_out + d_in) * rank
+    size = frames if factored else 8 * d_out * d_in
+    working = max(drawing - size, 0 if factored else frames + 8 * d_out * rank)
+    checks.fits_in_memory(f"`shape`: a {d_out} x {d_in} target", size, working=working)
     U, V = orthonormal_frame(d_out, rank, rng), orthonormal_frame(d_in, rank, rng)
     if factored:
         reference = U if like is None else like
@@ -272,9 +273,9 @@ def random_mask(
     if like is not None and not arrays.is_array(like):
         raise TypeError(f"`like` must be an array, got {checks.describe(like)}")
     # Drawing needs 8 bytes for every entry, beside the mask itself, and an index of those chosen.
-    each = 9 + 8 * fraction * exact
-    size = checks.resident(int(each * d_out * d_in))
-    checks.fits_in_memory(f"`shape`: a {d_out} x {d_in} mask", size)
+    size = d_out * d_in
+    working = int(8 * fraction * size) if exact else 0
+    checks.fits_in_memory(f"`shape`: a {d_out} x {d_in} mask", 9 * size, working=working)
     if exact:
         flat = np.zeros(d_out * d_in, dtype=bool)
         flat[rng.choice(flat.size, size=int(fraction * flat.size), replace=False)] = True
@@ -320,7 +321,7 @@ def gaussian_ensemble(
     rng = checks.generator("rng", rng, "ensemble")
     scale = checks.positive("scale", scale)
     like = None if like is None else checks.like("like", like)
-    size = checks.resident(8 * count * d_out * d_in)
+    size = 8 * count * d_out * d_in
     checks.fits_in_memory(f"`count`: {count} sensing matrices {d_out} x {d_in}", size)
     matrices = rng.standard_normal((count, d_out, d_in))
     matrices *= scale

@@ -18,7 +18,7 @@ import scipy.sparse
 from dlnlab import arrays, checks
 from dlnlab.arrays import Array
 from dlnlab.problems.problem import Problem, Target, Workspace
-from dlnlab.products import FactoredMatrix
+from dlnlab.products import BLOCK_NUMBERS, FactoredMatrix
 
 __all__ = ["COMPUTATIONS", "SampledCompletion", "sampling_pays"]
 
@@ -109,7 +109,7 @@ class SampledCompletion(Problem):
 
         A dense gradient is one matrix more, and as many again if it is scaled.
         """
-        observed = 2 * members * self.values.shape[-1]
+        observed = 2 * (members * self.values.shape[-1] + BLOCK_NUMBERS)
         image = members * self.shape[0] * self.shape[1]
         dense = 0 if self._sampled and members == 1 else image
         return Workspace(observed, observed + (1 + (self.normalization == "mean")) * dense)
