@@ -238,8 +238,9 @@ class _Network:
         """What a step or a record needs besides."""
         space = self.problem.workspace(self.members)
         if self._in_place():
-            entrywise = self.problem.entrywise() is not None
-            step = max(self.layers, 0 if entrywise else space.gradient * self._wide_item())
+            step = max(
+                self.layers, 0 if self.problem.is_entrywise else space.gradient * self._wide_item()
+            )
         else:
             step = self._plain_step(space.gradient)
         return max(step, self._recording(record, space.loss))

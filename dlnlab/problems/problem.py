@@ -125,6 +125,11 @@ class Problem(abc.ABC):
         """
         return None
 
+    @property
+    def is_entrywise(self) -> bool:
+        """Whether `entrywise` gives something, without forming it."""
+        return type(self).entrywise is not Problem.entrywise
+
     def surrogate_for(self, count: int) -> Any:
         """Return the surrogate in the form that suits finding its top-`count` singular vectors.
 

@@ -58,8 +58,9 @@ def fits_in_place(problem: Problem, weights: Weights, batch: tuple[int, ...]) ->
         return False
     if not batch:
         return not problem.samples(weights[-1])
-    data = problem.entrywise()
-    return data is not None and all(x is None or x.shape[:-2] in ((), batch) for x in data)
+    if not problem.is_entrywise or not problem.batch:
+        return problem.is_entrywise
+    return all(x is None or x.shape[:-2] in ((), batch) for x in problem.entrywise() or ())
 
 
 def _special(problem: Problem, weights: Weights) -> type[Stepper] | None:
