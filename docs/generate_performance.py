@@ -5,8 +5,8 @@
     dlnlab bench --device gpu --json docs/data/gpu.json
     python docs/generate_performance.py
 
-Between ``<!-- bench -->``, ``<!-- growth -->`` or ``<!-- gpu -->`` and ``<!-- end -->`` the page says what those
-files hold; nothing in there is written by hand.
+Between ``<!-- bench -->``, ``<!-- growth -->`` or ``<!-- gpu -->`` and ``<!-- end -->`` the page
+says what those files hold; nothing in there is written by hand.
 """
 
 from __future__ import annotations

@@ -32,6 +32,8 @@ ORDER = [
     "ensembles",
     "problems",
     "networks",
+    "nets",
+    "data",
     "ratings",
     "movielens",
     "modes",

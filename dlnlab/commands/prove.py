@@ -18,11 +18,13 @@ examples:
   dlnlab prove --json proofs.json
 
 A step is "symbolic", "exact" (rational or modular arithmetic) or an "enclosure" (ball arithmetic):
-these prove. "evidence", "argument" (a deduction in words) and "cited" do not, and are marked so.
+these prove, and print the facts that they established. "evidence", "argument" (a deduction in
+words) and "cited" do not, and are marked so; those that a statement rests on are counted.
+"unread" is a proof whose wording has changed since it was last read against its checks.
 
 exit codes:
-  0    every check passed
-  1    a check failed
+  0    everything is proved
+  1    a check failed, or a statement is not carried by its steps
   2    bad usage, or a proof needs a package that is not installed
   130  interrupted (Ctrl-C)
 """
@@ -96,7 +98,7 @@ def _line(result: Any) -> str:
     kinds = [step.kind for step in result.steps]
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     rest = f"; leaves {len(result.open)} open, see its steps" if result.open else ""
-    return f"{result.claim:<16} {result.status}  {result.seconds:5.1f} s  ({counts}{rest})"
+    return f"{result.claim:<16} {result.verdict}  {result.seconds:5.1f} s  ({counts}{rest})"
 
 
 def _verdict(result: Any) -> dict[str, Any]:
@@ -112,6 +114,10 @@ def _verdict(result: Any) -> dict[str, Any]:
         "witness": {},
         "seconds": result.seconds,
         "source": result.source,
+        "proves": steps["proves"],
+        "to_read": result.to_read,
+        "clauses": steps["clauses"],
+        "gaps": steps["gaps"],
         "steps": steps["steps"],
         "cited": steps["cited"],
         "corrections": steps["corrections"],
