@@ -456,6 +456,7 @@ def own_tasks():
 
 NAMES = [
     "experiments.fig13.measure",
+    "experiments.fig14.measure",
     "experiments.fig15.measure",
     "experiments.fig16.measure",
     "experiments.fig17.measure",
@@ -476,6 +477,7 @@ if a module moves."""
 
 
 def test_dlnlab_s_own_tasks_keep_their_names_and_keys():
+    assert all(hasattr(function, "task_name") for function in own_tasks())
     identities = [campaigns._identity(function) for function in own_tasks()]
     assert identities == [(f"dlnlab.{name}", "") for name in NAMES]
     content = json.dumps(["dlnlab.validations.suite.measure", dlnlab.__version__, {"seed": 1}])
