@@ -105,7 +105,8 @@ class OriginalNetwork:
                 weights = networks.original_weights(
                     full.shape, depth, eps, rng=rng, width=width, like=full.reference
                 )
-            start = self._use([in_double("weights", W) for W in weights], depth)
+            layers = networks.check_weights(weights)
+            start = self._use([in_double("weights", W) for W in layers], depth)
         self.balancedness = proposition1.balancedness(start)
         self._diagonalize(start, s / s[0])
         self.start = self.eps**depth
@@ -181,15 +182,21 @@ class OriginalNetwork:
         Returns
         -------
         float
-            ‖W − M*‖_F in the target's subspaces, without as many of its singular values as modes
-            are trapped, over the smallest σ_i* that can be fitted; 0 if none can.
+            ‖W − M*‖_F in the target's subspaces over the smallest σ_i* that can be fitted, 0 if
+            none can.  If modes are trapped, as many singular values of W − M* do not count, and
+            the largest distance of those of W from the σ_i* that are left does.
         """
-        s, lost = np.asarray(self.problem.target.s)[modes], self.trapped.size
-        if lost >= modes.size:
+        s, lost = np.asarray(self.problem.target.s)[modes], np.isin(modes, self.trapped)
+        left, count = s[~lost], int(np.count_nonzero(~lost))
+        if not count:
             return 0.0
-        gap = W[: modes.size, : modes.size] - np.diag(s)
-        rest = np.linalg.svdvals(gap)[lost:] if lost else gap
-        return float(np.linalg.norm(rest)) / float(np.delete(s, s.size - 1 - np.arange(lost))[-1])
+        W = W[: modes.size, : modes.size]
+        gap = W - np.diag(s)
+        if count == s.size:
+            return float(np.linalg.norm(gap)) / float(left[-1])
+        rest = np.linalg.svdvals(gap)[s.size - count :]
+        values = np.abs(np.linalg.svdvals(W)[:count] - left)
+        return max(float(np.linalg.norm(rest)), float(np.max(values))) / float(left[-1])
 
     def _blocks(self, W: np.ndarray) -> list[Block]:
         """Find the blocks in which both W(0) and M* are invertible."""
@@ -246,7 +253,13 @@ def diagonal_problem(
 
 
 def in_double(name: str, W: Array) -> Array:
-    """Return an array in double precision, or say that its library does not give that.
+    """Return an array in double precision, or say that its library does not give that."""
+    xp = arrays.namespace(W)
+    return require_double(name, W if W.dtype == xp.float64 else xp.astype(W, xp.float64))
+
+
+def require_double(name: str, W: Array) -> Array:
+    """Return an array that was asked for in double precision, if it was had.
 
     Raises
     ------
@@ -254,15 +267,13 @@ def in_double(name: str, W: Array) -> Array:
         If the library has single precision only, as JAX unless told otherwise: what it computes
         would be wrong by far more than a comparison's numerical error.
     """
-    xp = arrays.namespace(W)
-    double = xp.astype(W, xp.float64)
-    if arrays.dtype_name(double) != "float64":
+    if arrays.dtype_name(W) != "float64":
         raise TypeError(
             f"`{name}` must be had in double precision, but its library gave "
-            f"{arrays.dtype_name(double)} for float64; pass numpy.asarray({name}), or for JAX set "
+            f"{arrays.dtype_name(W)} for float64; pass numpy.asarray({name}), or for JAX set "
             "jax.config.update('jax_enable_x64', True) first"
         )
-    return double
+    return W
 
 
 def _completed(frame: np.ndarray, corner: int) -> np.ndarray:
