@@ -48,7 +48,9 @@ __all__ = [
     "STANDINGS",
     "STATEMENT",
     "allowance",
+    "below_start",
     "enough_rank",
+    "exact_margins",
     "margin_error",
     "margins",
     "refined_margins",
@@ -103,6 +105,18 @@ def margins(original: np.ndarray, compressed: np.ndarray) -> np.ndarray:
 def allowance(r_hat: int, rank: int, size: int) -> int:
     """Return r̂ − max(r, d − r), the multiple of β^{2L} in the sharp form; `size` is d."""
     return r_hat - max(rank, size - rank)
+
+
+def below_start(targets: np.ndarray, start: float) -> int:
+    """Return k = #{i ≤ r : σ_i* < ε^L}; `targets` are σ_i*, `start` is ε^L."""
+    return int(np.sum(np.asarray(targets) < start))
+
+
+def exact_margins(
+    original: np.ndarray, compressed: np.ndarray, spare: int, residual: np.ndarray
+) -> np.ndarray:
+    """Return −|‖W − M*‖_F² − ‖W̃ − M*‖_F² − (d − r̂)β^{2L}|; `spare` is d − r̂."""
+    return -np.abs(margins(original, compressed) - spare * residual**2)
 
 
 def refined_margins(

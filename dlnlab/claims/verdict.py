@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dlnlab.claims.claim import CONJECTURE, Standing
+from dlnlab import checks
+from dlnlab.claims.claim import CONJECTURE, STATUSES, Standing
 
 __all__ = ["Premise", "Verdict", "judge", "status_of"]
 
@@ -34,6 +36,9 @@ class Premise:
     margin: float
     error: float = 0.0
 
+    def __post_init__(self) -> None:
+        _check_numbers(self.margin, self.error)
+
     @property
     def met(self) -> bool:
         """Whether the premise holds to within the numerical error."""
@@ -52,7 +57,8 @@ class Verdict:
     status : {"proved", "conditional", "conjecture", "refuted", "not applicable"}
         What is known of the claim, see `dlnlab.claims.claim`, where the instances agree with it to
         within `error`; "refuted" where one contradicts it, "not applicable" where none meets the
-        premises.
+        premises.  A claim that is known to be refuted stays so whatever a run finds; whether this
+        run found a contradiction is `contradicted`.
     margin : float
         Worst margin seen: signed, scale-free, ≥ 0 where the conclusion holds.
     error : float
@@ -64,6 +70,11 @@ class Verdict:
     seconds : float
     condition : str
         Name of the claim that a conditional one rests on.
+    known : str
+        The status that the claim has without these instances, empty if it has none.
+    reproduced : bool
+        Whether the registered witness of a refuted claim was found again, with its margin where the
+        registry says; True of any other claim.
     """
 
     claim: str
@@ -76,12 +87,39 @@ class Verdict:
     witness: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     condition: str = ""
+    known: str = ""
+    reproduced: bool = True
+
+    def __post_init__(self) -> None:
+        checks.choice("status", self.status, STATUSES)
+        checks.choice("known", self.known, ("", *STATUSES))
+        checks.integer("instances", self.instances, 0)
+        _check_numbers(self.margin, self.error)
+        if not all(isinstance(premise, Premise) for premise in self.premises):
+            raise TypeError(f"`premises` must hold Premises, got {self.premises!r}")
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether an instance that meets the premises contradicts the claim beyond `error`."""
+        measured = not math.isnan(self.margin) and math.isfinite(self.error)
+        return measured and not self.unmet and self.margin < -self.error
+
+    @property
+    def surprising(self) -> bool:
+        """Whether the instances speak against what is known.
+
+        So it is where one contradicts a claim that is not known to be refuted, and where none
+        contradicts one that is, or its witness is not found again.
+        """
+        return self.contradicted != (self.known == "refuted") or not self.reproduced
 
     @property
     def standing(self) -> str:
         """The status in words: "conditional on dominance", "conjecture (tested 240)"."""
         if self.status == "conjecture":
             return f"conjecture (tested {self.instances})"
+        if self.status == "refuted" and self.known == "refuted" and self.surprising:
+            return "refuted (not found again)"
         return f"conditional on {self.condition}" if self.condition else self.status
 
     @property
@@ -96,6 +134,8 @@ class Verdict:
             "statement": self.statement,
             "status": self.status,
             "condition": self.condition,
+            "contradicted": self.contradicted,
+            "reproduced": self.reproduced,
             "margin": _plain(self.margin),
             "error": _plain(self.error),
             "instances": self.instances,
@@ -133,7 +173,15 @@ def judge(
     An instance with an unmet premise says nothing about a claim, whatever the margin; nor does one
     whose margin is not a number or has no finite error, since nothing was measured.  An instance
     that agrees with a claim leaves it at `standing`, what is known of it in general.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `margin` or `error` is no number, `error` is negative, or `premises` are none.
     """
+    _check_numbers(margin, error)
+    if not isinstance(premises, Sequence) or not all(isinstance(p, Premise) for p in premises):
+        raise TypeError(f"`premises` must be a sequence of Premises, got {premises!r}")
     status = status_of(margin, error, standing) if all(p.met for p in premises) else NO_STATUS
     condition = standing.condition if status == "conditional" else ""
     return Verdict(
@@ -145,6 +193,7 @@ def judge(
         tuple(premises),
         witness=dict(witness),
         condition=condition,
+        known=standing.status,
     )
 
 
@@ -153,6 +202,15 @@ def status_of(margin: float, error: float, standing: Standing) -> str:
     if math.isnan(margin) or not math.isfinite(error):
         return NO_STATUS
     return standing.status if margin >= -error else "refuted"
+
+
+def _check_numbers(margin: Any, error: Any) -> None:
+    """Refuse what is no margin with its error; NaN says that nothing was measured."""
+    for name, value in (("margin", margin), ("error", error)):
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            raise TypeError(f"`{name}` must be a real number, got {checks.describe(value)}")
+    if error < 0:
+        raise ValueError(f"`error` must be >= 0, a bound on the error of the margin, got {error}")
 
 
 def _plain(value: Any) -> Any:

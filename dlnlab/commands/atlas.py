@@ -27,7 +27,8 @@ files in DIR:
   index.html                 everything below on a page that can be read alone
   atlas.csv                  one line for each L, ε^L/σ_r*, d, r̂, kind of start and step size
   atlas.json                 regions, exponents, manifest
-  map, width, descent        the figures, .png and .pdf
+  map, width, descent, threshold
+                             the figures, .png and .pdf
 
 exit codes:
   0    the atlas was drawn, and nothing in it contradicts the refined theorem
@@ -124,6 +125,7 @@ def _draw(cells: list[Any], directory: Path) -> dict[str, str]:
         ("map", atlas.atlas_map),
         ("width", atlas.width),
         ("descent", atlas.descent),
+        ("threshold", atlas.threshold),
     ):
         figure = draw(cells)
         for suffix in ("png", "pdf"):

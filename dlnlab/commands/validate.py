@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from dlnlab import report
-from dlnlab.claims import Verdict
+from dlnlab.claims import CLAIMS, Verdict
 from dlnlab.commands import campaign, claims, files
 
 __all__ = ["add"]
 
 PROFILES = ("ci", "dev", "hunt")
 SHOWN = (
-    "where_it_is_met",
     "simplest",
     "powers_of_eps",
     "limits",
@@ -26,7 +25,7 @@ SHOWN = (
 )
 """Parts of a witness that the table leaves to the file."""
 
-HEADER = f"{'claim':<20} {'verdict':<16} {'worst margin ± error':<20} {'instances':>9} {'time':>8}"
+HEADER = f"{'claim':<21}{'verdict':<27}{'margin ± error':<17}{'tested':>8}{'time':>7}"
 
 EPILOG = """\
 examples:
@@ -38,8 +37,14 @@ examples:
   dlnlab validate --executor dask=tcp://head-node:8786   on a Dask cluster
 
 A verdict is "proved", "conditional on" another claim, "conjecture", "refuted", or "not applicable"
-(no instance met the premises). The margin is scale-free, and at least 0 where the claim holds.
+(no instance met the premises). The margin is scale-free, and at least 0 where the claim holds. That
+a claim known to be false is refuted again is no failure; in capitals stands what was not known.
 
+exit codes:
+  0    every claim came out as it is known: the false ones refuted, and no other
+  1    a claim was refuted that is not known to be false, or one that is was not, or the run failed
+  2    bad usage or bad input
+  130  interrupted (Ctrl-C)
 """
 
 
@@ -50,14 +55,14 @@ def add(commands: Any, exit_codes: str) -> None:
     ----------
     commands : the subparsers of an argparse.ArgumentParser
     exit_codes : str
-        For the end of the help text.
+        Not used: what a refutation means depends on the claim.
     """
     parser = commands.add_parser(
         "validate",
         help="attack the claims with random and adversarial instances",
         description="Try to break the claims: random batches, and searches that climb towards the "
         "worst instance and simplify it.",
-        epilog=EPILOG + exit_codes,
+        epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run, prog=parser.prog)
@@ -92,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
     seconds = time.monotonic() - started
     attacks = {name: validations.load(name).attacks(args.profile) for name in names}
     content = {
+        "claims": [CLAIMS[name].to_dict() for name in names],
         "verdicts": [report.plain(verdict.to_dict()) for verdict in verdicts],
         "attacks": attacks,
     }
@@ -101,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
         files.write_text(
             args.html, report.verdicts_html(verdicts, manifest, attacks, _figures(verdicts))
         )
-    return 1 if any(verdict.status == "refuted" for verdict in verdicts) else 0
+    return 1 if any(verdict.surprising for verdict in verdicts) else 0
 
 
 def _carry_out(validations: Any, names: list[str], args: argparse.Namespace) -> list[Verdict]:
@@ -138,21 +144,38 @@ def _figures(verdicts: list[Verdict]) -> dict[str, str]:
 
 def _lines(verdict: Verdict) -> list[str]:
     """A row of the table, with the unmet premises and what broke a claim below it."""
-    margin = f"{verdict.margin:.2e} ± {verdict.error:.1e}"
+    margin = f"{verdict.margin:.1e} ± {verdict.error:.0e}"
     row = (
-        f"{verdict.claim:<20} {verdict.standing:<24} {margin:<20} "
-        f"{verdict.instances:>9} {verdict.seconds:>6.1f} s"
+        f"{verdict.claim:<21}{report.status_text(verdict):<27}{margin:<17}"
+        f"{verdict.instances:>8}{verdict.seconds:>5.0f} s"
     )
     lines = [row]
     if verdict.status in ("proved", "conditional", "conjecture"):
         return lines
+    lines += _surprise(verdict)
     lines += [f"    not met: {premise.name}" for premise in verdict.unmet]
-    worst = verdict.witness.get("simplest") or verdict.witness
-    told = ", ".join(f"{key} {value}" for key, value in worst.items() if _is_short(key, value))
     return [
         *lines,
-        *textwrap.wrap(f"instance: {told}", 76, initial_indent=" " * 4, subsequent_indent=" " * 6),
+        *textwrap.wrap(_instance(verdict), 76, initial_indent=" " * 4, subsequent_indent=" " * 6),
     ]
+
+
+def _instance(verdict: Verdict) -> str:
+    """The smallest witness of a claim known to be false, else the instance of the worst margin."""
+    known = CLAIMS[verdict.claim].standing().witness
+    if known is not None:
+        return f"smallest witness: {known}"
+    told = (f"{key} {value}" for key, value in verdict.witness.items() if _is_short(key, value))
+    return f"instance: {', '.join(told)}"
+
+
+def _surprise(verdict: Verdict) -> list[str]:
+    """What contradicts the registry, in words."""
+    if not verdict.surprising:
+        return []
+    if verdict.known == "refuted":
+        return ["    known to be false, but its witness was not found again"]
+    return [f"    not known to be false: it is {verdict.known}"]
 
 
 def _is_short(key: str, value: Any) -> bool:

@@ -3,7 +3,7 @@
 from .comparison import comparison_html, comparison_json, comparison_text
 from .experiments import STUDY_FORMAT, experiments_html, experiments_markdown, study_json
 from .record import manifest, plain
-from .verdicts import claim_title, margin_text, status_text, verdicts_html
+from .verdicts import claim_title, margin_text, standings, status_text, verdicts_html
 
 __all__ = [
     "STUDY_FORMAT",
@@ -16,6 +16,7 @@ __all__ = [
     "manifest",
     "margin_text",
     "plain",
+    "standings",
     "status_text",
     "study_json",
     "verdicts_html",
