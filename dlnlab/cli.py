@@ -52,7 +52,7 @@ FLAGS = {
     name.replace("-", "_"): f"--{name}"
     for name in (
         *("data", "depth", "eps", "max-steps", "method", "normalization", "r-hat", "rank", "rtol"),
-        *("peer", "seed", "shape", "threads", "t-end", "width", "within"),
+        *("minutes", "peer", "resume", "seed", "shape", "threads", "t-end", "width", "within"),
     )
 }
 """What the library's arguments are called on the command line."""

@@ -1,12 +1,13 @@
 """Write the numbers and figures of the claims' pages from the last report of the validations.
 
     dlnlab validate --profile dev --json docs/data/verdicts.json
+    dlnlab validate --profile hunt --minutes 120 --resume hunt.jsonl --json docs/data/hunt.json
     python docs/generate.py
 
 Between the marks ``<!-- verdict: NAME -->`` and ``<!-- end -->`` a claim's page says what
 ``docs/data/verdicts.json`` holds on that claim, after ``<!-- standing: NAME -->`` what the registry
-of claims knows of it, and ``<!-- claims -->`` is the table of all of them; nothing in there is
-written by hand.
+of claims knows of it, ``<!-- claims -->`` is the table of all of them, and ``<!-- hunt -->`` what
+the longest search covered, once there is a report of one; nothing in there is written by hand.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from dlnlab.claims import CLAIMS, Claim, Standing
 
 DOCS = Path(__file__).parent
 REPORT = DOCS / "data" / "verdicts.json"
-BLOCK = re.compile(r"<!-- (verdict|standing|claims)(?:: (\w+))? -->\n.*?<!-- end -->", re.DOTALL)
+HUNT = DOCS / "data" / "hunt.json"
+BLOCK = re.compile(
+    r"<!-- (verdict|standing|claims|hunt)(?:: (\w+))? -->\n.*?<!-- end -->", re.DOTALL
+)
 FIGURES = "../figures/claims"
 
 WORDS = {
@@ -61,6 +65,8 @@ def block(kind: str, name: str | None, report: Mapping[str, Any]) -> str:
     """Return a block of one kind, marks included."""
     if kind == "claims":
         return "\n".join(["<!-- claims -->", *overview(), "<!-- end -->"])
+    if kind == "hunt":
+        return "\n".join(["<!-- hunt -->", *hunt(), "<!-- end -->"])
     assert name is not None  # the two others name their claim
     if kind == "standing":
         return "\n".join([f"<!-- standing: {name} -->", *standing(CLAIMS[name]), "<!-- end -->"])
@@ -102,6 +108,32 @@ def overview() -> Iterator[str]:
         witness = starred(str(claim.standing().witness or "–"))
         head = f"[{claim.title}]({pages[claim.name]})"
         yield f"| {head} | {starred(claim.known)} | {witness} | `{claim.name}` |"
+
+
+def hunt() -> Iterator[str]:
+    """What the longest search covered, if its report is there."""
+    if not HUNT.exists():
+        return
+    report = json.loads(HUNT.read_text("utf-8"))
+    verdicts = {verdict["claim"]: verdict for verdict in report["verdicts"]}
+    spent = sum(part["seconds"] for parts in report["coverage"].values() for part in parts)
+    yield (
+        f"`{report['manifest']['command']}` spent {spent / 3600:.1f} hours of computing, on "
+        f'{report["manifest"]["finished"][:10]}. "Covered" is the share of the instances that the '
+        "profile plans; every number is in [hunt.json](../data/hunt.json)."
+    )
+    yield ""
+    yield "| Claim | Found | Worst margin ± error | Instances | Covered |"
+    yield "|---|---|---|---|---|"
+    for name, parts in report["coverage"].items():
+        done, planned = (sum(part[key] for part in parts) for key in ("done", "planned"))
+        if name not in verdicts:
+            yield f"| `{name}` | not tried | – | 0 | 0 % |"
+            continue
+        found = verdicts[name]
+        margin = f"{found['margin']:.1e} ± {found['error']:.0e}"
+        row = (f"`{name}`", told(found), margin, f"{found['instances']:,}", f"{done / planned:.0%}")
+        yield f"| {' | '.join(row)} |"
 
 
 def told(verdict: Mapping[str, Any]) -> str:

@@ -74,7 +74,8 @@ def descent_with(change: Callable[..., tuple]) -> Callable[[Any], Any]:
         def descent(
             targets: Any, eps: float, depth: int, eta: float, num_steps: int, **options: Any
         ) -> Any:
-            targets, eps, depth, eta, alpha = change(targets, eps, depth, eta, options["alpha"])
+            alpha = options.get("alpha", 1.0)
+            targets, eps, depth, eta, alpha = change(targets, eps, depth, eta, alpha)
             return right(targets, eps, depth, eta, num_steps, **options | {"alpha": alpha})
 
         return descent

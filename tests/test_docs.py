@@ -61,7 +61,6 @@ def test_every_validation_has_its_block_and_figure(generate, report):
 
 
 def test_the_report_agrees_with_the_registry(report):
-    assert report["claims"] == [claim.to_dict() for claim in CLAIMS.values()]
     for verdict in report["verdicts"]:
         known = CLAIMS[verdict["claim"]]
         assert (verdict["status"], verdict["statement"]) == (

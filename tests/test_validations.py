@@ -270,6 +270,38 @@ def test_an_interrupted_validation_resumes(small, tmp_path, capsys, monkeypatch)
     assert without_times(capsys.readouterr().out) == without_times(fresh)
 
 
+def test_a_time_box_covers_all_claims_in_turn_and_says_how_much(small, tmp_path, capsys):
+    ledger, path = tmp_path / "tasks.jsonl", tmp_path / "verdicts.json"
+    names = ["lemma1", "eq26", "eq13_small_c_vec"]
+    command = ["validate", *names, "--executor", "serial", "--resume", str(ledger)]
+    command += ["--json", str(path)]
+    assert main([*command, "--minutes", "1e-9"]) == 1  # nothing but a first task
+    content = json.loads(path.read_text("utf-8"))
+    done = [part["done"] for parts in content["coverage"].values() for part in parts]
+    assert 1 <= sum(n > 0 for n in done) < len(done)  # the executor keeps a task in reserve
+    assert [verdict["claim"] for verdict in content["verdicts"]] == ["lemma1"]
+    out = capsys.readouterr().out
+    assert "Covered in" in out
+    assert "Not tried: eq26, eq13_small_c_vec" in out
+    assert main([*command, "--minutes", "10"]) == 0
+    boxed = json.loads(path.read_text("utf-8"))
+    assert all(p["done"] == p["planned"] for parts in boxed["coverage"].values() for p in parts)
+    assert "between 100%" in capsys.readouterr().out
+    assert main(command) == 0  # nothing left to compute, and the same verdicts
+    whole = json.loads(path.read_text("utf-8"))
+    assert whole["verdicts"] == boxed["verdicts"]
+
+
+def test_tasks_in_turn_start_with_one_of_every_part():
+    suites = {name: validations.load(name) for name in ("lemma1", "eq26")}
+    size = Profile("p", 10_000, 10, 1)
+    tasks = validations.suite.planned(suites, size, 0, in_turn=True)
+    parts = {(task["claim"], task["part"]) for task in tasks}
+    assert {(task["claim"], task["part"]) for task in tasks[: len(parts)]} == parts
+    plain = validations.suite.planned(suites, size, 0, in_turn=False)
+    assert sorted(map(str, tasks)) == sorted(map(str, plain))
+
+
 def without_times(table: str) -> list[list[str]]:
     return [line.split()[:-2] for line in table.splitlines()]
 
@@ -315,6 +347,8 @@ def test_large_parts_are_split():
     [
         (["theorem9"], "must be one of lemma1, "),
         (["lemma1", "--seed", "-1"], "--seed must be an integer >= 0"),
+        (["lemma1", "--minutes", "0"], "--minutes must be a finite number > 0"),
+        (["lemma1", "--minutes", "5"], "--minutes must be given with --resume"),
         (["lemma1", "--html", "/nowhere/a.html"], "--html must be in an existing directory"),
         (["lemma1", "--executor", "cloud"], '--executor must be "serial", "processes"'),
         (["lemma1", "--resume", "/nowhere/a.jsonl"], "--resume must be a file in an existing"),

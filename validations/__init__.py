@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dlnlab.claims import CLAIMS, Verdict
 
-from .suite import PROFILES, Profile, load, verdicts
+from .suite import PROFILES, Profile, coverage, load, verdicts
 
 MODULES: tuple[str, ...] = tuple(CLAIMS)
 """Every claim is attacked."""
 
-__all__ = ["MODULES", "PROFILES", "Profile", "load", "validate", "verdicts"]
+__all__ = ["MODULES", "PROFILES", "Profile", "coverage", "load", "validate", "verdicts"]
 
 
 def validate(name: str, profile: Profile | str = "ci", seed: int = 0) -> Verdict:

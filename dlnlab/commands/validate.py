@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import textwrap
 import time
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from dlnlab import report
+from dlnlab import checks, report
 from dlnlab.claims import CLAIMS, Verdict
 from dlnlab.commands import campaign, claims, files
 
@@ -34,6 +35,9 @@ examples:
   dlnlab validate --html verdicts.html --json verdicts.json
   dlnlab validate --profile hunt --resume hunt.jsonl     100 000 instances of each claim;
                                             run again to continue after an interruption
+  dlnlab validate --profile hunt --minutes 120 --resume hunt.jsonl --json hunt.json
+                                            as much of that as two hours allow, all claims in
+                                            turn, and what was covered; run again to continue
   dlnlab validate --executor dask=tcp://head-node:8786   on a Dask cluster
 
 A verdict is "proved", "conditional on" another claim, "conjecture", "refuted", or "not applicable"
@@ -42,7 +46,8 @@ a claim known to be false is refuted again is no failure; in capitals stands wha
 
 exit codes:
   0    every claim came out as it is known: the false ones refuted, and no other
-  1    a claim was refuted that is not known to be false, or one that is was not, or the run failed
+  1    a claim was refuted that is not known to be false, or one that is was not, or was not tried;
+       or the run failed
   2    bad usage or bad input
   130  interrupted (Ctrl-C)
 """
@@ -76,6 +81,12 @@ def add(commands: Any, exit_codes: str) -> None:
     parser.add_argument(
         "--profile", choices=PROFILES, default="ci", help="how many instances (default: ci)"
     )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        metavar="M",
+        help="stop after M minutes and judge by what was tried; needs --resume",
+    )
     parser.add_argument("--seed", type=int, default=0, help="which instances (default: 0)")
     campaign.add_options(parser)
 
@@ -90,24 +101,37 @@ def run(args: argparse.Namespace) -> int:
     files.check_parent("--html", args.html)
     if args.seed < 0:
         raise ValueError(f"`seed` must be an integer >= 0, got {args.seed}")
+    if args.minutes is not None:
+        checks.positive("minutes", args.minutes)
+        if args.resume is None:
+            raise ValueError(
+                "`minutes` must be given with `resume`, the file that keeps what was tried"
+            )
     started = time.monotonic()
     verdicts = _carry_out(validations, names, args)
     parameters = {"claims": names, "profile": args.profile, "seed": args.seed}
-    parameters |= campaign.parameters(args)
+    parameters |= {"minutes": args.minutes} | campaign.parameters(args)
     seconds = time.monotonic() - started
     attacks = {name: validations.load(name).attacks(args.profile) for name in names}
-    content = {
+    content: dict[str, Any] = {
         "claims": [CLAIMS[name].to_dict() for name in names],
         "verdicts": [report.plain(verdict.to_dict()) for verdict in verdicts],
         "attacks": attacks,
     }
+    if args.minutes is not None:
+        covered = validations.coverage(names, args.profile, args.seed, args.resume)
+        content["coverage"] = covered
+        print(_covered(covered))
     claims.write(args, content, parameters, seconds)
     if args.html is not None:
         manifest = report.manifest(args.command_line, parameters, seconds)
         files.write_text(
             args.html, report.verdicts_html(verdicts, manifest, attacks, _figures(verdicts))
         )
-    return 1 if any(verdict.surprising for verdict in verdicts) else 0
+    untried = [name for name in names if name not in {verdict.claim for verdict in verdicts}]
+    if untried:
+        print(f"Not tried: {', '.join(untried)}")
+    return 1 if untried or any(verdict.surprising for verdict in verdicts) else 0
 
 
 def _carry_out(validations: Any, names: list[str], args: argparse.Namespace) -> list[Verdict]:
@@ -120,6 +144,7 @@ def _carry_out(validations: Any, names: list[str], args: argparse.Namespace) -> 
     """
     found: dict[str, Verdict] = {}
     options = {"progress": campaign.show_progress} | campaign.options(args)
+    options["seconds"] = None if args.minutes is None else 60 * args.minutes
     with campaign.told_in_one_line():
         for verdict in validations.verdicts(names, args.profile, args.seed, **options):
             claims.show_status("")
@@ -127,7 +152,21 @@ def _carry_out(validations: Any, names: list[str], args: argparse.Namespace) -> 
                 print(HEADER)
             print("\n".join(_lines(verdict)), flush=True)
             found[verdict.claim] = verdict
-    return [found[name] for name in names]
+    return [found[name] for name in names if name in found]
+
+
+def _covered(coverage: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """How much of what was planned was tried, and what least."""
+    share = {
+        claim: sum(part["done"] for part in parts) / sum(part["planned"] for part in parts)
+        for claim, parts in coverage.items()
+    }
+    least = min(share, key=share.__getitem__)
+    spent = sum(part["seconds"] for parts in coverage.values() for part in parts)
+    return (
+        f"\nCovered in {spent:,.0f} s of computing: between {share[least]:.0%} ({least}) and "
+        f"{max(share.values()):.0%} of the instances planned for a claim."
+    )
 
 
 def _figures(verdicts: list[Verdict]) -> dict[str, str]:

@@ -26,7 +26,7 @@ MAP = "viridis_r"
 EDGE = "0.75"
 LIMIT: dict[str, Any] = {"color": "#D55E00", "linewidth": 1.6}
 LINES: tuple[Any, ...] = ("-", (0, (4, 2)), ":")
-LOWEST = 1e-6
+LOWEST = 1e-11
 """Lower rim of the violations under descent; the points along it stand for none."""
 
 MARKERS = ("o", "s", "^", "v", "D", "P")
@@ -287,16 +287,20 @@ def descent(cells: Sequence[Any]) -> Figure:
             single = [c for c in single if c.ratio == min(c.ratio for c in single)]
             _violations(axes[0, column], here, single)
             _excess(axes[1, column], [c for c in part if c.depth == depth])
-            axes[0, column].set_title(f"$L = {depth}$")
+            axes[0, column].set_title(rf"$L={depth}$; $d=2$: {_power(single[0].ratio)}")
         axes[0, 0].set_ylabel(r"worst violation / $\Vert M^{\!\ast}\Vert^2$")
         axes[1, 0].set_ylabel(r"$\max_{i,t}(\sigma_i-\widetilde\sigma_i)/\sigma_1^\ast$")
         first = axes[0, 0].get_legend_handles_labels()[0]
         figure.legend(handles=[*first, *_excess_key(ratios)], loc="outside lower center", ncols=3)
         figure.suptitle(
             rf"Gradient descent, $d={part[0].d}$, $r={part[0].rank}$; "
-            rf"above $\varepsilon^L/\sigma_r^\ast={ratio:g}$, the smallest tried for $d=2$"
+            rf"above $\varepsilon^L/\sigma_r^\ast={ratio:g}$, for $d=2$ as in the titles"
         )
     return figure
+
+
+def _power(number: float) -> str:
+    return rf"$10^{{{np.log10(number):.0f}}}$"
 
 
 def _violations(ax: Axes, cells: Sequence[Any], single: Sequence[Any]) -> None:
@@ -314,7 +318,7 @@ def _violations(ax: Axes, cells: Sequence[Any], single: Sequence[Any]) -> None:
         bad = [c for c in chosen if c.violated]
         ax.plot([c.step for c in bad], [c.worst for c in bad], label=name, **style)
         none = [c.step for c in chosen if c.judged and not c.violated]
-        ax.plot(none, [LOWEST * 1.5 ** (k + 1)] * len(none), **style | {"linestyle": ""})
+        ax.plot(none, [LOWEST * 3 ** (k + 1)] * len(none), **style | {"linestyle": ""})
     steps = sorted({c.step for c in cells})
     lost = [c.step for c in cells if not c.judged]
     ax.set(yscale="log", ylim=(LOWEST, 0.1), xlim=(min(0.4, *steps[-2:]), max(steps) + 0.02))
