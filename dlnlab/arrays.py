@@ -60,8 +60,11 @@ def namespace(*arrays: Array, names: tuple[str, ...] = ("arrays",)) -> Any:
 
 
 def is_array(value: object) -> bool:
-    """Tell whether `value` is an array of a library dlnlab can compute with."""
-    return array_api_compat.is_array_api_obj(value)
+    """Tell whether `value` is an array of a library dlnlab can compute with.
+
+    NumPy's subclasses count; `dlnlab.checks` makes plain arrays of them.
+    """
+    return isinstance(value, np.ndarray) or array_api_compat.is_array_api_obj(value)
 
 
 def is_host(value: object) -> bool:
@@ -86,7 +89,7 @@ def to_host(value: Array) -> np.ndarray:
 
 
 def like(host: Any, reference: Array, *, keep_dtype: bool = False) -> Array:
-    """Move a NumPy array to the library, device and dtype of `reference`.
+    """Move a NumPy array to the library, device and dtype of `reference`, a floating one.
 
     Random draws are made on the host and moved here, so that one seed gives the same numbers
     everywhere.

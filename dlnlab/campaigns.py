@@ -1,34 +1,31 @@
 """A campaign: one function on many configurations, through any executor, resumable.
 
 Every result is appended to a file of JSON lines as soon as it is known, under a hash of the
-function, its configuration (seed included) and the version of dlnlab.  So a campaign that was
-killed, here or on a cluster, continues where it was; results do not depend on where they were
-computed, on the order in which they came, or on whether they were read back from the file.
+function's name and code, its configuration (seed included) and the version of dlnlab.  So a
+campaign that was killed, here or on a cluster, continues where it was; results do not depend on
+where they were computed, on the order in which they came, or on whether they were read back from
+the file.
 """
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
+import re
 import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import ExitStack
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from dlnlab import checks, executors
+from dlnlab import checks, executors, fingerprints, locks, storage
 from dlnlab.progress import Progress
 
-try:
-    import fcntl
-except ImportError:  # Windows has no advisory locks; there, two campaigns must not share a file
-    fcntl = None  # type: ignore[assignment]
-
-__all__ = ["as_completed", "run", "seconds"]
+__all__ = ["as_completed", "run", "seconds", "task"]
 
 CHUNK_SECONDS = 0.5
 """Tasks travel in chunks of about this duration: long against sending one (0.2 ms to a process,
@@ -38,6 +35,10 @@ ATTEMPTS = 3
 """A task whose worker dies this many times is at fault itself."""
 
 Function = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+AnyFunction = TypeVar("AnyFunction", bound=Function)
+
+HEAD, REST = b'{"key": "', b'", "configuration": '
+"""What every line begins with, before and after its key of 64 hexadecimal digits."""
 
 
 class _Task(NamedTuple):
@@ -80,7 +81,7 @@ def run(
         Equal ones are computed once.
     path : path, optional
         A file of JSON lines with "key", "configuration", "result" and "seconds".  What it holds is
-        not computed again.
+        not computed again, unless the function has been edited since, or what it uses.
     executor : Executor or str, optional
         See `dlnlab.executors.using`; local processes by default.
     progress : bool or callable
@@ -96,11 +97,12 @@ def run(
     ValueError, TypeError
         For bad arguments, a file that holds something else, or one that is in use.
     RuntimeError
-        If `function` raised, with the configuration in the message; what was computed by then is in
-        the file.
-
+        If `function` raised, with the configuration in the message, or the executor broke; what was
+        computed by then is in the file.
+    OSError
+        If the file can no longer be written, as on a full disk; it holds what was written before.
     """
-    configurations = list(configurations)
+    configurations = _mappings(configurations)
     options: dict[str, Any] = {"path": path, "executor": executor, "progress": progress}
     results = dict(as_completed(function, configurations, **options))
     return [results[number] for number in range(len(configurations))]
@@ -119,8 +121,8 @@ def as_completed(
     What the file holds comes first.  An iterator that is dropped ends the campaign; what was
     computed by then is in the file.
     """
-    name = _name(function)
-    tasks = [_Task(_key(name, configuration), configuration) for configuration in configurations]
+    identity = _identity(function)
+    tasks = [_Task(_key(identity, content), content) for content in _mappings(configurations)]
     numbers: dict[str, list[int]] = {}
     for number, task in enumerate(tasks):
         numbers.setdefault(task.key, []).append(number)
@@ -141,7 +143,7 @@ def as_completed(
             bar.update(done)
             for outcome in outcomes:
                 if outcome.error:
-                    raise _failed(name, outcome)
+                    raise _failed(identity.name, outcome)
                 yield from ((n, json.loads(outcome.result)) for n in numbers[outcome.task.key])
 
 
@@ -167,29 +169,94 @@ def seconds(
     ValueError, TypeError
         For bad arguments, or a file that holds something else.
     """
-    name, spent = _name(function), {}
-    if Path(path).is_file():
-        with open(path, "rb") as file:
-            spent = {entry["key"]: float(entry["seconds"]) for entry, _ in _entries(file, path)}
-    return [spent.get(_key(name, configuration)) for configuration in configurations]
+    identity, spent, path = _identity(function), {}, checks.path("path", path)
+    if os.path.isfile(path):
+        spent = {entry["key"]: float(entry["seconds"]) for entry in _entries(path)}
+    return [spent.get(_key(identity, content)) for content in _mappings(configurations)]
 
 
-def _name(function: Function) -> str:
-    name = f"{function.__module__}.{getattr(function, '__qualname__', '<object>')}"
-    if "<" in name:
+def _mappings(configurations: Any) -> list[Mapping[str, Any]]:
+    """Return configurations as a list, or raise unless they are mappings."""
+    told = f"an iterable of mappings, got {checks.describe(configurations)}"
+    if isinstance(configurations, Mapping | str | bytes):
+        raise TypeError(f"`configurations` must be {told}")
+    try:
+        iterator = iter(configurations)
+    except Exception as error:  # of an object's own making
+        raise TypeError(f"`configurations` must be {told}: {error}") from error
+    return [
+        checks.instance(f"configurations[{k}]", content, Mapping, "a mapping")
+        for k, content in enumerate(iterator)
+    ]
+
+
+def task(name: str) -> Callable[[AnyFunction], AnyFunction]:
+    """Give a function the name under which campaigns keep its results.
+
+    By default that is the name of its module and its own; with a name of its own it may move to
+    another module.
+
+    Parameters
+    ----------
+    name : str
+        That no other task has.
+
+    Returns
+    -------
+    callable
+        A decorator, which returns the function itself.
+
+    Examples
+    --------
+    >>> @task("doubling")
+    ... def double(configuration):
+    ...     return {"twice": 2 * configuration["number"]}
+    """
+    if not isinstance(name, str) or not name:
+        raise TypeError(
+            f"`name` must be a string with a letter at least, got {checks.describe(name)}"
+        )
+
+    def give(function: AnyFunction) -> AnyFunction:
+        function.task_name = name  # type: ignore[attr-defined]
+        return function
+
+    return give
+
+
+class _Identity(NamedTuple):
+    """What tells a function from others: its name, and a hash of its code.
+
+    The code of dlnlab's own functions is given by its version.
+    """
+
+    name: str
+    code: str
+
+
+def _identity(function: Function) -> _Identity:
+    own = f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '<object>')}"
+    if not callable(function) or "<" in own:
         raise ValueError(
             f"`function` must be defined at the top level of a module, so that other processes can "
-            f"import it; got {name}"
+            f"import it; got {checks.describe(function) if not callable(function) else own}"
         )
-    return name
+    if inspect.ismethod(function) and not isinstance(function.__self__, type):
+        raise ValueError(
+            f"`function` must not be a method, whose results depend on more than the "
+            f"configuration; got {own} of an object"
+        )
+    code = "" if fingerprints.is_ours(function) else fingerprints.of_function(function)
+    return _Identity(getattr(function, "task_name", own), code)
 
 
-def _key(name: str, configuration: Mapping[str, Any]) -> str:
+def _key(identity: _Identity, configuration: Mapping[str, Any]) -> str:
     from dlnlab import __version__  # not known yet while the package is being imported
 
+    code = [identity.code] if identity.code else []
     try:
-        content = json.dumps([name, __version__, configuration], sort_keys=True)
-    except TypeError as error:
+        content = json.dumps([identity.name, __version__, configuration, *code], sort_keys=True)
+    except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(
             f"`configurations` must hold plain JSON, got {checks.describe(configuration)}: {error}"
         ) from None
@@ -212,7 +279,13 @@ def _outcomes(
             size = _chunk_size(spent, finished, len(waiting), most)
             alone = waiting[0].key in lost  # a task that may kill its worker shall take no other
             chunk = [waiting.popleft() for _ in range(1 if alone else size)]
-            running[executor.submit(_carry_out, function, chunk)] = chunk
+            try:
+                running[executor.submit(_carry_out, function, chunk)] = chunk
+            except BrokenExecutor as error:  # a pool of the user's own, which is not mended
+                waiting.extendleft(reversed(chunk))
+                if not running:
+                    raise _broken(lost, error) from error
+                break  # what others have finished is not to be lost
         done = wait(running, return_when=FIRST_COMPLETED).done
         outcomes: list[_Outcome] = []
         for future in [future for future in running if future in done]:
@@ -243,7 +316,9 @@ def _carry_out(function: Function, chunk: Sequence[_Task]) -> list[_Outcome]:
         started = time.perf_counter()
         try:
             result = json.dumps(function(task.configuration))
-        except Exception as error:  # whatever it is, the client must learn of it
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # sys.exit, too: the client must learn of it
             told, trace = f"{type(error).__name__}: {error}", traceback.format_exc()
             outcomes.append(_Outcome(task, "", time.perf_counter() - started, told, trace))
             break
@@ -263,6 +338,14 @@ def _to_repeat(chunk: list[_Task], lost: dict[str, int], error: BaseException) -
     return chunk
 
 
+def _broken(lost: Mapping[str, int], error: BaseException) -> RuntimeError:
+    return RuntimeError(
+        f"`executor` is broken, since a worker of it died ({error}), in one of {len(lost)} tasks "
+        "that were under way; what was finished is in the file `path`, if there is one: run the "
+        'same with a new executor, or with "processes", which replaces workers that die'
+    )
+
+
 def _failed(name: str, outcome: _Outcome) -> RuntimeError:
     error = RuntimeError(f"{name} failed for {outcome.task.configuration}: {outcome.error}")
     error.add_note(outcome.trace)
@@ -277,20 +360,24 @@ class _Ledger:
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
         self.results: dict[str, str] = {}
-        self._file: Any = None
+        self._file: int | None = None
         if path is None:
             return
-        if not isinstance(path, str | os.PathLike):
-            raise TypeError(f"`path` must be a path, got {checks.describe(path)}")
-        self._path = Path(path)
-        if not self._path.resolve().parent.is_dir() or self._path.is_dir():
-            raise ValueError(f"`path` must be a file in an existing directory, got {str(path)!r}")
-        self._file = open(self._path, "a+b")  # noqa: SIM115  (closed by __exit__)
+        self._path = storage.check("path", path)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
         try:
-            self._lock()
+            self._file = os.open(self._path, flags, 0o666)
+            self._lock = locks.Lock("path", path, "campaign", itself=True)
+        except OSError as error:
+            self._close()
+            raise ValueError(f"`path` {os.fspath(path)!r} cannot be written: {error}") from error
+        except BaseException:
+            self._close()
+            raise
+        try:
             self._load()
         except BaseException:
-            self._file.close()
+            self.__exit__()
             raise
 
     def __enter__(self) -> _Ledger:
@@ -298,50 +385,103 @@ class _Ledger:
 
     def __exit__(self, *exception: object) -> None:
         if self._file is not None:
-            self._file.close()
+            self._lock.release()
+            self._close()
 
     def write(self, outcomes: Iterable[_Outcome]) -> int:
         """Keep what succeeded; return how many that were."""
         kept = [outcome for outcome in outcomes if not outcome.error]
         self.results.update((outcome.task.key, outcome.result) for outcome in kept)
         if self._file is not None:
-            self._file.write("".join(map(_line, kept)).encode())
-            self._file.flush()  # to the system, which keeps it when this process is killed
+            self._append("".join(map(_line, kept)).encode())
         return len(kept)
 
-    def _lock(self) -> None:
-        if fcntl is None:
-            return
+    def _append(self, content: bytes) -> None:
+        """Hand bytes to the system, which keeps them when this process is killed.
+
+        If they do not all fit on the disk, none is left.
+        """
+        assert self._file is not None
+        if not self._lock.is_held():
+            raise OSError(f"{str(self._path)!r} has been taken over by another campaign")
+        size, done = os.fstat(self._file).st_size, 0
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ValueError(f"`path` {str(self._path)!r} is in use by another campaign") from None
+            while done < len(content):
+                done += os.write(self._file, content[done:])
+        except OSError as error:
+            os.ftruncate(self._file, size)
+            raise OSError(error.errno, error.strerror, str(self._path)) from error
 
     def _load(self) -> None:
-        """Read all complete lines, and cut off one that was being written when its run ended."""
-        self._file.seek(0)
-        complete = 0
-        for entry, end in _entries(self._file, self._path):
-            self.results[entry["key"]] = json.dumps(entry["result"])
-            complete = end
-        self._file.truncate(complete)
+        """Read all lines, and cut off one that was being written when its run ended."""
+        assert self._file is not None
+        end = 0
+        for entry, place in _lines(self._path):
+            end = place
+            if entry is not None:
+                self.results[entry["key"]] = json.dumps(entry["result"])
+        if end < os.fstat(self._file).st_size:
+            os.ftruncate(self._file, end)
+        if end and os.pread(self._file, 1, end - 1) != b"\n":
+            self._append(b"\n")
+
+    def _close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
 
-def _entries(file: Any, path: str | os.PathLike[str]) -> Iterator[tuple[dict[str, Any], int]]:
-    """Yield what each complete line holds, and where it ends."""
-    end = 0
-    for number, line in enumerate(file, 1):
-        if not line.endswith(b"\n"):
-            return
-        try:
-            entry = json.loads(line)
-            entry["key"], entry["result"], float(entry["seconds"])
-        except (ValueError, KeyError, TypeError):
-            raise ValueError(
-                f"`path` {str(path)!r}, line {number}: not a result of a campaign"
-            ) from None
-        end += len(line)
-        yield entry, end
+def _entries(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
+    """Yield what each line of a file holds."""
+    return (entry for entry, _ in _lines(path) if entry is not None)
+
+
+def _lines(path: str | os.PathLike[str]) -> Iterator[tuple[dict[str, Any] | None, int]]:
+    """Yield what each complete line holds, and where it ends.
+
+    A line may be damaged by NULs, which a file system leaves where it lost power: it holds None,
+    and is computed again.  The last one may be incomplete, which is left out.  Anything else, and a
+    file that does not hold at least the beginning of a line, is none of ours.
+
+    Raises
+    ------
+    ValueError
+        If the file holds something else.
+    """
+    end, known = 0, False
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            text = line.rstrip(b"\n").strip(b"\0")
+            entry = _entry(text)
+            torn = not line.endswith(b"\n") or b"\0" in line
+            known = known or entry is not None or (torn and _begins_a_line(text, whole=True))
+            if entry is None and not (torn and known and _begins_a_line(text)):
+                raise ValueError(
+                    f"`path` {os.fspath(path)!r}, line {number}: not a result of a campaign"
+                )
+            if entry is None and not line.endswith(b"\n"):
+                return
+            end += len(line)
+            yield entry, end
+
+
+def _entry(text: bytes) -> dict[str, Any] | None:
+    """Return what a line holds, or None if it is not one of ours."""
+    try:
+        entry = json.loads(text)
+        whole = re.fullmatch("[0-9a-f]{64}", entry["key"]) and "configuration" in entry
+        return entry if whole and float(entry["seconds"]) >= 0 and "result" in entry else None
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return None
+
+
+def _begins_a_line(text: bytes, *, whole: bool = False) -> bool:
+    """Tell whether a line of ours may begin so; with `whole`, that nothing else would."""
+    head, key, rest = text[:9], text[9:73], text[73 : 73 + len(REST)]
+    if whole and rest != REST:
+        return False
+    digits = re.fullmatch(rb"[0-9a-f]*", key) is not None
+    return HEAD.startswith(head) and digits and REST.startswith(rest)
 
 
 def _line(outcome: _Outcome) -> str:

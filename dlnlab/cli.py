@@ -11,7 +11,8 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -42,20 +43,20 @@ exit codes:
 """
 
 FLAGS = {
-    "M": "TARGET",
-    "executor": "--executor",
-    "num_records": "--records",
-    "path": "--resume",
-    "rng": "--seed",
-    "singular_values": "--spectrum",
-} | {
-    name.replace("-", "_"): f"--{name}"
-    for name in (
-        *("data", "depth", "eps", "max-steps", "method", "normalization", "r-hat", "rank", "rtol"),
-        *("minutes", "peer", "resume", "seed", "shape", "threads", "t-end", "width", "within"),
-    )
+    "M": ["TARGET"],
+    "num_records": ["--records"],
+    "path": ["--resume", "--out"],
+    "rng": ["--seed"],
+    "singular_values": ["--spectrum"],
 }
-"""What the library's arguments are called on the command line."""
+"""What the library's arguments are called on the command line, where that is not their own name:
+the first of these that a command has."""
+
+LONGEST = 500
+"""Characters of an error message; what it quotes may be a whole file."""
+
+TRACEBACK = "DLNLAB_TRACEBACK"
+"""Set in the environment, it lets a defect of dlnlab end in its traceback."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -68,7 +69,17 @@ class _Parser(argparse.ArgumentParser):
         return namespace, unknown
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"{self.prog}: error: {message}; see {self.prog} --help\n")
+        self.exit(USAGE, f"{self.prog}: error: {_one_line(message)}; see {self.prog} --help\n")
+
+    def flags(self) -> dict[str, str]:
+        """Return what the library's arguments are called in this command."""
+        options = {action.dest: action.option_strings for action in self._actions}
+        own = {name: names[0] for name, names in options.items() if names}
+        known = [*own.values(), *(a.metavar for a in self._actions if not a.option_strings)]
+        renamed = {
+            name: next(filter(known.__contains__, flags), "") for name, flags in FLAGS.items()
+        }
+        return own | {name: flag for name, flag in renamed.items() if flag}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -87,21 +98,59 @@ def main(argv: Sequence[str] | None = None) -> int:
         closed the pipe.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a terminal without Greek letters shows "?"
-            stream.reconfigure(errors="replace")
+    _prepare_streams()
     try:
-        code = _run(arguments)
-        sys.stdout.flush()  # here, where a closed pipe can still be caught
-        return code
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            return _flushed(_run(arguments))
     except SystemExit as end:  # argparse ends so after --help, --version and usage errors
         return int(end.code or 0)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # a reader such as `head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return PIPE_CLOSED
+
+
+def _prepare_streams() -> None:
+    """Let output be lost where nobody takes it, and show "?" where a terminal lacks letters."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the shell, as in ``dlnlab prove >&-``
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        stream = getattr(sys, name)
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Any = None,
+    line: str | None = None,
+) -> None:
+    """Tell a warning in one line; the place in the code that gave it tells a user nothing."""
+    print(f"dlnlab: warning: {_one_line(str(message))}", file=sys.stderr)
+
+
+def _flushed(code: int) -> int:
+    """Write what is still in the buffer of standard output, where a failure can be told."""
+    try:
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _drop_output()
+        print(f"dlnlab: error: cannot write the output: {error.strerror}", file=sys.stderr)
+        return code or FAILED
+
+
+def _drop_output() -> None:
+    """Send what is still in the buffer of standard output nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: list[str]) -> int:
@@ -116,19 +165,24 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:
         raise
     except RunFailed as error:
-        return _complain(args, in_flags(str(error)), FAILED)
+        return _complain(args, str(error), FAILED)
     except (MemoryError, np.linalg.LinAlgError) as error:  # LinAlgError is a ValueError
         reason = str(error) or "out of memory"
         return _complain(args, f"the run failed: {reason}", FAILED)
     except OSError as error:
-        message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        return _complain(args, message, USAGE)
+        if error.filename:
+            return _complain(args, f"{error.filename}: {error.strerror}", USAGE)
+        if error.errno:  # no file is to blame: a full disk, or a stream that takes nothing
+            return _complain(args, f"the run failed: {error.strerror}", FAILED)
+        return _complain(args, str(error), USAGE)
     except (ValueError, ModuleNotFoundError) as error:
-        return _complain(args, in_flags(str(error)), USAGE)
-    except TypeError as error:
-        if "`" not in str(error):  # names no argument, so it is a defect: keep its traceback
+        return _complain(args, str(error), USAGE)
+    except Exception as error:
+        if isinstance(error, TypeError) and "`" in str(error):  # names the argument
+            return _complain(args, str(error), USAGE)
+        if os.environ.get(TRACEBACK):
             raise
-        return _complain(args, in_flags(str(error)), USAGE)
+        return _complain(args, _defect(error), FAILED)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -143,21 +197,46 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for add in COMMANDS:
         add(commands, EXIT_CODES)
+    for command in commands.choices.values():
+        command.set_defaults(flags=command.flags())
     return parser
 
 
 def _complain(args: argparse.Namespace, message: str, code: int) -> int:
-    print(f"{args.prog}: error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{args.prog}: error: {_one_line(in_flags(message, args.flags))}", file=sys.stderr)
     return code
 
 
-def in_flags(message: str) -> str:
+def _defect(error: Exception) -> str:
+    """Tell of an error that is dlnlab's own, and how to see where it comes from."""
+    return (
+        f"a defect of dlnlab, please report it: {type(error).__name__}: {error} "
+        f"(set {TRACEBACK}=1 to see where)"
+    )
+
+
+def _one_line(message: str) -> str:
+    """Return a message without line breaks, and without the middle of one that is very long."""
+    text = " ".join(message.split())
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
+
+
+def in_flags(message: str, flags: Mapping[str, str]) -> str:
     """Rename the library's arguments in an error message to the options that set them.
+
+    Parameters
+    ----------
+    message : str
+    flags : mapping
+        From arguments to options.
 
     Examples
     --------
-    >>> in_flags("`r_hat` must be an integer between 1 and 3, got 9")
-    '--r-hat must be an integer between 1 and 3, got 9'
+    >>> in_flags("`r_hat` must be between 1 and 3, got 9", {"r_hat": "--r-hat"})
+    '--r-hat must be between 1 and 3, got 9'
     """
-    message = message.replace("a factored target (dlnlab.FactoredTarget)", "--factored")
-    return re.sub(r"`(\w+)(\[\d\])?`", lambda match: FLAGS.get(match[1], match[0]), message)
+    if "factored" in flags:
+        message = message.replace("a factored target (dlnlab.FactoredTarget)", "--factored")
+    return re.sub(r"`(\w+)(\[\d\])?`", lambda match: flags.get(match[1], match[0]), message)

@@ -6,8 +6,9 @@ import bisect
 import hashlib
 import os
 import time
+import warnings
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ from dlnlab.trajectory import (
     Recorder,
     Status,
     Trajectory,
+    Unsaved,
     check_record,
 )
 
@@ -74,7 +76,7 @@ def gradient_descent(
         are always recorded.
     record : sequence of str
         Among "loss", "error", "singular_values", "alignment", "end_to_end", "imbalance", "layers".
-        What needs an unknown target is left out.
+        What needs an unknown target is left out; with no names only steps and times are recorded.
     tol : float
         A member ends once its loss is ≤ `tol`; looked at when a record is taken.  So is divergence.
     formulation : {"auto", "full", "reduced"}
@@ -93,15 +95,22 @@ def gradient_descent(
     -------
     Trajectory
         With status COMPLETED, CONVERGED or DIVERGED; an array of them for a batch, whose converged
-        members are frozen while the others go on.
+        members are frozen while the others go on.  Without a step taken its `weights` are the given
+        arrays themselves, no copies.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is malformed or out of range, the run would not fit in memory, or the
-        checkpoint belongs to another run.
+        checkpoint cannot be written, is in use, or belongs to another run.
     Interrupted
         On Ctrl-C, after the checkpoint has been written; its `run` holds the record so far.
+
+    Warns
+    -----
+    Unsaved
+        If the checkpoint can no longer be written, as on a full disk.  The run goes on, tries
+        again when it is due, and is returned.
 
     Examples
     --------
@@ -116,20 +125,24 @@ def gradient_descent(
     steps = {"eta": eta, "alpha": alpha, "weight_decay": weight_decay}
     run = _prepare(problem, weights, steps, num_steps, record_every, record, tol, formulation)
     bar = Progress(progress, run.num_steps, "step")
-    if checkpoint is not None:
-        every = checks.nonnegative("checkpoint_every", checkpoint_every)
-        run.checkpoint = Checkpoint(checkpoint, run.fingerprint(), every)
-        run.resume()
-    try:
-        with np.errstate(over="ignore", invalid="ignore"), run.threads():
-            run.go(bar)
-    except KeyboardInterrupt:
-        run.save(Status.INTERRUPTED)
-        raise Interrupted(run.trajectory(Status.INTERRUPTED)) from None
-    finally:
-        bar.close()
-    run.save()
-    return run.trajectory()
+    every = checks.nonnegative("checkpoint_every", checkpoint_every)
+    with ExitStack() as stack:
+        stack.callback(bar.close)
+        if checkpoint is not None:
+            run.checkpoint = Checkpoint(checkpoint, run.fingerprint(), every)
+            stack.callback(run.checkpoint.close)
+            run.resume()
+        try:
+            with np.errstate(over="ignore", invalid="ignore"), run.threads():
+                run.go(bar)
+            unsaved = run.save()
+        except KeyboardInterrupt:
+            unsaved = run.save(Status.INTERRUPTED)
+            raise Interrupted(run.trajectory(Status.INTERRUPTED), unsaved) from None
+    finished = run.trajectory()
+    if unsaved is not None:
+        warnings.warn(Unsaved(finished, unsaved), stacklevel=2)
+    return finished
 
 
 @dataclass
@@ -167,6 +180,8 @@ class _Descent:
     """The state of a run: step, weights, and which members of the batch are done."""
 
     checkpoint: Checkpoint | None = None
+    told = False
+    """Whether it has been said that the checkpoint cannot be written."""
 
     def __init__(
         self,
@@ -223,7 +238,7 @@ class _Descent:
             stepper.advance(count)
             self.state = (step + count, stepper.weights())
             if self.checkpoint is not None and self.checkpoint.due():
-                self.save()
+                self._keep()
             if not (self.checkpoint is not None and self.checkpoint.every == 0):
                 stretch = _paced(stretch, count, time.monotonic() - started)
 
@@ -251,11 +266,30 @@ class _Descent:
         seconds = self.earlier_seconds + time.monotonic() - self.started
         return self.recorder.finish(weights, codes if codes.shape else codes[()], seconds)
 
-    def save(self, status: Status | None = None) -> None:
-        """Write the checkpoint, if there is one."""
-        if self.checkpoint is not None and self.recorder.rows:
-            step, weights = self.state  # of what runs, which is what the run continues from
+    def save(self, status: Status | None = None) -> BaseException | None:
+        """Write the checkpoint, if there is one; return what kept it from being written.
+
+        At the end that may be a second Ctrl-C, which shall not cost the run.
+        """
+        if self.checkpoint is None or not self.recorder.rows:
+            return None
+        step, weights = self.state  # of what runs, which is what the run continues from
+        try:
             self.checkpoint.write(self._finish(weights, status), step=step, done=self.done)
+        except OSError as error:
+            return error
+        except KeyboardInterrupt as error:
+            if status is not Status.INTERRUPTED:
+                raise
+            return error
+        return None
+
+    def _keep(self) -> None:
+        """Write the checkpoint while the run goes on; say once if it cannot be written."""
+        unsaved = self.save()
+        if unsaved is not None and not self.told:
+            self.told = True
+            warnings.warn(Unsaved(self.trajectory(Status.INTERRUPTED), unsaved), stacklevel=4)
 
     def resume(self) -> None:
         """Continue from the checkpoint, if it exists."""
@@ -328,16 +362,13 @@ def _prepare(
     wanted: Any,
 ) -> _Descent:
     """Check the arguments, choose what to run, and bring it to the common batch shape."""
-    weights = networks.check_weights(weights)
-    check_network(problem, weights)
-    weights = tuple(checks.matrix("weights", W) for W in weights)  # integers become floats
+    weights = networks.check_network(problem, weights)
     names = check_record(record)
     schedule = _schedule(record_every, checks.integer("num_steps", num_steps, 0))
     tol = checks.nonnegative("tol", tol)
-    steps = {k: np.asarray(x) if isinstance(x, list | tuple) else x for k, x in steps.items()}
+    steps = {k: checks.per_member(k, x, zero=k == "weight_decay") for k, x in steps.items()}
+    eta, alpha, decay = steps.values()
     batch = _batch_shape(problem, weights, steps)
-    eta, alpha = (checks.per_member(name, steps[name], batch) for name in ("eta", "alpha"))
-    decay = checks.per_member("weight_decay", steps["weight_decay"], batch, zero=True)
     run = formulations.choose(problem, weights, schedule.num_steps, wanted)
     certain = 1 if tol else schedule.count  # a run may converge long before its last step
     memory.of_descent(problem, weights, certain, names, batch, run).require(weights[0])
@@ -365,19 +396,6 @@ def _batch_shape(problem: Problem, weights: Weights, steps: dict[str, Any]) -> t
         ) from error
 
 
-def check_network(problem: Problem, weights: Weights) -> None:
-    """Raise unless the weights are real and finite and end to end have the problem's shape."""
-    networks.check_problem(problem)
-    shape = (weights[-1].shape[-2], weights[0].shape[-1])
-    if shape != problem.shape:
-        raise ValueError(
-            f"`weights` must have the problem's shape (d_out, d_in) = {problem.shape}, got {shape}"
-        )
-    arrays.namespace(problem.reference, *weights, names=("problem", "weights"))
-    for index, W in enumerate(weights):
-        checks.matrix(f"weights[{index}]", W)
-
-
 def _spread(W: Array, batch: tuple[int, ...]) -> Array:
     xp = arrays.namespace(W)
     shape = (*batch, *W.shape[-2:])
@@ -390,7 +408,10 @@ def _as_rate(rate: Any, reference: Array) -> Any:
 
 
 def _schedule(record_every: Any, num_steps: int) -> _Schedule:
-    if isinstance(record_every, Sequence | np.ndarray) and not isinstance(record_every, str):
-        steps = {checks.integer("record_every", step, 0) for step in record_every}
+    if isinstance(record_every, np.ndarray) and record_every.ndim == 1:
+        record_every = record_every.tolist()
+    if isinstance(record_every, Sequence) and not isinstance(record_every, str | bytes):
+        listed = checks.sequence("record_every", record_every)
+        steps = {checks.integer("record_every", step, 0) for step in listed}
         return _Schedule(None, tuple(sorted(steps)), num_steps)
     return _Schedule(checks.integer("record_every", record_every, 1), (), num_steps)

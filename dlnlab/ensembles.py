@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlnlab import checks
+from dlnlab import arrays, checks
 
-__all__ = ["GeneratedEnsemble", "block_rows"]
+__all__ = ["GeneratedEnsemble"]
 
 BLOCK_BYTES = 640 * 1024
 """Size of a block: it stays in a core's second-level cache between the two uses that a gradient
@@ -66,8 +66,8 @@ class GeneratedEnsemble:
 
     def __post_init__(self) -> None:
         checks.integer("count", self.count, 1)
-        checks.shape("matrix_shape", self.matrix_shape)
-        checks.integer("seed", self.seed, 0)
+        object.__setattr__(self, "matrix_shape", checks.shape("matrix_shape", self.matrix_shape))
+        checks.seed("seed", self.seed)
         checks.positive("scale", self.scale)
 
     @property
@@ -81,18 +81,37 @@ class GeneratedEnsemble:
         Parameters
         ----------
         first, last : int
-            Numbers of the first block and of the one after the last; all by default.
+            Numbers of the first block and of the one after the last, from 0 to their number; all by
+            default.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there are no such blocks.
         """
         n = self.matrix_shape[0] * self.matrix_shape[1]
         step = block_rows(n)
-        for number in range(first, -(-self.count // step) if last is None else last):
+        count = -(-self.count // step)
+        first = checks.integer("first", first, 0, count)
+        last = count if last is None else checks.integer("last", last, first, count)
+        return self._drawn(range(first, last), step, n)
+
+    def _drawn(self, numbers: range, step: int, n: int) -> Iterator[tuple[slice, np.ndarray]]:
+        for number in numbers:
             start, stop = number * step, min((number + 1) * step, self.count)
             draw = np.random.default_rng([self.seed, number]).standard_normal((stop - start, n))
             yield slice(start, stop), self.scale * draw
 
+    def identity(self) -> np.ndarray:
+        """Return the bytes of what tells this ensemble from others, for a fingerprint."""
+        told = (self.count, self.matrix_shape, int(self.seed), float(self.scale))
+        return np.frombuffer(repr(told).encode(), dtype=np.uint8)
+
     def measure(self, W: np.ndarray) -> np.ndarray:
         """Return ⟨A_i, W⟩ for all i, shape (..., m), of a matrix or a batch of them."""
         W = checks.matrix("W", W)
+        if not arrays.is_host(W):
+            raise TypeError(f"`W` must be a NumPy array, got {checks.describe(W)}")
         if tuple(W.shape[-2:]) != self.matrix_shape:
             raise ValueError(f"`W` must have shape (..., {self.matrix_shape}), got {W.shape}")
         flat = W.reshape(*W.shape[:-2], -1)

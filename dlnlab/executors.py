@@ -5,23 +5,26 @@ understands.  The local processes here differ from `concurrent.futures.ProcessPo
 ways.  Every worker is a pool of its own, so that a worker that is killed costs only its own tasks
 and is replaced.  Linear algebra runs on one thread in each, since matrices are small and threads of
 several workers would fight for the cores.  And the workers end with their parent, at once: Ctrl-C
-reaches the parent only, which then ends them, and if it is killed they notice.
+reaches the parent only, which then ends them, and if it is killed they notice, even while they are
+starting.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import multiprocessing
+import numbers
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
-from dlnlab import checks
+from dlnlab import checks, threads
 
 __all__ = ["Processes", "Serial", "using"]
 
@@ -30,6 +33,23 @@ THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "BLIS_N
 
 FOREIGN = 128
 """Tasks kept under way on an executor that does not say how many workers it has."""
+
+MOST = 2**15
+"""Processes that a system has at most, as Linux is set up."""
+
+GUARD = """
+import os, signal, sys, threading, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+def watch():
+    while os.getppid() == {parent}:
+        time.sleep(0.25)
+    os._exit(1)
+if os.getppid() != {parent}:
+    os._exit(1)
+if not any(thread.name == "dlnlab-parent" for thread in threading.enumerate()):
+    threading.Thread(target=watch, name="dlnlab-parent", daemon=True).start()
+"""
+"""What a worker does first: leave Ctrl-C to the parent, and not outlive it however it ends."""
 
 NAMES = (
     '"serial", "processes", "processes=N", "dask=ADDRESS", "MODULE:FUNCTION" for a function that '
@@ -47,19 +67,41 @@ class Serial(Executor):
         future: Future[Any] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # as every executor does
+        except KeyboardInterrupt:  # it is meant for this process
+            raise
+        except BaseException as error:  # as every executor does
             future.set_exception(error)
         return future
+
+
+class _GuardedName(str):
+    """The name of a process, which runs `GUARD` where it arrives.
+
+    A worker is sent its name first, before the modules that it has to import, which takes it
+    seconds in which its parent may be gone.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        guard = GUARD.format(parent=os.getpid())
+        return eval, (f"(exec({guard!r}, {{}}), {str(self)!r})[1]",)
+
+
+class _Context(SpawnContext):
+    """Starts processes anew, since a fork may inherit locks and threads, and guards them."""
+
+    _numbers = itertools.count(1)
+
+    def Process(self, *args: Any, **kwargs: Any) -> SpawnProcess:  # type: ignore[override]
+        """Return a process that ends with this one."""
+        name = _GuardedName(f"dlnlab-worker-{next(self._numbers)}")
+        return SpawnProcess(*args, **(kwargs | {"name": name}))
 
 
 class _Worker:
     """One process, and how many tasks wait for it."""
 
     def __init__(self) -> None:
-        context = multiprocessing.get_context("spawn")  # a fork may inherit locks and threads
-        self.pool = ProcessPoolExecutor(
-            1, mp_context=context, initializer=_begin, initargs=(os.getpid(),)
-        )
+        self.pool = ProcessPoolExecutor(1, mp_context=_Context())
         self.waiting = 0
         with _one_thread_each():  # the process is started by its first task
             self.pid = self.pool.submit(os.getpid)
@@ -72,53 +114,72 @@ class _Worker:
 
 
 class Processes(Executor):
-    """Worker processes on this machine.
+    """Worker processes on this machine, each started when there is a task for it.
 
     Parameters
     ----------
     workers : int, optional
-        How many; by default one per processor that this process may use.
+        How many at most; by default one per processor that this process may use, and never more
+        than four.
+    oversubscribe : bool
+        True for as many as `workers` says, for tasks that wait rather than compute.
 
     Raises
     ------
     TypeError, ValueError
-        If `workers` is not an integer ≥ 1.
+        If `workers` is not an integer between 1 and 32768, or this process may not start others.
     """
 
-    def __init__(self, workers: int | None = None) -> None:
-        count = _processors() if workers is None else checks.integer("workers", workers, 1)
-        self._workers = [_Worker() for _ in range(count)]
+    def __init__(self, workers: int | None = None, *, oversubscribe: bool = False) -> None:
+        cores = threads.cores()
+        count = cores if workers is None else checks.integer("workers", workers, 1)
+        if count > MOST:
+            raise ValueError(f"`workers` must be an integer <= {MOST}, since a system has no more")
+        if not isinstance(oversubscribe, bool):
+            raise TypeError(
+                f"`oversubscribe` must be True or False, got {checks.describe(oversubscribe)}"
+            )
+        if multiprocessing.current_process().daemon:
+            raise ValueError(
+                '`executor` must be "serial" in a daemonic process, such as a worker of a '
+                'multiprocessing.Pool, which may not start processes; got "processes"'
+            )
+        self._most = count if oversubscribe else min(count, threads.PER_CORE * cores)
+        self._workers: list[_Worker] = []
+        self._lock = threading.Lock()
         self._closed = False
 
     @property
     def workers(self) -> int:
-        """Number of processes."""
-        return len(self._workers)
+        """Largest number of processes."""
+        return self._most
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Give ``fn(*args, **kwargs)`` to the process with the fewest tasks.
+        """Give ``fn(*args, **kwargs)`` to a process that is free, a new one, or the least busy.
 
         If that process dies, the future raises `concurrent.futures.BrokenExecutor`; submit again.
         """
-        if self._closed:
-            raise RuntimeError("these processes have been shut down")
-        k = min(range(len(self._workers)), key=lambda i: self._workers[i].waiting)
-        try:
-            return self._give(self._workers[k], fn, *args, **kwargs)
-        except BrokenExecutor:
-            self._workers[k] = _Worker()
-            return self._give(self._workers[k], fn, *args, **kwargs)
-
-    @staticmethod
-    def _give(worker: _Worker, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
-        future = worker.pool.submit(fn, *args, **kwargs)
-        worker.waiting += 1
-
-        def count_down(done: Future[Any]) -> None:
-            worker.waiting -= 1
-
-        future.add_done_callback(count_down)
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("these processes have been shut down")
+            k = min(range(len(self._workers)), key=lambda i: self._workers[i].waiting, default=0)
+            busy = not self._workers or self._workers[k].waiting > 0
+            if busy and len(self._workers) < self._most:
+                k = len(self._workers)
+                self._workers.append(_Worker())
+            try:
+                future = self._workers[k].pool.submit(fn, *args, **kwargs)
+            except BrokenExecutor:
+                self._workers[k] = _Worker()
+                future = self._workers[k].pool.submit(fn, *args, **kwargs)
+            worker = self._workers[k]
+            worker.waiting += 1
+        future.add_done_callback(lambda done: self._count_down(worker))
         return future
+
+    def _count_down(self, worker: _Worker) -> None:
+        with self._lock:
+            worker.waiting -= 1
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the processes, after their tasks; with `cancel_futures`, at once."""
@@ -152,7 +213,7 @@ def using(executor: Executor | str | None) -> Iterator[Executor]:
         return
     if executor is not None and not isinstance(executor, str):
         raise TypeError(f"`executor` must be {NAMES}; got {checks.describe(executor)}")
-    with _opened(executor or "processes") as opened:
+    with _opened("processes" if executor is None else executor) as opened:
         try:
             yield opened
         except BaseException:
@@ -161,9 +222,20 @@ def using(executor: Executor | str | None) -> Iterator[Executor]:
 
 
 def under_way(executor: Executor) -> int:
-    """Return how many tasks to keep under way: two for each worker, if their number is known."""
-    known = getattr(executor, "workers", None) or getattr(executor, "_max_workers", None)
-    return 2 * known if isinstance(known, int) else FOREIGN
+    """Return how many tasks to keep under way: two for each worker, if their number is known.
+
+    Raises
+    ------
+    ValueError
+        If the executor says that it has no workers.
+    """
+    for name in ("workers", "_max_workers"):
+        known = getattr(executor, name, None)
+        if isinstance(known, numbers.Integral):
+            if known < 1:
+                raise ValueError(f"`executor` must have workers, got one that has {known}")
+            return 2 * min(int(known), MOST)
+    return FOREIGN
 
 
 @contextlib.contextmanager
@@ -172,7 +244,7 @@ def _opened(name: str) -> Iterator[Executor]:
     if name == "serial":
         yield Serial()
     elif kind == "processes" and (not value or value.isdecimal()):
-        with Processes(int(value) if value else None) as pool:
+        with Processes(int(value[:20]) if value else None) as pool:  # of 20 digits too many anyway
             yield pool
     elif kind == "dask" and value:
         with _client(value) as client:
@@ -201,32 +273,16 @@ def _client(address: str) -> Any:
 def _made(module: str, function: str) -> Executor:
     try:
         made = getattr(importlib.import_module(module), function)()
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise ValueError(f"`executor` '{module}:{function}' cannot be used: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever a function does that makes no executor
+        raise ValueError(
+            f"`executor` '{module}:{function}' cannot be used: {type(error).__name__}: {error}"
+        ) from error
     if not isinstance(made, Executor):
         raise TypeError(
             f"`executor` '{module}:{function}' must return a concurrent.futures.Executor, "
             f"got {checks.describe(made)}"
         )
     return made
-
-
-def _begin(parent: int) -> None:
-    """Leave Ctrl-C to the parent, and do not outlive it however it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
-
-
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):  # what a batch system or a container leaves us
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextlib.contextmanager

@@ -48,7 +48,9 @@ class Formulation(NamedTuple):
     view: Any = None
 
 
-def choose(problem: Problem, weights: Weights, num_steps: int, wanted: str = "auto") -> Formulation:
+def choose(
+    problem: Problem, weights: Weights, num_steps: int, formulation: str = "auto"
+) -> Formulation:
     """Return the formulation in which a descent is to run.
 
     The rule for "auto": the reduced network, if the problem is a factorization of one target, the
@@ -60,14 +62,17 @@ def choose(problem: Problem, weights: Weights, num_steps: int, wanted: str = "au
     problem : Problem
     weights : tuple of L arrays
     num_steps : int
-    wanted : {"auto", "full", "reduced"}
+    formulation : {"auto", "full", "reduced"}
 
     Raises
     ------
-    ValueError
-        If `wanted` is none of these, or is "reduced" and there is no reduction.
+    TypeError, ValueError
+        If the network does not fit the problem, `formulation` is none of these, or is "reduced" and
+        there is no reduction.
     """
-    wanted = checks.choice("formulation", wanted, FORMULATIONS)
+    weights = networks.check_network(problem, weights)
+    num_steps = checks.integer("num_steps", num_steps, 0)
+    wanted = checks.choice("formulation", formulation, FORMULATIONS)
     full = Formulation("full", problem, weights)
     if wanted == "full" or (wanted == "auto" and not _worth_trying(problem, weights, num_steps)):
         return full

@@ -27,15 +27,17 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
-from dlnlab import arrays, checks, steppers, threads
+from dlnlab import arrays, checks, networks, steppers, threads
 from dlnlab.formulations import Formulation
 from dlnlab.networks import Weights
 from dlnlab.problems import Problem, SampledCompletion
+from dlnlab.trajectory import check_record
 
 __all__ = ["Footprint", "Peak", "of_descent", "watch"]
 
@@ -63,6 +65,10 @@ class Footprint:
     work: int
     records: int
     objects: int
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            checks.integer(item.name, getattr(self, item.name), 0)
 
     @property
     def peak(self) -> int:
@@ -108,6 +114,11 @@ def of_descent(
     -------
     Footprint
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed or out of range.
+
     Examples
     --------
     >>> import dlnlab
@@ -117,7 +128,14 @@ def of_descent(
     >>> foreseen.records  # 1001 losses and 100 × 100 matrices, 8 bytes a number
     80088008
     """
-    members = int(np.prod(weights[0].shape[:-2] if batch is None else batch))
+    weights = networks.check_weights(weights)
+    networks.check_problem(problem)
+    num_records = checks.integer("num_records", num_records, 0)
+    record = check_record(record)
+    batch = weights[0].shape[:-2] if batch is None else networks.batch_axes(batch)
+    if run is not None:
+        checks.instance("run", run, Formulation, "a dlnlab.formulations.Formulation")
+    members = math.prod(batch)
     layers = [W.shape[-2] * W.shape[-1] for W in weights]
     item = np.dtype(arrays.dtype_name(weights[0])).itemsize
     numbers, objects = _record_sizes(problem, layers, record)
@@ -195,6 +213,9 @@ class Peak:
     """
 
     bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        checks.fields(self)
 
 
 @contextlib.contextmanager

@@ -76,20 +76,22 @@ def descent(
     TypeError, ValueError
         If an argument is malformed or out of range.
     """
-    eps, depth = _check(eps, depth)
+    eps, depth = checks.start(eps, depth)
     sigma = checks.nonnegative_array("targets", targets)
     eta, alpha = checks.positive("eta", eta), checks.positive("alpha", alpha)
     num_steps = checks.integer("num_steps", num_steps, 0)
     decay = checks.nonnegative("weight_decay", weight_decay)
+    _check_room("`num_steps`", num_steps + 1, sigma)
     a, b = np.full_like(sigma, eps), np.full_like(sigma, eps)
     values = np.empty((num_steps + 1, sigma.size))
-    for step in range(num_steps + 1):
-        inner = b ** (depth - 2)
-        values[step] = a * a * inner
-        gap = values[step] - sigma
-        inner_slope = a * a * b ** (depth - 3) if depth > 2 else np.zeros_like(a)
-        outer_slope = gap * a * inner + decay * a
-        a, b = a - alpha * eta * outer_slope, b - eta * (gap * inner_slope + decay * b)
+    with np.errstate(over="ignore", invalid="ignore"):  # too large a step diverges
+        for step in range(num_steps + 1):
+            inner = b ** (depth - 2)
+            values[step] = a * a * inner
+            gap = values[step] - sigma
+            inner_slope = a * a * b ** (depth - 3) if depth > 2 else np.zeros_like(a)
+            outer_slope = gap * a * inner + decay * a
+            a, b = a - alpha * eta * outer_slope, b - eta * (gap * inner_slope + decay * b)
     return values
 
 
@@ -123,10 +125,11 @@ def flow(times: Any, targets: Any, eps: float, depth: int, *, scale: float = 1.0
     >>> modes.flow([0.0, 100.0, 200.0], [1.0], eps=1e-2, depth=3).round(6).tolist()
     [[1e-06], [0.908234], [1.0]]
     """
-    eps, depth = _check(eps, depth)
+    eps, depth = checks.start(eps, depth)
     scale = checks.positive("scale", scale)
     t = checks.nonnegative_array("times", times)
     sigma = checks.nonnegative_array("targets", targets)
+    _check_room("`times`", t.size, sigma)
     columns = [_mode(t, float(target), eps, depth, scale) for target in sigma]
     return np.stack(columns, axis=-1)
 
@@ -155,17 +158,18 @@ def flow_times(
 
     Raises
     ------
-    ValueError
-        If a value is not reached: it does not lie between ε^L and σ*.
+    TypeError, ValueError
+        If an argument is malformed or out of range, or a value is not reached: it does not lie
+        between ε^L and σ*.
     """
-    eps, depth = _check(eps, depth)
+    eps, depth = checks.start(eps, depth)
     target, scale = checks.positive("target", target), checks.positive("scale", scale)
-    values = np.asarray(values, dtype=float)
+    values = checks.numbers_in("values", values)
     start = eps**depth
     low, high = sorted((start, target))
     if not ((values >= low) & (values <= high) & (values != target)).all():
         raise ValueError(
-            f"`values` must lie between eps**depth = {start:g} and `target` = {target:g}, "
+            f"`values` must lie between `eps`**depth = {start:g} and `target` = {target:g}, "
             f"which the flow only approaches, got {values}"
         )
     above = start > target
@@ -209,10 +213,17 @@ def fitting_times(
     >>> modes.fitting_times([1.0, 0.5], eps=1e-2, depth=3, within=0.05).round(3).tolist()
     [100.223, 200.561]
     """
-    eps, depth = _check(eps, depth)
+    eps, depth = checks.start(eps, depth)
     within = checks.positive("within", within)
-    times = []
-    for sigma in checks.nonnegative_array("targets", targets):
+    if within < np.finfo(float).eps:
+        raise ValueError(
+            f"`within` must be at least {np.finfo(float).eps:.1e}, since double precision cannot "
+            f"tell smaller parts, got {within}"
+        )
+    sigmas, times = checks.nonnegative_array("targets", targets), []
+    if not sigmas.all():
+        raise ValueError("`targets` must be > 0: a mode with target 0 is never fitted, got 0")
+    for sigma in sigmas:
         start = eps**depth
         if abs(start - sigma) <= within * sigma:
             times.append(0.0)
@@ -222,8 +233,9 @@ def fitting_times(
     return np.array(times)
 
 
-def _check(eps: Any, depth: Any) -> tuple[float, int]:
-    return checks.positive("eps", eps), checks.integer("depth", depth, 2)
+def _check_room(what: str, rows: int, targets: np.ndarray) -> None:
+    told = f"{what}: {rows} records of {targets.size} modes"
+    checks.fits_in_memory(told, 2 * 8 * rows * targets.size, remedy="ask for fewer")
 
 
 def _mode(t: np.ndarray, target: float, eps: float, depth: int, scale: float) -> np.ndarray:

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import os
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from dlnlab import checks
+from dlnlab import checks, untrusted
 from dlnlab.ratings import Ratings
 
 __all__ = ["MOVIELENS_100K", "RatingsFile", "download", "load", "read"]
+
+LINE = 100
+"""A line has fewer bytes: four numbers, of at most 20 digits, and what separates them."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ class RatingsFile:
         Number of lines.
     values : tuple of int
         The ratings that may be given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a field is of another type, or a number is not positive.
     """
 
     url: str
@@ -50,6 +57,11 @@ class RatingsFile:
     num_items: int
     num_ratings: int
     values: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        checks.fields(self)
+        for name in ("num_users", "num_items", "num_ratings"):
+            checks.integer(name, getattr(self, name), 1)
 
 
 MOVIELENS_100K = RatingsFile(
@@ -78,8 +90,8 @@ def load(
 
     Raises
     ------
-    FileNotFoundError, ValueError
-        If there is no such file, or it is not exactly as described.
+    TypeError, FileNotFoundError, ValueError
+        If an argument is malformed, there is no such file, or it is not exactly as described.
     ImportError
         If a download is asked for and pooch is not installed.
     """
@@ -106,6 +118,8 @@ def download(
     OSError
         If the server cannot be reached; requests' exceptions are OSErrors.
     """
+    _check_description(file)
+    folder = None if folder is None else checks.path("folder", folder)
     try:
         import pooch
     except ImportError as error:
@@ -139,9 +153,8 @@ def read(path: str | os.PathLike[str], *, file: RatingsFile = MOVIELENS_100K) ->
     ValueError
         If the file is not exactly as described; the message names the line.
     """
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"`path` must be a path, got {checks.describe(path)}")
-    where, content = _content(Path(path), file.member)
+    _check_description(file)
+    where, content = _content(Path(checks.path("path", path)), file)
     table = np.array(list(_lines(where, content, file)), dtype=np.int64).reshape(-1, 3)
     if len(table) != file.num_ratings:
         raise ValueError(f"{where} must have {file.num_ratings} lines, got {len(table)}")
@@ -150,25 +163,23 @@ def read(path: str | os.PathLike[str], *, file: RatingsFile = MOVIELENS_100K) ->
     return Ratings(users, items, table[:, 2].astype(float), (file.num_users, file.num_items))
 
 
-def _content(path: Path, member: str) -> tuple[str, bytes]:
+def _check_description(file: object) -> None:
+    checks.instance("file", file, RatingsFile, "a dlnlab.movielens.RatingsFile")
+
+
+def _content(path: Path, file: RatingsFile) -> tuple[str, bytes]:
     """Return the name for messages and the bytes of the file that `path` leads to."""
     if path.is_dir():
-        path = path / member
+        path = path / file.member
     if not path.is_file():
         raise FileNotFoundError(
-            f"`path` must be an archive, a folder with {member}, or that file, "
+            f"`path` must be an archive, a folder with {file.member}, or that file, "
             f"but {str(path)!r} does not exist"
         )
-    if not zipfile.is_zipfile(path):
-        return f"{str(path)!r}", path.read_bytes()
-    with zipfile.ZipFile(path) as archive:
-        names = [name for name in archive.namelist() if Path(name).name == member]
-        if len(names) != 1:
-            raise ValueError(f"{str(path)!r} must hold one file {member}, got {len(names)}")
-        try:
-            return f"{names[0]!r} in {str(path)!r}", archive.read(names[0])
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise ValueError(f"{str(path)!r} is damaged: {error}") from error
+    most = file.num_ratings * LINE
+    if zipfile.is_zipfile(path):
+        return untrusted.member(path, file.member, most)
+    return f"{str(path)!r}", untrusted.content(path, most, repr(str(path)))
 
 
 def _lines(where: str, content: bytes, file: RatingsFile) -> Iterator[tuple[int, int, int]]:
@@ -176,7 +187,8 @@ def _lines(where: str, content: bytes, file: RatingsFile) -> Iterator[tuple[int,
     limits = (("user", file.num_users), ("item", file.num_items))
     for number, line in enumerate(content.removesuffix(b"\n").split(b"\n"), 1):
         fields = line.split(b"\t")
-        if len(fields) != 4 or not all(field.isdigit() for field in fields):
+        short = len(line) < LINE  # before its numbers are read
+        if not short or len(fields) != 4 or not all(field.isdigit() for field in fields):
             raise ValueError(
                 f"{where}, line {number} must be four whole numbers separated by tabs, ended by a "
                 f"newline alone, got {checks.describe(line)}"

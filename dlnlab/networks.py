@@ -15,6 +15,7 @@ matrix products for all layers together.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,14 +28,11 @@ from dlnlab.problems import Problem
 from dlnlab.targets import FactoredTarget, orthonormal_frame
 
 __all__ = [
-    "check_problem",
-    "check_weights",
     "compressed_weights",
     "end_to_end",
     "imbalance",
     "layer_gradients",
     "original_weights",
-    "prefix_products",
 ]
 
 Weights = tuple[Array, ...]
@@ -146,6 +144,7 @@ def layer_gradients(weights: Sequence[Array], gradient: Array) -> Weights:
     weights = check_weights(weights)
     if not arrays.is_array(gradient):
         raise TypeError(f"`gradient` must be an array, got {checks.describe(gradient)}")
+    gradient = checks.matrix("gradient", gradient, are_finite=False)
     arrays.namespace(*weights, gradient, names=("weights", "gradient"))
     prefixes = prefix_products(weights)
     if tuple(gradient.shape) != tuple(prefixes[-1].shape):
@@ -165,7 +164,17 @@ def imbalance(weights: Sequence[Array]) -> tuple[Array, ...]:
     Returns
     -------
     tuple of L − 1 arrays, shapes (..., d_l, d_l)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the weights do not form a network.
     """
+    return imbalances(check_weights(weights))
+
+
+def imbalances(weights: Sequence[Array]) -> tuple[Array, ...]:
+    """Return what `imbalance` does, of weights that are known to form a network."""
     return tuple(
         after.mT @ after - before @ before.mT for before, after in itertools.pairwise(weights)
     )
@@ -205,7 +214,7 @@ def original_weights(
     batch : tuple of ints
         Leading batch axes: independent draws.
     like : array, optional
-        An array whose library, device and dtype the weights shall have.
+        A float32 or float64 array whose library, device and precision the weights shall have.
 
     Returns
     -------
@@ -225,33 +234,35 @@ def original_weights(
     [1e-06, 1e-06, 1e-06, 1e-06]
     """
     shape = checks.shape("shape", shape)
-    depth = checks.integer("depth", depth, 2)
-    eps = checks.positive("eps", eps)
+    eps, depth = checks.start(eps, depth)
     rng = checks.generator("rng", rng, "network")
     init = checks.choice("init", init, _DRAWS)
-    batch = _batch_axes(batch)
+    batch = batch_axes(batch)
+    like = None if like is None else checks.like("like", like)
     sizes = (shape[1], *_hidden_widths(width, depth, max(shape)), shape[0])
-    count = int(np.prod(batch)) * sum(a * b for a, b in zip(sizes[1:], sizes[:-1], strict=True))
+    members = math.prod(batch)
+    count = members * sum(a * b for a, b in zip(sizes[1:], sizes[:-1], strict=True))
     what = f"`width`: a {depth}-layer network of widths {sizes}"
     checks.fits_in_memory(what, 8 * count)
     layers = []
     for rows, columns in zip(sizes[1:], sizes[:-1], strict=True):
-        members = [_DRAWS[init](rows, columns, rng) for _ in range(int(np.prod(batch)))]
-        W = eps * np.stack(members).reshape(*batch, rows, columns)
+        draws = [_DRAWS[init](rows, columns, rng) for _ in range(members)]
+        W = eps * np.stack(draws).reshape(*batch, rows, columns)
         layers.append(W if like is None else arrays.like(W, like))
     return tuple(layers)
 
 
-def _batch_axes(batch: Any) -> tuple[int, ...]:
-    if not isinstance(batch, Sequence) or isinstance(batch, str):
+def batch_axes(batch: Any) -> tuple[int, ...]:
+    """Return batch axes as a tuple of integers >= 1."""
+    if not isinstance(batch, Sequence) or isinstance(batch, str | bytes):
         raise TypeError(f"`batch` must be a tuple of integers >= 1, got {checks.describe(batch)}")
-    return tuple(checks.integer("batch", n, 1) for n in batch)
+    return tuple(checks.integer("batch", n, 1) for n in checks.sequence("batch", batch))
 
 
 def _hidden_widths(width: Any, depth: int, default: int) -> tuple[int, ...]:
     if width is None:
         return (default,) * (depth - 1)
-    if isinstance(width, Sequence):
+    if isinstance(width, Sequence) and not isinstance(width, str | bytes):
         if len(width) != depth - 1:
             raise ValueError(
                 f"`width` must be an integer or {depth - 1} of them (depth - 1), got {len(width)}"
@@ -315,8 +326,7 @@ def compressed_weights(problem: Problem, r_hat: int, depth: int, eps: float) -> 
     """
     check_problem(problem)
     r_hat = checks.integer("r_hat", r_hat, 1, min(problem.shape))
-    depth = checks.integer("depth", depth, 2)
-    eps = checks.positive("eps", eps)
+    eps, depth = checks.start(eps, depth)
     U, Vh = _leading_vectors(problem, r_hat)
     xp = arrays.namespace(U)
     core = xp.eye(r_hat, dtype=U.dtype, device=arrays.device_of(U))
@@ -362,8 +372,11 @@ def check_problem(problem: Any) -> None:
         )
 
 
-def check_weights(weights: Any) -> Weights:
-    """Return `weights` as a tuple, or raise if they do not form a network of depth >= 2."""
+def check_weights(weights: Any, *, are_finite: bool = False) -> Weights:
+    """Return `weights` as a tuple, or raise if they do not form a network of depth >= 2.
+
+    Layers are plain arrays in single or double precision (`dlnlab.checks`).
+    """
     if arrays.is_array(weights) or not isinstance(weights, Sequence):
         raise TypeError(
             "`weights` must be a tuple of arrays (W_1, ..., W_L), W_1 applied first, "
@@ -374,9 +387,56 @@ def check_weights(weights: Any) -> Weights:
     for index, W in enumerate(weights):
         if not arrays.is_array(W) or W.ndim < 2:
             raise TypeError(f"`weights[{index}]` must be a matrix, got {checks.describe(W)}")
-    arrays.namespace(*weights, names=("weights",))
-    _check_chain(weights)
-    return tuple(weights)
+    layers = [
+        checks.matrix(f"weights[{index}]", W, are_finite=are_finite, are_sized=False)
+        for index, W in enumerate(weights)
+    ]
+    arrays.namespace(*layers, names=("weights",))
+    _check_chain(layers)
+    return tuple(layers)
+
+
+def check_network(problem: Problem, weights: Any) -> Weights:
+    """Return `weights` as a network whose end-to-end matrix has the problem's shape.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not, or weights are not finite, or live elsewhere than the problem.
+    """
+    layers = check_weights(weights, are_finite=True)
+    check_problem(problem)
+    shape = (layers[-1].shape[-2], layers[0].shape[-1])
+    if shape != problem.shape:
+        raise ValueError(
+            f"`weights` must form a network of shape {problem.shape}, the problem's shape "
+            f"(d_out, d_in), got {shape}"
+        )
+    arrays.namespace(problem.reference, *layers, names=("problem", "weights"))
+    return layers
+
+
+def check_shapes(weights: Any, like: Sequence[Array]) -> Weights:
+    """Return a network whose layers have the shapes of another's, after any batch axes."""
+    layers = check_weights(weights)
+    wanted = [tuple(W.shape[-2:]) for W in like]
+    if [tuple(W.shape[-2:]) for W in layers] != wanted:
+        raise ValueError(
+            f"`weights` must have layers of shapes {wanted}, after any batch axes, got "
+            f"{[tuple(W.shape) for W in layers]}"
+        )
+    arrays.namespace(*layers, *like, names=("weights",))
+    return layers
+
+
+def check_product(W: Any, weights: Sequence[Array]) -> Array:
+    """Return a matrix, or a batch, of the shape of a network's end-to-end matrix."""
+    shape = (weights[-1].shape[-2], weights[0].shape[-1])
+    W = checks.matrix("W", W, are_finite=False)
+    if tuple(W.shape[-2:]) != shape:
+        raise ValueError(f"`W` must have shape (..., {shape[0]}, {shape[1]}), got {tuple(W.shape)}")
+    arrays.namespace(W, *weights, names=("W",))
+    return W
 
 
 def _check_chain(weights: Sequence[Array]) -> None:

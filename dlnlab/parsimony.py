@@ -34,6 +34,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ from dlnlab.networks import Weights
 from dlnlab.problems import Factorization, Problem
 from dlnlab.targets import FactoredTarget, orthonormal_frame
 
-__all__ = ["NoReductionError", "ReducedFactorization", "Reduction", "reduce", "reduce_random"]
+__all__ = ["NoReductionError", "Reduction", "reduce", "reduce_random"]
 
 
 class NoReductionError(ValueError):
@@ -151,10 +152,12 @@ class Reduction:
 
         Raises
         ------
-        ValueError
-            If the wide network was never formed (`reduce_random`).
+        TypeError, ValueError
+            If these are not reduced weights, or the wide network was never formed
+            (`reduce_random`).
         """
         initial, bases = self._require_wide()
+        weights = networks.check_shapes(weights, self.weights)
         Q = [W / _scale(W) for W in initial]
         layers = []
         for layer, live in enumerate(_live_parts(Q, bases)):
@@ -184,10 +187,12 @@ class Reduction:
 
         Raises
         ------
-        ValueError
-            If the wide network was never formed, or the result would not fit in memory.
+        TypeError, ValueError
+            If `W` is not of that shape, the wide network was never formed, or the result would not
+            fit in memory.
         """
         initial, bases = self._require_wide()
+        W = networks.check_product(W, self.weights)
         Q = networks.end_to_end(tuple(W / _scale(W) for W in initial))
         checks.fits_in_memory(
             "`W`: the wide end-to-end matrices", int(np.prod(W.shape[:-2])) * Q.size * 8, Q
@@ -253,8 +258,9 @@ def reduce(problem: Problem, weights: Sequence[Array]) -> Reduction:
     >>> [W.shape for W in reduction.weights], reduction.multiplicity
     ([(5, 5), (5, 5), (5, 5)], 46)
     """
-    weights = networks.check_weights(weights)
-    _check_reducible(problem, weights)
+    check_factorization(problem)
+    weights = check_one_network(problem, weights)
+    _check_reducible(weights)
     U, s, Vh = problem.target_svd
     scales = _scales(weights)
     Q = [W / scale for W, scale in zip(weights, scales, strict=True)]
@@ -308,9 +314,8 @@ def reduce_random(
     TypeError, ValueError
         If an argument is out of range.
     """
-    _check_factorization(problem)
-    depth = checks.integer("depth", depth, 2)
-    eps = checks.positive("eps", eps)
+    check_factorization(problem)
+    eps, depth = checks.start(eps, depth)
     rng = checks.generator("rng", rng, "network")
     low, high = sorted(problem.shape)
     width = high if width is None else checks.integer("width", width, 1)
@@ -460,33 +465,34 @@ def _scale(W: Array) -> float:
     return float(xp.linalg.vector_norm(W)) / min(W.shape) ** 0.5
 
 
-def _check_factorization(problem: Problem) -> None:
+def check_factorization(problem: Any) -> None:
+    """Raise unless `problem` is a factorization of one target."""
     if not isinstance(problem, Factorization) or isinstance(problem, ReducedFactorization):
         raise TypeError(
             "`problem` must be a factorization (A = Id): for other measurements the wide network "
-            f"has no exact reduction, got {problem!r}"
+            f"has no exact reduction, got {checks.describe(problem)}"
         )
     if not isinstance(problem.target, FactoredTarget) and problem.target.ndim > 2:
         raise ValueError("`problem` must have one target, not a batch; reduce them one by one")
 
 
-def _check_reducible(problem: Problem, weights: Weights) -> None:
-    _check_factorization(problem)
-    if any(W.ndim > 2 for W in weights):
+def check_one_network(problem: Problem, weights: Any) -> Weights:
+    """Return one network, without batch axes, of the problem's shape."""
+    layers = networks.check_network(problem, weights)
+    if any(W.ndim > 2 for W in layers):
         raise ValueError("`weights` must be one network, not a batch; reduce them one by one")
+    return layers
+
+
+def _check_reducible(weights: Weights) -> None:
     widths = [weights[0].shape[1], *(W.shape[0] for W in weights)]
-    if (widths[-1], widths[0]) != problem.shape:
-        raise ValueError(
-            f"`weights` must form a network of shape {problem.shape}, got {widths[::-1]}"
-        )
     if sorted(widths) not in (widths, widths[::-1]):
         raise NoReductionError(
             f"`weights` must have widths that never grow or never shrink, got {widths}: hidden "
             "layers wider than both ends have no exact reduction; run the full network"
         )
-    arrays.namespace(problem.reference, *weights, names=("problem", "weights"))
     for index, W in enumerate(weights):
-        _check_semi_orthogonal(f"weights[{index}]", checks.matrix(f"weights[{index}]", W))
+        _check_semi_orthogonal(f"weights[{index}]", W)
 
 
 def _check_semi_orthogonal(name: str, W: Array) -> None:

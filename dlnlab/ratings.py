@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse
 
-from dlnlab import checks, networks, problems
+from dlnlab import arrays, checks, networks, problems
 from dlnlab.products import FactoredMatrix
 
 __all__ = ["Ratings", "Split"]
@@ -62,7 +62,9 @@ class Ratings:
 
     def __post_init__(self) -> None:
         shape = checks.shape("shape", self.shape)
-        values = checks.matrix("values", [self.values], ndim=2)[0]
+        values = checks.vector("values", self.values)
+        if not values.size:
+            raise ValueError("`values` must hold at least one rating, got none")
         users = _indices("users", self.users, values.size, shape[0])
         items = _indices("items", self.items, values.size, shape[1])
         places, counts = np.unique(users * shape[1] + items, return_counts=True)
@@ -73,8 +75,9 @@ class Ratings:
                 f"{counts.max()} times"
             )
         for name, array in (("users", users), ("items", items), ("values", values)):
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
+            own = np.array(array)
+            own.flags.writeable = False
+            object.__setattr__(self, name, own)
         object.__setattr__(self, "shape", shape)
 
     def __len__(self) -> int:
@@ -152,7 +155,9 @@ class Ratings:
         weights : sequence of arrays
             W_1, …, W_L, without batch axes; two factors W = A B are the network (B, A).
         """
-        weights = networks.check_weights(weights)
+        weights = networks.check_weights(weights, are_finite=True)
+        if not arrays.is_host(weights[0]):
+            raise TypeError("`weights` must be NumPy arrays, as the ratings are")
         if any(W.ndim != 2 for W in weights):
             raise ValueError("`weights` must have no batch axes; take one member, W[k] of each")
         shape = (weights[-1].shape[0], weights[0].shape[1])
@@ -171,13 +176,14 @@ class Ratings:
 
 
 def _indices(name: str, value: Any, count: int, limit: int) -> np.ndarray:
-    array = checks.host_array(name, value)
+    array = checks.host_array(name, arrays.to_host(value) if arrays.is_array(value) else value)
     if array.dtype.kind not in "iu":
         raise TypeError(f"`{name}` must be integers from 0 to {limit - 1}, got {array.dtype}")
     if array.shape != (count,):
         raise ValueError(f"`{name}` must have shape ({count},), as `values`, got {array.shape}")
     if array.min() < 0 or array.max() >= limit:
         raise ValueError(
-            f"`{name}` must be integers from 0 to {limit - 1}, got {array.min()} to {array.max()}"
+            f"`{name}` must be integers from 0 to {limit - 1}, got {array.min()} to {array.max()}, "
+            "which this `shape` does not hold"
         )
     return array.astype(np.int64)

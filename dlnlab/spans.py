@@ -26,7 +26,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlnlab import arrays, networks
+from dlnlab import arrays, networks, parsimony
 from dlnlab.arrays import Array
 from dlnlab.networks import Weights
 from dlnlab.parsimony import ReducedFactorization
@@ -57,11 +57,13 @@ class ThinReduction:
 
     def lift(self, weights: Sequence[Array]) -> Weights:
         """Return the network's weights from those of the reduced one, any batch axes first."""
+        weights = networks.check_shapes(weights, self.weights)
         first, *inner, last = weights
         return (first @ self.right.mT, *inner, self.left @ last)
 
     def lift_end_to_end(self, W: Array) -> Array:
         """Return the network's end-to-end matrix from that of the reduced one."""
+        W = networks.check_product(W, self.weights)
         return self.left @ W @ self.right.mT
 
 
@@ -80,6 +82,11 @@ def reduce_thin(problem: Factorization, weights: Sequence[Array]) -> ThinReducti
     ThinReduction
         Of at most d_{L−1} + r and d_1 + r dimensions at the ends.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `problem` is no factorization of one target or `weights` no network of its shape.
+
     Examples
     --------
     >>> import dlnlab
@@ -89,8 +96,10 @@ def reduce_thin(problem: Factorization, weights: Sequence[Array]) -> ThinReducti
     >>> [W.shape for W in spans.reduce_thin(problem, narrow).weights]
     [(4, 4), (4, 4), (4, 4)]
     """
+    parsimony.check_factorization(problem)
+    weights = parsimony.check_one_network(problem, weights)
     U, s, Vh = problem.target_svd
-    first, *inner, last = networks.check_weights(weights)
+    first, *inner, last = weights
     left, right = _span(last, U), _span(first.mT, Vh.mT)
     weights = (first @ right, *inner, left.mT @ last)
     target = FactoredTarget(left.mT @ U, s, Vh @ right)

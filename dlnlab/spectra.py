@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.sparse.linalg
+import scipy.sparse
 
-from dlnlab import arrays
+from dlnlab import arrays, checks, krylov
 from dlnlab.arrays import Array
 from dlnlab.products import FactoredMatrix
 
@@ -73,7 +73,20 @@ def numerical_rank(s: Array, shape: tuple[int, ...]) -> int:
 
     The bound is the size of the spurious singular values that rounding the matrix entries creates.
     For a batch the largest rank is returned.
+
+    Parameters
+    ----------
+    s : array, shape (..., k)
+        Singular values in decreasing order, in the precision they were computed in.
+    shape : tuple of int
+        Of the matrix, whose last two sizes count.
     """
+    s = checks.array("s", s, least=1, are_finite=False)
+    shape = tuple(checks.integer("shape", n, 1) for n in checks.sequence("shape", shape))
+    if len(shape) < 2 or 0 in s.shape:
+        raise ValueError(
+            f"`s` and `shape` must be those of a matrix, got {checks.describe(s)} and {shape}"
+        )
     xp = arrays.namespace(s)
     eps = float(xp.finfo(s.dtype).eps)
     above = s > max(shape[-2:]) * eps * s[..., :1]
@@ -81,7 +94,14 @@ def numerical_rank(s: Array, shape: tuple[int, ...]) -> int:
 
 
 def compact_svd(M: Array) -> SVD:
-    """Return the SVD of `M` cut at its numerical rank (at least one value is kept)."""
+    """Return the SVD of a matrix or a batch cut at its numerical rank (at least one value is kept).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `M` is not a real, finite array, shape (..., d_out, d_in).
+    """
+    M = checks.matrix("M", M)
     U, s, Vh = arrays.namespace(M).linalg.svd(M, full_matrices=False)
     rank = max(1, numerical_rank(s, M.shape))
     return SVD(U[..., :, :rank], s[..., :rank], Vh[..., :rank, :])
@@ -90,31 +110,41 @@ def compact_svd(M: Array) -> SVD:
 def leading_svd(A: Any, count: int) -> SVD | None:
     """Return the top-`count` SVD of a large sparse matrix, or None if it cannot be had accurately.
 
-    Lanczos iteration (ARPACK) on the smaller of AᵀA and AAᵀ, from a fixed start, so that one matrix
-    gives one answer.  Squaring loses the vectors of small values, so the answer is accepted only if
-    ‖A V − U S‖ and ‖Aᵀ U − V S‖ are within max(shape)·eps·σ_1, the backward error of a dense SVD,
-    and the last value stands out of that error.
+    By Lanczos iteration from fixed starts (`dlnlab.krylov`), so that one matrix gives one answer.
+    That the triples are the leading ones, copies of repeated values included, is made sure by
+    starts orthogonal to all that was found, which must find nothing more.  The answer is accepted
+    only if ‖A V − U S‖ and ‖Aᵀ U − V S‖ are within max(shape)·eps·σ_1, the backward error of a
+    dense SVD, and the last value stands out of that error.
 
     Parameters
     ----------
     A : scipy.sparse array, shape (d_out, d_in)
+        Computed in double precision.
     count : int
-        Below min(d_out, d_in).
+        From 1 to min(d_out, d_in).
 
     Returns
     -------
     SVD or None
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `A` is no sparse matrix of finite real numbers, or `count` is out of range.
+
+    Examples
+    --------
+    >>> import scipy.sparse
+    >>> block = scipy.sparse.csr_array([[3.0, 0.0], [0.0, 1.0]])
+    >>> leading_svd(scipy.sparse.block_diag([block] * 50), 3).s.round(12).tolist()
+    [3.0, 3.0, 3.0]
     """
-    start = np.random.default_rng(0).standard_normal(min(A.shape))
-    try:
-        U, s, Vh = scipy.sparse.linalg.svds(A, k=count, v0=start)
-    except scipy.sparse.linalg.ArpackNoConvergence:
-        return None
-    order = np.argsort(s)[::-1]
-    U, s, Vh = U[:, order], s[order], Vh[order, :]
-    bound = max(A.shape) * float(np.finfo(s.dtype).eps) * s[0]
-    gaps = np.linalg.norm(A @ Vh.T - U * s), np.linalg.norm(A.T @ U - Vh.T * s)
-    return SVD(U, s, Vh) if max(gaps) <= bound < s[-1] else None
+    if not scipy.sparse.issparse(A) or len(A.shape) != 2:
+        raise TypeError(f"`A` must be a SciPy sparse matrix, got {checks.describe(A)}")
+    checks.array("A", A.tocsr().data)
+    count = checks.integer("count", count, 1, min(A.shape))
+    found = krylov.leading_triples(A.astype(np.float64), count)
+    return None if found is None else SVD(*found)
 
 
 def singular_values(W: Array) -> Array:
@@ -127,9 +157,15 @@ def singular_values(W: Array) -> Array:
     Returns
     -------
     array, shape (..., min(d_out, d_in))
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `W` is no real array with at least two axes.
     """
     if isinstance(W, FactoredMatrix):
         return _factored_svd(W, 0).s
+    W = checks.matrix("W", W, are_finite=False)
     return _finite_svd(W, vectors=False).s
 
 
@@ -188,17 +224,20 @@ def alignments(W: Array, target: SVD) -> Alignments:
 
     Raises
     ------
-    ValueError
-        If `W` and the target have different shapes.
+    TypeError, ValueError
+        If `W` is no real array or `target` no SVD, or they have different shapes.
     """
-    xp = arrays.namespace(target.U)
+    target = _checked_svd("target", target)
+    factored = isinstance(W, FactoredMatrix)
+    W = W if factored else checks.matrix("W", W, are_finite=False)
+    parts = target if factored else (W, *target)
+    xp = arrays.namespace(*parts, names=("W", "target"))
     shape = (target.U.shape[-2], target.Vh.shape[-1])
     if tuple(W.shape[-2:]) != shape:
         raise ValueError(
             f"`W` must have the target's shape (..., {shape[0]}, {shape[1]}), got {tuple(W.shape)}"
         )
     r = target.s.shape[-1]
-    factored = isinstance(W, FactoredMatrix)
     U, s, Vh = _factored_svd(W, r) if factored else _finite_svd(W, vectors=True)
     same = _same_value(target.s)
     left = _projection(xp, xp.matmul(U.mT[..., :r, :], target.U), same)
@@ -206,6 +245,20 @@ def alignments(W: Array, target: SVD) -> Alignments:
     known = _separated(xp, s, same) & ~xp.isnan(s[..., :1])
     nan = xp.asarray(float("nan"), dtype=s.dtype, device=arrays.device_of(s))
     return Alignments(xp.where(known, left, nan), xp.where(known, right, nan))
+
+
+def _checked_svd(name: str, value: Any) -> SVD:
+    """Return an SVD whose three parts fit together."""
+    checks.instance(name, value, SVD, "an SVD, such as compact_svd returns")
+    U = checks.matrix(f"{name}.U", value.U, are_finite=False)
+    s = checks.array(f"{name}.s", value.s, least=1, are_finite=False)
+    Vh = checks.matrix(f"{name}.Vh", value.Vh, are_finite=False)
+    if not U.shape[-1] == s.shape[-1] == Vh.shape[-2]:
+        raise ValueError(
+            f"`{name}` must have as many vectors as values, got parts of shapes {tuple(U.shape)}, "
+            f"{tuple(s.shape)} and {tuple(Vh.shape)}"
+        )
+    return SVD(U, s, Vh)
 
 
 def _same_value(s: Array) -> Array:
@@ -250,10 +303,30 @@ def subspace_distance(A: Array, B: Array) -> Array:
     -------
     array, shape (...,)
         Between 0 (same subspace) and r (orthogonal subspaces).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are no real arrays of one library, or their sizes d differ.
     """
-    xp = arrays.namespace(A, B)
+    A, B = checks.matrix("A", A), checks.matrix("B", B)
+    xp = arrays.namespace(A, B, names=("A", "B"))
+    _check_batch({"A": A.shape[:-2], "B": B.shape[:-2]})
+    if A.shape[-2] != B.shape[-2]:
+        raise ValueError(
+            f"`A` and `B` must have as many rows, got shapes {tuple(A.shape)} and {tuple(B.shape)}"
+        )
     rest = B - xp.matmul(A, xp.matmul(A.mT, B))
     return xp.sum(rest**2, axis=(-2, -1))
+
+
+def _check_batch(shapes: dict[str, tuple[int, ...]]) -> None:
+    """Raise unless the batch axes of some arguments broadcast."""
+    try:
+        np.broadcast_shapes(*(tuple(shape) for shape in shapes.values()))
+    except ValueError as error:
+        names = " and ".join(f"`{name}`" for name in shapes)
+        raise ValueError(f"{names} must have batch axes that broadcast, got {error}") from error
 
 
 def fitting_times(
@@ -277,7 +350,23 @@ def fitting_times(
     -------
     array, shape (r,)
         ``inf`` for a value that is not fitted at the last record.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is no array of real numbers, the shapes do not fit, times do not increase, or
+        `within` is not positive.
     """
+    times, targets = checks.vector("times", times), checks.vector("targets", targets)
+    values = checks.numbers_in("values", values, are_finite=False)
+    within = checks.positive("within", within)
+    if values.shape != (times.size, targets.size) or not times.size:
+        raise ValueError(
+            f"`values` must have shape (records, r) for the {times.size} `times` and the "
+            f"{targets.size} `targets`, of which there must be some, got {values.shape}"
+        )
+    if not (np.diff(times) >= 0).all():
+        raise ValueError(f"`times` must be increasing, got {checks.describe(times.tolist())}")
     distance, goal = np.abs(values - targets), within * targets
     result = np.full(targets.shape, np.inf)
     for i, column in enumerate(distance.T):

@@ -18,11 +18,8 @@ from dlnlab.spectra import SVD
 __all__ = [
     "FactoredTarget",
     "gaussian_ensemble",
-    "in_double",
-    "orthonormal_frame",
     "random_mask",
     "random_target",
-    "target_svd",
 ]
 
 
@@ -187,7 +184,8 @@ def random_target(
     factored : bool
         Return a `FactoredTarget` instead of a dense matrix; needed for very large shapes.
     like : array, optional
-        An array whose library and device the target shall live on; NumPy by default.
+        A float32 or float64 array whose library, device and precision the target shall have; NumPy
+        and float64 by default.
 
     Returns
     -------
@@ -211,6 +209,8 @@ def random_target(
     if singular_values is None:
         singular_values = np.arange(rank, 0, -1) / rank
     s = checks.singular_values("singular_values", singular_values, rank)
+    factored = checks.flag("factored", factored)
+    like = None if like is None else checks.like("like", like)
     size = (d_out + d_in) * rank if factored else d_out * d_in
     checks.fits_in_memory(f"`shape`: a {d_out} x {d_in} target", 8 * size)
     U, V = orthonormal_frame(d_out, rank, rng), orthonormal_frame(d_in, rank, rng)
@@ -241,7 +241,7 @@ def random_mask(
         False: every entry independently with probability p (the paper).  True: exactly
         ⌊p·d_out·d_in⌋ entries, chosen without replacement (the authors' code).
     like : array, optional
-        An array whose library and device the mask shall live on.
+        An array, of any type, whose library and device the mask shall live on.
 
     Returns
     -------
@@ -256,6 +256,9 @@ def random_mask(
     rng = checks.generator("rng", rng, "mask")
     if checks.positive("fraction", fraction) > 1:
         raise ValueError(f"`fraction` must be a finite number > 0 and <= 1, got {fraction}")
+    exact = checks.flag("exact", exact)
+    if like is not None and not arrays.is_array(like):
+        raise TypeError(f"`like` must be an array, got {checks.describe(like)}")
     # Both ways of drawing need 8 bytes for every entry, beside the mask itself.
     checks.fits_in_memory(f"`shape`: a {d_out} x {d_in} mask", 9 * d_out * d_in)
     if exact:
@@ -287,7 +290,7 @@ def gaussian_ensemble(
     scale : float
         Standard deviation of an entry: 1 in the paper, 1/m in the authors' code.
     like : array, optional
-        An array whose library and device the ensemble shall live on.
+        A float32 or float64 array whose library, device and precision the ensemble shall have.
 
     Returns
     -------
@@ -302,6 +305,7 @@ def gaussian_ensemble(
     d_out, d_in = checks.shape("shape", shape)
     rng = checks.generator("rng", rng, "ensemble")
     scale = checks.positive("scale", scale)
+    like = None if like is None else checks.like("like", like)
     size = 8 * count * d_out * d_in
     checks.fits_in_memory(f"`count`: {count} sensing matrices {d_out} x {d_in}", size)
     matrices = scale * rng.standard_normal((count, d_out, d_in))

@@ -11,9 +11,10 @@ import contextlib
 import contextvars
 import functools
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["available", "cores", "for_matrices", "limited", "share", "shared"]
 
@@ -22,19 +23,27 @@ LARGE = 200
 100 × 100 matrices 1.5 times as fast as one, 200 × 200 ones 1.7 times; but with one of them busy a
 step of 100 × 100 layers took up to 5 times as long on two threads as on one."""
 
+PER_CORE = 4
+"""Threads, or processes, that are started at most for each processor: more only take turns."""
+
 _allowed: contextvars.ContextVar[int | None] = contextvars.ContextVar("allowed", default=None)
 
 
 def available() -> int:
     """Return how many threads a run may take.
 
-    That is what `limited` says, else ``OMP_NUM_THREADS`` if it is set, else the number of cores.
+    That is what `limited` says, else ``OMP_NUM_THREADS`` if it is set, else the number of cores;
+    and never more than four for each of these.
     """
-    allowed = _allowed.get()
-    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    if allowed is None and asked.isdigit() and int(asked) > 0:
-        return int(asked)
-    return allowed or cores()
+    allowed, most = _allowed.get(), _most()
+    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip().lstrip("0")
+    if allowed is None and asked.isdecimal():
+        allowed = int(asked) if len(asked) < 10 else most
+    return min(allowed or cores(), most)
+
+
+def _most() -> int:
+    return PER_CORE * cores()
 
 
 def cores() -> int:
@@ -44,12 +53,76 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+class _Limits:
+    """The limits on BLAS that hold at the moment, of all threads together.
+
+    BLAS has one number of threads for the whole process.  So the smallest of the limits that hold
+    is set, and what was there before the first of them is put back after the last, in whatever
+    order they end.  (Built with OpenMP it has a number for each thread, which sets its own.)
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # what collects garbage may end a limit
+        self._holding: dict[object, tuple[int, int]] = {}
+        self._before: Any = None
+
+    @contextlib.contextmanager
+    def hold(self, count: int) -> Iterator[None]:
+        """Let BLAS use at most `count` threads while the block runs."""
+        token = object()
+        with _blas().of_threads.limit(limits=count):
+            self._change(lambda: self._holding.update({token: (count, threading.get_ident())}))
+            try:
+                yield
+            finally:
+                self._change(lambda: self._holding.pop(token, None))
+
+    def forget(self) -> None:
+        """Drop the limits of threads that a forked child does not have."""
+        self._lock = threading.RLock()
+        here = threading.get_ident()
+        kept = {token: held for token, held in self._holding.items() if held[1] == here}
+        self._change(lambda: setattr(self, "_holding", kept))
+
+    def _change(self, change: Callable[[], Any]) -> None:
+        with self._lock:
+            before = self._smallest()
+            change()
+            after = self._smallest()
+            if after != before:
+                self._set(before, after)
+
+    def _smallest(self) -> int | None:
+        return min((count for count, _ in self._holding.values()), default=None)
+
+    def _set(self, before: int | None, after: int | None) -> None:
+        libraries = _blas().of_process
+        _take_control(libraries)
+        if before is None:
+            self._before = libraries.limit(limits=after)
+        else:
+            self._before.restore_original_limits()
+            if after is not None:
+                libraries.limit(limits=after)
+        _take_control(libraries)
+
+
+def _take_control(libraries: Any) -> None:
+    """Let the next thread set the number, whichever did last: here they do not fight for it."""
+    for library in getattr(libraries, "lib_controllers", ()):
+        if hasattr(library, "clear_controlling_thread"):  # threadpoolctl 3.8
+            library.clear_controlling_thread(force=True)
+
+
+_limits = _Limits()
+
+
 @contextlib.contextmanager
 def limited(count: int) -> Iterator[None]:
     """Let runs take at most `count` threads, Python's or those of BLAS."""
     token = _allowed.set(count)
     try:
-        with _blas().limit(limits=count):
+        with _limits.hold(min(count, _most())):
             yield
     finally:
         _allowed.reset(token)
@@ -63,6 +136,7 @@ def _pool(count: int) -> ThreadPoolExecutor:
 
 if hasattr(os, "register_at_fork"):  # a child has the pool, but not its threads
     os.register_at_fork(after_in_child=_pool.cache_clear)
+    os.register_at_fork(after_in_child=_limits.forget)
 
 
 def share(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
@@ -83,14 +157,26 @@ def shared(width: int, members: int) -> bool:
 def for_matrices(width: int, members: int) -> contextlib.AbstractContextManager[Any]:
     """Return a context in which BLAS uses one thread, if it is better off with one.
 
-    Entering it takes about 15 µs.
+    Entering it takes about 30 µs.
     """
-    return _blas().limit(limits=1) if shared(width, members) else contextlib.nullcontext()
+    return _limits.hold(1) if shared(width, members) else contextlib.nullcontext()
+
+
+class _Libraries(NamedTuple):
+    """BLAS libraries with one number of threads for the process, and with one for each thread."""
+
+    of_process: Any
+    of_threads: Any
 
 
 @functools.cache
-def _blas() -> Any:
+def _blas() -> _Libraries:
     """The BLAS libraries that are loaded; finding them takes some milliseconds."""
     import threadpoolctl
 
-    return threadpoolctl.ThreadpoolController().select(user_api="blas")
+    found = threadpoolctl.ThreadpoolController().select(user_api="blas")
+    paths: tuple[list[str], list[str]] = ([], [])
+    for library in found.info():
+        openmp = library["internal_api"] == "openblas" and library["threading_layer"] == "openmp"
+        paths[openmp].append(library["filepath"])
+    return _Libraries(*(found.select(filepath=part) for part in paths))

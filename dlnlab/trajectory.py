@@ -2,8 +2,8 @@
 
 A run — gradient descent or gradient flow — is a sequence of weights.  At its recording times a
 `Recorder` takes a snapshot of the quantities asked for; the run ends in a `Trajectory`, an
-immutable record with a status.  The recorder also keeps the checkpoint on disk, so that a killed
-run continues where it was, bit for bit.
+immutable record with a status.  A `Checkpoint` keeps it on disk, so that a killed run continues
+where it was, bit for bit.
 """
 
 from __future__ import annotations
@@ -12,22 +12,20 @@ import enum
 import json
 import os
 import time
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlnlab import arrays, checks, networks, spectra
+from dlnlab import arrays, checks, locks, networks, spectra, storage
 from dlnlab.arrays import Array
 from dlnlab.networks import Weights
 from dlnlab.problems import Problem
 from dlnlab.products import FactoredMatrix
 
-__all__ = ["Checkpoint", "Interrupted", "Recorder", "Status", "Trajectory"]
+__all__ = ["Checkpoint", "Interrupted", "Recorder", "Status", "Trajectory", "Unsaved"]
 
 
 class Status(enum.Enum):
@@ -86,7 +84,7 @@ class Trajectory:
     layers : tuple of L arrays, shapes (records, ..., d_l, d_{l−1})
         The weights at every record.
     weights : tuple of L arrays
-        The final weights.
+        The final weights; of a descent that took no step, the given arrays themselves.
     status : Status, or an object array of them for a batch
     seconds : float
         Wall time, summed over resumed parts.
@@ -111,8 +109,13 @@ class Trajectory:
     layers: tuple[Array, ...] | None = field(default=None)
     drift: float | None = None
 
+    def __post_init__(self) -> None:
+        checks.fields(self)
+
     def __repr__(self) -> str:
         status = self.status.value if isinstance(self.status, Status) else "batch"
+        if not self.steps.size:
+            return f"Trajectory(no records, {status})"
         recorded = [f.name for f in fields(self)[5:] if getattr(self, f.name) is not None]
         return (
             f"Trajectory({self.steps.size} records to t = {np.max(self.times[-1]):.6g} "
@@ -120,8 +123,18 @@ class Trajectory:
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the trajectory to one ``.npz`` file, bit for bit; device arrays are copied."""
-        _write_npz(Path(path), _pack(self))
+        """Write the trajectory to one ``.npz`` file, bit for bit; device arrays are copied.
+
+        The file is replaced as a whole, or left as it was if this fails.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a file cannot be written there.
+        OSError
+            If writing it fails, as on a full disk.
+        """
+        storage.write_npz(storage.check("path", path), _pack(self))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Trajectory:
@@ -132,21 +145,38 @@ class Trajectory:
         ValueError
             If the file is not a saved trajectory.
         """
+        path = checks.path("path", path)
         message = f"`path` must be a file written by Trajectory.save, got {str(path)!r}"
-        stored = _read_npz(Path(path), message)
-        if "status" not in stored or "depth" not in stored:
-            raise ValueError(message)
-        return _unpack(stored)
+        return _unpack(storage.read_npz(Path(path), message), message)
 
 
 class Interrupted(KeyboardInterrupt):
     """A run was interrupted (Ctrl-C); `run` holds everything it had recorded.
 
-    It is a KeyboardInterrupt, so a loop over many runs ends as its user intended.
+    It is a KeyboardInterrupt, so a loop over many runs ends as its user intended.  `unsaved` is
+    what kept its checkpoint from being written, None if nothing did.
     """
 
-    def __init__(self, run: Trajectory) -> None:
-        super().__init__(f"interrupted after {run.steps[-1] if run.steps.size else 0} steps")
+    def __init__(self, run: Trajectory, unsaved: BaseException | None = None) -> None:
+        message = f"interrupted after {run.steps[-1] if run.steps.size else 0} steps"
+        if unsaved is not None:
+            message += f"; its checkpoint could not be written: {unsaved}"
+        super().__init__(message)
+        self.run, self.unsaved = run, unsaved
+
+
+class Unsaved(RuntimeWarning, OSError):
+    """The checkpoint of a run could not be written; `run` holds everything it had recorded.
+
+    It is a warning: the run goes on, or is returned, and can be saved elsewhere.  Where warnings
+    are errors it is an OSError that has the run.
+    """
+
+    def __init__(self, run: Trajectory, reason: BaseException) -> None:
+        super().__init__(
+            f"the checkpoint could not be written: {reason}; the run is not lost, save it "
+            "elsewhere (run.save)"
+        )
         self.run = run
 
 
@@ -182,7 +212,7 @@ def _copy(W: Array) -> Array:
 def _imbalance(problem: Problem, W: Any, weights: Weights, view: Any) -> Array:
     weights = _layers(problem, W, weights, view)
     xp = arrays.namespace(weights[0])
-    norms = [xp.linalg.matrix_norm(D) for D in networks.imbalance(weights)]
+    norms = [xp.linalg.matrix_norm(D) for D in networks.imbalances(weights)]
     return xp.max(xp.stack(norms), axis=0)
 
 
@@ -209,13 +239,9 @@ QUANTITIES = {
 
 
 def check_record(record: Any) -> tuple[str, ...]:
-    """Return the names of the quantities to record, or raise."""
+    """Return the names of the quantities to record, or raise; without names, only times are."""
     names = (record,) if isinstance(record, str) else record
-    if not isinstance(names, Iterable):
-        raise TypeError(
-            f"`record` must be a sequence of names from {list(QUANTITIES)}, "
-            f"got {checks.describe(record)}"
-        )
+    names = checks.sequence("record", names, f"names from {list(QUANTITIES)}")
     return tuple(checks.choice("record", name, QUANTITIES) for name in names)
 
 
@@ -290,11 +316,11 @@ def _row(column: Any, k: int) -> Any:
 
 
 class Checkpoint:
-    """The file a run can continue from after it was killed.
+    """The file a run can continue from after it was killed; while it exists no other run gets it.
 
-    It is replaced as a whole (written beside, flushed to disk, renamed), so that at any moment it
-    holds one complete state.  It is written at most every `every` seconds, and never takes more
-    than about 5 % of the run's time.
+    It is replaced as a whole (`storage.replacing`), so that at any moment it holds one complete
+    state.  It is written at most every `every` seconds, and never takes more than about 5 % of the
+    run's time.
 
     Parameters
     ----------
@@ -303,17 +329,28 @@ class Checkpoint:
         Hash of everything that determines the run; a file with another one is refused.
     every : float
         Seconds between writes; 0 writes after every step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the file cannot be written, or another run is using it.
     """
 
     def __init__(self, path: str | os.PathLike[str], fingerprint: str, every: float) -> None:
-        if not isinstance(path, str | os.PathLike):
-            raise TypeError(f"`checkpoint` must be a path, got {checks.describe(path)}")
-        self.path, self.fingerprint, self.every = Path(path), fingerprint, every
-        if not self.path.parent.is_dir():
+        self.path = storage.check("checkpoint", path)
+        self.fingerprint, self.every = fingerprint, every
+        try:
+            self._lock = locks.Lock("checkpoint", path, "run")
+        except OSError as error:
             raise ValueError(
-                f"`checkpoint` must be in an existing directory, got {str(self.path)!r}"
-            )
+                f"`checkpoint` {os.fspath(path)!r} cannot be written: {error}"
+            ) from error
+        storage.sweep(self.path)
         self._next = time.monotonic() + every
+
+    def close(self) -> None:
+        """Leave the file to other runs."""
+        self._lock.release()
 
     def load(self) -> tuple[Trajectory, dict[str, np.ndarray]] | None:
         """Return the stored trajectory and extra state, or None if there is no file.
@@ -321,39 +358,67 @@ class Checkpoint:
         Raises
         ------
         ValueError
-            If the file is not a checkpoint or belongs to another run.
+            If the file is not a checkpoint, or belongs to another run or another version.
         """
         if not self.path.exists():
             return None
-        message = f"`checkpoint` must be a file written by a run, got {str(self.path)!r}"
-        stored = _read_npz(self.path, message)
+        told = repr(str(self.path))
+        message = f"`checkpoint` must be a file written by a run, got {told}"
+        stored = storage.read_npz(self.path, message)
         if "fingerprint" not in stored:
             raise ValueError(message)
-        if str(stored.pop("fingerprint")) != self.fingerprint:
+        version = str(stored.get("version", _version()))  # 0.1.0 did not write it at first
+        if version != _version():
             raise ValueError(
-                f"`checkpoint` {str(self.path)!r} belongs to a run with other weights, problem or "
+                f"`checkpoint` {told} was written by dlnlab {version}, and this is {_version()}, "
+                "whose steps may differ; continue with that version, or use another path"
+            )
+        if str(stored["fingerprint"]) != self.fingerprint:
+            raise ValueError(
+                f"`checkpoint` {told} belongs to a run with other weights, problem or "
                 "settings; use another path, or delete it to start anew"
             )
-        extra = {k[6:]: stored.pop(k) for k in list(stored) if k.startswith("extra_")}
-        return _unpack(stored), extra
+        extra = {k[6:]: value for k, value in stored.items() if k.startswith("extra_")}
+        if not {"step", "done"} <= extra.keys():
+            raise ValueError(message)
+        return _unpack(stored, message), extra
 
     def due(self) -> bool:
         """Tell whether enough time has passed for the next write."""
         return time.monotonic() >= self._next
 
     def write(self, run: Trajectory, **extra: Any) -> None:
-        """Replace the file by the state of `run`."""
+        """Replace the file by the state of `run`.
+
+        Raises
+        ------
+        OSError
+            If that fails; the file is then as it was.
+        """
         started = time.monotonic()
         content = _pack(run) | {f"extra_{name}": np.asarray(value) for name, value in extra.items()}
-        _write_npz(self.path, content | {"fingerprint": np.array(self.fingerprint)})
-        ended = time.monotonic()
-        wait = 20 * (ended - started) if self.every else 0.0
-        self._next = ended + max(self.every, wait)
+        try:
+            if not self._lock.is_held():
+                raise OSError(f"{str(self.path)!r} has been taken over by another run")
+            storage.write_npz(self.path, content | {"fingerprint": np.array(self.fingerprint)})
+        finally:
+            ended = time.monotonic()
+            wait = 20 * (ended - started) if self.every else 0.0
+            self._next = ended + max(self.every, wait)
+
+
+def _version() -> str:
+    from dlnlab import __version__  # not known yet while the package is being imported
+
+    return __version__
 
 
 def _pack(run: Trajectory) -> dict[str, np.ndarray]:
     """Flatten a trajectory to named NumPy arrays."""
-    content: dict[str, np.ndarray] = {"depth": np.array(len(run.weights))}
+    content: dict[str, np.ndarray] = {
+        "depth": np.array(len(run.weights)),
+        "version": np.array(_version()),
+    }
     for item in fields(run):
         value = getattr(run, item.name)
         if item.name == "status":
@@ -369,45 +434,20 @@ def _pack(run: Trajectory) -> dict[str, np.ndarray]:
     return content
 
 
-def _unpack(content: dict[str, np.ndarray]) -> Trajectory:
-    depth = int(content["depth"])
-    members = [Status[name] for name in json.loads(str(content["status"]))]
-    shape = tuple(content["status_shape"])
-    status: Any = members[0]
-    if shape:
-        status = np.empty(shape, dtype=object)
-        status.ravel()[:] = members
-    values: dict[str, Any] = {"status": status}
-    for item in fields(Trajectory):
-        if item.name in content and item.name != "status":
-            value = content[item.name]
-            values[item.name] = float(value) if item.name in ("seconds", "drift") else value
-        elif f"{item.name}.0" in content:
-            values[item.name] = tuple(content[f"{item.name}.{k}"] for k in range(depth))
-    return Trajectory(**values)
-
-
-def _read_npz(path: Path, message: str) -> dict[str, np.ndarray]:
-    """Read all arrays of a file, or raise ValueError with `message` if it is none of ours."""
-    if not path.is_file():
-        if path.exists():
-            raise ValueError(f"{message}, which is not a file")
-        raise FileNotFoundError(f"{message}, which does not exist")
+def _unpack(content: dict[str, np.ndarray], message: str) -> Trajectory:
+    """Return the trajectory, or raise ValueError with `message` if the arrays are not of one."""
     try:
-        with open(path, "rb") as file, np.lib.npyio.NpzFile(file) as stored:
-            return dict(stored)
-    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{message}: {error}") from error
-
-
-def _write_npz(path: Path, content: dict[str, np.ndarray]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(temporary, "wb") as file:
-            np.savez(file, **content)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        depth = int(content["depth"])
+        members = [Status[name] for name in json.loads(str(content["status"]))]
+        shape = tuple(content["status_shape"])
+        status: Any = np.array(members, dtype=object).reshape(shape)
+        values: dict[str, Any] = {"status": status if shape else members[0]}
+        for item in fields(Trajectory):
+            if item.name in content and item.name != "status":
+                value = content[item.name]
+                values[item.name] = float(value) if item.name in ("seconds", "drift") else value
+            elif f"{item.name}.0" in content:
+                values[item.name] = tuple(content[f"{item.name}.{k}"] for k in range(depth))
+        return Trajectory(**values)
+    except (KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{message}: it lacks what a run consists of") from error

@@ -2,10 +2,11 @@
 
     dlnlab bench --peer ../comp-deep-nets --json docs/data/bench.json
     dlnlab bench growth --json docs/data/growth.json
+    dlnlab bench --device gpu --json docs/data/gpu.json
     python docs/generate_performance.py
 
-Between ``<!-- bench -->`` or ``<!-- growth -->`` and ``<!-- end -->`` the page says what those
-files hold; nothing in there is written by hand.
+Between ``<!-- bench -->``, ``<!-- growth -->`` or ``<!-- gpu -->`` and ``<!-- end -->`` the page
+says what those files hold; nothing in there is written by hand.
 """
 
 from __future__ import annotations
@@ -23,13 +24,15 @@ PAGE = DOCS / "performance.md"
 
 
 def main() -> None:
-    """Rewrite both blocks, and draw both figures."""
+    """Rewrite the blocks, and draw the figures."""
     text = PAGE.read_text("utf-8")
-    for name in ("bench", "growth"):
+    for name in ("bench", "growth", "gpu"):
         record = json.loads((DOCS / "data" / f"{name}.json").read_text("utf-8"))
         block = f"<!-- {name} -->\n{telling.markdown(record)}\n<!-- end -->"
         marks = re.compile(rf"<!-- {name} -->\n.*?<!-- end -->", re.DOTALL)
         text = marks.sub(lambda _, block=block: block, text)
+        if name == "gpu":
+            continue  # the table says it all
         draw = speed.rows if name == "bench" else speed.growth
         figure = draw(record["rows"] or record["growth"])
         plotting.save(figure, DOCS / "figures" / f"{name}.svg")

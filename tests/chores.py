@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -46,6 +47,20 @@ def die_once(configuration):
         Path(fuse).touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return log(configuration)
+
+
+def leave(configuration):
+    """Leave the program for odd numbers."""
+    if configuration["n"] % 2:
+        sys.exit(3)
+    return configuration
+
+
+def die_at_three(configuration):
+    """Kill the worker that gets the number three."""
+    if configuration["n"] == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return configuration
 
 
 def die(configuration):

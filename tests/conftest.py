@@ -71,7 +71,9 @@ def _cupy() -> Backend:
         pytest.skip(f"CuPy is not installed: {error}")
     if not cupy.cuda.is_available():
         pytest.skip("CuPy is installed, but there is no CUDA device")
-    return Backend("cupy", cupy, cupy.cuda.Device(0))
+    from array_api_compat import cupy as namespace  # whose functions take `device`
+
+    return Backend("cupy", namespace, cupy.cuda.Device(0))
 
 
 _MAKERS = {"numpy": _numpy, "strict": _strict, "cupy": _cupy}

@@ -87,8 +87,8 @@ def unscaled_ridge(monkeypatch):
 def values_for_pattern(monkeypatch):
     right = least_squares.RowLeastSquares.__init__
 
-    def init(self, values, ridge):
-        right(self, values, ridge)
+    def init(self, values, *ridge):
+        right(self, values, *ridge)
         self.pattern = values
 
     monkeypatch.setattr(least_squares.RowLeastSquares, "__init__", init)
@@ -265,3 +265,80 @@ def test_bad_arguments_are_refused(message, call):
     with pytest.raises((TypeError, ValueError)) as caught:
         call()
     assert message in str(caught.value)
+
+
+# ---------------------------------------------------------------------- ratings
+
+
+def some_ratings(shape=(7, 6), count=25, seed=0):
+    rng = np.random.default_rng(seed)
+    users, items = np.divmod(rng.choice(shape[0] * shape[1], count, replace=False), shape[1])
+    return dlnlab.Ratings(users, items, rng.integers(1, 6, count).astype(float), shape)
+
+
+def dense_biases(ratings, ridge):
+    """Mean and biases by one dense ridge regression on indicators of users and items."""
+    n, (d_u, d_i) = len(ratings), ratings.shape
+    design = np.zeros((n, d_u + d_i))
+    design[np.arange(n), ratings.users] = design[np.arange(n), d_u + ratings.items] = 1.0
+    mean = ratings.values.mean()
+    normal = design.T @ design + ridge * np.eye(d_u + d_i)
+    b, c = np.split(np.linalg.solve(normal, design.T @ (ratings.values - mean)), [d_u])
+    return mean + b[:, None] + c
+
+
+@pytest.mark.parametrize("ridge", [0.1, 5.0])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_biases_are_the_dense_ridge_regression(ridge, seed):
+    ratings = some_ratings(seed=seed)
+    B, A = baselines.biases(ratings, ridge=ridge)
+    expected = dense_biases(ratings, ridge)
+    assert_close(A @ B, expected, 1e-9, "biases")  # conjugate gradients to 1e-12, times κ ≈ 100
+    assert np.abs(A @ B - dense_biases(ratings, 1.5 * ridge)).max() > 1e-3
+
+
+def test_a_user_without_a_rating_gets_the_mean_and_the_item_s_number():
+    ratings = dlnlab.Ratings([0, 0, 2], [0, 1, 0], [5.0, 4.0, 3.0], (3, 2))
+    B, A = baselines.biases(ratings, ridge=1.0)
+    assert A[1, 0] == pytest.approx(4.0)
+    assert B[:, 0].tolist() == pytest.approx([1.0, (A @ B)[1, 0] - 4.0])
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_ridge_per_entry_counts_the_entries_of_each_row(seed):
+    problem, A, y = entries_problem(seed=seed)
+    fixed = np.random.default_rng(seed + 1).standard_normal((8, 2))
+    found = least_squares.half_steps(problem, 0.3, by_count=True)[0].solve(fixed)
+    for i in range(9):
+        mine = A[:, i].any(axis=1)
+        count = mine.sum()
+        expected, _ = dense_half_step(A[mine, i : i + 1], y[mine], fixed.T, 0.3 * max(count, 1))
+        assert_close(found[i : i + 1], expected, 1e-10, f"row {i}")
+    plain = least_squares.half_steps(problem, 0.3)[0].solve(fixed)
+    assert np.abs(found - plain).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: baselines.biases(np.eye(2), ridge=1.0), TypeError, "`ratings` must be dlnlab.Rat"),
+        (lambda: baselines.biases(some_ratings(), ridge=0), ValueError, "`ridge` must be a finite"),
+        (
+            lambda: baselines.alternating_minimization(
+                sensing_problem()[0], 2, num_iterations=1, ridge_per="entry"
+            ),
+            TypeError,
+            '`ridge_per` must be "row" for sensing',
+        ),
+        (
+            lambda: baselines.alternating_minimization(
+                entries_problem()[0], 2, num_iterations=1, ridge_per="user"
+            ),
+            ValueError,
+            "`ridge_per` must be one of",
+        ),
+    ],
+)
+def test_bad_arguments_of_baselines(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

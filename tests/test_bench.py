@@ -556,7 +556,7 @@ def test_entries_are_drawn_without_repetition():
 def stored():
     """The measurements that the docs tell of."""
     read = {}
-    for name in ("bench", "growth"):
+    for name in ("bench", "growth", "gpu"):
         read[name] = json.loads((DOCS / "data" / f"{name}.json").read_text("utf-8"))
     return read
 

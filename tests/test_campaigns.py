@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from pathlib import Path
 import chores
 import pytest
 
+import dlnlab
 from dlnlab import campaigns, executors, validations
 
 SEEDS = [{"seed": n} for n in range(20)]
@@ -182,6 +185,326 @@ def test_a_file_in_use_is_refused(tmp_path):
             campaigns.run(chores.draw, SEEDS[:1], path=path, executor="serial")
 
 
+# ---------------------------------------------------------------------- the file
+
+
+def ledger(path, count=4):
+    """Compute some results into a file; return them, and the lines."""
+    results = campaigns.run(chores.draw, SEEDS[:count], path=path, executor="serial")
+    return results, path.read_bytes().splitlines(keepends=True)
+
+
+FOREIGN = {
+    "notes": b"dear diary",
+    "lines of notes": b"dear diary\nnothing new",
+    "one byte": b"{",
+    "minified JSON": b'{"a":1,"b":[2,3]}',
+    "JSON with our names": b'{"key": "mine", "configuration": 1, "result": 2, "seconds": 3}',
+    "the beginning of such JSON": b'{"key": "abc", "conf',
+    "a key only": b'{"key": "' + b"0" * 64 + b'"}',
+    "deep JSON": b"[" * 100_000,
+    "a number": b"7",
+    "a long number": b"9" * 10_000 + b"\n",
+    "a binary file": b"\x7fELF\x02\x01\0\0\0" + bytes(range(256)),
+    "zeros": bytes(4096),
+    "zeros and a line": bytes(4096) + b"\n",
+    "an empty line": b"\n",
+    "a byte order mark": b"\xef\xbb\xbf",
+    "UTF-16": "notes".encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("ending", [b"", b"\n"])
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_file_that_is_no_ledger_is_refused_whatever_its_bytes(tmp_path, kind, ending):
+    path, content = tmp_path / "file", FOREIGN[kind] + ending
+    path.write_bytes(content)
+    for call in (
+        lambda: campaigns.run(chores.draw, SEEDS[:1], path=path, executor="serial"),
+        lambda: campaigns.seconds(chores.draw, SEEDS[:1], path),
+    ):
+        with pytest.raises(ValueError, match="not a result of a campaign"):
+            call()
+    assert path.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_what_others_wrote_into_a_ledger_is_not_cut_off(tmp_path, kind):
+    path = tmp_path / "file"
+    ledger(path)
+    content = path.read_bytes() + FOREIGN[kind]
+    path.write_bytes(content)
+    if kind in ("one byte", "zeros", "zeros and a line"):
+        return  # as a line of ours may begin, and zeros are what a loss of power leaves
+    with pytest.raises(ValueError, match="line 5: not a result of a campaign"):
+        ledger(path)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("where", range(6))
+def test_a_ledger_survives_nuls(tmp_path, where):
+    """As a file system leaves them where it lost power: results that are there are kept."""
+    path, zeros = tmp_path / "file", bytes(500)
+    results, lines = ledger(path)
+    content = [
+        [*lines, zeros],
+        [*lines[:2], zeros, *lines[2:]],
+        [*lines[:3], lines[3][:50] + zeros],
+        [lines[0], lines[1][:90] + zeros + b"\n", *lines[2:]],
+        [zeros, *lines],
+        [*lines, zeros, b"\n"],
+    ][where]
+    kept = [4, 4, 3, 3, 4, 4][where]
+    path.write_bytes(b"".join(content))
+    known = campaigns.seconds(chores.draw, SEEDS[:4], path)
+    assert sum(each is not None for each in known) == kept
+    assert ledger(path)[0] == results
+    again = campaigns.seconds(chores.draw, SEEDS[:4], path)
+    assert None not in again
+
+
+@pytest.mark.parametrize("cut", [1, 2, 30, 200])
+def test_a_line_without_its_end_is_computed_again_or_kept(tmp_path, cut):
+    path = tmp_path / "file"
+    results, lines = ledger(path)
+    path.write_bytes(b"".join(lines)[:-cut])
+    again, after = ledger(path)
+    assert again == results
+    assert after[:3] == lines[:3]
+    assert len(after) == 4
+    assert (after == lines) is (cut == 1)  # only the end of the line was lost
+
+
+@pytest.mark.parametrize("length", range(0, 90, 7))
+def test_a_first_line_that_was_being_written_is_known_by_its_beginning(tmp_path, length):
+    path = tmp_path / "file"
+    results, lines = ledger(path, 1)
+    path.write_bytes(lines[0][:length])
+    if 0 < length < 9 + 64 + len(campaigns.REST):
+        with pytest.raises(ValueError, match="not a result of a campaign"):
+            ledger(path, 1)
+        assert path.read_bytes() == lines[0][:length]
+    else:
+        assert ledger(path, 1)[0] == results
+
+
+@pytest.mark.parametrize("path", ["/dev/full", "/dev/null", "pipe", "", "x" * 300, "\0"])
+def test_what_cannot_keep_results_is_refused_before_the_first_task(tmp_path, path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="`path`"):
+        campaigns.run(chores.die, SEEDS, path=os.path.join(tmp_path, path), executor="serial")
+
+
+def test_a_full_disk_ends_a_campaign_without_half_a_line(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    original = os.write
+
+    def full(descriptor, content):
+        if len(content) > 20 and path.stat().st_size > 500:
+            original(descriptor, content[:10])
+            raise OSError(28, "No space left on device")
+        return original(descriptor, content)
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match=r"No space left on device: .*file"):
+        campaigns.run(chores.draw, SEEDS[:8], path=path, executor="serial")
+    monkeypatch.undo()
+    content = path.read_bytes()
+    assert content.endswith(b"\n")
+    assert content.count(b"\n") >= 2
+    assert len(ledger(path, 8)[0]) == 8
+
+
+def test_a_campaign_and_another_do_not_share_a_file_and_leave_nothing(tmp_path):
+    path = tmp_path / "file"
+    results = campaigns.as_completed(chores.draw, SEEDS, path=path, executor="serial")
+    next(results)
+    with pytest.raises(
+        ValueError, match=r"is in use by another campaign \(process|by another camp"
+    ):
+        ledger(path)
+    results.close()
+    ledger(path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_to_a_ledger_stays_one(tmp_path):
+    path, link = tmp_path / "file", tmp_path / "link"
+    link.symlink_to(path)
+    assert ledger(link)[0] == ledger(path)[0]
+    assert link.is_symlink()
+    assert path.read_bytes().count(b"\n") == 4
+
+
+# ---------------------------------------------------------------------- whose results they are
+
+SCRIPT = """
+import sys
+from dlnlab import campaigns
+{helper}
+def work(configuration):
+    print("called")
+    return {{"value": {value}}}
+for result in campaigns.run(work, [{{"n": 3}}], path=sys.argv[1], executor="serial"):
+    print(result["value"])
+"""
+
+
+def script(path, value, helper=""):
+    """Run a script; return what it printed."""
+    source = path.parent / "script.py"
+    source.write_text(SCRIPT.format(value=value, helper=helper))
+    command = [sys.executable, str(source), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=path.parent)
+    return done.stdout.split()
+
+
+def test_results_belong_to_the_code_of_a_function(tmp_path):
+    path = tmp_path / "file"
+    square = "configuration['n'] ** 2"
+    assert script(path, square) == ["called", "9"]
+    assert script(path, square) == ["9"]  # as long as it is the same, they are kept
+    assert script(path, square, helper="\n\n# moved down") == ["9"]
+    assert script(path, "configuration['n'] ** 3") == ["called", "27"]
+    assert script(path, square) == ["9"]  # and those of the first are still there
+
+
+@pytest.mark.parametrize(
+    ("value", "before", "after"),
+    [
+        ("power(configuration['n'])", "def power(n): return n", "def power(n): return n + 1"),
+        ("FACTOR * configuration['n']", "FACTOR = 1", "FACTOR = 2"),
+        ("TABLE['a'] * configuration['n']", "TABLE = {'a': 1}", "TABLE = {'a': 2}"),
+        (
+            "Model().f()",
+            "class Model:\n  def f(self): return 3",
+            "class Model:\n  def f(s): return 4",
+        ),
+        ("ARRAY.sum()", *(f"import numpy as np\nARRAY = np.arange({n})" for n in (3, 4))),
+        ("helper.f(configuration)", "import helper", "import helper"),
+        ("f(configuration)", "from helper import f", "from helper import f"),
+    ],
+)
+def test_results_belong_to_what_the_function_uses(tmp_path, value, before, after):
+    path, helper = tmp_path / "file", tmp_path / "helper.py"
+    value = f"int({value})"
+    helper.write_text("def f(configuration): return 3\n")
+    first = script(path, value, before)
+    assert first[0] == "called"
+    assert script(path, value, before) == first[1:]
+    helper.write_text("def f(configuration): return 4\n")
+    os.utime(helper, (0, 0))  # or Python may take its compiled file for new enough
+    second = script(path, value, after)
+    assert second[0] == "called"
+    assert second[1] != first[1]
+
+
+seen: list[int] = []
+count = 0
+
+
+def counted(configuration):
+    """Count its calls, in two ways."""
+    global count
+    count += 1
+    seen.append(configuration["n"])
+    return configuration
+
+
+def test_what_a_function_fills_itself_is_none_of_its_code(tmp_path):
+    for _ in range(2):
+        campaigns.run(counted, [{"n": 1}], path=tmp_path / "file", executor="serial")
+    assert (seen, count) == ([1], 1)
+
+
+def test_the_order_of_a_set_does_not_matter(tmp_path):
+    """It differs between processes, by the hashes of strings."""
+    path, helper = tmp_path / "file", "NAMES = {'a', 'b', 'c', 'd', 'e'}"
+    value = "'a' in NAMES and 'b' in {'x', 'b', 'y', 'z', 'w'}"
+    assert script(path, value, helper) == ["called", "True"]
+    for _ in range(3):
+        assert script(path, value, helper) == ["True"]
+
+
+def test_a_task_may_move_to_another_module(tmp_path):
+    path = tmp_path / "file"
+    square = "configuration['n'] ** 2"
+    name = "@campaigns.task('square')"
+    assert script(path, square, name) == ["called", "9"]
+    (tmp_path / "tasks.py").write_text(
+        "from dlnlab import campaigns\n@campaigns.task('square')\n"
+        f"def work(configuration):\n    print('called')\n    return {{'value': {square}}}\n"
+    )
+    other = tmp_path / "other.py"
+    other.write_text(
+        "import sys\nfrom dlnlab import campaigns\nfrom tasks import work\n"
+        "print(campaigns.run(work, [{'n': 3}], path=sys.argv[1], executor='serial'))\n"
+    )
+    command = [sys.executable, str(other), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "[{'value': 9}]\n"
+
+
+def own_tasks():
+    """The functions of dlnlab that campaigns run."""
+    from dlnlab.validations import atlas, suite
+
+    found = {experiment.measure for experiment in dlnlab.experiments.EXPERIMENTS.values()}
+    return sorted(found | {atlas.measure, suite.measure}, key=campaigns._identity)
+
+
+NAMES = [
+    "experiments.fig13.measure",
+    "experiments.fig15.measure",
+    "experiments.fig16.measure",
+    "experiments.fig17.measure",
+    "experiments.fig20.measure",
+    "experiments.fig22.measure",
+    "experiments.fig3.measure",
+    "experiments.fig6.measure",
+    "experiments.fig6_movielens.measure",
+    "experiments.incremental.measure",
+    "experiments.pair.measure",
+    "experiments.pair.measure_parts",
+    "experiments.table3.measure",
+    "validations.atlas.measure",
+    "validations.suite.measure",
+]
+"""Under these names files of before they were given keep the results: they must not change, even
+if a module moves."""
+
+
+def test_dlnlab_s_own_tasks_keep_their_names_and_keys():
+    identities = [campaigns._identity(function) for function in own_tasks()]
+    assert identities == [(f"dlnlab.{name}", "") for name in NAMES]
+    content = json.dumps(["dlnlab.validations.suite.measure", dlnlab.__version__, {"seed": 1}])
+    key = hashlib.sha256(content.encode()).hexdigest()
+    assert campaigns._key(identities[-1], {"seed": 1}) == key
+
+
+class Model:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def work(self, configuration):
+        return {"value": self.factor}
+
+    @classmethod
+    def shared(cls, configuration):
+        return {"value": 1}
+
+
+def test_a_method_of_an_object_is_refused():
+    """Two objects of a class would share their results."""
+    with pytest.raises(ValueError, match="`function` must not be a method"):
+        campaigns.run(Model(2).work, SEEDS[:1], executor="serial")
+    assert campaigns.run(Model.shared, SEEDS[:1], executor="serial") == [{"value": 1}]
+
+
+# ---------------------------------------------------------------------- executors
+
+
 def make_pool() -> Executor:
     """An executor for ``MODULE:FUNCTION``."""
     return ProcessPoolExecutor(1)
@@ -191,6 +514,126 @@ def test_an_executor_of_a_users_own_module():
     with executors.using("test_campaigns:make_pool") as pool:
         assert isinstance(pool, ProcessPoolExecutor)
         assert executors.under_way(pool) == 2
+
+
+@pytest.mark.parametrize("workers", [1000, 32768])
+def test_a_pool_starts_no_more_processes_than_tasks_or_a_few_a_core(workers):
+    most = 4 * len(os.sched_getaffinity(0))
+    with executors.Processes(workers) as pool:
+        assert pool.workers == most
+        assert pool._workers == []
+        pids = {pool.submit(os.getpid).result() for _ in range(3)}
+        assert len(pids) == len(pool._workers) == 1  # free again each time
+    with executors.Processes(workers, oversubscribe=True) as pool:
+        assert pool.workers == workers
+        for future in [pool.submit(time.sleep, 0.1) for _ in range(3)]:
+            future.result()
+        assert len(pool._workers) == 3
+
+
+@pytest.mark.parametrize("workers", [10**30, 2**15 + 1, pytest.param(10**5000, id="huge")])
+def test_more_workers_than_a_system_has_processes_are_refused(workers):
+    with pytest.raises(ValueError, match="`workers` must be an integer <= 32768"):
+        executors.Processes(workers, oversubscribe=True)
+    if workers < 10**100:
+        with pytest.raises(ValueError, match="`workers` must be"):
+            campaigns.run(chores.draw, SEEDS, executor=f"processes={workers}")
+    with pytest.raises(TypeError, match="`oversubscribe` must be True or False"):
+        executors.Processes(2, oversubscribe=1)
+
+
+def test_the_workers_of_a_name_with_many_digits_are_refused():
+    with pytest.raises(ValueError, match="`workers` must be"):
+        campaigns.run(chores.draw, SEEDS, executor="processes=" + "9" * 10_000)
+
+
+def daemonic():
+    """Ask for processes where none may be started."""
+    try:
+        campaigns.run(chores.draw, SEEDS[:1], executor="processes")
+    except ValueError as error:
+        return str(error)
+
+
+def test_processes_are_refused_in_a_daemonic_process():
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        message = pool.apply(daemonic)
+    assert message.startswith('`executor` must be "serial" in a daemonic process')
+
+
+@pytest.mark.parametrize("executor", ["serial", "processes=1"])
+def test_a_task_that_exits_is_a_task_that_failed(executor, tmp_path):
+    path = tmp_path / "file"
+    with pytest.raises(RuntimeError, match=r"chores.leave failed for \{'n': 1\}: SystemExit: 3"):
+        campaigns.run(chores.leave, [{"n": 0}, {"n": 1}], executor=executor, path=path)
+    assert path.read_bytes().count(b"\n") == 1
+
+
+def test_a_killed_worker_of_a_users_own_pool_is_named(tmp_path):
+    path = tmp_path / "file"
+    with (
+        ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool,
+        pytest.raises(RuntimeError, match=r"`executor` is broken.*run the same with a new"),
+    ):
+        campaigns.run(chores.die_at_three, numbers(tmp_path / "log", 6), executor=pool, path=path)
+    assert 1 <= path.read_bytes().count(b"\n") <= 3  # less what travelled with number three
+    results = campaigns.run(chores.die_at_three, numbers(tmp_path / "log", 3), path=path)
+    assert [result["n"] for result in results] == [0, 1, 2]
+
+
+class Idle(Executor):
+    """An executor that says how many workers it has."""
+
+    def __init__(self, workers):
+        self._max_workers = workers
+
+
+@pytest.mark.parametrize("workers", [0, -1, False])
+def test_an_executor_without_workers_is_refused(workers):
+    with pytest.raises(ValueError, match="`executor` must have workers, got one that has"):
+        campaigns.run(chores.draw, SEEDS, executor=Idle(workers))
+
+
+ORPHANS = """
+import os, signal, sys, time
+if __name__ == "__mp_main__":  # a worker that imports what its task needs
+    open(sys.argv[1], "a").write("imported\\n")
+    time.sleep(60)
+if __name__ == "__main__":
+    from dlnlab.executors import Processes
+    pool = Processes(6, oversubscribe=True)
+    for _ in range(6):
+        pool.submit(time.sleep, 60)
+    pids = [pid for worker in pool._workers for pid in worker.pool._processes]
+    print(*pids, flush=True)
+    time.sleep(float(sys.argv[2]))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def wait_for_the_end_of(pids):
+    left, until = set(pids), time.monotonic() + 10
+    while left and time.monotonic() < until:
+        left = {pid for pid in left if Path(f"/proc/{pid}").exists()}
+        time.sleep(0.05)
+    return left
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+@pytest.mark.parametrize("delay", [0.0, 1.5])
+def test_workers_whose_parent_is_killed_while_they_start_do_not_stay(tmp_path, delay):
+    """They notice before they import, and while they do."""
+    source, log = tmp_path / "script.py", tmp_path / "log"
+    source.write_text(ORPHANS)
+    command = [sys.executable, str(source), str(log), str(delay)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    pids = [int(pid) for pid in done.stdout.split()]
+    assert len(pids) == 6
+    assert wait_for_the_end_of(pids) == set()
+    if delay:
+        assert log.exists()  # some had come so far
+    else:
+        assert not log.exists()
 
 
 def test_an_interrupt_ends_the_workers_at_once(tmp_path):

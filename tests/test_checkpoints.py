@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import fields
 
@@ -14,8 +17,8 @@ import pytest
 from instances import network
 
 import dlnlab
-from dlnlab import descent, progress
-from dlnlab.trajectory import Interrupted, Status, Trajectory
+from dlnlab import descent, locks, progress
+from dlnlab.trajectory import Interrupted, Recorder, Status, Trajectory, Unsaved
 
 RECORD = ("loss", "error", "singular_values", "alignment", "end_to_end", "imbalance", "layers")
 
@@ -367,3 +370,236 @@ def test_a_missing_file_is_reported(tmp_path):
 
 def test_every_status_says_what_to_do():
     assert all(len(status.describe) > 15 for status in Status)
+
+
+# Whose file it is, and what becomes of a run that cannot be written.
+
+
+def listed(directory):
+    return sorted(path.name for path in directory.iterdir())
+
+
+@pytest.mark.usefixtures("eager")
+def test_two_runs_do_not_share_a_checkpoint(tmp_path):
+    path, refused = tmp_path / "run.npz", []
+
+    def again(done, total, loss):
+        try:
+            descend(checkpoint=path)
+        except ValueError as error:
+            refused.append(str(error))
+
+    run = descend(checkpoint=path, checkpoint_every=0, progress=again)
+    assert len(refused) == 41
+    assert all("is in use by another run (process" in message for message in refused)
+    assert_same_run(run, descend())
+    assert listed(tmp_path) == ["run.npz"]
+
+
+def test_of_many_threads_on_one_checkpoint_one_runs_and_all_agree(tmp_path):
+    path, outcomes = tmp_path / "run.npz", []
+
+    def work():
+        try:
+            outcomes.append(descend(checkpoint=path, checkpoint_every=0))
+        except ValueError as error:
+            outcomes.append(error)
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    whole = descend()
+    runs = [outcome for outcome in outcomes if isinstance(outcome, Trajectory)]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, ValueError)]
+    assert len(runs) >= 1  # others may come when the first has ended, and find its result
+    assert len(runs) + len(refused) == 4
+    assert all("in use by another run" in str(error) for error in refused)
+    for run in runs:
+        assert_same_run(run, whole)
+    assert listed(tmp_path) == ["run.npz"]
+
+
+def test_a_refused_run_leaves_the_checkpoint_to_others(tmp_path):
+    path = tmp_path / "run.npz"
+    descend(20, checkpoint=path)
+    with pytest.raises(ValueError, match="`num_steps` must be at least"):
+        descend(19, checkpoint=path)
+    descend(20, checkpoint=path)
+    assert listed(tmp_path) == ["run.npz"]
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "no/place", "", "\0", "/dev/full", "/proc/run.npz"])
+def test_a_path_that_cannot_be_written_is_refused_before_the_first_step(
+    tmp_path, monkeypatch, name
+):
+    monkeypatch.setattr(dlnlab.descent._Descent, "go", None)
+    with pytest.raises(ValueError, match="`checkpoint`"):
+        descend(checkpoint=os.path.join(tmp_path, name))
+
+
+@pytest.mark.parametrize("every", ["10", None, float("nan"), -1.0])
+@pytest.mark.parametrize("checkpoint", [None, "run.npz"])
+def test_the_time_between_writes_is_checked(every, checkpoint):
+    with pytest.raises((TypeError, ValueError), match="`checkpoint_every` must be"):
+        descend(checkpoint=checkpoint, checkpoint_every=every)
+
+
+def test_the_longest_name_and_links_work(tmp_path):
+    path, link = tmp_path / ("x" * 255), tmp_path / "link"
+    link.symlink_to(path)
+    descend(20, checkpoint=link)
+    path.chmod(0o640)
+    assert_same_run(descend(checkpoint=link), descend())
+    assert link.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def full_disk(monkeypatch, after=0):
+    """Let every write after so many fail in its middle."""
+    original, calls = np.savez, []
+
+    def save(file, **content):
+        calls.append(file)
+        if len(calls) > after:
+            file.write(b"half")
+            raise OSError(errno.ENOSPC, "no space left on device")
+        original(file, **content)
+
+    monkeypatch.setattr(np, "savez", save)
+    return calls
+
+
+def test_a_finished_run_is_returned_though_its_checkpoint_cannot_be_written(tmp_path, monkeypatch):
+    path = tmp_path / "run.npz"
+    descend(20, checkpoint=path)
+    before = path.read_bytes()
+    full_disk(monkeypatch)
+    with pytest.warns(Unsaved, match=r"no space left on device; .*run\.save") as caught:
+        run = descend(checkpoint=path)
+    assert caught[0].message.run.status is Status.COMPLETED
+    assert caught[0].filename == __file__
+    assert_same_run(run, descend())
+    assert path.read_bytes() == before
+    assert listed(tmp_path) == ["run.npz"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_where_warnings_are_errors_the_error_has_the_run(tmp_path, monkeypatch):
+    full_disk(monkeypatch)
+    with pytest.raises(OSError, match="no space left") as caught:
+        descend(checkpoint=tmp_path / "run.npz")
+    assert_same_run(caught.value.run, descend())
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_disk_that_is_full_for_a_while_costs_nothing(tmp_path, monkeypatch):
+    path = tmp_path / "run.npz"
+    original, calls = np.savez, []
+
+    def save(file, **content):
+        calls.append(len(calls))
+        if 5 < len(calls) < 20:
+            raise OSError(errno.ENOSPC, "no space left on device")
+        original(file, **content)
+
+    monkeypatch.setattr(np, "savez", save)
+    with pytest.warns(Unsaved) as caught:
+        run = descend(checkpoint=path, checkpoint_every=0)
+    assert len(caught) == 1  # it is said once
+    assert len(calls) == 41
+    assert_same_run(run, descend())
+    assert_same_run(descend(checkpoint=path), descend())
+
+
+@pytest.mark.usefixtures("eager")
+def test_an_interrupt_on_a_full_disk_still_returns_the_run(tmp_path, monkeypatch):
+    full_disk(monkeypatch)
+    with pytest.raises(Interrupted, match="after 9 steps; its checkpoint could not be") as caught:
+        descend(checkpoint=tmp_path / "run.npz", progress=Stop(10))
+    assert isinstance(caught.value.unsaved, OSError)
+    assert caught.value.run.steps.tolist() == [0, 3, 6, 9]
+    assert listed(tmp_path) == []
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("stop", [Stop(10), False])
+def test_an_interrupt_while_the_checkpoint_is_written_still_returns_the_run(
+    tmp_path, monkeypatch, stop
+):
+    def interrupt(file, **content):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez", interrupt)
+    with pytest.raises(Interrupted) as caught:
+        descend(checkpoint=tmp_path / "run.npz", progress=stop)
+    assert caught.value.run.steps[-1] == (9 if stop else 40)
+    assert listed(tmp_path) == []
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_run_whose_checkpoint_was_taken_over_does_not_write_to_it(tmp_path):
+    path = tmp_path / "run.npz"
+    where = locks.beside(path, "lock")
+
+    def take(done, total, loss):
+        if done == 20:
+            where.write_text('{"token": "of another machine"}')
+
+    with pytest.warns(Unsaved, match="taken over by another run"):
+        descend(checkpoint=path, checkpoint_every=3600.0, progress=take)
+    assert listed(tmp_path) == [where.name]
+
+
+def test_an_interrupted_run_without_a_record_has_a_repr_and_can_be_saved(tmp_path):
+    recorder = Recorder(dlnlab.factorization(np.eye(2)), ("loss",))
+    run = recorder.finish((np.eye(2), np.eye(2)), Status.INTERRUPTED, 0.0)
+    assert repr(run) == "Trajectory(no records, interrupted)"
+    assert "interrupted after 0 steps" in str(Interrupted(run))
+    run.save(tmp_path / "run.npz")
+    assert_same_run(Trajectory.load(tmp_path / "run.npz"), run)
+
+
+def test_a_checkpoint_carries_the_version(tmp_path, monkeypatch):
+    path = tmp_path / "run.npz"
+    descend(20, checkpoint=path)
+    content = dict(np.load(path))
+    assert str(content["version"]) == dlnlab.__version__
+    np.savez(path, **{k: v for k, v in content.items() if k != "version"})
+    assert_same_run(descend(checkpoint=path), descend())  # of before it was kept
+    monkeypatch.setattr(dlnlab, "__version__", "99.0")
+    with pytest.raises(ValueError, match=r"was written by dlnlab .*, and this is 99\.0"):
+        descend(checkpoint=path)
+
+
+@pytest.mark.parametrize(
+    "name", ["depth", "status", "status_shape", "weights.1", "steps", "extra_step", "extra_done"]
+)
+def test_a_checkpoint_that_lacks_a_part_is_refused(tmp_path, name):
+    path = tmp_path / "run.npz"
+    descend(20, checkpoint=path)
+    content = {k: v for k, v in np.load(path).items() if k != name}
+    np.savez(path, **content)
+    with pytest.raises(ValueError, match="`checkpoint` must be a file written by a run"):
+        descend(checkpoint=path)
+    if not name.startswith("extra"):
+        with pytest.raises(ValueError, match=r"`path` must be a file written by Trajectory\.save"):
+            Trajectory.load(path)
+
+
+def test_kills_leave_no_litter(tmp_path):
+    """SIGKILL at many moments; the next start removes what was being written, and the lock."""
+    path, left = tmp_path / "state.npz", set()
+    command = [sys.executable, "-c", f"CHECKPOINT = {str(path)!r}\n{SCRIPT}"]
+    for delay in np.random.default_rng(1).uniform(0.0, 0.15, 5):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(delay)
+            process.kill()
+        parts = [name for name in listed(tmp_path) if name != "state.npz"]
+        assert len(parts) <= 2
+        left |= set(parts)
+    assert left  # or nothing would be shown
+    assert_same_run(run_here(path), run_here(None))
+    assert listed(tmp_path) == ["state.npz"]

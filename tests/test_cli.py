@@ -341,11 +341,15 @@ def test_errors_within_a_run(run, monkeypatch, error, code, message):
     assert_one_line(err, message)
 
 
-def test_defects_keep_their_traceback(monkeypatch):
+def test_a_defect_is_told_in_one_line_and_keeps_its_traceback_for_who_asks(run, monkeypatch):
     def fail(*arguments, **options):
         raise TypeError("'NoneType' object is not callable")
 
     monkeypatch.setattr(dlnlab, "compare", fail)
+    code, out, err = run(*SMALL)
+    assert (code, out) == (1, "")
+    assert_one_line(err, "a defect of dlnlab, please report it: TypeError: 'NoneType' object")
+    monkeypatch.setenv(cli.TRACEBACK, "1")
     with pytest.raises(TypeError, match="NoneType"):
         cli.main(SMALL)
 

@@ -128,11 +128,15 @@ def test_the_table_has_a_line_for_each_figure_and_the_sum():
 
 
 def test_the_calibration_takes_the_time_of_its_steps(monkeypatch):
-    short = durations.calibration()
-    monkeypatch.setattr(durations, "STEPS", tuple(4 * steps for steps in durations.STEPS))
-    assert (
-        2 < durations.calibration() / short < 8
-    )  # four times the steps; a loaded machine is rough
+    steps = durations.STEPS
+    monkeypatch.setattr(durations, "PIECES", 1)
+
+    def least(times):  # of five: what else the machine does can only add to it
+        monkeypatch.setattr(durations, "STEPS", tuple(times * count for count in steps))
+        return min(durations.calibration() for _ in range(5))
+
+    ratio = least(16) / least(4)  # so many that the set-up, which a loaded machine draws out, is
+    assert 2 < ratio < 8  # a small part of either
 
 
 def test_every_quick_run_has_a_measured_time_and_none_is_of_the_past():

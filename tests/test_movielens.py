@@ -291,7 +291,7 @@ BAD_RATINGS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("error", "message", "arguments"), BAD_RATINGS, ids=lambda x: str(x)[:30])
+@pytest.mark.parametrize(("error", "message", "arguments"), BAD_RATINGS)
 def test_bad_ratings_are_refused(error, message, arguments):
     with pytest.raises(error) as caught:
         Ratings(*arguments)
@@ -311,7 +311,7 @@ BAD_CALLS = [
 ]
 
 
-@pytest.mark.parametrize(("message", "call"), BAD_CALLS, ids=lambda x: str(x)[:40])
+@pytest.mark.parametrize(("message", "call"), BAD_CALLS)
 def test_bad_calls_are_refused(message, call):
     with pytest.raises((TypeError, ValueError)) as caught:
         call(small_ratings())

@@ -15,8 +15,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import dlnlab
-from dlnlab import cli, movielens, networks
-from dlnlab.experiments import EXPERIMENTS, Network, held_out
+from dlnlab import baselines, cli, movielens, networks
+from dlnlab.experiments import EXPERIMENTS, Network, held_out, simple_models
 from dlnlab.ratings import Ratings, Split
 
 UNIT = np.finfo(float).eps
@@ -181,6 +181,28 @@ def test_the_paper_s_step_diverges_on_the_sum_loss(settings):
     scored = held_out.run_method("compressed", split, settings | {"loss": "sum"})
     assert scored.diverged
     assert math.isnan(scored.half_mse[-1])
+
+
+# ---------------------------------------------------------------------- simple models
+
+
+def test_simple_models_are_tuned_without_the_held_out_ratings(settings):
+    train, test = held_out.split_ratings(settings)
+    other = Ratings(test.users, test.items, 6 - test.values, test.shape)
+    found, again = (simple_models.measured(Split(train, t), settings) for t in (test, other))
+    for name in simple_models.MODELS:
+        assert found[f"ridge: {name}"] == again[f"ridge: {name}"]  # chosen without them
+        assert found[f"rmse: {name}"] != again[f"rmse: {name}"]  # and scored on them
+        assert found[f"rmse: {name}"] == pytest.approx(math.sqrt(2 * found[f"half_mse: {name}"]))
+
+
+def test_factors_on_biases_are_what_the_biases_leave(settings):
+    train, _ = held_out.split_ratings(settings)
+    B, A = simple_models._both(train, 2, 1e9)  # a ridge that allows no factors
+    below, above = baselines.biases(train, ridge=simple_models.BIAS_RIDGE)
+    np.testing.assert_allclose(A @ B, above @ below, atol=1e-6)
+    B, A = simple_models._both(train, 2, 5.0)
+    assert train.half_mse((B, A)) < train.half_mse((below, above))
 
 
 # ---------------------------------------------------------------------- the closed form

@@ -124,7 +124,7 @@ def test_what_is_no_status_is_refused(make, message):
 
 @pytest.mark.parametrize("margin", [None, "1", 1j, True])
 def test_what_is_no_margin_is_refused(margin):
-    with pytest.raises(TypeError, match="`margin` must be a real number"):
+    with pytest.raises(TypeError, match="`margin` must be a number"):
         judge("a", "b", margin, 0.0, [], {})
 
 

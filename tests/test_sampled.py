@@ -7,7 +7,11 @@ roundings of the sum of absolute values, which `bound` evaluates with absolute v
 
 from __future__ import annotations
 
+import itertools
+import subprocess
+import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +21,7 @@ from hypothesis import strategies as st
 from instances import assert_close, network
 
 import dlnlab
-from dlnlab import arrays, networks, products, spectra
+from dlnlab import arrays, krylov, networks, products, spectra
 from dlnlab.problems import Completion, SampledCompletion, sampled
 from dlnlab.products import FactoredMatrix
 
@@ -314,7 +318,82 @@ def test_a_surrogate_whose_leading_vectors_lanczos_cannot_resolve_gets_a_dense_s
 
 def test_leading_svd_is_refused_when_it_is_inaccurate(monkeypatch):
     A = scipy.sparse.random_array((300, 200), density=0.1, rng=np.random.default_rng(0))
-    right = scipy.sparse.linalg.svds
     assert spectra.leading_svd(A, 3) is not None
-    monkeypatch.setattr(scipy.sparse.linalg, "svds", lambda *a, **b: right(*a, **b, tol=1e-3))
+    monkeypatch.setattr(krylov, "ROOM", 20)  # too few vectors to converge in
     assert spectra.leading_svd(A, 3) is None
+
+
+def repeated(shape, multiplicity, seed):
+    """A sparse matrix in general position, whose six largest values occur so many times."""
+    rng = np.random.default_rng(seed)
+    count = min(shape)
+    values = np.repeat(np.sort(rng.uniform(1, 3, 6))[::-1], multiplicity)
+    values = np.concatenate([values, np.sort(rng.uniform(0, 1, count - values.size))[::-1]])
+    left, right = (np.linalg.qr(rng.standard_normal((n, count)))[0] for n in shape)
+    return scipy.sparse.csr_array((left * values) @ right.T), values
+
+
+@pytest.mark.parametrize("shape", [(60, 40), (40, 60)])
+@pytest.mark.parametrize("multiplicity", [1, 2, 4])
+def test_leading_svd_finds_every_copy_of_a_repeated_value(shape, multiplicity):
+    for seed, count in itertools.product(range(3), (1, 2, 3, 5, 8)):
+        A, values = repeated(shape, multiplicity, seed)
+        U, s, Vh = spectra.leading_svd(A, count)
+        rounding = max(shape) * UNIT * values[0]  # the backward error it promises
+        assert_close(s, values[:count], rounding)
+        assert np.linalg.norm(A @ Vh.T - U * s) <= 2 * rounding
+        assert_close(Vh @ Vh.T, np.eye(count), 50 * UNIT)
+
+
+def eighty_blocks():
+    block = scipy.sparse.csr_array(np.random.default_rng(7).standard_normal((4, 5)))
+    return scipy.sparse.csr_array(scipy.sparse.block_diag([block] * 80))
+
+
+def test_the_compressed_network_of_equal_blocks_starts_on_the_largest_value():
+    """Lanczos from one start sees one copy of each value, so four different ones of 80 blocks."""
+    stored = eighty_blocks()
+    problem = dlnlab.completion(stored)
+    largest = np.linalg.svdvals(stored.toarray() / (stored.nnz / np.prod(stored.shape)))[0]
+    narrow = dlnlab.compressed_weights(problem, 6, 2, 1.0)
+    seen = narrow[1].T @ problem.surrogate() @ narrow[0].T
+    assert_close(seen, largest * np.eye(6), 400 * UNIT * largest)
+
+
+def test_accurate_triples_need_not_be_the_leading_ones():
+    """A check of accuracy alone lets them pass: two starts see two copies of each value."""
+    A = eighty_blocks()
+    values = np.linalg.svdvals(A.toarray()[:4, :5])
+    basis = krylov._Basis(A)
+    basis.grow(10)  # four different values and zero, twice
+    U, s, Vh = basis.triples(3)
+    rounding = 400 * UNIT * s[0]
+    assert np.linalg.norm(A @ Vh.T - U * s) <= rounding
+    assert np.linalg.norm(A.T @ U - Vh.T * s) <= rounding
+    assert_close(s, values[[0, 0, 1]], rounding)
+    assert_close(spectra.leading_svd(A, 3).s, values[[0, 0, 0]], rounding)
+
+
+HASHES = """
+import hashlib, sys
+sys.path.insert(0, "tests")
+import test_sampled
+from dlnlab import spectra
+for A in (test_sampled.eighty_blocks(), test_sampled.repeated((60, 40), 2, 0)[0]):
+    found = spectra.leading_svd(A, 6)
+    print(hashlib.sha256(b"".join(part.tobytes() for part in found)).hexdigest())
+"""
+
+
+def test_leading_svd_is_the_same_in_every_call_and_process():
+    for A in (eighty_blocks(), repeated((60, 40), 2, 0)[0]):
+        first, second = (spectra.leading_svd(A, 6) for _ in range(2))
+        assert all(a.tobytes() == b.tobytes() for a, b in zip(first, second, strict=True))
+    command = [sys.executable, "-c", HASHES]
+    where = Path(__file__).parent.parent
+    runs = [
+        subprocess.run(command, capture_output=True, text=True, check=True, cwd=where)
+        for _ in range(2)
+    ]
+    assert len(runs[0].stdout.split()) == 2
+    assert runs[0].stdout == runs[1].stdout

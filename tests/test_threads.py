@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -12,6 +13,9 @@ import threadpoolctl
 
 import dlnlab
 from dlnlab import threads
+
+with contextlib.suppress(ImportError):
+    import sksundae.cvode  # noqa: F401  (has a BLAS of its own; dlnlab looks for BLAS only once)
 
 
 def blas_threads():
@@ -27,6 +31,98 @@ def test_the_environment_tells_how_many_there_are(monkeypatch):
     for asked in ("", "0", "many"):
         monkeypatch.setenv("OMP_NUM_THREADS", asked)
         assert threads.available() == threads.cores() >= 1
+
+
+@pytest.mark.parametrize("asked", ["100000", "9" * 5000, "0008"])
+def test_more_threads_than_a_few_a_core_are_not_started(monkeypatch, asked):
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    most = threads.PER_CORE * threads.cores()
+    assert threads.available() == min(int(asked[:6]), most)
+    with threads.limited(10**6):
+        assert threads.available() == most
+
+
+@pytest.mark.parametrize("asked", ["²", "-3", "1e3"])
+def test_what_is_no_number_of_threads_is_not_taken_for_one(monkeypatch, asked):
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert threads.available() == threads.cores()
+
+
+OVERLAPPING = """
+import threading, threadpoolctl
+import numpy as np
+import dlnlab
+
+def blas():
+    return [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]
+
+threadpoolctl.threadpool_limits(2)  # for good; threadpoolctl 3.8 lets only this thread change it
+before = blas()
+problem = dlnlab.factorization(np.diag([1.0, 0.5]))
+weights = dlnlab.compressed_weights(problem, 1, 2, 0.1)
+inside, seen = threading.Barrier(4), []
+
+def work(number):
+    first = True
+    def meet(*_):
+        nonlocal first
+        if first:
+            first = False
+            inside.wait()  # all runs are under way at once
+            seen.extend(blas())
+    dlnlab.gradient_descent(problem, weights, eta=0.1, num_steps=200 * number, progress=meet)
+
+workers = [threading.Thread(target=work, args=(number,)) for number in range(1, 5)]
+for worker in workers:
+    worker.start()
+for worker in workers:
+    worker.join()
+assert set(seen) == {1}, seen
+assert blas() == before, (before, blas())
+"""
+
+
+def test_runs_that_overlap_put_the_threads_of_blas_back():
+    environment = {name: value for name, value in os.environ.items() if "NUM_THREADS" not in name}
+    done = subprocess.run(
+        [sys.executable, "-c", OVERLAPPING],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_limits_end_in_any_order(monkeypatch):
+    """BLAS has the smallest of those that hold; counted as set and put back."""
+    now = [8]
+
+    class Limiter:
+        def __init__(self, limits):
+            self.before, now[0] = now[0], limits
+
+        def restore_original_limits(self):
+            now[0] = self.before
+
+    class Blas:
+        limit = staticmethod(lambda limits: Limiter(limits))
+
+    class OfThreads:
+        limit = staticmethod(lambda limits: contextlib.nullcontext())
+
+    monkeypatch.setattr(threads, "_blas", lambda: threads._Libraries(Blas, OfThreads))
+    rng, limits = np.random.default_rng(0), threads._Limits()
+    open_now: list = []
+    for _ in range(300):
+        if open_now and rng.random() < 0.5:
+            open_now.pop(rng.integers(len(open_now)))[1].__exit__(None, None, None)
+        else:
+            count = int(rng.integers(1, 5))
+            holding = limits.hold(count)
+            holding.__enter__()
+            open_now.append((count, holding))
+        assert now[0] == min([count for count, _ in open_now], default=8)
 
 
 def test_a_limit_holds_for_both_kinds_and_is_put_back(monkeypatch):

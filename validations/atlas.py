@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 
+from dlnlab import campaigns
 from dlnlab.claims.theorem2 import allowance
 
 from . import blocks as wide
@@ -198,6 +199,7 @@ def _seed(seed: int, cell: Mapping[str, Any]) -> int:
     return int(np.random.SeedSequence(entropy).generate_state(1)[0])
 
 
+@campaigns.task("dlnlab.validations.atlas.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Run one configuration and measure the inequality on every start, for every r̂.
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 import random
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import hypothesis
+import hypothesis.configuration
 from hypothesis import HealthCheck, Phase, settings, target
 from hypothesis import strategies as st
 
@@ -56,7 +60,8 @@ def climb(strategy: Any, badness: Badness, *, examples: int, seed: int) -> None:
             target(value)
 
     try:
-        attack()
+        with _elsewhere():
+            attack()
     except _Spent:
         pass
     except hypothesis.errors.FlakyStrategyDefinition:
@@ -90,14 +95,29 @@ def simplest(
         return seen[example]
 
     try:
-        return hypothesis.find(
-            strategy,
-            condition,
-            settings=_settings(examples, Phase.generate, Phase.shrink),
-            random=random.Random(seed),
-        )
+        with _elsewhere():
+            return hypothesis.find(
+                strategy,
+                condition,
+                settings=_settings(examples, Phase.generate, Phase.shrink),
+                random=random.Random(seed),
+            )
     except hypothesis.errors.NoSuchExample:
         return None
+
+
+@contextlib.contextmanager
+def _elsewhere() -> Iterator[None]:
+    """Let Hypothesis keep its files in a temporary folder, not in the user's, unless told where."""
+    if "HYPOTHESIS_STORAGE_DIRECTORY" in os.environ:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="dlnlab-") as folder:
+        hypothesis.configuration.set_hypothesis_home_dir(folder)
+        try:
+            yield
+        finally:
+            hypothesis.configuration.set_hypothesis_home_dir(None)
 
 
 def _settings(examples: int, *phases: Phase) -> settings:

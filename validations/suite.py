@@ -204,6 +204,7 @@ class Suite:
         return self.conclude(tally)
 
 
+@campaigns.task("dlnlab.validations.suite.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Carry out one task, in whatever process, and return its tally as plain JSON."""
     return load(configuration["claim"]).carry_out(configuration).to_dict()

@@ -16,6 +16,8 @@ from dlnlab.trajectory import Recorder, Status, Trajectory, check_record
 
 __all__ = ["alternating_minimization"]
 
+RIDGES = ("row", "entry")
+
 
 def alternating_minimization(
     problem: Completion | SampledCompletion | Sensing,
@@ -23,6 +25,7 @@ def alternating_minimization(
     *,
     num_iterations: int,
     ridge: float = 0.0,
+    ridge_per: str = "row",
     init: str = "spectral",
     rng: np.random.Generator | int = 0,
     record: Sequence[str] = ("loss", "error", "singular_values"),
@@ -43,6 +46,9 @@ def alternating_minimization(
         ridge, the fixed factor is orthonormalized before each half-step, which changes nothing in
         exact arithmetic and keeps the equations as well conditioned as the measurements allow; what
         they leave open is set to the solution of least norm.
+    ridge_per : {"row", "entry"}
+        "entry" multiplies the ridge of every row of A, and of every column of B, by the number of
+        observed entries in it (Zhou, Wilkinson, Schreiber and Pan 2008); completion only.
     init : {"spectral", "random"}
         Start from the surrogate's best approximation of that rank (Jain, Netrapalli and Sanghavi
         2013), or from Gaussian factors.
@@ -83,8 +89,12 @@ def alternating_minimization(
     num_iterations = checks.integer("num_iterations", num_iterations, 0)
     ridge, tol = checks.nonnegative("ridge", ridge), checks.nonnegative("tol", tol)
     recorder = Recorder(problem, check_record(record))
-    left, right = half_steps(problem, ridge)
-    B, A = _start(problem, rank, checks.choice("init", init, STARTS), rng)
+    init = checks.choice("init", init, STARTS)
+    checks.random_source("rng", rng)
+    left, right = half_steps(
+        problem, ridge, checks.choice("ridge_per", ridge_per, RIDGES) == "entry"
+    )
+    B, A = _start(problem, rank, init, rng)
     started = time.monotonic()
     for iteration in range(num_iterations + 1):
         if iteration:

@@ -34,10 +34,15 @@ class RowLeastSquares:
         The observed entries; stored zeros are observed.
     ridge : float
         λ/c ≥ 0.
+    by_count : bool
+        Multiply the ridge of every row by the number of its observed entries, at least one.
     """
 
-    def __init__(self, values: scipy.sparse.csr_array, ridge: float) -> None:
-        self.values, self.ridge = values, ridge
+    def __init__(
+        self, values: scipy.sparse.csr_array, ridge: float, by_count: bool = False
+    ) -> None:
+        counts = np.maximum(np.diff(values.indptr), 1)
+        self.values, self.ridge = values, ridge * (counts if by_count else np.ones_like(counts))
         ones = np.ones_like(values.data)
         self.pattern = scipy.sparse.csr_array((ones, values.indices, values.indptr), values.shape)
 
@@ -48,9 +53,9 @@ class RowLeastSquares:
         checks.fits_in_memory("`rank`: the normal equations", 8 * self.values.shape[0] * 2 * r * r)
         gram = np.empty((self.values.shape[0], r, r))
         gram[:, i, j] = gram[:, j, i] = self.pattern @ (fixed[:, i] * fixed[:, j])
-        gram += self.ridge * np.eye(r)
+        gram += self.ridge[:, None, None] * np.eye(r)
         right = (self.values @ fixed)[..., None]
-        if self.ridge:
+        if self.ridge.all():
             return np.linalg.solve(gram, right)[..., 0]
         # A sum of d products is rounded by d·eps: smaller eigenvalues are noise.
         noise = fixed.shape[0] * np.finfo(float).eps
@@ -96,13 +101,14 @@ class DesignLeastSquares:
         return found.reshape(-1, fixed.shape[1])
 
 
-def half_steps(problem: Problem, ridge: float) -> tuple[Any, Any]:
+def half_steps(problem: Problem, ridge: float, by_count: bool = False) -> tuple[Any, Any]:
     """Return the solvers for the left and for the right factor of a problem.
 
     Raises
     ------
     TypeError
-        If the problem is neither completion nor sensing, or does not live on the host.
+        If the problem is neither completion nor sensing, or does not live on the host; or is
+        sensing, which has no observed entries to count, with `by_count`.
     ValueError
         If it has batch axes.
     """
@@ -114,9 +120,16 @@ def half_steps(problem: Problem, ridge: float) -> tuple[Any, Any]:
         raise ValueError("`problem` must have no batch axes; run its members one by one")
     ridge = ridge / float(problem.scale)
     if isinstance(problem, Sensing):
+        if by_count:
+            raise TypeError(
+                '`ridge_per` must be "row" for sensing, which observes no entries to count'
+            )
         return DesignLeastSquares(problem, ridge, False), DesignLeastSquares(problem, ridge, True)
     values = _observed(problem)
-    return RowLeastSquares(values, ridge), RowLeastSquares(values.T.tocsr(), ridge)
+    return (
+        RowLeastSquares(values, ridge, by_count),
+        RowLeastSquares(values.T.tocsr(), ridge, by_count),
+    )
 
 
 def _has_batch_axes(problem: Any) -> bool:

@@ -75,6 +75,8 @@ def burer_monteiro(
     """
     networks.check_problem(problem)
     rank = checks.integer("rank", rank, 1, min(problem.shape))
+    checks.random_source("rng", rng)
+    checks.positive("eps", eps)
     if checks.choice("init", init, STARTS) == "spectral":
         weights = spectral_factors(problem, rank)
     else:
@@ -98,7 +100,14 @@ def spectral_factors(problem: Problem, rank: int) -> Weights:
     Returns
     -------
     (B, A) : arrays, shapes (..., rank, d_in) and (..., d_out, rank)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed or out of range.
     """
+    networks.check_problem(problem)
+    rank = checks.integer("rank", rank, 1, min(problem.shape))
     Vh, U = networks.compressed_weights(problem, rank, 2, 1.0)
     surrogate = problem.surrogate_for(rank)
     if isinstance(surrogate, FactoredTarget):

@@ -1,7 +1,8 @@
 """The claims of the theory: what each says, what it presupposes, and by how much it holds.
 
 Every module holds one claim: its statement and source, its premises as measurable quantities, and
-its margin, a signed, scale-free number that is ≥ 0 where the conclusion holds.
+its margin, a signed, scale-free number that is ≥ 0 where the conclusion holds.  Statement and
+source are public; margins and premises are measured by flows and validations, on their own arrays.
 """
 
 from dlnlab.claims import (
@@ -20,18 +21,17 @@ from dlnlab.claims import (
     theorem1,
     theorem2,
 )
-from dlnlab.claims.claim import STATUSES, Claim, Setting, Standing, Witness
+from dlnlab.claims.claim import STATUSES, Claim
+from dlnlab.claims.claim import Setting as Setting
+from dlnlab.claims.claim import Standing as Standing
+from dlnlab.claims.claim import Witness as Witness
 from dlnlab.claims.verdict import Premise, Verdict, judge
 
 __all__ = [
     "CLAIMS",
     "STATUSES",
-    "Claim",
     "Premise",
-    "Setting",
-    "Standing",
     "Verdict",
-    "Witness",
     "assumption1",
     "closed_form",
     "corollary1",

@@ -23,21 +23,7 @@ from dlnlab import spectra
 from dlnlab.claims.claim import Claim, Witness, proved, refuted
 from dlnlab.claims.verdict import Premise
 
-__all__ = [
-    "CLAIM",
-    "GENERALLY_CLAIM",
-    "GENERALLY_STATEMENT",
-    "SOURCE",
-    "STATEMENT",
-    "Constants",
-    "Running",
-    "aligned",
-    "aligned_start",
-    "all_fitted",
-    "measure",
-    "running",
-    "taking_turns",
-]
+__all__ = ["CLAIM", "GENERALLY_CLAIM", "GENERALLY_STATEMENT", "SOURCE", "STATEMENT"]
 
 STATEMENT = (
     "Along gradient flow from an orthogonal start, after times t_i the i-th singular vectors are "

@@ -12,17 +12,7 @@ import numpy as np
 from dlnlab.claims.claim import Claim, Setting, Standing
 from dlnlab.claims.verdict import Premise
 
-__all__ = [
-    "CLAIM",
-    "LEADING",
-    "SETTLED",
-    "SOURCE",
-    "STATEMENT",
-    "equal_targets",
-    "margins",
-    "normal_core",
-    "same_start",
-]
+__all__ = ["CLAIM", "LEADING", "SETTLED", "SOURCE", "STATEMENT"]
 
 STATEMENT = (
     "Along gradient flow from an orthogonal start, σ_i(W_{L:1}(t)) ≤ σ̃_i(t) for every i and t, "

@@ -25,9 +25,6 @@ __all__ = [
     "HALF_STEP",
     "LARGE_START",
     "SMALL_C_VEC",
-    "compresses",
-    "no_spare",
-    "step_below",
 ]
 
 INEQUALITY = "‖W_{L:1}(t) − M*‖_F² ≥ ‖W̃_{L:1}(t) − M*‖_F² for all t ≥ 0"

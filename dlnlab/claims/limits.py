@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import special
 
+from dlnlab import checks
+
 __all__ = ["Limit", "PowerLaw", "fit_limit", "fit_power"]
 
 CONFIDENCE = 0.95
@@ -77,8 +79,8 @@ def fit_power(scales: Any, values: Any) -> PowerLaw:
 
     Raises
     ------
-    ValueError
-        If the shapes do not match or an ε is not positive.
+    TypeError, ValueError
+        If an argument holds no real numbers, the shapes do not match or an ε is not positive.
 
     Examples
     --------
@@ -114,8 +116,9 @@ def fit_limit(scales: Any, values: Any, order: float) -> Limit:
 
     Raises
     ------
-    ValueError
-        If the shapes do not match, an ε is not positive, or the order is not.
+    TypeError, ValueError
+        If an argument holds no real numbers, the shapes do not match, an ε is not positive, or the
+        order is not.
 
     Examples
     --------
@@ -124,21 +127,27 @@ def fit_limit(scales: Any, values: Any, order: float) -> Limit:
     (1.0, 2.0)
     """
     scales, values = _checked(scales, values)
-    if not order > 0:
+    order = checks.real("order", order, "a number > 0")
+    if order < checks.SMALLEST:
         raise ValueError(f"`order` must be a number > 0, got {order}")
-    slope, offset, width = _fit(scales**order, values, intercept=True)
+    with np.errstate(over="ignore", under="ignore"):
+        powers = scales**order
+    if not (np.isfinite(powers).all() and (powers > 0).all()):
+        raise ValueError(f"`order` must leave powers of `scales` that are numbers, got {order}")
+    slope, offset, width = _fit(powers, values, intercept=True)
     return Limit(offset, width, slope)
 
 
 def _checked(scales: Any, values: Any) -> tuple[np.ndarray, np.ndarray]:
     """Both as arrays, the values with one column per instance."""
-    scales, values = np.asarray(scales, dtype=float), np.asarray(values, dtype=float)
+    scales = checks.numbers_in("scales", scales)
+    values = checks.numbers_in("values", values, are_finite=False)
     if scales.ndim != 1 or values.ndim not in (1, 2) or values.shape[0] != scales.size:
         raise ValueError(
             f"`values` must have shape (n,) or (n, instances) for the n = {scales.size} `scales`, "
             f"got {values.shape}"
         )
-    if not np.all(scales > 0):
+    if not np.all(scales >= checks.SMALLEST):
         raise ValueError(f"`scales` must be > 0, got {scales.tolist()}")
     return scales, values.reshape(scales.size, -1)
 

@@ -25,27 +25,7 @@ from dlnlab import networks, spectra
 from dlnlab.claims.claim import Claim, proved
 from dlnlab.claims.verdict import Premise
 
-__all__ = [
-    "CLAIM",
-    "SOURCE",
-    "STATEMENT",
-    "VECTOR_CLAIM",
-    "VECTOR_STATEMENT",
-    "VectorRates",
-    "VectorSides",
-    "balancedness",
-    "difference_margins",
-    "distinct_values",
-    "margins",
-    "numerical_error",
-    "quotient",
-    "rates",
-    "sides",
-    "vector_margins",
-    "vector_rates",
-    "vector_rounding",
-    "vector_sides",
-]
+__all__ = ["CLAIM", "SOURCE", "STATEMENT", "VECTOR_CLAIM", "VECTOR_STATEMENT"]
 
 STATEMENT = (
     "Along gradient flow of a balanced network, σ̇_i = −L (σ_i²)^{1−1/L} ⟨∇ℓ(W_{L:1}), u_i v_iᵀ⟩."

@@ -47,14 +47,6 @@ __all__ = [
     "SOURCE",
     "STANDINGS",
     "STATEMENT",
-    "allowance",
-    "below_start",
-    "enough_rank",
-    "exact_margins",
-    "margin_error",
-    "margins",
-    "refined_margins",
-    "small_start",
 ]
 
 STATEMENT = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,7 +36,8 @@ class Premise:
     error: float = 0.0
 
     def __post_init__(self) -> None:
-        _check_numbers(self.margin, self.error)
+        checks.fields(self)
+        _check_error(self.error)
 
     @property
     def met(self) -> bool:
@@ -91,12 +91,11 @@ class Verdict:
     reproduced: bool = True
 
     def __post_init__(self) -> None:
+        checks.fields(self)
         checks.choice("status", self.status, STATUSES)
         checks.choice("known", self.known, ("", *STATUSES))
         checks.integer("instances", self.instances, 0)
-        _check_numbers(self.margin, self.error)
-        if not all(isinstance(premise, Premise) for premise in self.premises):
-            raise TypeError(f"`premises` must hold Premises, got {self.premises!r}")
+        _check_error(self.error)
 
     @property
     def contradicted(self) -> bool:
@@ -159,6 +158,12 @@ class Verdict:
         return f"{self.claim}: {self.standing}{note}, margin {self.margin:.2e} ± {self.error:.1e}"
 
 
+def _check_error(error: float) -> None:
+    """A bound on an error may be infinite, or NaN where nothing was measured, but not negative."""
+    if checks.number("error", error) < 0:
+        raise ValueError(f"`error` must be >= 0, got {error}")
+
+
 def judge(
     claim: str,
     statement: str,
@@ -177,11 +182,13 @@ def judge(
     Raises
     ------
     TypeError, ValueError
-        If `margin` or `error` is no number, `error` is negative, or `premises` are none.
+        If an argument is of another type than it says, or `error` is negative.
     """
-    _check_numbers(margin, error)
-    if not isinstance(premises, Sequence) or not all(isinstance(p, Premise) for p in premises):
-        raise TypeError(f"`premises` must be a sequence of Premises, got {premises!r}")
+    checks.number("margin", margin)
+    _check_error(error)
+    checks.items("premises", premises, Premise, "dlnlab.Premise")
+    checks.instance("witness", witness, Mapping, "a mapping")
+    checks.instance("standing", standing, Standing, "a dlnlab.claims.claim.Standing")
     status = status_of(margin, error, standing) if all(p.met for p in premises) else NO_STATUS
     condition = standing.condition if status == "conditional" else ""
     return Verdict(
@@ -202,15 +209,6 @@ def status_of(margin: float, error: float, standing: Standing) -> str:
     if math.isnan(margin) or not math.isfinite(error):
         return NO_STATUS
     return standing.status if margin >= -error else "refuted"
-
-
-def _check_numbers(margin: Any, error: Any) -> None:
-    """Refuse what is no margin with its error; NaN says that nothing was measured."""
-    for name, value in (("margin", margin), ("error", error)):
-        if isinstance(value, bool) or not isinstance(value, numbers.Real):
-            raise TypeError(f"`{name}` must be a real number, got {checks.describe(value)}")
-    if error < 0:
-        raise ValueError(f"`error` must be >= 0, a bound on the error of the margin, got {error}")
 
 
 def _plain(value: Any) -> Any:

@@ -15,6 +15,13 @@ from dlnlab.report import atlas as text
 __all__ = ["add"]
 
 PROFILES = ("ci", "dev", "hunt")
+FIGURES = ("map", "width", "descent", "threshold")
+FILES = (
+    "index.html",
+    "atlas.csv",
+    "atlas.json",
+    *(f"{n}.{s}" for n in FIGURES for s in ("png", "pdf")),
+)
 
 EPILOG = """\
 examples:
@@ -58,7 +65,7 @@ def add(commands: Any, exit_codes: str) -> None:
     parser.set_defaults(run=run, prog=parser.prog)
     parser.add_argument(
         "--out",
-        type=Path,
+        type=files.path,
         metavar="DIR",
         required=True,
         help="where to write; DIR is created if missing, and files of the names below are replaced",
@@ -75,7 +82,9 @@ def run(args: argparse.Namespace) -> int:
     atlas = import_module("dlnlab.validations.atlas")
     if args.seed < 0:
         raise ValueError(f"`seed` must be an integer >= 0, got {args.seed}")
-    files.prepare(args.out)
+    files.claim_folder("--out", args.out, FILES)
+    written = {f"--out ({name})": args.out / name for name in FILES}
+    files.check_apart(written, {"--resume": args.resume} if args.resume else {})
     started = time.monotonic()
     configurations = atlas.configurations(args.profile, args.seed)
     with campaign.told_in_one_line():
@@ -109,7 +118,7 @@ def _tell(
         }
         files.write_json(directory / "atlas.json", report.plain(content))
         page = text.atlas_html(regions, notes, images, manifest)
-        (directory / "index.html").write_text(page, encoding="utf-8")
+        files.write(directory / "index.html", page)
         names = sorted(path.name for path in directory.iterdir())
     print(f"\nWrote to {args.out}: {', '.join(names)}")
     return 1 if findings.contradictions(cells) else 0
@@ -121,12 +130,8 @@ def _draw(cells: list[Any], directory: Path) -> dict[str, str]:
     from dlnlab.plotting import atlas
 
     images = {}
-    for name, draw in (
-        ("map", atlas.atlas_map),
-        ("width", atlas.width),
-        ("descent", atlas.descent),
-        ("threshold", atlas.threshold),
-    ):
+    drawings = (atlas.atlas_map, atlas.width, atlas.descent, atlas.threshold)
+    for name, draw in zip(FIGURES, drawings, strict=True):
         figure = draw(cells)
         for suffix in ("png", "pdf"):
             plotting.save(figure, directory / f"{name}.{suffix}")

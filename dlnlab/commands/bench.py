@@ -60,7 +60,7 @@ def add(commands: Any, exit_codes: str) -> None:
     parser.add_argument("rows", nargs="*", metavar="ROW", help="rows, or growth; default: all rows")
     parser.add_argument("--list", action="store_true", help="list the rows and stop")
     parser.add_argument(
-        "--peer", type=Path, metavar="PATH", help="a checkout of soominkwon/comp-deep-nets"
+        "--peer", type=files.path, metavar="PATH", help="a checkout of soominkwon/comp-deep-nets"
     )
     parser.add_argument(
         "--device", choices=("cpu", "gpu"), default="cpu", help="where the engine runs"
@@ -77,8 +77,8 @@ def add(commands: Any, exit_codes: str) -> None:
     parser.add_argument(
         "--profile", action="store_true", help="tell where the time of a step goes instead"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results to FILE")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page to FILE")
+    parser.add_argument("--json", type=files.path, metavar="FILE", help="write the results to FILE")
+    parser.add_argument("--html", type=files.path, metavar="FILE", help="write a page to FILE")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -120,8 +120,7 @@ def _chosen(args: argparse.Namespace) -> list[str]:
         raise ValueError(f"`threads` must be an integer >= 1, got {args.threads}")
     if GROWTH in names and (args.device == "gpu" or args.profile):
         raise ValueError("`ROW` growth must be measured with --device cpu, and without --profile")
-    files.check_parent("--json", args.json)
-    files.check_parent("--html", args.html)
+    files.claim({"--json": args.json, "--html": args.html})
     return names
 
 

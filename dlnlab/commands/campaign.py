@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from dlnlab.commands import RunFailed, claims
+from dlnlab.commands import RunFailed, claims, files
 
 __all__ = ["add_options", "options", "parameters", "show_progress", "told_in_one_line"]
 
@@ -24,7 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--resume",
-        type=Path,
+        type=files.path,
         metavar="FILE",
         help="keep every finished task in FILE (JSON lines), and continue from what it holds",
     )

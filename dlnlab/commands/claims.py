@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from dlnlab import report
@@ -18,7 +17,7 @@ def add_options(parser: argparse.ArgumentParser, written: str) -> None:
     """Declare the names, ``--list`` and ``--json``; `written` says what goes to the file."""
     parser.add_argument("claims", nargs="*", metavar="CLAIM", help="names; default: all of them")
     parser.add_argument("--list", action="store_true", help="list the names and stop")
-    parser.add_argument("--json", type=Path, metavar="FILE", help=f"write {written} to FILE")
+    parser.add_argument("--json", type=files.path, metavar="FILE", help=f"write {written} to FILE")
 
 
 def chosen(args: argparse.Namespace, known: Sequence[str]) -> list[str]:
@@ -27,13 +26,12 @@ def chosen(args: argparse.Namespace, known: Sequence[str]) -> list[str]:
     Raises
     ------
     ValueError
-        If a name is not known, or the directory of the file to write does not exist.
+        If a name is not known.
     """
     names = list(dict.fromkeys(args.claims)) or list(known)
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(f"`CLAIM` must be one of {', '.join(known)}, got {unknown[0]!r}")
-    files.check_parent("--json", args.json)
     return names
 
 
@@ -47,9 +45,7 @@ def write(
     if args.json is None:
         return
     manifest = report.manifest(args.command_line, parameters, seconds)
-    with files.replacing(args.json.resolve().parent) as directory:
-        files.write_json(directory / args.json.name, {**content, "manifest": manifest})
-    print(f"Wrote {args.json}")
+    files.write_text(args.json, files.strict_json({**content, "manifest": manifest}))
 
 
 def show_status(text: str) -> None:

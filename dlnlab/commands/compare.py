@@ -44,6 +44,8 @@ DEFAULTS = {
 
 FIGURES = (".png", ".pdf", ".svg")
 
+FILES = ("comparison.png", "comparison.pdf", "comparison.npz", "comparison.json", "manifest.json")
+
 GENERATED = ("shape", "rank", "spectrum", "factored")
 """Options that describe a generated target, and are at odds with a file."""
 
@@ -73,7 +75,7 @@ def add(commands: Any, exit_codes: str) -> None:
 def _target_options(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument_group("target M*").add_argument
     text = "matrix in a .npy or .csv file (commas or blanks between numbers); default: generated"
-    option("target", nargs="?", type=Path, metavar="TARGET", help=text)
+    option("target", nargs="?", type=files.path, metavar="TARGET", help=text)
     text = "d_out and d_in, or one number for a square target (default: 100)"
     option("--shape", nargs="+", type=int, metavar="D", help=text)
     option("--rank", type=int, metavar="R", help="rank r (default: 10, if it fits)")
@@ -124,9 +126,9 @@ def _output_options(parser: argparse.ArgumentParser) -> None:
         "write comparison.png, .pdf, .npz, .json and manifest.json there; DIR is created if "
         "missing, and files of these names are replaced"
     )
-    option("--out", type=Path, metavar="DIR", help=text)
+    option("--out", type=files.path, metavar="DIR", help=text)
     text = "draw the diagnostics of Assumption 1 (c_val and c_vec over time) as .png, .pdf or .svg"
-    option("--diagnostics", type=Path, metavar="FILE", help=text)
+    option("--diagnostics", type=files.path, metavar="FILE", help=text)
     text = "show progress on the error stream (default: on a terminal only)"
     option("--progress", action=argparse.BooleanOptionalAction, default=None, help=text)
     option("--quiet", action="store_true", help="print nothing but errors")
@@ -140,11 +142,8 @@ def _default(option: Any, flag: str, name: str, text: str, **settings: Any) -> N
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; return 1 if a claim was refuted, else 0."""
+    _claim_outputs(args)
     M, r_hat = _problem(args)
-    if args.out is not None:
-        files.prepare(args.out)
-    if args.diagnostics is not None:
-        _prepare_figure("--diagnostics", args.diagnostics)
     c = _compare(args, M, r_hat)
     if not args.quiet:
         print(c.summary())
@@ -156,6 +155,21 @@ def run(args: argparse.Namespace) -> int:
     if status in (Status.BUDGET, Status.DIVERGED):
         raise RunFailed(f"the run did not end: {status.describe}")
     return int(any(verdict.status == "refuted" for verdict in c.verdicts.values()))
+
+
+def _claim_outputs(args: argparse.Namespace) -> None:
+    """Make sure that everything asked for can be written."""
+    outputs: dict[str, Path] = {}
+    if args.out is not None:
+        files.claim_folder("--out", args.out, FILES)
+        outputs |= {f"--out ({name})": args.out / name for name in FILES}
+    if args.diagnostics is not None:
+        path = args.diagnostics
+        if path.suffix.lower() not in FIGURES:
+            raise ValueError(f"--diagnostics must end in {', '.join(FIGURES)}, got {path}")
+        files.claim_folder("--diagnostics", path.parent, [path.name])
+        outputs["--diagnostics"] = path
+    files.check_apart(outputs, {} if args.target is None else {"TARGET": args.target})
 
 
 def _problem(args: argparse.Namespace) -> tuple[Any, int]:
@@ -261,15 +275,6 @@ def _write(args: argparse.Namespace, c: Comparison) -> None:
         names = sorted(path.name for path in directory.iterdir())
     if not args.quiet:
         print(f"Wrote to {args.out}: {', '.join(names)}")
-
-
-def _prepare_figure(flag: str, path: Path) -> None:
-    """Make sure that a figure can be written to a file."""
-    if path.suffix.lower() not in FIGURES:
-        raise ValueError(f"{flag} must end in {', '.join(FIGURES)}, got {path}")
-    if path.is_dir():
-        raise ValueError(f"{flag} must be a file, got the directory {path}")
-    files.prepare(path.parent)
 
 
 def _write_diagnostics(args: argparse.Namespace, c: Comparison) -> None:

@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
+import shutil
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["check_parent", "prepare", "read_matrix", "replacing", "write_json", "write_text"]
+from dlnlab import checks, storage, untrusted
+
+__all__ = [
+    "check_apart",
+    "claim",
+    "claim_folder",
+    "path",
+    "read_matrix",
+    "replacing",
+    "strict_json",
+    "write",
+    "write_json",
+    "write_text",
+]
+
+
+TEXT = 25
+"""Bytes of memory for a byte of text: a number of two characters is an object of 32 in a list."""
+
+
+def path(text: str) -> Path:
+    """Return what an option names, for argparse; nothing is no name, though Python takes it for
+    the current directory."""
+    if not text or "\0" in text:
+        raise argparse.ArgumentTypeError(f"must be a path that a file can have, got {text!r}")
+    return Path(text)
 
 
 def read_matrix(path: Path) -> np.ndarray:
@@ -43,18 +71,17 @@ def read_matrix(path: Path) -> np.ndarray:
 
 
 def _read_npy(path: Path) -> np.ndarray:
-    with open(path, "rb") as file:
-        try:
-            return np.lib.format.read_array(file, allow_pickle=False)
-        except ValueError as error:
-            if "Object arrays" in str(error):
-                error = ValueError("it holds Python objects, not numbers")
-            raise ValueError(f"{path} cannot be read as an array: {error}") from error
+    with untrusted.opened(path) as file:
+        return untrusted.array(file, path.stat().st_size, str(path))
 
 
 def _read_csv(path: Path) -> np.ndarray:
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        with untrusted.opened(path) as file:
+            checks.fits_in_memory(
+                str(path), TEXT * path.stat().st_size, remedy="save it as .npy, which takes less"
+            )
+            lines = file.read().decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not a text file") from error
     rows: list[list[float]] = []
@@ -77,34 +104,99 @@ def _numbers(line: str, where: str) -> list[float]:
     row = []
     for cell in cells:
         try:
-            row.append(float(cell))
+            row.append(_number(cell))
         except ValueError:
             raise ValueError(f"{where}: {cell.strip()!r} is not a number") from None
     return row
 
 
-def prepare(directory: Path) -> None:
-    """Make sure that a directory can be created, if it is missing, and that it takes files.
+def _number(cell: str) -> float:
+    """Return the number that a cell is, as other programs read it.
+
+    Python's own syntax has more: underscores between digits, and the digits of other scripts.
+    """
+    if "_" in cell or not cell.isascii():
+        raise ValueError
+    return float(cell)
+
+
+def claim(outputs: Mapping[str, Path | None], used: Mapping[str, Any] | None = None) -> None:
+    """Make sure, before any work, that files can be written, and at nobody's cost.
+
+    Parameters
+    ----------
+    outputs : mapping
+        From options to the files they name, in directories that exist; None for one not given.
+    used : mapping, optional
+        The same for files that are read or added to, and shall not be replaced.
 
     Raises
     ------
     ValueError
-        If not.
+        If a file cannot be written, is a symbolic link or something else than a file, or is named
+        by two options.
     """
+    given = {option: path for option, path in outputs.items() if path is not None}
+    for option, path in given.items():
+        parent = path.resolve().parent if not path.is_symlink() else path.absolute().parent
+        if not parent.is_dir():
+            raise ValueError(f"{option} must be in an existing directory, got {path}")
+        claim_folder(option, parent, [path.name])
+    check_apart(given, {option: Path(path) for option, path in (used or {}).items() if path})
+
+
+def check_apart(outputs: Mapping[str, Path], used: Mapping[str, Path]) -> None:
+    """Raise ValueError if a file to be written is also another one, to be written or used."""
+    seen: dict[Path, str] = {}
+    for option, path in [*used.items(), *outputs.items()]:
+        other = seen.setdefault(path.resolve(), option)
+        if other != option:
+            raise ValueError(f"{other} and {option} must be different files, got {path} for both")
+
+
+def claim_folder(option: str, directory: Path, names: Iterable[str] = ()) -> None:
+    """Make sure, before any work, that a directory can be made and takes files of some names.
+
+    Nothing is left: a run may fail, and then a directory that was missing shall be missing.
+
+    Raises
+    ------
+    ValueError
+        If not, or if one of the files is there and shall not be replaced.
+    """
+    made: list[Path] = []
     try:
-        missing = not directory.exists()
-        directory.mkdir(parents=True, exist_ok=True)
+        missing = [path for path in (directory, *directory.parents) if not os.path.lexists(path)]
+        for path in reversed(missing):
+            path.mkdir()
+            made.append(path)
+        directory.mkdir(exist_ok=True)  # tells what is wrong with one that is none
+        for name in names:
+            _check_replaceable(option, directory / name)
         tempfile.TemporaryFile(dir=directory).close()
-        if missing:  # the run may fail or be interrupted, and then nothing should be left
-            directory.rmdir()
     except OSError as error:
         raise ValueError(f"cannot write to {directory}: {error.strerror}") from error
+    finally:
+        for path in reversed(made):
+            path.rmdir()
 
 
-def check_parent(option: str, path: Path | None) -> None:
-    """Raise ValueError if a file is to be written where there is no directory."""
-    if path is not None and not path.resolve().parent.is_dir():
-        raise ValueError(f"{option} must be in an existing directory, got {path}")
+def _check_replaceable(option: str, path: Path) -> None:
+    """Raise unless there is no file, or one that may be replaced by who runs this."""
+    try:
+        kind = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISLNK(kind):
+        raise ValueError(
+            f"{option} must not write through a symbolic link, but {path} is one to "
+            f"{os.readlink(path)}; name that file, or remove the link"
+        )
+    if not stat.S_ISREG(kind):
+        other = "the directory" if stat.S_ISDIR(kind) else "something else,"
+        raise ValueError(f"{option} must be a file, got {other} {path}")
+    if not os.access(path, os.W_OK):
+        raise ValueError(f"{option} must not replace {path}, which is read-only")
 
 
 @contextlib.contextmanager
@@ -113,21 +205,38 @@ def replacing(directory: Path) -> Iterator[Path]:
 
     If the block does not end, by an error or by Ctrl-C, nothing is moved and nothing is left.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory, prefix=".dlnlab-") as temporary:
+    with tempfile.TemporaryDirectory(prefix="dlnlab-") as temporary:
         yield Path(temporary)
-        for path in sorted(Path(temporary).iterdir()):
-            os.replace(path, directory / path.name)
+        directory.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as stack:
+            for path in sorted(Path(temporary).iterdir()):
+                file = stack.enter_context(storage.replacing(directory / path.name))
+                with open(path, "rb") as source:
+                    shutil.copyfileobj(source, file)
+                file.flush()  # a full disk is found while all files are as they were
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write strict JSON (no NaN), indented, in UTF-8."""
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+def strict_json(content: Mapping[str, Any]) -> str:
+    """Return strict JSON (no NaN), indented."""
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write strict JSON; see `write`."""
+    write(path, strict_json(content))
+
+
+def write(path: Path, text: str) -> None:
+    """Write a text in UTF-8.
+
+    A file name that is no text (its bytes become lone surrogates in Python) is told as JSON has it,
+    ``\\udcff`` for the byte ff.
+    """
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_text(path: Path, text: str) -> None:
     """Write or replace one file, whole or not at all, and say so."""
-    with replacing(path.resolve().parent) as directory:
-        (directory / path.name).write_text(text, encoding="utf-8")
+    with replacing(path.absolute().parent) as directory:
+        write(directory / path.name, text)
     print(f"Wrote {path}")

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from dlnlab.claims import CLAIMS, Claim
-from dlnlab.commands import claims
+from dlnlab.commands import claims, files
 
 __all__ = ["add"]
 
@@ -64,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(proofs.MODULES))
         return 0
     names = claims.chosen(args, proofs.MODULES)
+    files.claim({"--json": args.json})
     started = time.monotonic()
     results, missing = _carry_out(proofs, names, args)
     broken = [result.claim for result in results if result.status != "proved"]

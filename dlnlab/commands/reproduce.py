@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,12 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import executors, experiments, report
+from dlnlab import executors, experiments, movielens, report, untrusted
 from dlnlab.commands import campaign, claims, files, schedule
 from dlnlab.experiments import EXPERIMENTS, Experiment, Study, durations
 from dlnlab.experiments.durations import Estimate
 
 __all__ = ["add"]
+
+LARGEST = 10_000_000
+"""Bytes of the JSON of an experiment; those of the paper take some ten thousand."""
 
 NOT_COUNTED = "Drawing adds a few seconds a figure; a machine busy with other work takes longer."
 EPILOG = """\
@@ -35,7 +37,7 @@ readings:
   paper   the settings that the paper states
   code    those of its authors' public notebooks
   both    these two
-  every   also those that test what explains a difference (default)
+  every   also those that test what explains a difference, but not those that take hours (default)
   NAME    any of those by its name, or several: top or code,top
 
 """
@@ -62,10 +64,11 @@ def add(commands: Any, exit_codes: str) -> None:
     option = parser.add_argument
     option("names", nargs="*", metavar="NAME", help="fig5, table3, …, or all")
     option("--list", action="store_true", help="list the experiments and stop")
-    option("--out", type=Path, metavar="DIR", help="where results go; created if missing")
+    option("--out", type=files.path, metavar="DIR", help="where results go; created if missing")
     text = "which settings to run: paper, code, both, every, or names of readings"
     option("--as", dest="reading", default="every", metavar="READING", help=text)
-    option("--quick", action="store_true", help="small settings, on which only claims are judged")
+    text = "small settings: nothing is judged, only whether the claims hold there is told"
+    option("--quick", action="store_true", help=text)
     option("--seeds", type=int, metavar="N", help="number of seeds (default: the experiment's)")
     option("--data", metavar="PATH", default="", help="data set, for experiments that need one")
     option(
@@ -95,8 +98,8 @@ def run(args: argparse.Namespace) -> int:
                 f"--data must be {experiment.needs_data} for {experiment.name}, but {args.data} "
                 "does not exist"
             )
-    files.prepare(args.out)
-    args.out.mkdir(parents=True, exist_ok=True)
+    _check_data(chosen, args.data)
+    _check_outputs(chosen, args)
     with campaign.told_in_one_line(), executors.using(args.executor) as pool:
         workers = executors.under_way(pool) // 2
         unit = pool.submit(durations.calibration).result()  # where the runs will be
@@ -132,13 +135,31 @@ def _chosen(args: argparse.Namespace) -> list[Experiment]:
 
 
 def _readings(experiment: Experiment, args: argparse.Namespace) -> list[str]:
-    names = {"both": ["paper", "code"], "every": list(experiment.settings)}
+    names = {"both": ["paper", "code"], "every": list(experiment.readings)}
     chosen = names.get(args.reading, args.reading.split(","))
     unknown = [name for name in chosen if name not in experiment.settings]
     if unknown:
         known = ", ".join(["both", "every", *experiment.settings])
         raise ValueError(f"--as must be among {known} for {experiment.name}, got {unknown[0]!r}")
     return chosen
+
+
+def _check_data(chosen: Sequence[Experiment], data: str) -> None:
+    """Raise, before any run, unless the data are what they must be."""
+    if data and any(experiment.needs_data for experiment in chosen):
+        try:
+            movielens.read(data)
+        except (ValueError, OSError) as error:
+            raise ValueError(str(error).replace("`path`", "--data")) from error
+
+
+def _check_outputs(chosen: Sequence[Experiment], args: argparse.Namespace) -> None:
+    """Raise, before any run, unless everything can be written, and the index be made."""
+    files.claim_folder("--out", args.out, ["index.html"])
+    for experiment in chosen:
+        path = _kept(experiment, args)
+        files.claim_folder("--out", path.parent, [*_names(experiment), path.name])
+    _held(args.out)
 
 
 def _seeds(experiment: Experiment, args: argparse.Namespace) -> int:
@@ -178,7 +199,7 @@ def _carry_out(
     """
     started = time.monotonic()
     path = _kept(experiment, args)
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     study = experiments.study(
         experiment,
         _readings(experiment, args),
@@ -195,6 +216,12 @@ def _carry_out(
     files_index(args.out)
     claims.show_status("")
     return study, ran - started, time.monotonic() - ran
+
+
+def _names(experiment: Experiment) -> list[str]:
+    """The files of an experiment that are written anew by every run."""
+    suffixes = (".png", ".pdf", ".npz", ".csv", ".json", "-manifest.json")
+    return [f"{experiment.name}{suffix}" for suffix in suffixes]
 
 
 def _write(study: Study, folder: Path, args: argparse.Namespace, seconds: float) -> None:
@@ -246,8 +273,39 @@ def _write_csv(path: Path, study: Study) -> None:
 
 def files_index(out: Path) -> None:
     """Write the index of all experiments that a directory holds, but those of older versions."""
-    held = [out / name / f"{name}.json" for name in EXPERIMENTS]
-    studies = [json.loads(path.read_text("utf-8")) for path in held if path.is_file()]
-    studies = [study for study in studies if study.get("format") == report.STUDY_FORMAT]
+    held = _held(out)
+    manifests = {study["name"]: manifest for study, manifest in held if manifest}
+    page = report.experiments_html([study for study, _ in held], manifests)
     with files.replacing(out) as directory:
-        (directory / "index.html").write_text(report.experiments_html(studies), encoding="utf-8")
+        files.write(directory / "index.html", page)
+
+
+def _held(out: Path) -> list[tuple[dict[str, Any], dict[str, Any] | None]]:
+    """Return what a directory holds of experiments, with their manifests, older versions left out.
+
+    Raises
+    ------
+    ValueError
+        If a file of that name holds something else; the message names it.
+    """
+    paths = {name: out / name / f"{name}.json" for name in EXPERIMENTS}
+    held = [_study(name, path) for name, path in paths.items() if path.is_file()]
+    return [pair for pair in held if pair[0]["format"] == report.STUDY_FORMAT]
+
+
+def _study(name: str, path: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Read what is told of an experiment, and make sure that a page can be made of it."""
+    made = path.with_name(f"{name}-manifest.json")
+    try:
+        study = untrusted.json_object(path, LARGEST)
+        if (study["name"], type(study["format"])) != (name, int):
+            raise ValueError("it is about something else")
+        manifest = untrusted.json_object(made, LARGEST) if made.is_file() else None
+        if study["format"] == report.STUDY_FORMAT:
+            report.experiments_html([study], {name: manifest} if manifest else {})
+    except Exception as error:  # anybody's file can be wrong in any way
+        raise ValueError(
+            f"--out: {path}, or the manifest beside it, was not written by dlnlab reproduce "
+            f"({error}); move it away, or choose another directory"
+        ) from error
+    return study, manifest

@@ -7,7 +7,6 @@ import textwrap
 import time
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from dlnlab import checks, report
@@ -74,7 +73,7 @@ def add(commands: Any, exit_codes: str) -> None:
     claims.add_options(parser, "the verdicts")
     parser.add_argument(
         "--html",
-        type=Path,
+        type=files.path,
         metavar="FILE",
         help="write a page with the verdicts and the worst instance of each claim to FILE",
     )
@@ -98,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(validations.MODULES))
         return 0
     names = claims.chosen(args, validations.MODULES)
-    files.check_parent("--html", args.html)
+    files.claim({"--json": args.json, "--html": args.html}, {"--resume": args.resume})
     if args.seed < 0:
         raise ValueError(f"`seed` must be an integer >= 0, got {args.seed}")
     if args.minutes is not None:

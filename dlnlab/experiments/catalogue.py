@@ -22,7 +22,7 @@ from dlnlab.experiments.fig20 import FIG20
 from dlnlab.experiments.fig22 import FIG22
 from dlnlab.experiments.table3 import TABLE3
 
-__all__ = ["EXPERIMENTS"]
+__all__ = ["ABSENT", "EXPERIMENTS"]
 
 
 def _order(experiment: Experiment) -> tuple[str, int, str]:
@@ -43,3 +43,20 @@ EXPERIMENTS: dict[str, Experiment] = {
         key=_order,
     )
 }
+
+ABSENT = {
+    "fig1": (
+        "Singular values of the weight updates of several architectures",
+        "needs nonlinear networks (MLP, VGG, ViT), which dlnlab does not train",
+    ),
+    "fig21": (
+        "Test accuracy of compressed MLP and ViT",
+        "needs nonlinear networks (MLP, ViT), which dlnlab does not train",
+    ),
+    "table1": (
+        "Time, memory and accuracy of compressed MLP and ViT",
+        "needs nonlinear networks (MLP, ViT), which dlnlab does not train",
+    ),
+}
+"""Figures and tables of results that are not run, with the reason.  (Table 2 is a list of
+symbols.)"""

@@ -3,17 +3,12 @@
 The paper and its authors' code disagree, so every experiment has at least the readings "paper" and
 "code"; further ones test what could explain a difference.
 
-A yardstick is one of two things.  A *claim* is an interval that the quantity must lie in for every
-seed.  A *published number* was read off a figure or a text, and is itself the result of one random
-draw.  Yardsticks are part of the experiment, so that they stand before it is run;
-`dlnlab.experiments.judging` compares a measurement with them:
-
-- a claim or a published number is met, missed or undecided;
-- a reading is met if all its claims are met and no published number is missed.  Published numbers
-  may thus be undecided, and how many are is told with every verdict;
-- an experiment is "reproduced" if the reading "paper" is met, "reproduced with the code's settings
-  only" if "code" is met and "paper" missed, and otherwise "not reproduced", naming a further
-  reading that is met; it is "undecided" where neither of the two was missed or met.
+A yardstick is one of three things.  A *claim* is a sentence of the paper, made an interval that the
+quantity must lie in for every seed.  A *published number* was read off a figure or a table, and is
+itself the result of one random draw.  A yardstick *of our own* judges what the paper leaves open (a
+definition, a size, a tolerance that we had to invent): it is judged and told apart, and counts for
+no verdict.  Yardsticks are part of the experiment, so that they stand before it is run;
+`dlnlab.experiments.judging` compares a measurement with them.
 """
 
 from __future__ import annotations
@@ -24,8 +19,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dlnlab import checks
+from dlnlab.experiments.wording import number, span
 
 __all__ = ["Experiment", "Panel", "Yardstick"]
+
+MOST_SEEDS = 10**6
+"""Of one reading: each has a configuration of its own in memory, about a kilobyte."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +46,14 @@ class Yardstick:
         How far off the number may have been read.
     source : str
         Where it was read, or where the claim is made and why the bounds are what they are.
+    ours : bool
+        Whether it is of our own making, and so judged apart.
 
     Raises
     ------
-    ValueError
-        If `source` is empty, or a published number is not positive and finite.
+    TypeError, ValueError
+        If a field is of another type, `source` is empty, a published number is not positive and
+        finite, the bounds hold nothing, or `reading_error` is negative.
     """
 
     quantity: str
@@ -61,8 +63,13 @@ class Yardstick:
     published: float | None = None
     reading_error: float = 0.0
     source: str = field(kw_only=True)
+    ours: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
+        checks.fields(self)
+        checks.nonnegative("reading_error", self.reading_error)
+        if not float(self.low) <= float(self.high):
+            raise ValueError(f"`low` must be at most `high`, got {self.low} and {self.high}")
         if not self.source.strip():
             raise ValueError(
                 f"`source` must say where the yardstick {self.quantity!r} comes from, "
@@ -73,16 +80,17 @@ class Yardstick:
 
     @property
     def kind(self) -> str:
-        """Return "claim" or "published"."""
-        return "claim" if self.published is None else "published"
+        """Return "claim", "published" or "ours"."""
+        return "ours" if self.ours else "claim" if self.published is None else "published"
 
     def expected(self) -> str:
         """Return what is expected, for a table."""
         if self.published is not None:
-            return f"{self.published:.4g} ± {self.reading_error:.2g} (published)"
+            error = f" ± {number(self.reading_error)}" if self.reading_error else ""
+            return f"{number(self.published)}{error}"
         if math.isinf(self.low):
-            return f"≤ {self.high:.4g}"
-        return f"≥ {self.low:.4g}" if math.isinf(self.high) else f"{self.low:.4g} … {self.high:.4g}"
+            return f"≤ {number(self.high)}"
+        return f"≥ {number(self.low)}" if math.isinf(self.high) else span(self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,15 @@ class Panel:
         Logarithmic axes.
     targets : bool
         Draw the result's "targets" as dotted lines.
+    shades : bool
+        Draw a `y` with a column per mode as a map of mode by time, its values, between 0 and 1, as
+        shades: curves that cross each other as often as alignments do cannot be followed.
+    marks : mapping from quantities to "x" or "y"
+        Published numbers that are drawn, and the axis that each lies on.
+    offset : float
+        What is taken off `y` before it is drawn, where the paper's axis does so.
+    high : float
+        Top of the vertical axis, where what lies above is of no interest.
     """
 
     x: str
@@ -112,6 +129,13 @@ class Panel:
     logx: bool = False
     logy: bool = False
     targets: bool = False
+    shades: bool = False
+    marks: Mapping[str, str] = field(default_factory=dict)
+    offset: float = 0.0
+    high: float = math.inf
+
+    def __post_init__(self) -> None:
+        checks.fields(self)
 
 
 Measure = Callable[[Mapping[str, Any]], Mapping[str, Any]]
@@ -143,8 +167,17 @@ class Experiment:
     panels : tuple of Panel
     seeds : int
         How many a full run takes.
+    on_request : tuple of str
+        Readings that take hours, or gigabytes, and are run only if they are named.
     notes : tuple of str
         What the reader should know.
+    why : str
+        Why it does not come out as printed, in a few words; empty where it does.
+    apart : str
+        Why it does not count as a figure reproduced, such as "a sketch"; empty where it does.
+    rows : tuple of (str, str, tuple of float)
+        Words, quantity and published numbers of each row of a table with a column for each of the
+        settings' "parts"; for what the paper shows as a table.
     needs_data : str
         What `data` must point at; empty if the experiment needs none.
     """
@@ -159,8 +192,21 @@ class Experiment:
     quick: Mapping[str, Any] = field(default_factory=dict)
     meanings: Mapping[str, str] = field(default_factory=dict)
     seeds: int = 3
+    on_request: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    why: str = ""
+    apart: str = ""
+    rows: tuple[tuple[str, str, tuple[float, ...]], ...] = ()
     needs_data: str = ""
+
+    def __post_init__(self) -> None:
+        checks.fields(self)
+        checks.integer("seeds", self.seeds, 1)
+
+    @property
+    def readings(self) -> tuple[str, ...]:
+        """Return the readings that are run if none is named."""
+        return tuple(name for name in self.settings if name not in self.on_request)
 
     def configurations(
         self, reading: str, seeds: int, *, quick: bool = False, data: str = ""
@@ -175,7 +221,15 @@ class Experiment:
             With the settings of a quick run.
         data : str
             Path that is added as "data" if the experiment needs it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no such reading, or an argument is malformed.
         """
+        checks.choice("reading", reading, self.settings)
+        seeds, quick = checks.integer("seeds", seeds, 0, MOST_SEEDS), checks.flag("quick", quick)
+        checks.text("data", data)
         settings = dict(self.settings[reading])
         if quick:
             settings |= {name: self.quick[name] for name in self.quick if name in settings}

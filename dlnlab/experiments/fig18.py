@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dlnlab.experiments import pair
 from dlnlab.experiments.experiment import Experiment, Panel
-from dlnlab.experiments.fig5 import CLAIMS
+from dlnlab.experiments.fig5 import CLAIMS, DIVERGES, READINGS
 from dlnlab.experiments.fig6 import COMPLETION_CODE, COMPLETION_PAPER
 from dlnlab.experiments.instance import CODE, PAPER
 
@@ -28,9 +28,13 @@ FIG18 = Experiment(
     settings={
         "paper": PAPER | SMALL | {"parts": _parts(COMPLETION_PAPER)},
         "code": CODE | SMALL | {"num_steps": 150_000, "parts": _parts(COMPLETION_CODE)},
+        "mean": PAPER | SMALL | {"loss": "mean", "parts": _parts(COMPLETION_PAPER, loss="mean")},
         "top": CODE | SMALL | {"target": "top"} | {"parts": _parts(COMPLETION_CODE, target="top")},
+        "uniform": CODE
+        | {"init": "uniform", "num_steps": 150_000}
+        | {"parts": _parts(COMPLETION_CODE, init="uniform")},
     },
-    meanings={"top": "the code's settings, with the top-r target that it holds commented out"},
+    meanings={name: READINGS[name] for name in ("mean", "top", "uniform")},
     quick={
         "d": 30,
         "rank": 3,
@@ -46,7 +50,9 @@ FIG18 = Experiment(
             for name, base, eta, other in (
                 ("paper", COMPLETION_PAPER, 10.0, {}),
                 ("code", COMPLETION_CODE, 5.0, {"eta": 3.0}),
+                ("mean", COMPLETION_PAPER, 10.0, {"loss": "mean"}),
                 ("top", COMPLETION_CODE, 5.0, {"eta": 3.0, "target": "top"}),
+                ("uniform", COMPLETION_CODE, 5.0, {"eta": 3.0, "init": "uniform"}),
             )
         },
     },
@@ -64,7 +70,7 @@ FIG18 = Experiment(
         )
         for name in NAMES
     ),
-    seeds=2,
+    why=DIVERGES,
     notes=(
         "Entries are Gaussian with standard deviation ε/√d, so that singular values are of order "
         "ε, as in the authors' code. Such a start has no exact reduction: it runs in full.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dlnlab.experiments import pair
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
-from dlnlab.experiments.fig5 import CLAIMS, PANELS, READINGS
+from dlnlab.experiments.fig5 import CLAIMS, DIVERGES, PANELS, READINGS
 from dlnlab.experiments.fig6 import COMPLETION_CODE, COMPLETION_PAPER
 
 __all__ = ["FIG2"]
@@ -22,7 +22,8 @@ FIG2 = Experiment(
         "mean": COMPLETION_PAPER | TEN | {"loss": "mean", "num_steps": 200_000},
         "top": COMPLETION_CODE | TEN | {"target": "top"},
     },
-    meanings=READINGS,
+    meanings={name: READINGS[name] for name in ("mean", "top")},
+    why=DIVERGES,
     quick={"d": 40, "rank": 2, "r_hat": 4, "observed": 0.5, "singular_values": 4}
     | {"num_steps": 20_000},
     measure=pair.measure,

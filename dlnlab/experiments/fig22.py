@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import flow
+from dlnlab import campaigns, flow
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.instance import CODE, PAPER, draw_target
 from dlnlab.experiments.pair import thinned
@@ -15,6 +15,7 @@ from dlnlab.experiments.pair import thinned
 __all__ = ["FIG22", "measure"]
 
 
+@campaigns.task("dlnlab.experiments.fig22.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Run both gradient flows and compare when each singular value is fitted.
 
@@ -83,5 +84,6 @@ FIG22 = Experiment(
     panels=(
         Panel("times", "singular_values", "time t", "singular value", targets=True),
     ),
+    apart="the paper's picture is a sketch",
     notes=("The paper's picture is a sketch; this one is Theorem 2's gradient flow.",),
 )  # fmt: skip

@@ -1,32 +1,37 @@
 """Figures 4 and 7 to 12: singular values and vectors are fitted one after another.
 
-The paper shows surfaces; here singular values and alignments are curves.  Two quantities say what
-the surfaces show.  "overlap" is how far the next singular value has come, as a fraction of its
-target, when one is within 5 % of its own: 0 for values that take turns, 1 for values that move
-together.  "beyond" is how far σ_{r+1} ever comes, as a fraction of σ_r*.
+The paper shows surfaces; here singular values are curves, and alignments maps of mode by time.  Two
+quantities say what the surfaces show.  "overlap" is how far the next singular value has come, as a
+fraction of its target, when one is within 5 % of its own: 0 for values that take turns, 1 for
+values that move together.  "beyond" is how far σ_{r+1} ever comes, as a fraction of σ_r*.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from dlnlab import campaigns
 from dlnlab.experiments import recovery
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
+from dlnlab.experiments.fig5 import DIVERGES, READINGS
 from dlnlab.experiments.fig6 import COMPLETION_CODE, COMPLETION_PAPER
 from dlnlab.experiments.fig14 import SENSING_CODE, SENSING_PAPER
 from dlnlab.experiments.instance import CODE, PAPER, build
 from dlnlab.experiments.pair import thinned
 from dlnlab.experiments.recovery import Network
+from dlnlab.trajectory import Status
 
 __all__ = ["EXPERIMENTS", "measure", "overlap"]
 
 FITTED = 0.95
 
 
+@campaigns.task("dlnlab.experiments.incremental.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Run the original network and follow its singular values and vectors.
 
@@ -39,7 +44,7 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     -------
     dict
         The curve "original" with "singular_values" (r + 2 of them), "left" and "right" alignments;
-        "values"; "targets".
+        "values", NaN if the run diverged; "targets".
     """
     instance = build(configuration, configuration["seed"])
     rank = configuration["rank"]
@@ -61,14 +66,19 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
         "left": left,
         "right": right,
     }
+    found = {
+        "overlap": overlap(values, targets),
+        "beyond": float(np.max(values[:, rank]) / targets[-1]),
+        "fitted": float(np.max(np.abs(values[-1, :rank] / targets - 1))),
+        "aligned": float(np.min([left[-1], right[-1]])),
+        "largest": float(values[-1, 0]),
+        "smallest": float(values[-1, rank - 1]),
+    }
+    if run.status is Status.DIVERGED:
+        found = dict.fromkeys(found, math.nan)
     return {
         "curves": {"original": thinned(curve)},
-        "values": {
-            "overlap": overlap(values, targets),
-            "beyond": float(np.max(values[:, rank]) / targets[-1]),
-            "fitted": float(np.max(np.abs(values[-1, :rank] / targets - 1))),
-            "aligned": float(np.min([left[-1], right[-1]])),
-        },
+        "values": found,
         "targets": targets.tolist(),
     }
 
@@ -125,8 +135,8 @@ YARDSTICKS = (
 
 PANELS = (
     Panel("steps", "singular_values", "iterations", "singular value σ_i", targets=True),
-    Panel("steps", "right", "iterations", "alignment, right"),
-    Panel("steps", "left", "iterations", "alignment, left"),
+    Panel("steps", "right", "iterations", "mode", title="alignment, right", shades=True),
+    Panel("steps", "left", "iterations", "mode", title="alignment, left", shades=True),
 )
 
 SETTINGS = {
@@ -139,6 +149,7 @@ SETTINGS = {
     "completion": {
         "paper": COMPLETION_PAPER | {"observed": 0.2},
         "code": COMPLETION_CODE | {"observed": 0.2, "num_steps": 40_000, "record_every": 100},
+        "mean": COMPLETION_PAPER | {"observed": 0.2, "loss": "mean"},
         "top": COMPLETION_CODE
         | {"observed": 0.2, "num_steps": 40_000, "record_every": 100, "target": "top"},
     },
@@ -150,21 +161,81 @@ SETTINGS = {
 }
 
 QUICK: dict[str, dict[str, Any]] = {
-    "factorization": {"d": 40, "rank": 3, "r_hat": 6, "num_steps": 30_000},
-    "completion": {"d": 40, "rank": 2, "r_hat": 4, "observed": 0.5, "num_steps": 20_000},
+    "factorization": {"d": 40, "rank": 3, "r_hat": 6, "num_steps": 30_000}
+    | {"readings": {"figs": {"eta": 1.0}}},
+    "completion": {"d": 40, "rank": 2, "r_hat": 4, "observed": 0.5, "num_steps": 20_000}
+    | {"readings": {"figs": {"eta": 10.0}}},
     "sensing": {"d": 20, "rank": 2, "r_hat": 4, "m": 300, "num_steps": 5000}
-    | {"readings": {"code": {"eta": 2.5}, "top": {"eta": 2.5}}},
+    | {"readings": {"code": {"eta": 2.5}, "top": {"eta": 2.5}, "figs": {"eta": 2.5}}},
 }
 
-MEANINGS = {
-    "mean": "the paper's settings, with its η as a step on the mean of the loss, not on the sum",
-    "top": "the code's settings, with the top-r target that it holds commented out",
+FIGS: dict[int, dict[str, Any]] = {
+    9: CODE | {"d": 500, "eta": 25.0},
+    10: SENSING_CODE | {"d": 200, "m": 8000, "eta": 40.0, "record_every": 20},
+    11: COMPLETION_CODE
+    | {"d": 500, "observed": 0.2, "eta": 200.0, "num_steps": 15_000, "record_every": 100},
 }
+"""The sizes at which the target of the authors' code has the singular values at which the plots in
+their repository end, 44 to 20 (d = 500) and 29 to 13 (d = 200).  The plots tell neither η nor the
+number of measurements: η is the code's, scaled as d² (m), and m is twice the notebook's, since its
+4,000 are hardly more than the 3,900 parameters of a matrix of rank 10."""
+
+PLOTS = {
+    9: ("incremental_mf_r10.png", 44.0, 20.0),
+    10: ("incremental_ms_r10.png", 29.0, 13.0),
+    11: ("incremental_mc_r10.png", 44.0, 20.0),
+}
+"""Plots in the authors' repository, almost surely those of these figures, and where their largest
+and smallest fitted singular values end."""
+
+WHY = {
+    9: f"{DIVERGES}; the plot has a larger d than the text",
+    10: f"{DIVERGES}; at d = 100 the code's η is too large for r = 10, and the plot has a larger d",
+    11: f"{DIVERGES}; at d = 100 a fifth of the entries does not determine rank 10, and the plot "
+    "has a larger d",
+}
+
+
+def _read_off(number: int) -> tuple[Yardstick, ...]:
+    """The ends of the singular values in the plot of a figure, if there is one."""
+    if number not in PLOTS:
+        return ()
+    name, *ends = PLOTS[number]
+    return tuple(
+        Yardstick(
+            f"{which}",
+            f"{which} of the r singular values at the end",
+            published=end,
+            reading_error=1.0,
+            source=f"Figure {number}: plot figs/{name} (comp-deep-nets, commit 4349b87)",
+        )
+        for which, end in zip(("largest", "smallest"), ends, strict=True)
+    )
+
+
+def _marked(number: int) -> Panel:
+    """The panel of singular values, with the published ends where there are any."""
+    marks = {"largest": "y", "smallest": "y"} if number in PLOTS else {}
+    return replace(PANELS[0], marks=marks)
+
+
+def _where_it_ends(number: int) -> tuple[str, ...]:
+    """What the reader should know of the plot of a figure, if there is one."""
+    if number not in PLOTS:
+        return ()
+    name, *_ = PLOTS[number]
+    return (
+        f"A plot in the authors' repository, figs/{name}, is almost surely this figure. It ends at "
+        "singular values that no target with d = 100 has; the spread target has them with a larger "
+        "d. Reading figs takes that.",
+    )
 
 
 def _experiment(number: int, kind: str, rank: int) -> Experiment:
     size = {"rank": rank, "r_hat": 2 * rank}
     settings = {reading: s | size for reading, s in SETTINGS[kind].items()}
+    if number in FIGS:
+        settings["figs"] = FIGS[number] | size
     closer = " (a closer view)" if number == 12 else ""
     return Experiment(
         name=f"fig{number}",
@@ -172,15 +243,18 @@ def _experiment(number: int, kind: str, rank: int) -> Experiment:
         claim=f"In matrix {kind}, the first {rank} singular values are fitted one at a time, with "
         "their singular vectors, while the others stay near their start.",
         settings=settings,
-        meanings={name: MEANINGS[name] for name in settings if name in MEANINGS},
+        meanings={name: READINGS[name] for name in settings if name in READINGS},
         quick=QUICK[kind],
         measure=measure,
-        yardsticks=YARDSTICKS,
-        panels=PANELS[:1] if number == 12 else PANELS,
-        seeds=2 if kind == "sensing" else 3,
+        yardsticks=(*YARDSTICKS, *_read_off(number)),
+        panels=PANELS[:1] if number == 12 else (_marked(number), *PANELS[1:]),
+        on_request=("figs",) if number == 10 else (),
+        why=WHY.get(number, DIVERGES),
+        apart="a closer view of Figure 4" if number == 12 else "",
         notes=(
             "No notebook draws this figure; the code's settings are those of its Figure "
             f"{ {'factorization': 5, 'completion': 6, 'sensing': 14}[kind] } with this rank.",
+            *_where_it_ends(number),
         ),
     )
 

@@ -37,12 +37,14 @@ SETTINGS = {
     "r_hat": "width r̂ of the compressed network",
     "eta": "step size η",
     "alpha": "factor α on the compressed network's outer layers",
-    "error": "frobenius, relative, half_mse or half_mse_unobserved",
+    "error": "unit of the curves: frobenius, relative, half_mse or half_mse_unobserved",
     "num_steps": "most steps taken",
     "tol": "a run ends at this loss",
     "record_every": "steps between records, where the loss is compared with tol",
     "singular_values": "how many are kept",
     "altmin_iterations": "iterations of alternating minimization",
+    "altmin_ridge": "λ of alternating minimization with a ridge, in units of the sum of squares",
+    "judged": "the part on which the paper's claims are judged",
     "alphas": "first and last α, and the step between",
     "etas": "first and last η, and how many",
     "data": "path of the data set",
@@ -69,13 +71,14 @@ PAPER: dict[str, Any] = {
     "r_hat": 20,
     "eta": 10.0,
     "alpha": 5.0,
-    "error": "frobenius",
+    "error": "half_mse",
     "num_steps": 200_000,
     "tol": 0.0,
     "record_every": 200,
 }
 """Section 4.1.  It does not say how the target's singular values are chosen ("top" is the usual way
-to make a random matrix of rank r), nor how many steps are taken, nor when a run ends."""
+to make a random matrix of rank r), nor how many steps are taken, nor when a run ends.  Its recovery
+error is ‖Ŵ − M*‖_F; curves are in the unit of the published plots, here half the mean square."""
 
 CODE: dict[str, Any] = PAPER | {
     "target": "spread",
@@ -83,7 +86,6 @@ CODE: dict[str, Any] = PAPER | {
     "eps": 1e-2,
     "eta": 1.0,
     "alpha": 1.0,
-    "error": "half_mse",
     "num_steps": 100_000,
     "record_every": 100,
 }
@@ -140,6 +142,9 @@ def draw_target(d: int, rank: int, kind: str, seed: int) -> np.ndarray:
     -------
     array, shape (d, d)
     """
+    d = checks.integer("d", d, 1)
+    rank = checks.integer("rank", rank, 1, d)
+    checks.fits_in_memory(f"`d`: a {d} x {d} target", 4 * 8 * d * d)
     rng = checks.generator("seed", seed, "target")
     U, s, Vh = np.linalg.svd(rng.standard_normal((d, d)))
     spread = checks.choice("target", kind, ("top", "spread")) == "spread"

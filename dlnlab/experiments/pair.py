@@ -2,43 +2,44 @@
 
 The figures show the recovery error in different units: the paper's text has ‖W − M*‖_F, its
 authors' notebooks half the mean square over all entries (factorization) or over the unobserved ones
-(completion), and ‖W − M*‖_F/‖M*‖_F (sensing).  Curves are in the unit of the reading; quantities
-compared with a claim use ‖W − M*‖_F, so that no claim depends on the unit.
+(completion), and ‖W − M*‖_F/‖M*‖_F (sensing).  A quantity that has a unit has it in its name
+("start_half_mse"), so that no reading can print one unit under another's name; quantities compared
+with a claim are ratios of ‖W − M*‖_F.  Curves are in the unit that the figure was published in.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from dlnlab import checks
+from dlnlab import campaigns, checks
 from dlnlab.experiments.instance import Instance, build
-from dlnlab.experiments.recovery import Curve, Network, Runs, run
-from dlnlab.problems import Problem
+from dlnlab.experiments.recovery import Curve, Network, Runs, run, steps_to_end
+from dlnlab.problems import Completion, Problem
 
-__all__ = [
-    "ERRORS",
-    "arrival",
-    "errors_in",
-    "measure",
-    "measure_parts",
-    "networks_of",
-    "thinned",
-    "values_of",
-]
+__all__ = ["ERRORS", "measure", "measure_parts"]
 
 ARRIVED = 1e-3
 """A network has arrived when its error is this fraction of ‖M*‖_F: on the steep part of every
 published curve, where the number of steps hardly depends on the level."""
+
+NEEDED = (
+    *("problem", "d", "rank", "target", "loss", "depth", "eps", "init", "outer", "r_hat"),
+    *("eta", "alpha", "error", "num_steps", "tol", "record_every", "seed"),
+)
+"""What a configuration must say."""
+
+PARTS = "a mapping from parts to the settings in which they differ"
 
 ERRORS = ("frobenius", "relative", "half_mse", "half_mse_unobserved")
 POINTS = 400
 """Records kept for a curve; more could not be told apart in a figure."""
 
 
+@campaigns.task("dlnlab.experiments.pair.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Run both networks on the instance of a configuration.
 
@@ -53,7 +54,13 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     dict
         "curves" of "original" and "compressed", each with "steps", "seconds", "loss", "error", and
         "singular_values"; "values" (see `values_of`); "targets".
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a setting is missing or out of range.
     """
+    _check_settings(configuration, NEEDED)
     instance = build(configuration, configuration["seed"])
     runs = run(
         instance.problem,
@@ -66,11 +73,12 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     targets = np.asarray(instance.problem.target_svd.s)[: configuration["rank"]]
     return {
         "curves": _curves(runs, configuration["error"]),
-        "values": values_of(runs, configuration["error"]),
+        "values": values_of(runs),
         "targets": targets.tolist(),
     }
 
 
+@campaigns.task("dlnlab.experiments.pair.measure_parts")
 def measure_parts(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Run both networks in several settings that belong to one figure.
 
@@ -84,7 +92,15 @@ def measure_parts(configuration: Mapping[str, Any]) -> dict[str, Any]:
     dict
         As from `measure`, with the curves called "part: network" and the values "part: quantity";
         "excess", "gain" and "speedup" without a part are the worst of all parts.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a setting is missing or out of range.
     """
+    _check_settings(configuration, ("parts",))
+    for part in checks.instance("configuration['parts']", configuration["parts"], Mapping, PARTS):
+        checks.instance("configuration['parts']", configuration["parts"][part], Mapping, PARTS)
     common = {name: value for name, value in configuration.items() if name != "parts"}
     joined: dict[str, Any] = {"curves": {}, "values": {}}
     for part, differing in configuration["parts"].items():
@@ -96,6 +112,13 @@ def measure_parts(configuration: Mapping[str, Any]) -> dict[str, Any]:
         parts = [values[f"{part}: {quantity}"] for part in configuration["parts"]]
         values[quantity] = float(worst(parts))
     return joined
+
+
+def _check_settings(configuration: Any, needed: Sequence[str]) -> None:
+    checks.instance("configuration", configuration, Mapping, "a mapping from settings to values")
+    missing = [name for name in needed if name not in configuration]
+    if missing:
+        raise ValueError(f"`configuration` must have the settings {missing}, which are missing")
 
 
 def networks_of(instance: Instance, settings: Mapping[str, Any]) -> dict[str, Network]:
@@ -149,41 +172,50 @@ def arrival(curve: Curve, norm: float) -> float:
     return float(curve.steps[outside[-1] + 1]) if outside.size else float(curve.steps[0])
 
 
-def values_of(runs: Runs, unit: str) -> dict[str, float]:
+def units_of(problem: Problem) -> tuple[str, ...]:
+    """Return the units that the recovery error has on a problem."""
+    return ERRORS if isinstance(problem, Completion) else ERRORS[:-1]
+
+
+def values_of(runs: Runs) -> dict[str, float]:
     """Return the quantities that yardsticks refer to.
 
-    "start" and "floor_…" are the first and last errors in the given unit, "final_…" the last ones
-    relative to ‖M*‖_F, "arrived_…" the steps until the error is 10⁻³‖M*‖_F, "end_…" the steps until
-    `tol` (infinite if it was not reached).  "gain" and "speedup" are the ratios original to
-    compressed of the arrival in steps and in seconds, "loss_of_compression" that of the final
-    errors, compressed to original.  "beyond" is the largest σ_{r+1} of the original network
-    relative to σ_r*, if singular values were kept; "excess" is the largest of
-    ‖W̃ − M*‖_F/‖W − M*‖_F − 1 at equal steps.
+    "start_UNIT" and "floor_NETWORK_UNIT" are the first and last errors in each of `ERRORS`,
+    "final_…" the last ones relative to ‖M*‖_F, "arrived_…" the steps until the error is
+    10⁻³‖M*‖_F, "end_…" the steps until `tol` (infinite if it was not reached).  "gain" and
+    "speedup" are the ratios original to compressed of the arrival in steps and in seconds,
+    "loss_of_compression" that of the final errors, compressed to original.  "beyond" is the largest
+    σ_{r+1} of the original network relative to σ_r*, if singular values were kept; "excess" is the
+    largest of ‖W̃ − M*‖_F/‖W − M*‖_F − 1 at equal steps.  Of a network that diverged there is only
+    the start; all else is NaN.
     """
     norm = float(np.linalg.norm(runs.problem.target_svd.s))
     values: dict[str, float] = {}
     for name, curve in runs.curves.items():
-        errors = errors_in(unit, runs.problem, curve)
-        values |= {"start": float(errors[0]), f"floor_{name}": float(errors[-1])}
-        values[f"final_{name}"] = float(np.asarray(curve.errors)[-1]) / norm
+        diverged = curve.status == "diverged"
+        for unit in units_of(runs.problem):
+            errors = errors_in(unit, runs.problem, curve)
+            values[f"start_{unit}"] = float(errors[0])
+            values[f"floor_{name}_{unit}"] = math.nan if diverged else float(errors[-1])
+        last = float(np.asarray(curve.errors)[-1])
+        values[f"final_{name}"] = math.nan if diverged else last / norm
         values[f"arrived_{name}"] = arrival(curve, norm)
-        converged = curve.status == "converged"
-        missing = math.nan if curve.status == "diverged" else math.inf
-        values[f"end_{name}"] = float(curve.steps[-1]) if converged else missing
+        values[f"end_{name}"] = steps_to_end(curve.steps, curve.status)
     original, compressed = runs["original"], runs["compressed"]
-    gain = _ratio(values["arrived_original"], values["arrived_compressed"])
+    gain = ratio(values["arrived_original"], values["arrived_compressed"])
     values["gain"] = gain
     values["speedup"] = gain * original.seconds_per_step / compressed.seconds_per_step
     values["loss_of_compression"] = values["final_compressed"] / values["final_original"]
     values["excess"] = _excess(original, compressed)
     targets = np.asarray(runs.problem.target_svd.s)
     if original.singular_values is not None and original.singular_values.shape[1] > targets.size:
-        values["beyond"] = float(np.max(original.singular_values[:, targets.size]) / targets[-1])
+        largest = float(np.max(original.singular_values[:, targets.size]) / targets[-1])
+        values["beyond"] = math.nan if original.status == "diverged" else largest
     return values
 
 
-def _ratio(above: float, below: float) -> float:
-    """The ratio of two step counts; NaN if neither network came so far, or one diverged."""
+def ratio(above: float, below: float) -> float:
+    """Return the ratio of two step counts; NaN if neither came so far, or one diverged."""
     if math.isinf(below) and math.isfinite(above):
         return 0.0
     return above / below if math.isfinite(below) else math.nan

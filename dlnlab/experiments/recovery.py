@@ -9,6 +9,7 @@ network itself is measured beside it, since the figures show time.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +18,13 @@ from typing import Any
 import numpy as np
 
 from dlnlab import checks, descent, formulations
-from dlnlab.networks import Weights
+from dlnlab.networks import Weights, check_network, check_problem, check_weights
 from dlnlab.parsimony import NoReductionError
 from dlnlab.problems import Problem
+from dlnlab.progress import Progress
 from dlnlab.trajectory import Trajectory
 
-__all__ = ["Curve", "Network", "Runs", "run"]
+__all__ = ["Curve", "Network", "Runs", "run", "steps_to_end"]
 
 TIMED_SECONDS = 0.3
 """How long steps are taken to measure their cost."""
@@ -39,11 +41,21 @@ class Network:
         Step size η.
     alpha : float
         Factor on the step of the first and the last layer.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the weights are no network of finite matrices, or a step size is not positive.
     """
 
     weights: Weights
     eta: float
     alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", check_weights(self.weights, are_finite=True))
+        checks.positive("eta", self.eta)
+        checks.positive("alpha", self.alpha)
 
 
 @dataclass(frozen=True)
@@ -163,6 +175,7 @@ def run(
     >>> [curve.status for curve in runs.curves.values()]
     ['converged', 'converged']
     """
+    check_problem(problem)
     if not isinstance(networks, Mapping) or not networks:
         raise TypeError(
             "`networks` must be a mapping from names to dlnlab.experiments.Network, "
@@ -174,7 +187,12 @@ def run(
                 f"`networks[{name!r}]` must be a dlnlab.experiments.Network, "
                 f"got {checks.describe(network)}"
             )
+        check_network(problem, network.weights)
     count = checks.integer("num_singular_values", num_singular_values, 0)
+    checks.integer("num_steps", num_steps, 0)
+    checks.integer("record_every", record_every, 1)
+    checks.nonnegative("tol", tol)
+    Progress(progress, num_steps, "step")
     quantities = ("loss", "error", *(("singular_values",) if count else ()))
     options = {"num_steps": num_steps, "record_every": record_every, "tol": tol}
     curves = {}
@@ -209,6 +227,26 @@ def reduced(problem: Problem, weights: Weights) -> tuple[Problem, Weights] | Non
     except NoReductionError:
         return None
     return small.problem, small.weights
+
+
+def steps_to_end(steps: np.ndarray, status: str) -> float:
+    """Return after how many steps a run came to its `tol`: infinite if never, NaN if it diverged.
+
+    Parameters
+    ----------
+    steps : array of int, shape (records,)
+    status : str
+        How the run ended; see `Curve`.
+
+    Examples
+    --------
+    >>> steps = np.array([0, 100, 200])
+    >>> [steps_to_end(steps, status) for status in ("converged", "completed", "diverged")]
+    [200.0, inf, nan]
+    """
+    if status == "diverged":
+        return math.nan
+    return float(steps[-1]) if status == "converged" else math.inf
 
 
 def step_cost(problem: Problem, network: Network) -> float:

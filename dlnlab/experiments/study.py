@@ -10,7 +10,7 @@ from typing import Any
 
 from dlnlab import campaigns, checks
 from dlnlab.experiments import judging
-from dlnlab.experiments.experiment import Experiment
+from dlnlab.experiments.experiment import MOST_SEEDS, Experiment
 from dlnlab.experiments.judging import Judgement, Tally
 
 __all__ = ["Study", "study"]
@@ -31,7 +31,7 @@ class Study:
     tallies : dict from readings to Tally
         How many yardsticks are met, missed and undecided, and from that the reading's state.
     verdict : str
-        What follows from the states; see `dlnlab.experiments.judging.verdict`.
+        What follows from the tallies; see `dlnlab.experiments.judging.conclusion`.
     """
 
     experiment: Experiment
@@ -60,9 +60,11 @@ class Study:
             lines.append(f"  {reading}: {counts.state} ({counts})")
             for judged in judgements:
                 yardstick = judged.yardstick
+                predicted = f" (predicts {judged.predicted()})" if judged.predicted() else ""
+                ours = ", our own yardstick" if yardstick.ours else ""
                 lines.append(
-                    f"    {judged.status:<9} {yardstick.words}: {judged.measured()}, "
-                    f"expected {yardstick.expected()}"
+                    f"    {judged.status:<9} {yardstick.words}: {judged.measured()}{predicted}, "
+                    f"expected {yardstick.expected()}{ours}"
                 )
                 if judged.reason:
                     lines.append(f"              ({judged.reason})")
@@ -92,11 +94,11 @@ def study(
     ----------
     experiment : Experiment
     readings : sequence of str, optional
-        All of the experiment's by default.
+        By default all of the experiment's but those that take hours (`Experiment.on_request`).
     seeds : int, optional
         Seeds 0, …, seeds − 1; by default the experiment's number, or one for a quick run.
     quick : bool
-        Small settings, on which only claims are judged.
+        Small settings, on which nothing is judged: only whether the claims hold there is told.
     executor, path, progress
         See `dlnlab.campaigns.run`: where seeds run, and the file that keeps their results.
     data : str
@@ -117,8 +119,8 @@ def study(
     --------
     >>> from dlnlab.experiments import EXPERIMENTS, study
     >>> outcome = study(EXPERIMENTS["fig22"], ["paper"], quick=True, executor="serial")
-    >>> outcome.states
-    {'paper': 'met'}
+    >>> outcome.states, outcome.basis
+    ({'paper': 'undecided'}, 'paper: 1 of 1 claims hold')
     """
     if not isinstance(experiment, Experiment):
         raise TypeError(
@@ -126,11 +128,18 @@ def study(
             f"got {checks.describe(experiment)}"
         )
     known = tuple(experiment.settings)
-    names = tuple(checks.choice("readings", name, known) for name in readings or known)
+    asked = experiment.readings if readings is None else readings
+    names = tuple(
+        checks.choice("readings", name, known)
+        for name in checks.sequence("readings", asked, "readings")
+    )
+    if not names:
+        raise ValueError(f"`readings` must name some of {list(known)}, or be None for all of them")
+    quick, data = checks.flag("quick", quick), checks.text("data", data)
     if experiment.needs_data and not data:
         raise ValueError(f"`data` must be {experiment.needs_data} for {experiment.name}")
     default = 1 if quick else experiment.seeds
-    count = default if seeds is None else checks.integer("seeds", seeds, 1)
+    count = default if seeds is None else checks.integer("seeds", seeds, 1, MOST_SEEDS)
     chosen = {
         name: experiment.configurations(name, count, quick=quick, data=data) for name in names
     }
@@ -165,5 +174,5 @@ def judged(
         for reading, part in results.items()
     }
     tallies = {name: judging.tally(part) for name, part in judgements.items()}
-    verdict = judging.verdict({name: counts.state for name, counts in tallies.items()})
+    verdict = judging.conclusion(tallies, quick=quick, apart=experiment.apart)
     return Study(experiment, quick, configurations, results, judgements, tallies, verdict)

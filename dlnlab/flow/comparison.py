@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,10 @@ PATIENCE = 20.0
 """The default `t_end` in units of the time the compressed network takes.  Random starts take 1 to 3
 of them; a start the flow cannot escape from, such as W(0) = −ε^L for a 1 × 1 target, takes for
 ever."""
+
+
+MOST_RECORDS = 10**6
+"""More than a run has steps; each takes a matrix of the reduced network."""
 
 
 class Pair(NamedTuple):
@@ -298,17 +303,18 @@ def compare(
             raise ValueError("`M` must not be the zero matrix: it has no singular vectors to fit")
     problem = factorization(targets.in_double(M), normalization)
     r_hat = checks.integer("r_hat", r_hat, 1, min(problem.shape))
-    depth = checks.integer("depth", depth, 2)
-    eps = checks.positive("eps", eps)
-    within = checks.positive("within", within)
-    if within >= 1:
-        raise ValueError(f"`within` must be a finite number > 0 and < 1, got {within}")
-    rtol = checks.positive("rtol", rtol)
+    eps, depth = checks.start(eps, depth)
+    within, rtol = checks.share("within", within), checks.share("rtol", rtol)
     num_records = checks.integer("num_records", num_records, 10)
+    if num_records > MOST_RECORDS:
+        raise ValueError(
+            f"`num_records` must be an integer >= 10 and at most {MOST_RECORDS}, got {num_records}"
+        )
     sigma = np.asarray(arrays.to_host(problem.target_svd.s), dtype=float)
     law = CompressedFlow(sigma, r_hat, depth, eps, float(problem.scale))
     t_end = PATIENCE * law.horizon(FITTED) if t_end is None else checks.positive("t_end", t_end)
-    seed = rng if isinstance(rng, int) else "generator"
+    checks.random_source("rng", rng)
+    seed = int(rng) if isinstance(rng, numbers.Integral) else "generator"
     settings = {
         "shape": problem.shape,
         "rank": sigma.size,

@@ -16,7 +16,6 @@ from scipy import optimize
 
 from dlnlab import arrays, checks, networks
 from dlnlab.arrays import Array
-from dlnlab.descent import check_network
 from dlnlab.flow.system import STEPPERS, Stepper, System
 from dlnlab.networks import Weights
 from dlnlab.problems import Problem
@@ -27,6 +26,9 @@ __all__ = ["gradient_flow"]
 
 DRIFT_EVERY = 16
 """Records between two looks at the drift, which changes slowly and costs as much as a record."""
+
+LEAST_STABILITY = 1e-3
+"""The shortest cap on a step: a thousandth of what limits it takes a thousand times as long."""
 
 Stop = Callable[[float, np.ndarray], float]
 Observe = Callable[[float, Weights, np.ndarray], None]
@@ -130,13 +132,12 @@ def gradient_flow(
     >>> run.singular_values[1:3, :3].round(4).tolist()
     [[1.0, 0.1338, 0.001], [1.0, 0.5, 0.001]]
     """
-    weights = networks.check_weights(weights)
-    check_network(problem, weights)
+    weights = networks.check_network(problem, weights)
     _require_host(problem, weights)
     names = check_record(record)
     t_end = checks.positive("t_end", t_end)
     decay = checks.nonnegative("weight_decay", weight_decay)
-    rtol = checks.positive("rtol", rtol)
+    rtol = checks.share("rtol", rtol)
     atol = default_atol(rtol, weights) if atol is None else checks.positive("atol", atol)
     grid = None if times is None else _check_times(times, t_end)
     checks.choice("method", method, STEPPERS)
@@ -144,6 +145,11 @@ def gradient_flow(
         resolution = checks.positive("resolution", resolution)
     if stability is not None:
         stability = checks.positive("stability", stability)
+        if stability < LEAST_STABILITY:
+            raise ValueError(
+                f"`stability` must be a finite number > 0 and at least {LEAST_STABILITY}, got "
+                f"{stability}: so short steps come to no end"
+            )
     budget = math.inf if max_steps is None else checks.integer("max_steps", max_steps, 1)
     tol = checks.nonnegative("tol", tol)
     if stop is not None and not callable(stop):
@@ -366,11 +372,9 @@ def default_atol(rtol: float, weights: Weights) -> float:
 
 def _check_times(times: Any, t_end: float) -> np.ndarray:
     try:
-        grid = np.asarray(times, dtype=float)
+        grid = checks.numbers_in("times", times)
     except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"`times` must be an increasing sequence of numbers, got {checks.describe(times)}"
-        ) from error
+        raise type(error)(f"`times` must be an increasing sequence of numbers: {error}") from error
     good = grid.ndim == 1 and grid.size and np.isfinite(grid).all()
     if not good or (np.diff(grid) <= 0).any() or grid[0] < 0 or grid[-1] > t_end:
         raise ValueError(

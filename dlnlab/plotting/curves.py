@@ -14,7 +14,8 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from dlnlab.plotting import style
+from dlnlab import checks
+from dlnlab.plotting import given, style
 
 __all__ = ["deviation", "families", "sides", "signed_margin", "spectra"]
 
@@ -52,6 +53,12 @@ def signed_margin(
     at : float, optional
         A time to mark.
     """
+    times, margin, error = given.series(times=times, margin=margin, error=error)
+    if bound is not None:
+        (_, bound) = given.series(times=times, bound=bound)
+    ax = given.axes(ax)
+    given.labels(bound_label=bound_label)
+    given.place(at)
     largest = float(np.nanmax(error))
     ax.axhline(0, **style.ZERO)
     label = f"numerical error, ≤ {largest:.1g}"
@@ -109,7 +116,18 @@ def deviation(
     discrete : bool
         Whether `x` counts things, between which no line makes sense.
     """
-    allowed = np.broadcast_to(np.asarray(allowed, dtype=float), x.shape)
+    x, values = given.series(x=x, values=values)
+    (allowed,) = given.series(allowed=np.atleast_1d(checks.numbers_in("allowed", allowed)))
+    if len(allowed) not in (1, len(x)) or not (allowed >= 0).all():
+        raise ValueError(
+            f"`allowed` must be a number >= 0 or {len(x)} of them, one for each record, "
+            f"got {checks.describe(allowed)}"
+        )
+    ax = given.axes(ax)
+    given.labels(xlabel=xlabel, ylabel=ylabel)
+    given.place(at)
+    discrete = checks.flag("discrete", discrete)
+    allowed = np.broadcast_to(allowed, x.shape)
     positive = np.where(values > 0, values, np.nan)
     seen = np.append(positive, allowed)
     highest = float(np.nanmax(seen))
@@ -165,6 +183,19 @@ def families(
     at : float, optional
         A place to mark.
     """
+    (x,) = given.series(x=x)
+    first, second = given.series(2, first=first, second=second)
+    if first.shape != second.shape or len(first) != len(x):
+        raise ValueError(
+            f"`first` and `second` must have shape (records, k) for the {len(x)} records of `x`, "
+            f"got {first.shape} and {second.shape}"
+        )
+    ax = given.axes(ax)
+    checks.items("labels", labels, str, "two strings")
+    if len(labels) != 2:
+        raise ValueError(f"`labels` must be two strings, got {len(labels)}")
+    given.labels(xlabel=xlabel, ylabel=ylabel, each=each)
+    given.place(at)
     count = first.shape[1]
     colours, every = style.shades(count), max(1, x.size // 15)
     dots: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 4, "fillstyle": "none"}
@@ -196,6 +227,13 @@ def spectra(
     ax : matplotlib.axes.Axes
     ylabel : str
     """
+    ax = given.axes(ax)
+    given.labels(ylabel=ylabel)
+    checks.instance("series", series, Mapping, "a mapping from names to spectra")
+    if not 1 <= len(series) <= len(MARKERS):
+        raise ValueError(f"`series` must hold one to {len(MARKERS)} spectra, got {len(series)}")
+    given.labels(**{f"series, the name {name!r}": name for name in series})
+    series = {name: given.series(**{f"series[{name!r}]": s})[0] for name, s in series.items()}
     colours = (style.ORIGINAL["color"], style.COMPRESSED["color"], style.BOUND["color"])
     filled = ("full", "none", "none")
     for n, (name, values) in enumerate(series.items()):
@@ -227,6 +265,15 @@ def sides(parts: Sequence[tuple[str, float]], ax: Axes, *, xlabel: str) -> Axes:
     xlabel : str
         What the values are.
     """
+    for k, part in enumerate(checks.sequence("parts", parts, "pairs of a name and a number")):
+        if len(checks.sequence(f"parts[{k}]", part, "a name and a number")) != 2:
+            raise ValueError(f"`parts[{k}]` must be a name and a number, got {part!r}")
+        checks.text(f"parts[{k}][0]", part[0])
+        checks.real(f"parts[{k}][1]", part[1], "a finite number")
+    if not parts:
+        raise ValueError("`parts` must hold at least one side, got none")
+    ax = given.axes(ax)
+    given.labels(xlabel=xlabel)
     names, values = zip(*parts, strict=True)
     places = np.arange(len(values))
     fills = [str(grey) for grey in np.linspace(0.45, 0.8, len(values))]

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from dlnlab.flow import Comparison
-from dlnlab.plotting import curves, style
+from dlnlab.plotting import curves, given, style
 from dlnlab.plotting.style import COMPRESSED, ORIGINAL, QUIET
 
 __all__ = [
@@ -51,18 +51,25 @@ def comparison(c: Comparison, figure: Any = None) -> Any:
     >>> [ax.get_title(loc="left")[:3] for ax in figure.axes[:4]]
     ['(a)', '(b)', '(c)', '(d)']
     """
+    given.comparison(c)
+    given.figure(figure)
     panels = (errors, singular_values, alignments, margin)
     return style.arrange([partial(draw, c) for draw in panels], setting(c), figure)
 
 
 def errors(c: Comparison, ax: Axes) -> Axes:
     """Draw the recovery errors ‖W − M*‖_F and ‖W̃ − M*‖_F against time, on a logarithmic axis."""
+    given.comparison(c)
     error_curves(c.times, np.asarray(c.original.errors), np.asarray(c.compressed.errors), ax)
     return time_axis(c, ax)
 
 
 def error_curves(times: np.ndarray, original: np.ndarray, compressed: np.ndarray, ax: Axes) -> Axes:
     """Draw recovery errors, shape (records,), of both networks; zeros are left out."""
+    times, original, compressed = given.series(
+        times=times, original=original, compressed=compressed
+    )
+    given.axes(ax)
     both = np.stack([original, compressed])
     both = np.where(both > 0, both, np.nan)
     for values, look in zip(both, (ORIGINAL, COMPRESSED), strict=True):
@@ -84,6 +91,8 @@ def singular_values(c: Comparison, ax: Axes) -> Axes:
     short for the compressed network.  The largest value beyond the rank is drawn in grey.  Of more
     than 12 modes, 12 evenly spread ones are drawn.
     """
+    given.comparison(c)
+    given.axes(ax)
     rank, r_hat = c.targets.size, c.settings["r_hat"]
     original, compressed = (np.asarray(r.singular_values) for r in (c.original, c.compressed))
     shades = style.shades(rank)
@@ -111,6 +120,8 @@ def alignments(c: Comparison, ax: Axes) -> Axes:
     For each mode the smaller of the left and the right alignment.  A gap means that the vector is
     not defined there, because its singular value is not separated from the next.
     """
+    given.comparison(c)
+    given.axes(ax)
     smaller = np.minimum(
         *map(np.asarray, (c.original.left_alignments, c.original.right_alignments))
     )
@@ -133,6 +144,7 @@ def margin(c: Comparison, ax: Axes) -> Axes:
     drawn too.  The axis is logarithmic on both sides of a linear stretch around zero that just
     contains the smallest of what is to be seen.
     """
+    given.comparison(c)
     spare = max(c.settings["r_hat"] - c.targets.size, 0)
     options: dict[str, Any] = {}
     if spare:

@@ -11,10 +11,11 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from dlnlab import checks
 from dlnlab.claims import assumption1 as assumption
 from dlnlab.claims import limits
 from dlnlab.flow import Comparison
-from dlnlab.plotting import flows, style
+from dlnlab.plotting import flows, given, style
 from dlnlab.plotting.style import COMPRESSED
 
 __all__ = ["assumption1", "c_val", "c_vec", "constants", "small_starts"]
@@ -57,6 +58,8 @@ def assumption1(c: Comparison, figure: Any = None) -> Any:
     >>> figure.axes[0].get_title(loc="left")
     '(a) Singular values, targets, fitting times $t_i$'
     """
+    given.comparison(c)
+    given.figure(figure)
     panels = (flows.singular_values, flows.alignments, c_val, c_vec)
     return style.arrange([partial(draw, c) for draw in panels], flows.setting(c), figure)
 
@@ -68,6 +71,8 @@ def c_val(c: Comparison, ax: Axes) -> Axes:
     In the grey band, below ((rtol + 10 d u) σ_1*)² for d reduced dimensions and a unit u of
     rounding, a singular value is its target as far as the integration can tell.
     """
+    given.comparison(c)
+    given.axes(ax)
     for k, run in enumerate((c.original, c.compressed)):
         look = {"linestyle": COMPRESSED["linestyle"], "linewidth": 0.9} if k else {}
         _running(c, ax, _curves(run, c.targets).c_val, c.fitting_times[k], c.c_val[k], look)
@@ -85,6 +90,8 @@ def c_vec(c: Comparison, ax: Axes) -> Axes:
     The compressed network's vectors are the target's at all times (Theorem 1).  In the grey band,
     below 10 d u for d reduced dimensions and a unit u of rounding, 1 − cos is rounding.
     """
+    given.comparison(c)
+    given.axes(ax)
     curve = _curves(c.original, c.targets).c_vec
     _running(c, ax, curve, c.fitting_times.original, c.c_vec.original, {})
     ax.set_ylabel(r"$\sup_{s\geq t}\,(1-\mathrm{alignment}_i(s))$")
@@ -170,6 +177,7 @@ def small_starts(comparisons: Sequence[Any], figure: Any = None) -> Any:
         "Delay of the original",
     )
     rows = _instances(comparisons)
+    given.figure(figure)
 
     def panel(names: tuple[str, ...], title: str, ax: Axes) -> None:
         constants(rows, ax, names)
@@ -202,13 +210,14 @@ def constants(
 
     Raises
     ------
-    ValueError
-        If there is nothing to draw, two comparisons of one instance have the same ε, or a name is
-        not known.
+    TypeError, ValueError
+        If an argument is of another type, there is nothing to draw, two comparisons of one instance
+        have the same ε, or a name is not known.
     """
-    unknown = [name for name in names if name not in LABELS]
-    if unknown or not names:
+    names = checks.items("names", names, str, "names")
+    if not set(names) <= set(LABELS) or not 0 < len(names) <= len(MARKERS):
         raise ValueError(f"`names` must be some of {list(LABELS)}, got {list(names)}")
+    given.axes(ax)
     instances = _instances(comparisons)
     depth = instances[0][0].settings["depth"]
     scales = np.array(sorted({c.settings["eps"] for row in instances for c in row}))
@@ -239,10 +248,12 @@ def _scales_axis(scales: np.ndarray, ax: Axes) -> None:
 
 def _instances(comparisons: Sequence[Any]) -> list[list[Comparison]]:
     """One list per instance, each with distinct ε."""
-    if not len(comparisons):
+    what = "comparisons, or of sequences of them"
+    found = checks.sequence("comparisons", comparisons, what)
+    if not found:
         raise ValueError("`comparisons` must hold at least one comparison, got none")
-    single = isinstance(comparisons[0], Comparison)
-    rows = [list(comparisons)] if single else [list(row) for row in comparisons]
+    given_rows = [found] if isinstance(found[0], Comparison) else found
+    rows = [list(checks.items("comparisons", row, Comparison, what)) for row in given_rows]
     for row in rows:
         scales = [c.settings["eps"] for c in row]
         if not row or len(set(scales)) < len(scales):

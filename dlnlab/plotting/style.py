@@ -25,6 +25,9 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.transforms import ScaledTranslation
 
+from dlnlab import checks
+from dlnlab.plotting import given
+
 __all__ = [
     "BAND",
     "BOUND",
@@ -117,7 +120,15 @@ def arrange(
     Returns
     -------
     matplotlib.figure.Figure
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of another type, or there are no panels.
     """
+    panels, figure = given.panels(panels), given.figure(figure)
+    given.labels(title=title)
+    columns = checks.integer("columns", columns, 1)
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
     with matplotlib.rc_context(STYLE):
@@ -141,8 +152,19 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Write a figure; the suffix of `path` says in which format.
 
     Fonts are embedded whole, and no date is written, so that equal figures are equal files.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `figure` is none, or `path` is no path with the suffix of a format.
     """
+    figure, path = given.whole_figure(figure), checks.path("path", path)
     suffix = os.path.splitext(path)[1].lower()
+    if suffix[1:] not in figure.canvas.get_supported_filetypes():
+        raise ValueError(
+            f"`path` must have a suffix that says the format, such as .svg, .pdf or .png, "
+            f"got {path!r}"
+        )
     if suffix == ".svg":
         Path(path).write_bytes(_svg(figure))
         return
@@ -165,6 +187,7 @@ def to_data_uri(figure: Figure) -> str:
     >>> html[:37]
     '<img src="data:image/svg+xml;base64,P'
     """
+    figure = given.whole_figure(figure)
     return "data:image/svg+xml;base64," + base64.b64encode(_svg(figure)).decode("ascii")
 
 

@@ -44,7 +44,8 @@ class Sensing(Measured):
 
     def gradient(self, W: Array) -> Array:
         """Return ∇ℓ(W) = c Σ_i (⟨A_i, W⟩ − y_i) A_i, reading every A_i once; see `Problem`."""
-        if not self._reads_once(self._check(W)):
+        W = self._check(W)
+        if not self._reads_once(W):
             return super().gradient(W)
         flat, count = np.ravel(W), -(-self.matrices.shape[0] // block_rows(W.size))
         if count < 2 * PARTS:
@@ -105,8 +106,7 @@ class Sensing(Measured):
 
     def _data(self) -> tuple[Array, ...]:
         if isinstance(self.matrices, GeneratedEnsemble):
-            drawn = np.array([*self.matrices.shape, self.matrices.seed, self.matrices.scale])
-            return drawn, self.measurements
+            return self.matrices.identity(), self.measurements
         if self._at_hand:
             return self._rows, self.measurements
         return *(rows for _, rows in self.blocks()), self.measurements

@@ -31,7 +31,8 @@ def completion(
     ----------
     M : array, shape (..., d_out, d_in), FactoredTarget or scipy.sparse array
         The target.  A sparse array holds measurements only: its stored entries are the observed
-        ones, explicit zeros included, and the target is then unknown.
+        ones, explicit zeros included, and the target is then unknown.  An entry stored twice is
+        refused, since it is not known whether the two are to be added.
     mask : boolean array of the shape of M, or scipy/cupy sparse pattern
         Which entries are observed.  Omit it when `M` is sparse.
     normalization : {"sum", "mean"}
@@ -66,14 +67,13 @@ def completion(
             )
         target = None if _is_default(target) else target
         return _sampled(_pattern("M", M), None, normalization, target, computation)
+    M = dense_or_factored("M", M)
     if mask is None:
         raise TypeError("`mask` must be a boolean array or a sparse pattern, got None")
-    M = dense_or_factored("M", M)
     target = M if _is_default(target) else target
     if _is_sparse(mask):
         return _sampled(_pattern("mask", mask), M, normalization, target, computation)
-    mask = mask if arrays.is_array(mask) else np.asarray(mask)
-    _check_mask(M, mask)
+    mask = _checked_mask(M, mask)
     if _is_better_sampled(M, mask, computation):
         pattern = scipy.sparse.csr_array(mask)
         return _sampled(pattern, M, normalization, target, computation)
@@ -90,11 +90,19 @@ def _is_sparse(value: Any) -> bool:
 
 
 def _pattern(name: str, sparse: Any) -> Any:
-    """Return a sparse array in compressed rows, sorted and without duplicate entries."""
-    pattern = sparse.tocsr(copy=True)
-    pattern.sum_duplicates()
+    """Return a sparse matrix in compressed rows, sorted, with every place once."""
+    if len(sparse.shape) != 2:
+        raise ValueError(f"`{name}` must have exactly 2 axes, got shape {tuple(sparse.shape)}")
+    entries = sparse.tocoo(copy=True)  # the rest is done in place
+    pattern = entries.tocsr()  # which adds up what is stored twice
     if pattern.nnz == 0:
         raise ValueError(f"`{name}` must have at least one observed entry, got none")
+    if name == "M" and pattern.nnz != entries.nnz:
+        raise ValueError(
+            f"`M` must store every entry once, got {entries.nnz} stored entries in "
+            f"{pattern.nnz} places; add them up with sum_duplicates() if that is meant"
+        )
+    pattern.sort_indices()
     return pattern
 
 
@@ -123,7 +131,7 @@ def _sampled(
                 "needs a NumPy M"
             )
     if M is None:
-        values = checks.matrix("M", pattern.data[None, :])[0]
+        values = checks.array("M", pattern.data, ndim=1)
     else:
         if tuple(M.shape) != shape:
             raise ValueError(f"`mask` must have the shape of `M`, {tuple(M.shape)}, got {shape}")
@@ -141,7 +149,10 @@ def _entries(M: Any, rows: Array, columns: Array) -> Array:
     return M[rows, columns]
 
 
-def _check_mask(M: Array, mask: Array) -> None:
+def _checked_mask(M: Any, mask: Any) -> Array:
+    """Return a boolean array that fits M, or raise."""
+    if not arrays.is_array(mask) or isinstance(mask, np.ndarray | np.generic):
+        mask = checks.plain_array("mask", mask)
     reference = M.U if isinstance(M, FactoredTarget) else M
     xp = arrays.namespace(reference, mask, names=("M", "mask"))
     if not xp.isdtype(mask.dtype, "bool"):
@@ -162,3 +173,4 @@ def _check_mask(M: Array, mask: Array) -> None:
         ) from error
     if not bool(xp.all(xp.any(mask, axis=(-2, -1)))):
         raise ValueError("`mask` must have at least one observed entry, got none")
+    return mask

@@ -29,7 +29,8 @@ class Factorization(Problem):
 
     def error(self, W: Array) -> Array:
         """Return the recovery error ‖W − M‖_F, the norm of the residual."""
-        return arrays.namespace(W).sqrt(self.squared_norm(self.residual(self._check(W))))
+        W = self._check(W)
+        return arrays.namespace(W).sqrt(self.squared_norm(self.residual(W)))
 
     def surrogate(self) -> Array:
         """Return M itself: AᵀA is the identity."""
@@ -49,7 +50,8 @@ def factorization(M: Array | FactoredTarget, normalization: str = "sum") -> Fact
     Parameters
     ----------
     M : array, shape (..., d_out, d_in), or FactoredTarget
-        The target.  Batch axes give one problem per target.
+        The target, kept without a copy.  Batch axes give one problem per target.  It is computed
+        with in its own precision if that is single or double, and in double otherwise.
     normalization : {"sum", "mean"}
         ℓ(W) = ½‖W − M‖_F², or that divided by d_out·d_in as in the authors' code.
 

@@ -63,10 +63,11 @@ class Measured(Problem):
 
 
 def checked_measurements(value: Any, count: int) -> Array:
-    array = value if arrays.is_array(value) else checks.host_array("measurements", value)
-    if array.ndim < 1 or array.shape[-1] != count:
+    """Return the vector of so many measurements, or a batch of them."""
+    found = checks.array("measurements", value)
+    if found.ndim < 1 or found.shape[-1] != count or 0 in found.shape:
         raise ValueError(
             f"`measurements` must have shape ({count},), one per sensing matrix, "
-            f"got {tuple(array.shape)}"
+            f"got {tuple(found.shape)}"
         )
-    return checks.matrix("measurements", array[None, ...])[0, ...]
+    return found

@@ -91,32 +91,75 @@ def linear_recovery(
     2.5
     """
     d_out, d_in = checks.shape("shape", shape)
-    try:
-        operator = scipy.sparse.linalg.aslinearoperator(operator)
-    except TypeError as error:
-        raise TypeError(
-            "`operator` must be a scipy.sparse.linalg.LinearOperator or a matrix, got "
-            f"{checks.describe(operator)}"
-        ) from error
-    try:
-        operator.rmatvec(np.zeros(operator.shape[0]))
-    except (NotImplementedError, TypeError, AttributeError) as error:
-        raise TypeError(
-            "`operator` must have an adjoint, since gradients need it; give the LinearOperator an "
-            "`rmatvec`"
-        ) from error
-    if np.issubdtype(operator.dtype, np.complexfloating):
-        raise TypeError(
-            f"`operator` must be real, got dtype {operator.dtype}; stack its real and imaginary "
-            "parts as separate measurements"
-        )
+    operator = _checked_operator(operator)
     if operator.shape[1] != d_out * d_in:
         raise ValueError(
-            f"`operator` must have shape (m, d_out*d_in) = (m, {d_out * d_in}), "
+            f"`operator` must have shape (m, d_out*d_in) = (m, {d_out * d_in}) for this `shape`, "
             f"got {operator.shape}"
         )
+    _check_adjoint(operator)
     measurements = checked_measurements(measurements, operator.shape[0])
     if not arrays.is_host(measurements):
         raise TypeError("`measurements` must be a NumPy array: SciPy operators act on the host")
     target = checked_target(target, (d_out, d_in), "measurements", measurements)
     return LinearRecovery(operator, measurements, (d_out, d_in), normalization, target)
+
+
+def _checked_operator(operator: Any) -> Any:
+    """Return a real operator with an adjoint; matrices are checked like any other array."""
+    if not isinstance(operator, scipy.sparse.linalg.LinearOperator):
+        if scipy.sparse.issparse(operator):
+            checks.array("operator", operator.data)
+        elif not (hasattr(operator, "matvec") and hasattr(operator, "shape")):
+            operator = _checked_matrix(operator)
+        try:
+            operator = scipy.sparse.linalg.aslinearoperator(operator)
+        except Exception as error:  # of an object's own making
+            raise TypeError(f"`operator` must be a LinearOperator, got {error}") from error
+    if np.issubdtype(operator.dtype, np.complexfloating):
+        raise TypeError(
+            f"`operator` must be real, got dtype {operator.dtype}; stack its real and imaginary "
+            "parts as separate measurements"
+        )
+    return operator
+
+
+def _checked_matrix(operator: Any) -> np.ndarray:
+    try:
+        found = checks.matrix("operator", operator, ndim=2)
+    except TypeError as error:
+        raise TypeError(
+            "`operator` must be a scipy.sparse.linalg.LinearOperator or a matrix: " + str(error)
+        ) from error
+    if not arrays.is_host(found):
+        raise TypeError("`operator` must be a NumPy array: SciPy operators act on the host")
+    return found
+
+
+def _check_adjoint(operator: Any) -> None:
+    """Raise unless ⟨y, A x⟩ = ⟨Aᵀ y, x⟩ for one random pair, up to rounding.
+
+    A map that is not the adjoint passes for a set of pairs of measure zero only.  Every output of
+    either map is a sum of up to m + n products, and so is either side; so they are rounded by some
+    2 (m + n) units, relative to ‖A x‖ ‖y‖ and ‖Aᵀ y‖ ‖x‖.  A wrong map is off by 1/√m of these.
+    """
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal(operator.shape[1]), rng.standard_normal(operator.shape[0])
+    try:
+        there, back = np.asarray(operator.matvec(x)), np.asarray(operator.rmatvec(y))
+    except (NotImplementedError, TypeError, AttributeError) as error:
+        raise TypeError(
+            "`operator` must have an adjoint, since gradients need it; give the LinearOperator an "
+            "`rmatvec`"
+        ) from error
+    for image in (there, back):
+        checks.array("operator", image)
+    size = np.linalg.norm(there) * np.linalg.norm(y) + np.linalg.norm(back) * np.linalg.norm(x)
+    precise = all(part.dtype == np.float64 for part in (there, back))
+    eps = float(np.finfo(np.float64 if precise else np.float32).eps)
+    gap = abs(float(y @ there - back @ x))
+    if gap > 10 * sum(operator.shape) * eps * size:
+        raise ValueError(
+            "`operator` must have its adjoint as `rmatvec`, since gradients need it: <y, A x> and "
+            f"<A^T y, x> differ by {gap:.1e} for a random pair, of {size:.1e}"
+        )

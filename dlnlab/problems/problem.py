@@ -32,6 +32,13 @@ Target = Any
 class Problem(abc.ABC):
     """A least-squares matrix-recovery problem ℓ(W) = c/2 ‖A(W) − y‖².
 
+    `loss`, `gradient`, `error` and `singular_values` take any array and check it.  The other
+    methods are what a problem is made of: they are called by these and by steps, with arrays that
+    have been checked.
+
+    A problem keeps the arrays it is made of, without a copy, and what it has derived from them: do
+    not change them afterwards, or make the problem of copies.
+
     Attributes
     ----------
     shape : (int, int)
@@ -53,7 +60,7 @@ class Problem(abc.ABC):
     def __init__(
         self, shape: tuple[int, int], target: Target, normalization: str, reference: Array
     ) -> None:
-        self.shape = shape
+        self.shape = checks.shape("shape", shape)
         self.target = target
         self.normalization = checks.choice("normalization", normalization, NORMALIZATIONS)
         self.reference = reference
@@ -123,8 +130,8 @@ class Problem(abc.ABC):
 
         Raises
         ------
-        ValueError
-            If the last two axes of `W` are not `shape`.
+        TypeError, ValueError
+            If `W` is no real array of the data's library, or its last two axes are not `shape`.
         """
         return 0.5 * self.scale * self.squared_norm(self.residual(self._check(W)))
 
@@ -141,8 +148,8 @@ class Problem(abc.ABC):
 
         Raises
         ------
-        ValueError
-            If the last two axes of `W` are not `shape`.
+        TypeError, ValueError
+            If `W` is no real array of the data's library, or its last two axes are not `shape`.
         """
         gradient = self.adjoint(self.residual(self._check(W)))
         if self.normalization == "sum":
@@ -167,19 +174,25 @@ class Problem(abc.ABC):
 
         Raises
         ------
-        ValueError
-            If the target is unknown.
+        TypeError, ValueError
+            If the target is unknown, or `W` is no real array of this problem's shape.
         """
+        W = self._check(W)
         if isinstance(W, FactoredMatrix):
             self._require_target()
             return W.distance(self.target)
-        target = self._known_target()
-        xp = arrays.namespace(W, target)
-        return xp.sqrt(xp.sum((self._check(W) - target) ** 2, axis=(-2, -1)))
+        xp, target = arrays.namespace(W), self._known_target()
+        return xp.sqrt(xp.sum((W - target) ** 2, axis=(-2, -1)))
 
     def singular_values(self, W: Array) -> Array:
-        """Return the singular values of the end-to-end matrix `W` stands for."""
-        return spectra.singular_values(W)
+        """Return the singular values of the end-to-end matrix `W` stands for.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `W` is no real array of this problem's shape.
+        """
+        return spectra.singular_values(self._check(W))
 
     @cached_property
     def target_svd(self) -> SVD:
@@ -203,16 +216,30 @@ class Problem(abc.ABC):
                 "are not defined; pass `target=` when you build it"
             )
 
-    def _check(self, W: Array) -> Array:
-        if not hasattr(W, "shape"):  # cheaper than a look-up of its library, in every step
-            raise TypeError(
-                f"`W` must be an array of shape (..., {self.shape[0]}, {self.shape[1]}), "
-                f"got {checks.describe(W)}"
-            )
+    def _check(self, W: Any) -> Any:
+        """Return `W` as a plain array of this problem's shape, where the data live.
+
+        Every step passes here, with arrays of the data's own kind, for which a glance is enough.
+        """
+        if type(W) is not type(self.reference) or W.dtype != self.reference.dtype:
+            W = self._admitted(W)
         if tuple(W.shape[-2:]) != self.shape:
             raise ValueError(
                 f"`W` must have shape (..., {self.shape[0]}, {self.shape[1]}), got {tuple(W.shape)}"
             )
+        return W
+
+    def _admitted(self, W: Any) -> Any:
+        """Return a `W` of another kind than the data as an array of their library."""
+        if isinstance(W, FactoredMatrix):
+            return W
+        if not arrays.is_array(W):
+            raise TypeError(
+                f"`W` must be an array of shape (..., {self.shape[0]}, {self.shape[1]}), "
+                f"got {checks.describe(W)}"
+            )
+        W = checks.matrix("W", W, are_finite=False)
+        arrays.namespace(self.reference, W, names=("problem", "W"))
         return W
 
     def fingerprint(self) -> str:

@@ -1,8 +1,9 @@
 """Results as text, HTML and JSON: the same facts for the terminal, the notebook and the archive."""
 
 from .comparison import comparison_html, comparison_json, comparison_text
-from .experiments import STUDY_FORMAT, experiments_html, experiments_markdown, study_json
+from .experiments import experiments_html, experiments_markdown, overview_markdown
 from .record import manifest, plain
+from .studies import STUDY_FORMAT, study_json
 from .verdicts import claim_title, margin_text, standings, status_text, verdicts_html
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "experiments_markdown",
     "manifest",
     "margin_text",
+    "overview_markdown",
     "plain",
     "standings",
     "status_text",

@@ -1,7 +1,6 @@
-"""Experiments as JSON, as a page that sets each beside the paper's claim, and as Markdown.
+"""Pages of experiments: a row per figure first, what it rests on a link away; HTML and Markdown.
 
-The pages are made from the JSON alone, so that they show whatever a directory holds, of one run or
-of several.
+They are made from what `study_json` returned, and say the same.
 """
 
 from __future__ import annotations
@@ -9,97 +8,63 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dlnlab.experiments import Study
+from dlnlab.experiments.catalogue import ABSENT
 from dlnlab.experiments.instance import SETTINGS
 
-from .page import escape, page, table, tag
-from .record import plain
+from .page import escape, page, table, tag, unmarked
+from .studies import (
+    HEADERS,
+    OVERVIEW,
+    figure_name,
+    overview,
+    place,
+    reading_text,
+    rows,
+    sources,
+    verdict_text,
+)
 
-__all__ = ["STUDY_FORMAT", "experiments_html", "experiments_markdown", "study_json"]
+__all__ = ["experiments_html", "experiments_markdown", "overview_markdown"]
 
-MARKS = {"met": "✓", "missed": "✗", "undecided": "?"}
-HEADERS = ("quantity", "expected", "reading", "measured", "")
-STUDY_FORMAT = 2
-"""Of what `study_json` returns; the pages can only be made from this one."""
-
-QUICK = "quick run: small settings, on which published numbers are not judged"
-
-
-def study_json(study: Study) -> dict[str, Any]:
-    """Return all that a page says about an experiment that was carried out, ready for JSON.
-
-    Parameters
-    ----------
-    study : Study
-
-    Returns
-    -------
-    dict
-    """
-    experiment = study.experiment
-    first = {reading: part[0] for reading, part in study.configurations.items()}
-    return plain(
-        {
-            "format": STUDY_FORMAT,
-            "name": experiment.name,
-            "title": experiment.title,
-            "claim": experiment.claim,
-            "verdict": study.verdict,
-            "basis": study.basis,
-            "quick": study.quick,
-            "seeds": max(len(part) for part in study.configurations.values()),
-            "readings": {
-                reading: {
-                    "state": study.tallies[reading].state,
-                    "tally": str(study.tallies[reading]),
-                    "claims": study.tallies[reading].claims,
-                    "published": study.tallies[reading].published,
-                    "meaning": experiment.meanings.get(reading, ""),
-                    "settings": {k: v for k, v in first[reading].items() if k != "seed"},
-                    "judgements": [
-                        {
-                            "quantity": judged.yardstick.quantity,
-                            "words": judged.yardstick.words,
-                            "kind": judged.yardstick.kind,
-                            "expected": judged.yardstick.expected(),
-                            "source": judged.yardstick.source,
-                            "measured": judged.measured(),
-                            "values": judged.values,
-                            "status": judged.status,
-                            "reason": judged.reason,
-                        }
-                        for judged in study.judgements[reading]
-                    ],
-                }
-                for reading in study.results
-            },
-            "notes": experiment.notes,
-        }
-    )
+STYLE = """\
+.met { background: #dcf0de; } .missed { background: #f9dfda; } .undecided { background: #f6edc9; }
+.apart { background: #e6e6e6; } .state { padding: 0 .35rem; border-radius: .2rem; }
+.wide { overflow-x: auto; } .wide table { min-width: 34rem; }
+.meta { color: #444; font-size: .9em; }
+th { text-align: left; }
+.wide td { overflow-wrap: normal; word-break: normal; }
+@media print { .wide { overflow: visible; } .wide table { min-width: 0; }
+.state { border: 1px solid #888; } }
+"""
 
 
-def experiments_html(studies: Sequence[Mapping[str, Any]]) -> str:
-    """Return an index page of experiments, from what `study_json` returned.
-
-    Images are those that `dlnlab reproduce` writes, by their relative paths.
+def overview_markdown(studies: Sequence[Mapping[str, Any]]) -> str:
+    """Return one row per figure and table of the paper, those not run included.
 
     Parameters
     ----------
     studies : sequence of mappings
+        What `study_json` returned.
 
     Returns
     -------
     str
     """
-    rows = [(s["name"], s["title"], _verdict(s), str(s["seeds"])) for s in studies]
-    body = [table(("", "experiment", "verdict", "seeds"), rows)]
-    for s in studies:
-        body += _section(s)
-    return page("The paper's experiments, reproduced", body)
+    studies = [unmarked(s) for s in studies]
+    rows = {
+        s["name"]: (f"[{figure_name(s['name'])}](#{s['name']})", *(cell for cell, _ in overview(s)))
+        for s in studies
+    }
+    for name, (title, reason) in ABSENT.items():
+        rows[name] = (figure_name(name), "not run", "–", "–", f"{title}: {reason}")
+    return _markdown_table(OVERVIEW, [rows[name] for name in sorted(rows, key=place)])
+
+
+# ---------------------------------------------------------------------- Markdown
 
 
 def experiments_markdown(studies: Sequence[Mapping[str, Any]], figures: str = "") -> str:
-    """Return the same facts as Markdown, for the documentation.
+    """Return a fold for each experiment, for the documentation.
 
     Parameters
     ----------
@@ -111,80 +76,151 @@ def experiments_markdown(studies: Sequence[Mapping[str, Any]], figures: str = ""
     -------
     str
     """
-    lines = ["| | experiment | verdict | seeds |", "|---|---|---|---|"]
-    lines += [f"| {s['name']} | {s['title']} | {_verdict(s)} | {s['seeds']} |" for s in studies]
-    for s in studies:
-        lines += [
-            "",
-            f"## {s['name']}: {s['title']}",
-            "",
-            s["claim"],
-            "",
-            f"**{_verdict(s)}.**",
-            "",
-        ]
-        lines += [f"- Reading {_reading(f'*{k}*', r)}." for k, r in s["readings"].items()]
-        if figures:
-            lines += ["", f"![{s['title']}]({figures}/{s['name']}.png)"]
-        lines += ["", f"| {' | '.join(HEADERS)} |", "|---|---|---|---|---|"]
-        lines += [f"| {' | '.join(c.replace('|', chr(92) + '|') for c in r)} |" for r in _rows(s)]
-        sources = dict.fromkeys(source for _, source in _sources(s))
-        lines += ["", *(f"- {note}" for note in s["notes"])]
-        lines += ["- Where the yardsticks come from:", *(f"  - {source}" for source in sources)]
-    return "\n".join(lines) + "\n"
+    return "\n\n".join(_fold(s, figures) for s in studies) + "\n"
 
 
-def _section(s: Mapping[str, Any]) -> list[str]:
-    name = s["name"]
-    caption = "First seed strong, further seeds faint; a row for each reading."
-    image = f'<img src="{name}/{name}.png" alt="{escape(s["title"])}">'
-    parts = [
-        tag("h2", escape(f"{name}: {s['title']}")),
-        tag("p", f"{tag('b', 'The paper: ')}{escape(s['claim'])}"),
-        tag("p", f"{tag('b', 'Verdict: ')}{escape(_verdict(s))}."),
-        _list([_reading(*item) for item in s["readings"].items()]),
-        tag("figure", image + tag("figcaption", escape(caption))),
-        table(HEADERS, _rows(s)),
-        _details("Where the yardsticks come from", table(("quantity", "source"), _sources(s))),
-        _details("Settings", _settings(s["readings"])),
+def _fold(s: Mapping[str, Any], figures: str) -> str:
+    summary = f"<b>{figure_name(s['name'])}</b>: {escape(s['title'])} — {escape(verdict_text(s))}"
+    s = unmarked(s)
+    lines = [
+        f'<details id="{s["name"]}" markdown="1">',
+        f"<summary>{summary}</summary>",
+        "",
+        f"**The paper:** {s['claim']}",
+        "",
+        *(f"- Reading {reading_text(f'*{k}*', r)}." for k, r in s["readings"].items()),
     ]
-    return [*parts, _list(s["notes"])]
+    if figures:
+        lines += ["", f"![{s['title']}]({figures}/{s['name']}.png)"]
+    for name, reading in s["readings"].items():
+        if reading["table"]:
+            head, *body = reading["table"]
+            lines += ["", f"Reading *{name}*:", "", _markdown_table(head, body)]
+    lines += ["", _markdown_table(HEADERS, rows(s))]
+    places = dict.fromkeys(source for _, source in sources(s))
+    lines += ["", *(f"- {note}" for note in s["notes"])]
+    lines += ["- Where the yardsticks come from:", *(f"  - {source}" for source in places)]
+    return "\n".join([*lines, "", "</details>"])
+
+
+def _markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [headers, ["---"] * len(headers), *rows]
+    return "\n".join(f"| {' | '.join(c.replace('|', chr(92) + '|') for c in r)} |" for r in lines)
+
+
+# ---------------------------------------------------------------------- HTML
+
+
+def experiments_html(
+    studies: Sequence[Mapping[str, Any]], manifests: Mapping[str, Mapping[str, Any]] | None = None
+) -> str:
+    """Return an index page of experiments, from what `study_json` returned.
+
+    Images and files are those that `dlnlab reproduce` writes, by their relative paths.
+
+    Parameters
+    ----------
+    studies : sequence of mappings
+    manifests : mapping from names to manifests, optional
+        How each was made; see `dlnlab.report.manifest`.
+
+    Returns
+    -------
+    str
+    """
+    manifests = manifests or {}
+    body = [_made(manifests), _wide(_overview_html(studies))]
+    for s in studies:
+        body += _section(s, manifests.get(s["name"]))
+    return page("The paper's experiments, reproduced", body, STYLE)
+
+
+def _made(manifests: Mapping[str, Mapping[str, Any]]) -> str:
+    """When, and with which version, the results were made."""
+    if not manifests:
+        return ""
+    dates = sorted({made["finished"][:10] for made in manifests.values()})
+    versions = sorted({made["versions"]["dlnlab"] for made in manifests.values()})
+    when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    text = f"Made with dlnlab {', '.join(versions)} on {when}."
+    return f'<p class="meta">{escape(text)}</p>'
+
+
+def _overview_html(studies: Sequence[Mapping[str, Any]]) -> str:
+    head = "".join(tag("th", escape(cell)) for cell in OVERVIEW)
+    rows = [tag("tr", head)]
+    for s in studies:
+        link = f'<a href="#{escape(s["name"])}">{escape(figure_name(s["name"]))}</a>'
+        cells = [tag("td", link), *(tag("td", _state(*cell)) for cell in overview(s))]
+        rows.append(tag("tr", "".join(cells)))
+    return tag("table", "\n".join(rows))
+
+
+def _state(words: str, state: str) -> str:
+    """Words on the colour of a state, which they tell as well."""
+    text = escape(words)
+    return f'<span class="state {state}">{text}</span>' if state else text
+
+
+def _section(s: Mapping[str, Any], manifest: Mapping[str, Any] | None) -> list[str]:
+    name = escape(s["name"])
+    readings = s["readings"].items()
+    files = " · ".join(
+        f'<a href="{name}/{name}{suffix}">{words}</a>'
+        for suffix, words in (
+            (".pdf", "figure (PDF)"),
+            (".csv", "numbers (CSV)"),
+            (".npz", "curves (NPZ)"),
+            (".json", "verdict (JSON)"),
+            ("-manifest.json", "manifest (JSON)"),
+        )
+    )
+    image = f'<img src="{name}/{name}.png" alt="{escape(s["title"])}">'
+    caption = "First seed strong, further seeds faint; a row for each reading."
+    states = "".join(
+        tag("li", f"{_state(_worded(s, r), r['state'])} {escape(reading_text(k, r))}")
+        for k, r in readings
+    )
+    tables = [
+        tag("p", f"Reading {escape(k)}:") + _wide(table(r["table"][0], r["table"][1:]))
+        for k, r in readings
+        if r["table"]
+    ]
+    made = [f'<p class="meta">{escape(_how(manifest))}</p>'] if manifest else []
+    return [
+        f'<h2 id="{name}">{escape(figure_name(s["name"]))}: {escape(s["title"])}</h2>',
+        tag("p", f"{tag('b', 'The paper: ')}{escape(s['claim'])}"),
+        tag("p", f"{tag('b', 'Verdict: ')}{escape(verdict_text(s))}."),
+        tag("ul", states),
+        tag("figure", image + tag("figcaption", escape(caption))),
+        tag("p", files),
+        *tables,
+        _wide(table(HEADERS, rows(s))),
+        _details("Where the yardsticks come from", table(("quantity", "source"), sources(s))),
+        _details("Settings", _settings(s["readings"])),
+        _list(s["notes"]),
+        *made,
+    ]
+
+
+def _wide(content: str) -> str:
+    """What may be wider than a phone, and then scrolls by itself."""
+    return f'<div class="wide">{content}</div>'
+
+
+def _how(manifest: Mapping[str, Any]) -> str:
+    return (
+        f"{manifest['command']}, finished {manifest['finished'][:16].replace('T', ' ')} UTC with "
+        f"dlnlab {manifest['versions']['dlnlab']}."
+    )
+
+
+def _worded(s: Mapping[str, Any], reading: Mapping[str, Any]) -> str:
+    return "not judged" if s["quick"] else reading["state"]
 
 
 def _list(lines: Sequence[str]) -> str:
     return tag("ul", "".join(tag("li", escape(line)) for line in lines))
-
-
-def _verdict(s: Mapping[str, Any]) -> str:
-    return f"{s['verdict']} ({s['basis']}{'; ' + QUICK if s['quick'] else ''})"
-
-
-def _reading(name: str, reading: Mapping[str, Any]) -> str:
-    meaning = f", {reading['meaning']}" if reading["meaning"] else ""
-    return f"{name}{meaning}: {reading['state']} ({reading['tally']})"
-
-
-def _rows(s: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """A row for each yardstick and reading; what repeats is left blank."""
-    rows = []
-    readings = s["readings"]
-    count = len(next(iter(readings.values()))["judgements"])
-    for k in range(count):
-        for number, (name, reading) in enumerate(readings.items()):
-            judged = reading["judgements"][k]
-            head = (judged["words"], judged["expected"]) if number == 0 else ("", "")
-            measured = judged["measured"]
-            unjudged = s["quick"] and judged["kind"] == "published"  # as the verdict says already
-            if judged["reason"] and not unjudged:
-                measured += f" ({judged['reason']})"
-            rows.append((*head, name, measured, MARKS[judged["status"]]))
-    return rows
-
-
-def _sources(s: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Every yardstick and where it comes from."""
-    judgements = next(iter(s["readings"].values()))["judgements"]
-    return [(judged["words"], judged["source"]) for judged in judgements]
 
 
 def _settings(readings: Mapping[str, Any]) -> str:
@@ -199,7 +235,7 @@ def _settings(readings: Mapping[str, Any]) -> str:
         )
         for key in keys
     ]
-    return table(("setting", *columns, "meaning"), rows)
+    return _wide(table(("setting", *columns, "meaning"), rows))
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -210,6 +246,8 @@ def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
     return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 

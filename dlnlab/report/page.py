@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-__all__ = ["definitions", "escape", "page", "table", "tag"]
+__all__ = ["definitions", "escape", "page", "table", "tag", "unmarked"]
 
 STYLE = """\
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; }
@@ -21,9 +23,25 @@ figcaption { font-size: .9em; color: #333; }
 """
 
 
+MARKUP = re.compile(r"<(?=[A-Za-z/!?])|\](?=[(\[])")
+"""Where Markdown takes a text for HTML, or for a link; "r̂ < r" is neither."""
+
+
 def escape(text: str) -> str:
     """Return `text` with what HTML would take for markup spelled out."""
     return html.escape(text, quote=True)
+
+
+def unmarked(value: Any) -> Any:
+    """Return plain data with no text in it that Markdown would take for HTML, a link or a line."""
+    if isinstance(value, Mapping):
+        return {unmarked(key): unmarked(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [unmarked(part) for part in value]
+    if not isinstance(value, str):
+        return value
+    spelled = {"<": "&lt;", "]": "\\]"}
+    return MARKUP.sub(lambda match: spelled[match[0]], value.replace("\n", " "))
 
 
 def tag(name: str, content: str, style: str = "") -> str:
@@ -47,9 +65,16 @@ def definitions(items: Mapping[str, str]) -> str:
     )
 
 
-def page(title: str, body: Sequence[str]) -> str:
-    """Return a whole page that needs nothing else; `body` holds fragments of HTML."""
-    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>\n{STYLE}</style>'
+def page(title: str, body: Sequence[str], style: str = "") -> str:
+    """Return a whole page that needs nothing else; `body` holds fragments of HTML.
+
+    `style` is added to the style of every page.
+    """
+    phone = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    head = (
+        f'<meta charset="utf-8">{phone}<title>{escape(title)}</title>'
+        f"<style>\n{STYLE}{style}</style>"
+    )
     parts = [tag("h1", escape(title)), *body]
     return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n' + "\n".join(
         [*parts, "</body></html>\n"]

@@ -1,0 +1,91 @@
+"""The index of `dlnlab reproduce` in a real browser: links, images, console, and what overflows."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from dlnlab import cli
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium to open the page with")
+
+PROBE = """<!DOCTYPE html><body><iframe src="index.html" width="{width}" height="900"></iframe>
+<pre id="found">not loaded</pre><script>
+addEventListener("load", () => {{
+  const frame = document.querySelector("iframe"), page = frame.contentDocument;
+  const scrolls = e => e.closest(".wide") !== null;
+  const wide = [...page.body.querySelectorAll("*")].filter(
+    e => !scrolls(e) && (e.getBoundingClientRect().right > frame.clientWidth + 1
+      || (e.clientWidth > 0 && e.scrollWidth > e.clientWidth + 1)));
+  const links = [...page.querySelectorAll("a")].map(a => a.getAttribute("href"));
+  const images = [...page.images];
+  document.getElementById("found").textContent = JSON.stringify({{
+    links, images: images.length,
+    broken: images.filter(i => i.naturalWidth === 0).map(i => i.src),
+    dangling: links.filter(h => h[0] === "#" && !page.getElementById(h.slice(1))),
+    overflowing: wide.map(e => e.tagName + ": " + e.textContent.slice(0, 80)),
+    states: page.querySelectorAll(".state").length,
+  }});
+}});
+</script></body>"""
+
+
+def opened(folder: Path, width: int) -> dict:
+    """What a browser of a given width makes of the index; console messages under "console"."""
+    (folder / "probe.html").write_text(PROBE.format(width=width), encoding="utf-8")
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    command += ["--allow-file-access-from-files", "--virtual-time-budget=10000", "--dump-dom"]
+    command += ["--enable-logging=stderr", f"--user-data-dir={folder / 'browser'}"]
+    seen = subprocess.run(
+        [*command, (folder / "probe.html").as_uri()], capture_output=True, text=True, timeout=120
+    )
+    found = re.search(r'<pre id="found">(.*?)</pre>', seen.stdout, re.DOTALL)
+    assert found, seen.stderr[-2000:]
+    text = found[1].replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">")
+    console = [line for line in seen.stderr.splitlines() if "CONSOLE" in line]
+    return json.loads(text) | {"console": console}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Two figures, one of them with a table and parts."""
+    out = tmp_path_factory.mktemp("results")
+    arguments = ["fig22", "fig13", "table3", "--quick", "--executor", "serial", "--out", str(out)]
+    assert cli.main(["reproduce", *arguments]) == 0
+    return out
+
+
+@pytest.mark.parametrize("width", [390, 1200], ids=["phone", "screen"])
+def test_the_index_is_whole_and_nothing_overflows(results, width):
+    seen = opened(results, width)
+    assert seen["console"] == []
+    assert seen["broken"] == seen["dangling"] == seen["overflowing"] == []
+    assert seen["images"] == 3
+    for link in seen["links"]:
+        assert link.startswith("#") or (results / link).is_file(), link
+    assert seen["states"] >= 9
+
+
+def test_a_broken_page_would_be_noticed(results):
+    page = results / "index.html"
+    right = page.read_text("utf-8")
+    wrong = right.replace('id="fig22"', "").replace("fig13/fig13.png", "fig13/none.png")
+    wrong = wrong.replace("</h1>", f"</h1><p>{'m' * 300}</p><script>console.error('x')</script>")
+    page.write_text(wrong, encoding="utf-8")
+    try:
+        seen = opened(results, 390)
+    finally:
+        page.write_text(right, encoding="utf-8")
+    assert seen["dangling"] == ["#fig22"]
+    assert len(seen["broken"]) == 1
+    assert seen["overflowing"]
+    assert seen["console"]
