@@ -16,6 +16,7 @@ from typing import Any
 
 import array_api_compat
 import numpy as np
+import scipy.special
 from array_api_compat import device as device_of
 
 Array = Any
@@ -28,6 +29,7 @@ __all__ = [
     "device_name",
     "device_of",
     "dtype_name",
+    "erf",
     "gpu_reference",
     "is_array",
     "is_host",
@@ -114,6 +116,18 @@ def triangular_factor(A: Array) -> Array:
     if on_gpu(A):
         return sys.modules["cupy"].linalg.qr(A, mode="r")
     return namespace(A).linalg.qr(A)[1]
+
+
+def erf(value: Array) -> Array:
+    """Return the error function of every entry, which the array API standard lacks.
+
+    For a library that has none (neither NumPy nor CuPy) it is computed on the host and moved back.
+    """
+    if on_gpu(value):
+        return importlib.import_module("cupyx.scipy.special").erf(value)
+    if is_host(value):
+        return scipy.special.erf(value)
+    return like(scipy.special.erf(to_host(value)), value)
 
 
 def dtype_name(value: Array) -> str:

@@ -61,6 +61,8 @@ def gradient_descent(
     problem : Problem
     weights : sequence of L arrays
         Initial weights, shapes (..., d_l, d_{l−1}); not changed.  Batch axes run side by side.
+        They are computed with in single or double precision, whichever they have, and in double if
+        they have another.
     eta : float or array
         Step size η > 0; an array broadcasts over the batch axes, one step size per member.
     alpha : float or array

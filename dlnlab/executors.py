@@ -132,13 +132,11 @@ class Processes(Executor):
 
     def __init__(self, workers: int | None = None, *, oversubscribe: bool = False) -> None:
         cores = threads.cores()
-        count = cores if workers is None else checks.integer("workers", workers, 1)
-        if count > MOST:
+        count = cores if workers is None else workers
+        if isinstance(count, numbers.Integral) and count > MOST:
             raise ValueError(f"`workers` must be an integer <= {MOST}, since a system has no more")
-        if not isinstance(oversubscribe, bool):
-            raise TypeError(
-                f"`oversubscribe` must be True or False, got {checks.describe(oversubscribe)}"
-            )
+        count = checks.integer("workers", count, 1)
+        oversubscribe = checks.flag("oversubscribe", oversubscribe)
         if multiprocessing.current_process().daemon:
             raise ValueError(
                 '`executor` must be "serial" in a daemonic process, such as a worker of a '

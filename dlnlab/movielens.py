@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from dlnlab import checks, untrusted
+from dlnlab.data import downloads
 from dlnlab.ratings import Ratings
 
 __all__ = ["MOVIELENS_100K", "RatingsFile", "download", "load", "read"]
@@ -120,16 +121,7 @@ def download(
     """
     _check_description(file)
     folder = None if folder is None else checks.path("folder", folder)
-    try:
-        import pooch
-    except ImportError as error:
-        raise ImportError(
-            "downloading needs pooch; install it with pip install 'dlnlab[data]', or download "
-            f"{file.url} yourself and pass its `path`"
-        ) from error
-    folder = pooch.os_cache("dlnlab") if folder is None else folder
-    name = file.url.rsplit("/", maxsplit=1)[-1]
-    return Path(pooch.retrieve(file.url, file.checksum, fname=name, path=folder))
+    return downloads.download(file.url, file.checksum, folder)
 
 
 def read(path: str | os.PathLike[str], *, file: RatingsFile = MOVIELENS_100K) -> Ratings:

@@ -89,11 +89,15 @@ class ReducedFactorization(Factorization):
         """Return all min(d_out, d_in) singular values of the wide network."""
         return self._values(W, limit=min(self.original.shape))
 
+    def leading_values(self, W: Array, count: int) -> Array:
+        """Return the `count` leading singular values of the wide network."""
+        return self._values(W, limit=count)[..., :count]
+
     def _values(self, W: Array, limit: int | None) -> Array:
         """Return the leading `limit` values, or k + 1 of them."""
         if self.multiplicity == 0:
             values = spectra.singular_values(W)
-            missing = 0 if limit is None else limit - values.shape[-1]
+            missing = 0 if limit is None else max(limit - values.shape[-1], 0)
             return _with_zeros(values, missing) if missing else values
         xp = arrays.namespace(W)
         block = spectra.singular_values(W[..., :-1, :-1])

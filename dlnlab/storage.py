@@ -75,7 +75,9 @@ def check(argument: str, path: Any) -> Path:
     except (OSError, ValueError, RuntimeError) as error:  # a NUL, a loop of links
         raise ValueError(f"`{argument}` {told} cannot be written: {error}") from None
     if kind is not None and not stat.S_ISREG(kind):
-        raise ValueError(f"`{argument}` must be a file, got {told}, which is something else")
+        raise ValueError(
+            f"`{argument}` must be a file, got {told}, which is not a file but something else"
+        )
     place = found.parent if kind is None else found
     if not os.access(place, os.R_OK | os.W_OK):
         raise ValueError(f"`{argument}` {told} cannot be written: permission denied")

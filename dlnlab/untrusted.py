@@ -7,6 +7,8 @@ gigabytes are refused with what they claim.
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import math
 import stat
@@ -17,7 +19,7 @@ from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 
-__all__ = ["array", "array_header", "content", "json_object", "member", "opened"]
+__all__ = ["array", "array_header", "content", "json_object", "member", "opened", "unpacked"]
 
 HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -52,6 +54,23 @@ def content(path: Path, most: int, what: str) -> bytes:
     """Return the bytes of a file, or raise ValueError if there are more than `most`."""
     with opened(path) as file:
         return _at_most(file, most, what)
+
+
+def unpacked(packed: bytes, most: int, what: str) -> bytes:
+    """Return what bytes packed by gzip hold, or raise ValueError.
+
+    Raises
+    ------
+    ValueError
+        If that is more than `most` bytes, or the packing is damaged.
+    """
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
+            return _at_most(file, most, f"{what}, unpacked,")
+    except ValueError:
+        raise
+    except DAMAGE as error:
+        raise ValueError(f"{what} is damaged: {error}") from error
 
 
 def member(path: Path, name: str, most: int) -> tuple[str, bytes]:

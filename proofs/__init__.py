@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from .proof import Proof, ProofError, ProofResult, Step, StepResult
+from .facts import ProofError
+from .proof import Clause, Proof, ProofResult, Step, StepResult
 
 MODULES: tuple[str, ...] = (
     "theorem1",
@@ -19,10 +20,15 @@ MODULES: tuple[str, ...] = (
     "corollary1",
     "proposition1",
     "closed_form",
+    "comparison",
     "dominance",
+    "small_targets",
+    "pair_comparison",
+    "ky_fan",
     "plane_blocks",
     "assumption1",
     "theorem2",
+    "slips",
     "counterexamples",
     "late_times",
     "turned_start",
@@ -30,7 +36,16 @@ MODULES: tuple[str, ...] = (
     "gauge",
 )
 
-__all__ = ["MODULES", "Proof", "ProofError", "ProofResult", "Step", "StepResult", "build"]
+__all__ = [
+    "MODULES",
+    "Clause",
+    "Proof",
+    "ProofError",
+    "ProofResult",
+    "Step",
+    "StepResult",
+    "build",
+]
 
 
 def build(name: str, *, thorough: bool = False) -> Proof:

@@ -10,9 +10,10 @@ t ≥ 0; likewise for W(t)ᵀu_i*.  At t = 0 this reads Qv_i* = ±u_i*.  Let s(t
 side is locally Lipschitz and zero at s = 0: s keeps its sign.  For t > t_i it is σ_i(t) ≥ 0, hence
 s(0) = +ε^L.  Thus **Qv_i* = u_i* for all i ≤ r**.
 
-*Sufficiency.*  Let U = QV (U, V the top r frames).  In the notation of `parsimony` take Z_0 = V,
-Z_L = QV = U: now r dimensions suffice, N = UᵀMV = Σ is diagonal, and so is every block.  Flow and
-gradient descent alike stay in W_l = Z_l Λ Z_{l−1}ᵀ + β(Q_l − Z_lZ_{l−1}ᵀ) with Theorem 1's Λ and β:
+*Sufficiency.* Let U = QV (U, V the top r frames). In the notation of `parsimony` take Z_0 = V, Z_L
+= QV = U: now r dimensions suffice, N = UᵀMV = Σ is diagonal, and so is every block. Flow and
+gradient descent (the step is affine in η, so −∇_l itself is tangent to this form) stay in W_l =
+Z_l Λ Z_{l−1}ᵀ + β(Q_l − Z_lZ_{l−1}ᵀ) with Theorem 1's Λ and β:
 
     W(t) = U Λ(t)^L Vᵀ + β(t)^L (Q − UVᵀ).
 
@@ -46,7 +47,11 @@ from .exact import (
     random_orthogonal,
     require_equal,
 )
-from .proof import Proof, Step, main, require, require_zero
+from .facts import at_least, require_identity, require_nonnegative
+from .proof import AtLeast, Clause, Proof, Step, argument, cited, exact, main, symbolic
+from .proposition1 import L as proposition_depth
+from .proposition1 import singular_value_rate
+from .readings import READINGS
 from .theorem1 import beta_next, lambda_next
 from .words import Rules, Words, identity, letters, matrix, orthonormal_columns, require_same
 from .words import diagonal as diagonal_letter
@@ -106,7 +111,7 @@ def step_stays() -> None:
     claimed = end @ (core - eta * grown) @ start.T + shrunk
     require_same(following, claimed, rules, "W_l⁺")
     entry = lam - eta * (lam ** (2 * L - 1) - lam ** (L - 1) * sigma)
-    require_zero(sp.expand(entry - lambda_next(lam, sigma, eta, L)), "Λ⁺ entry by entry")
+    require_identity(entry, lambda_next(lam, sigma, eta, L), "Λ⁺ entry by entry")
 
 
 def residual_norm() -> None:
@@ -120,6 +125,9 @@ def residual_norm() -> None:
     rest = turn - left @ right.T
     require_same(rest.T @ rest, identity("in") - right @ right.T, rules, "Gram of Q − UVᵀ")
     require_same(left.T @ rest @ right, 0 * identity("r"), rules, "Uᵀ(Q − UVᵀ)V")
+    d, r, r_hat = sp.symbols("d r r̂", positive=True)
+    wide, narrow = d - r, r_hat - r
+    require_identity(wide - narrow, d - r_hat, "residual values of W less those of W̃")
 
 
 def signed_rate(value: Any, target: Any, size: Any) -> Any:
@@ -131,9 +139,11 @@ def sign_is_kept() -> None:
     """For s = −q, q ≥ 0, q̇ = −Lq^{2−2/L}(q + σ*): zero is an equilibrium, with exponent ≥ 1."""
     size = sp.Symbol("q", positive=True)
     velocity = -signed_rate(-size, sigma, size)
-    require_zero(sp.powsimp(velocity + L * size ** (2 - 2 / L) * (size + sigma)), "q̇")
-    exponent = sp.simplify((2 - 2 / L - 1).subs(L, sp.Symbol("n", nonnegative=True) + 2))
-    require(exponent.is_nonnegative, "2 − 2/L ≥ 1: locally Lipschitz at zero", exponent)
+    require_identity(velocity, -L * size ** (2 - 2 / L) * (size + sigma), "q̇ for s = −q")
+    aligned_rate = singular_value_rate(size, size - sigma).subs(proposition_depth, L)
+    require_identity(signed_rate(size, sigma, size), aligned_rate, "ṡ for s = q, against Eq. (23)")
+    exponent = sp.simplify((2 - 2 / L - 1).subs(L, at_least("L", 2)))
+    require_nonnegative(exponent, "2 − 2/L − 1: locally Lipschitz at zero")
 
 
 def aligned_runs(repeats: int, num_steps: int) -> None:
@@ -164,7 +174,7 @@ def _one_run(case: tuple[int, int, int], rng: Random, num_steps: int) -> None:
     error = network - target
     narrow = sum(((v**depth - m) ** 2 for v, m in zip(fitted, values, strict=True)), RATIONALS(0))
     margin = inner(error, error) - narrow
-    require(bool(margin == (size - rank) * rest ** (2 * depth)), "margin for r̂ = r", margin)
+    require_identity(margin, (size - rank) * rest ** (2 * depth), "the margin for r̂ = r")
 
 
 def _cases(repeats: int) -> Iterator[tuple[Random, tuple[int, int, int]]]:
@@ -174,46 +184,31 @@ def _cases(repeats: int) -> Iterator[tuple[Random, tuple[int, int, int]]]:
 
 
 STEPS: tuple[Step, ...] = (
-    Step(
+    cited(
         "analyticity",
-        "Solutions of polynomial differential equations are analytic (Cauchy);\n"
-        "an analytic function that vanishes on an interval vanishes.",
-        "cited",
-        "all L",
+        "Solutions of polynomial differential equations are analytic (Cauchy); an analytic "
+        "function that vanishes on an interval vanishes.",
     ),
-    Step(
+    symbolic("the sign", sign_is_kept),
+    argument(
         "alignment is there from the start",
-        "(I − u_i*u_i*ᵀ)W(t)v_i* = 0 for t > t_i, hence for t = 0: Qv_i* = ±u_i*",
-        "argument",
-        "all L, i ≤ r",
-    ),
-    Step(
+        "(I − u_i*u_i*ᵀ)W(t)v_i* = 0 for t > t_i, hence for t = 0: Qv_i* = ±u_i*; and "
+        "s = u_i*ᵀWv_i* never changes sign, so Qv_i* = +u_i*.",
+        "analyticity",
         "the sign",
-        "s = −q: q̇ = −Lq^{2−2/L}(q + σ*), so s never changes sign, and Qv_i* = +u_i*",
-        "symbolic",
-        "all L ≥ 2",
-        sign_is_kept,
     ),
-    Step(
+    symbolic("products of aligned layers", products_stay),
+    symbolic("a step from an aligned state", step_stays),
+    symbolic("the margin", residual_norm),
+    argument(
+        "an aligned start",
+        "An aligned start has the form with Λ = εI, β = ε; a step keeps it, and the flow, whose "
+        "right-hand side is the step's first order in η, does too (uniqueness). The part "
+        "β^L(Q − UVᵀ) has the square (d − r)β^{2L} and is orthogonal to the rest, W̃ has (r̂ − "
+        "r)β^{2L}.",
         "products of aligned layers",
-        "(ZΛ^mZᵀ + β^m(Q − ZZᵀ))·(ZΛZᵀ + β(Q_l − ZZᵀ)) has the same form, m + 1 layers",
-        "symbolic",
-        "all L, l, d, r",
-        products_stay,
-    ),
-    Step(
         "a step from an aligned state",
-        "Λ⁺ = Λ − η(Λ^L − Σ)Λ^{L−1},   β⁺ = β(1 − ηβ^{2(L−1)})",
-        "symbolic",
-        "all L, l, d, r; the flow is its first order in η",
-        step_stays,
-    ),
-    Step(
         "the margin",
-        "‖β^L(Q − UVᵀ)‖² = (d − r)β^{2L}, orthogonal to the rest: margin = (d − r̂)β^{2L}",
-        "symbolic",
-        "all d, r",
-        residual_norm,
     ),
 )
 
@@ -223,11 +218,20 @@ def build(*, thorough: bool = False) -> Proof:
     more = 20 if thorough else 2
     return Proof(
         claim="assumption1",
-        statement=(
-            "For gradient flow from an ε-orthogonal start, Assumption 1 with c_vec = 0 holds for "
-            "i ≤ r only if Qv_i* = u_i* for i ≤ r. From such a start W = UΛ^LVᵀ + β^L(Q − UVᵀ) and "
-            "the margin of Theorem 2 is exactly (d − r̂)β^{2L}: the theorem is true as "
-            "stated, and about these starts alone."
+        clauses=(
+            Clause(
+                "For gradient flow from an ε-orthogonal start, Assumption 1 with c_vec = 0 holds "
+                "for i ≤ r only if Qv_i* = u_i* for i ≤ r.",
+                ("alignment is there from the start", "the sign"),
+                {"L": AtLeast(2)},
+            ),
+            Clause(
+                "From such a start W = UΛ^LVᵀ + β^L(Q − UVᵀ) and the margin of Theorem 2 is "
+                "exactly "
+                "(d − r̂)β^{2L}: the theorem is true as stated, and about these starts alone.",
+                ("an aligned start", "the margin", "whole matrices"),
+                {"L": AtLeast(2)},
+            ),
         ),
         source="Kwon et al. 2024, Assumption 1 with c_vec = 0, as used in Theorem 2",
         corrections=(
@@ -235,20 +239,14 @@ def build(*, thorough: bool = False) -> Proof:
             "pairs; here the pair (u_i, v_i) is the one that satisfies them.",
             "The assumption does not hold 'generally' with c_vec = 0: among orthogonal Q, those "
             "with Qv_i* = u_i* have measure zero (d ≥ 2).",
+            "c_val ∈ [0, 1] is not free of units: M → cM turns c_val into c²c_val (`slips`).",
         ),
         open=(
             "Small positive c_vec, and gradient descent in place of flow in the necessity part.",
         ),
-        steps=(
-            *STEPS,
-            Step(
-                "whole matrices",
-                "W = UΛ^LVᵀ + β^L(Q − UVᵀ) and the margin, zero error, 3 steps over ℚ",
-                "exact",
-                f"{more * len(CASES)} random instances",
-                partial(aligned_runs, more, 3),
-            ),
-        ),
+        proves=("assumption1", "theorem2", "generally_c_vec_0"),
+        reading=READINGS["assumption1"],
+        steps=(*STEPS, exact("whole matrices", partial(aligned_runs, more, 3))),
     )
 
 

@@ -36,9 +36,10 @@ from .exact import (
     draw_positive,
     inner,
     random_orthogonal,
-    require_nonnegative,
 )
-from .proof import Proof, Step, main, require, require_zero
+from .facts import require_at_most, require_identity, require_less
+from .proof import AtLeast, Clause, Proof, Step, exact, main, symbolic
+from .readings import READINGS
 from .words import Words, identity, letters, matrix, require_same
 from .words import diagonal as diagonal_letter
 
@@ -80,11 +81,16 @@ def _same_gram(network: Words, gram: Words, what: str, *, target: Words) -> None
     require_same(error.T @ error, claimed, RULES, what)
 
 
+def squared_distance(trace: sp.Expr, product: sp.Expr) -> sp.Expr:
+    """Return ‖sP − M‖² for s = ε^L, tr PᵀP = `trace` and ⟨P, M⟩ = `product`."""
+    return trace * eps ** (2 * L) - 2 * eps**L * product + norm2
+
+
 def gap_formula() -> None:
     """Subtract the two expansions."""
-    wide = d * eps ** (2 * L) - 2 * eps**L * overlap + norm2
-    narrow = r_hat * eps ** (2 * L) - 2 * eps**L * nuclear + norm2
-    require_zero(wide - narrow - gap(d, r_hat, eps**L, nuclear - overlap), "the gap")
+    wide, narrow = squared_distance(d, overlap), squared_distance(r_hat, nuclear)
+    claimed = gap(d, r_hat, eps**L, nuclear - overlap)
+    require_identity(wide - narrow, claimed, "the gap, o = ⟨Q, M⟩, q = Σσ_i, m = ‖M‖²")
 
 
 def deficit_is_a_square() -> None:
@@ -92,7 +98,7 @@ def deficit_is_a_square() -> None:
     error = U - Q @ V
     turn = U.T @ Q @ V
     claimed = 2 * identity("k") - turn - turn.T
-    require_same(error.T @ error, claimed, RULES, "‖u_i − Qv_i‖²")
+    require_same(error.T @ error, claimed, RULES, "(U − QV)ᵀ(U − QV), diagonal 2 − 2u_iᵀQv_i")
 
 
 def rational_instances(repeats: int) -> None:
@@ -112,8 +118,8 @@ def _one_instance(case: tuple[int, ...], rng: Random) -> None:
     aligned = columns(left, rank) - turn * columns(right, rank)
     squares = [inner(aligned[:, i], aligned[:, i]) for i in range(rank)]
     deficit = sum((s * q for s, q in zip(values, squares, strict=True)), start=RATIONALS(0)) / 2
-    require(bool(actual == gap(size, bound, scale, deficit)), "the gap on an instance", actual)
-    require_nonnegative(actual - (size - bound) * scale**2, "gap − (d − r̂)ε^{2L}")
+    require_identity(actual, gap(size, bound, scale, deficit), "the gap by forming the matrices")
+    require_at_most((size - bound) * scale**2, actual, "(d − r̂)ε^{2L} against the gap")
 
 
 def measured_gap(
@@ -139,10 +145,10 @@ def equality() -> None:
     scale, values = RATIONALS(1) / RATIONALS(9), [RATIONALS(3), RATIONALS(2)]
     aligned = left * right.transpose()
     least = measured_gap(left, right, values, aligned, bound, scale)
-    require(bool(least == (size - bound) * scale**2), "gap at Qv_i = u_i", least)
+    require_identity(least, (size - bound) * scale**2, "the gap at Qv_i = u_i")
     turned = aligned * random_orthogonal(size, RATIONALS, rng)
     more = measured_gap(left, right, values, turned, bound, scale)
-    require(bool(more > least), "gap at a turned Q", more)
+    require_less(least, more, "the gap at Qv_i = u_i against that at a turned Q")
 
 
 def premise() -> None:
@@ -152,39 +158,15 @@ def premise() -> None:
     scale, values = RATIONALS(1) / RATIONALS(9), [RATIONALS(3), RATIONALS(2)]
     actual = measured_gap(left, right, values, left * right.transpose(), 1, scale)
     claimed = gap(size, 1, scale, -values[1])
-    require(bool(actual == claimed), "gap = (d − r̂)ε^{2L} − 2ε^L σ_2", actual)
-    require(bool(actual < 0), "the gap with r̂ < r should be negative", actual)
+    require_identity(actual, claimed, "the gap for r̂ < r, (d − r̂)ε^{2L} − 2ε^L σ_2")
+    require_less(actual, 0, "its sign")
 
 
 STEPS: tuple[Step, ...] = (
-    Step(
-        "both squares",
-        "WᵀW = ε^{2L}I_d,   W̃ᵀW̃ = ε^{2L}VVᵀ,   ⟨W̃, M⟩ = ε^L Σσ_i",
-        "symbolic",
-        "all L, d, r̂",
-        squares_expand,
-    ),
-    Step(
-        "the gap",
-        "(d − r̂)ε^{2L} + 2ε^L(Σσ_i − ⟨Q, M⟩)",
-        "symbolic",
-        "all L, d, r̂, ε",
-        gap_formula,
-    ),
-    Step(
-        "the deficit is a sum of squares",
-        "‖u_i − Qv_i‖² = 2 − 2u_iᵀQv_i, so Σσ_i − ⟨Q, M⟩ = ½Σσ_i‖u_i − Qv_i‖² ≥ 0",
-        "symbolic",
-        "all d, r",
-        deficit_is_a_square,
-    ),
-    Step(
-        "the premise r̂ ≥ r",
-        "r̂ < r, Q = UVᵀ: gap = (d − r̂)ε^{2L} − 2ε^L Σ_{i>r̂}σ_i < 0 for small ε",
-        "exact",
-        "one counterexample",
-        premise,
-    ),
+    symbolic("both squares", squares_expand),
+    symbolic("the gap", gap_formula),
+    symbolic("the deficit is a sum of squares", deficit_is_a_square),
+    exact("the premise r̂ ≥ r", premise),
 )
 
 
@@ -193,10 +175,18 @@ def build(*, thorough: bool = False) -> Proof:
     more = 30 if thorough else 3
     return Proof(
         claim="corollary1",
-        statement=(
-            "For r̂ ≥ r and every ε > 0, ‖W(0) − M‖² − ‖W̃(0) − M‖² = (d − r̂)ε^{2L} + "
-            "ε^L Σσ_i‖u_i − Qv_i‖². It is at least (d − r̂)ε^{2L}, with equality iff Qv_i = u_i "
-            "for i ≤ r."
+        clauses=(
+            Clause(
+                "For r̂ ≥ r and every ε > 0, ‖W(0) − M‖² − ‖W̃(0) − M‖² = (d − r̂)ε^{2L} + "
+                "ε^L Σσ_i‖u_i − Qv_i‖².",
+                ("both squares", "the gap", "the deficit is a sum of squares", "whole matrices"),
+                {"L": AtLeast(2)},
+            ),
+            Clause(
+                "It is at least (d − r̂)ε^{2L}, with equality iff Qv_i = u_i for i ≤ r.",
+                ("the deficit is a sum of squares", "equality"),
+            ),
+            Clause("For r̂ < r the corollary can fail.", ("the premise r̂ ≥ r",)),
         ),
         source="Kwon et al. 2024, Corollary 1 (Eqs. 9 and 21)",
         corrections=(
@@ -205,22 +195,12 @@ def build(*, thorough: bool = False) -> Proof:
             "The paper proves an inequality through Lemma 1; the difference is known exactly.",
         ),
         open=("Square layers only: a product of semi-orthogonal layers need not be orthogonal.",),
+        proves=("corollary1",),
+        reading=READINGS["corollary1"],
         steps=(
             *STEPS,
-            Step(
-                "whole matrices",
-                "both sides of the formula agree exactly, and gap ≥ (d − r̂)ε^{2L}",
-                "exact",
-                f"{more * len(CASES)} random rational instances",
-                partial(rational_instances, more),
-            ),
-            Step(
-                "equality",
-                "Qv_i = u_i for i ≤ r ⟹ gap = (d − r̂)ε^{2L}; a turned Q has more",
-                "exact",
-                "one instance of each",
-                equality,
-            ),
+            exact("whole matrices", partial(rational_instances, more)),
+            exact("equality", equality),
         ),
     )
 

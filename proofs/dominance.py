@@ -21,17 +21,22 @@ orders eigenvalues one by one, 2σ_i ≤ 2σ̃_i.
 Lσ_1^{2−2/L}(σ_1* − σ_1), because uᵀMv ≤ σ_1* for unit vectors; σ̃_1 obeys this with equality.
 As σ_i ≤ σ_1, dominance follows for every i with σ_i* = σ_1*.
 
-**L ≥ 3, i ≥ 2 with σ_i* < σ_1*: a conjecture.**  `plane_blocks` proves it for orthogonal starts
-whose QᵀM splits into blocks of size one and two, so for d = 2 and for r = 1; otherwise it is open.
+**L ≥ 3, i ≥ 2 with σ_i* < σ_1*.** `small_targets` proves it for σ_i* ≤ 2ε^L, so for every i > r,
+and `plane_blocks` for orthogonal starts whose QᵀM splits into blocks of size one and two.
+Otherwise it is a conjecture.
 """
 
 from __future__ import annotations
 
 import sympy as sp
 
-from .closed_form import logistic, rate, target
-from .proof import Proof, Step, main, require_positive, require_zero
-from .proposition1 import singular_value_rate
+from .closed_form import DEPTH, logistic, rate, residual_base, residual_root, target
+from .closed_form import eps as closed_eps
+from .closed_form import t as closed_t
+from .facts import require_identity, require_limit, require_nonnegative, require_positive
+from .proof import AtLeast, Clause, Proof, Step, argument, cited, main, symbolic
+from .proposition1 import layer_rate, singular_value_rate
+from .readings import READINGS
 from .words import Letter, Words, identity, letters, matrix, require_same, symmetric
 
 first, last = matrix("W1", "h", "in"), matrix("W2", "out", "h")
@@ -45,7 +50,15 @@ Blocks = dict[str, Words]
 def layer_rates() -> dict[Letter, Words]:
     """Return Ẇ_1 = −W_2ᵀG and Ẇ_2 = −GW_1ᵀ with G = W_2W_1 − M."""
     residual = last @ first - goal
-    return {letters(first)[0]: -(last.T @ residual), letters(last)[0]: -(residual @ first.T)}
+    return {
+        letters(first)[0]: layer_rate(last, residual, identity("in")),
+        letters(last)[0]: layer_rate(identity("out"), residual, first),
+    }
+
+
+def require_two_layers(L: sp.Expr) -> None:
+    """Refuse another depth: the words of this module are those of two layers."""
+    require_identity(L, 2, "number of layers in the words below")
 
 
 def lifted() -> Blocks:
@@ -68,8 +81,9 @@ def riccati(x: Blocks) -> Blocks:
     return {place: linear[place] - product[place] for place in linear}
 
 
-def lifted_flow() -> None:
+def lifted_flow(L: sp.Expr) -> None:
     """The layers' flow implies the Riccati equation, block by block."""
+    require_two_layers(L)
     x = lifted()
     claimed = riccati(x)
     for place, block in x.items():
@@ -95,8 +109,9 @@ def congruence() -> None:
     require_same(gap, (flow @ root) @ (flow @ root).T, {}, "D = (ΦC)(ΦC)ᵀ")
 
 
-def start_is_below() -> None:
+def start_is_below(L: sp.Expr) -> None:
     """ZᵀZ = 2W_1W_1ᵀ; for an ε-orthogonal start 2ε²I − X(0) is a Gram matrix outright."""
+    require_two_layers(L)
     gram = last.T @ last + first @ first.T
     require_same(gram, 2 * first @ first.T, BALANCED, "ZᵀZ")
     turn = matrix("Q", "out", "in")
@@ -116,34 +131,40 @@ def comparison(eigenvalue: sp.Expr) -> sp.Expr:
     return 1 / (decay / (2 * eps**2) + (1 - decay) / (2 * eigenvalue))
 
 
-def comparison_solution() -> None:
+def comparison_solution(L: sp.Expr) -> None:
     """x_s solves ẋ = 2sx − x² from 2ε², and is 2σ̃ for s = σ*, for s = 0 in the limit."""
+    require_two_layers(L)
     for eigenvalue in (s, -s):
         x = comparison(eigenvalue)
-        require_zero(sp.simplify(sp.diff(x, t) - 2 * eigenvalue * x + x**2), "ẋ = 2sx − x²")
-        require_zero(sp.simplify(x.subs(t, 0) - 2 * eps**2), "x(0) = 2ε²")
-    require_zero(sp.simplify(comparison(s) - 2 * logistic(t).subs(target, s)), "x_{σ*} = 2σ̃")
-    residual = sp.limit(comparison(s), s, 0)
-    require_zero(sp.simplify(residual - 2 * eps**2 / (1 + 2 * eps**2 * t)), "x_0 = 2β²")
-    require_zero(sp.simplify(sp.diff(residual, t) + residual**2), "ẋ_0 = −x_0²")
+        moving = 2 * eigenvalue * x - x**2
+        require_identity(sp.diff(x, t), moving, f"ẋ_s at the eigenvalue {eigenvalue}")
+        require_identity(x.subs(t, 0), 2 * eps**2, f"x_s(0) at the eigenvalue {eigenvalue}")
+    fitted = logistic(closed_t).subs({target: s, closed_eps: eps, closed_t: t})
+    require_identity(comparison(s), 2 * fitted, "x_s against 2σ̃")
+    residual = 2 * eps**2 / (1 + 2 * eps**2 * t)
+    require_limit(comparison(s), s, 0, residual, "x_s")
+    beta = residual_root(residual_base(closed_t)).subs({DEPTH: L, closed_eps: eps, closed_t: t})
+    require_identity(residual, 2 * beta**2, "x_0 against 2β²")
+    require_identity(sp.diff(residual, t), -(residual**2), "ẋ_0")
 
 
 def comparison_is_ordered() -> None:
     """1/x_s is e^{−2st}/(2ε²) + ∫_0^t e^{−2sτ}dτ, and both parts decrease in s, for all real s."""
     real = sp.Symbol("s", real=True)
     integral = sp.integrate(sp.exp(-2 * s * tau), (tau, 0, t))
-    require_zero(
-        sp.simplify(1 / comparison(s) - sp.exp(-2 * s * t) / (2 * eps**2) - integral), "1/x"
-    )
-    require_positive(-sp.diff(sp.exp(-2 * real * t) / (2 * eps**2), real), "first part decreases")
-    require_positive(-sp.diff(sp.exp(-2 * real * tau), real), "integrand decreases")
+    parts = sp.exp(-2 * s * t) / (2 * eps**2) + integral
+    require_identity(1 / comparison(s), parts, "1/x_s as a first part and ∫_0^t e^{−2sτ}dτ")
+    first_part, integrand = sp.exp(-2 * real * t) / (2 * eps**2), sp.exp(-2 * real * tau)
+    require_positive(-sp.diff(first_part, real), "−d/ds of the first part")
+    require_positive(-sp.diff(integrand, real), "−d/ds of the integrand")
 
 
-def spectrum_of_the_lift() -> None:
+def spectrum_of_the_lift(L: sp.Expr) -> None:
     """S[u; ±v] = ±σ[u; ±v], and WᵀW = (W_1ᵀW_1)²: the eigenvalues of X are 2σ_i and zeros."""
+    require_two_layers(L)
     end_to_end = last @ first
     square = first.T @ first
-    require_same(end_to_end.T @ end_to_end, square @ square, BALANCED, "WᵀW = (W_1ᵀW_1)²")
+    require_same(end_to_end.T @ end_to_end, square @ square, BALANCED, "WᵀW")
     left, right, sigma = matrix("u", "out", "1"), matrix("v", "in", "1"), sp.Symbol("σ*")
     rules = {letters(goal, right): sigma * left, letters(goal.T, left): sigma * right}
     for sign in (1, -1):
@@ -156,87 +177,52 @@ def top_singular_value() -> None:
     deficit = sp.Symbol("δ", nonnegative=True)
     wide = singular_value_rate(value, value - (target - deficit))
     narrow = rate(value)
-    excess = sp.simplify(sp.powsimp(sp.expand(narrow - wide)))
-    require_zero(excess - L * value ** (2 - 2 / L) * deficit, "compressed rate − wide rate")
-    require_positive(sp.simplify(excess / deficit), "its factor")
+    excess = L * value ** (2 - 2 / L) * deficit
+    require_identity(narrow - wide, excess, "compressed rate less wide rate, uᵀMv = σ* − δ")
+    require_nonnegative(excess, "its sign")
 
-
-SHAPES = "L = 2, all shapes and hidden widths"
 
 STEPS: tuple[Step, ...] = (
-    Step(
-        "the lift",
-        "Z = [W_2; W_1ᵀ], X = ZZᵀ, S = [[0, M], [Mᵀ, 0]]:   Ẋ = SX + XS − X²",
-        "symbolic",
-        SHAPES,
-        lifted_flow,
-    ),
-    Step(
-        "difference of two solutions",
-        "D = X̂ − X:   Ḋ = ND + DNᵀ,   N = S − ½(X + X̂)",
-        "symbolic",
-        "all sizes",
-        difference_equation,
-    ),
-    Step(
-        "the order is preserved",
-        "D(t) = ΦD(0)Φᵀ, Φ̇ = NΦ:   D(0) = CCᵀ ⪰ 0  ⟹  D(t) = (ΦC)(ΦC)ᵀ ⪰ 0",
-        "symbolic",
-        "all sizes",
-        congruence,
-    ),
-    Step(
+    symbolic("the lift", lifted_flow, L=2),
+    symbolic("difference of two solutions", difference_equation),
+    symbolic("the order is preserved", congruence),
+    cited(
         "uniqueness",
         "A linear differential equation has one solution per start (Picard–Lindelöf).",
-        "cited",
-        "continuous coefficients",
     ),
-    Step(
-        "the start is below 2ε²I",
-        "ZᵀZ = 2W_1W_1ᵀ ⪯ 2ε²I, so X(0) ⪯ 2ε²I;   orthogonal start: 2ε²I − X(0) = ε²YYᵀ",
-        "symbolic",
-        SHAPES,
-        start_is_below,
-    ),
-    Step(
-        "the comparison solution",
-        "ẋ = 2sx − x², x(0) = 2ε²:   x_s = 2σ̃(t) for s = σ*,   x_0 = 2ε²/(1 + 2ε²t) = 2β²",
-        "symbolic",
-        "all s, t ≥ 0",
-        comparison_solution,
-    ),
-    Step(
-        "the comparison solution is ordered",
-        "1/x_s = e^{−2st}/(2ε²) + ∫_0^t e^{−2sτ}dτ decreases in s: x_s increases",
-        "symbolic",
-        "all real s, t > 0",
-        comparison_is_ordered,
-    ),
-    Step(
-        "spectra",
-        "S[u; ±v] = ±σ*[u; ±v];   WᵀW = (W_1ᵀW_1)²: eigenvalues of X are 2σ_i and zeros",
-        "symbolic",
-        SHAPES,
-        spectrum_of_the_lift,
-    ),
-    Step(
+    symbolic("the start is below 2ε²I", start_is_below, L=2),
+    symbolic("the comparison solution", comparison_solution, L=2),
+    symbolic("the comparison solution is ordered", comparison_is_ordered),
+    symbolic("spectra", spectrum_of_the_lift, L=2),
+    cited(
         "eigenvalues respect the order",
         "X ⪯ X̂ implies λ_i(X) ≤ λ_i(X̂) for every i (Weyl).",
-        "cited",
-        "symmetric matrices",
     ),
-    Step("conclusion", "2σ_i(t) ≤ 2σ̃_i(t)", "argument", "L = 2, every i"),
-    Step(
+    argument(
+        "two layers",
+        "X(0) ⪯ 2ε²I stays below the solution from 2ε²I, whose i-th largest eigenvalue is 2σ̃_i: "
+        "2σ_i(t) ≤ 2σ̃_i(t) for every i, all shapes and hidden widths.",
+        "the lift",
+        "difference of two solutions",
+        "the order is preserved",
+        "uniqueness",
+        "the start is below 2ε²I",
+        "the comparison solution",
+        "the comparison solution is ordered",
+        "spectra",
+        "eigenvalues respect the order",
+    ),
+    cited(
         "derivative of a maximum",
         "σ_1 = max uᵀWv has the right derivative max uᵀẆv over top pairs (Danskin).",
-        "cited",
-        "repeated σ_1 included",
     ),
-    Step(
-        "comparison of scalar flows",
-        "D⁺σ ≤ f(σ), σ̃′ = f(σ̃), σ(0) ≤ σ̃(0) imply σ ≤ σ̃ (Teschl 2012, Theorem 1.3).",
-        "cited",
-        "f locally Lipschitz",
+    symbolic("the largest singular value", top_singular_value),
+    argument(
+        "any depth",
+        "uᵀMv ≤ σ_1* for unit vectors, so D⁺σ_1 ≤ Lσ_1^{2−2/L}(σ_1* − σ_1), with equality for σ̃_1; "
+        "`comparison` gives σ_1 ≤ σ̃_1, and σ_i ≤ σ_1 ≤ σ̃_1 = σ̃_i if σ_i* = σ_1*.",
+        "derivative of a maximum",
+        "the largest singular value",
     ),
 )
 
@@ -246,10 +232,19 @@ def build(*, thorough: bool = False) -> Proof:
     del thorough
     return Proof(
         claim="dominance",
-        statement=(
-            "Along gradient flow from a balanced start with layers of norm at most ε, "
-            "σ_i(W(t)) ≤ σ̃_i(t) for all t: for L = 2 and every i; for every L and those i with "
-            "σ_i* = σ_1*, in particular i = 1. No incremental-learning assumption is made."
+        clauses=(
+            Clause(
+                "Along gradient flow from a balanced start with two layers of norm at most ε, "
+                "σ_i(W(t)) ≤ σ̃_i(t) for every i and t.",
+                ("two layers", "the lift", "the comparison solution", "spectra"),
+                {"L": 2},
+            ),
+            Clause(
+                "For every depth σ_i(W(t)) ≤ σ̃_i(t) for those i with σ_i* = σ_1*, in particular "
+                "i = 1.",
+                ("any depth", "the largest singular value"),
+                {"L": AtLeast(2)},
+            ),
         ),
         source="a strengthening of Kwon et al. 2024, Eq. (30), without Assumption 1",
         corrections=(
@@ -257,22 +252,14 @@ def build(*, thorough: bool = False) -> Proof:
             "c_vec = 0; by assumption1 only aligned starts have c_vec = 0 exactly.",
         ),
         open=(
-            "L ≥ 3 and σ_i* < σ_1*, beyond plane_blocks: a conjecture. Tried: sums of the k "
-            "largest values in the coordinate σ^{2/L−1} (Ky Fan bounds the forcing, but the "
-            "damping is convex and works against the induction); a Riccati lift (Ẋ is no longer "
-            "quadratic in X = ZZᵀ).",
+            "L ≥ 3 and 2ε^L < σ_i* < σ_1*, beyond plane_blocks: a conjecture. Tried: sums of the k "
+            "largest values in the coordinate σ^{2/L−1} (`ky_fan`: the damping is convex and "
+            "works against the induction); a Riccati lift (Ẋ is no longer quadratic in X = ZZᵀ).",
             "Gradient descent instead of flow: no claim.",
         ),
-        steps=(
-            *STEPS,
-            Step(
-                "the largest singular value, any depth",
-                "uᵀMv = σ_1* − δ, δ ≥ 0:   σ̇_1 = Lσ_1^{2−2/L}(σ_1* − σ_1) − Lσ_1^{2−2/L}δ",
-                "symbolic",
-                "all L, i = 1",
-                top_singular_value,
-            ),
-        ),
+        proves=("dominance",),
+        reading=READINGS["dominance"],
+        steps=STEPS,
     )
 
 

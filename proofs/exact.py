@@ -25,7 +25,7 @@ from typing import Any
 from sympy import GF, QQ
 from sympy.polys.matrices import DomainMatrix
 
-from .proof import ProofError
+from .facts import Fact, ProofError, record
 
 PRIME = 2**61 - 1
 RATIONALS = QQ
@@ -174,14 +174,9 @@ def require_equal(left: DomainMatrix, right: DomainMatrix, what: str) -> None:
     if left.shape != right.shape:
         raise ProofError(f"{what}: shapes {left.shape} and {right.shape} differ")
     difference = left - right
-    if difference.is_zero_matrix:
-        return
     rows, cols = difference.shape
+    if difference.is_zero_matrix:
+        record(Fact(what, lambda: f"equal in all {rows} × {cols} entries, over {left.domain}"))
+        return
     i, j = next((i, j) for i in range(rows) for j in range(cols) if difference[i, j].element != 0)
     raise ProofError(f"{what}: entry ({i}, {j}) differs by {difference[i, j].element}")
-
-
-def require_nonnegative(value: Any, what: str) -> None:
-    """Require a rational number to be at least zero."""
-    if not value >= 0:
-        raise ProofError(f"{what}: expected a number ≥ 0, got {value}")

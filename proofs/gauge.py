@@ -10,6 +10,10 @@ R = ∇ℓ(W_{L:1}), whatever the loss of W_{L:1} may be,
 The gradient turns like the layer, so a step with rate η_l and weight decay μ takes turned weights
 to turned weights.
 
+*Ends.* For A = Id the ends may turn too: with G_0, G_L ≠ I, W_{L:1} becomes G_LW_{L:1}G_0ᵀ, and if
+the target becomes G_LMG_0ᵀ, so does the residual, and every Ẇ_l turns like W_l. So W_l → OW_lOᵀ
+for all l takes the flow for P to the flow for OPOᵀ (`plane_blocks`).
+
 *Canonical form.*  Let W_l = ε_l Q_l with orthogonal Q_l for l < L, H_l = Q_l⋯Q_1 and G_l = H_lᵀ.
 Then G_l Q_l G_{l−1}ᵀ = H_lᵀ Q_l H_{l−1} = I, and the last layer becomes W_L H_{L−1}, which is
 W_{L:1}/(ε_1⋯ε_{L−1}); for W_L = εQ_L it is εQ with Q = Q_L⋯Q_1.
@@ -20,8 +24,9 @@ the turned one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -32,6 +37,7 @@ from .exact import (
     MODULAR,
     RATIONALS,
     chain,
+    descend,
     draw,
     draw_positive,
     eye,
@@ -41,7 +47,9 @@ from .exact import (
     random_orthogonal,
     require_equal,
 )
-from .proof import Proof, Step, main
+from .proof import AtLeast, Clause, Proof, Step, argument, exact, main, symbolic
+from .proposition1 import layer_rate
+from .readings import READINGS
 from .words import Rules, Words, identity, letters, matrix, require_same
 
 above, layer, below = matrix("W>", "out", "b"), matrix("W", "b", "a"), matrix("W<", "a", "in")
@@ -87,7 +95,8 @@ def products() -> None:
 def gradients() -> None:
     """The gradient of a layer turns like the layer."""
     found = gradient(above @ turn_b.T, turn_a @ below)
-    require_same(found, turned(gradient(above, below), turn_b, turn_a), RULES, "∇_l")
+    straight = -layer_rate(above, residual, below)
+    require_same(found, turned(straight, turn_b, turn_a), RULES, "∇_l, minus the flow's rate")
 
 
 def steps() -> None:
@@ -97,6 +106,23 @@ def steps() -> None:
     found = start - eta * (descent + decay * start)
     following = layer - eta * (gradient(above, below) + decay * layer)
     require_same(found, turned(following, turn_b, turn_a), RULES, "W_l⁺")
+
+
+def ends() -> None:
+    """With G_0, G_L ≠ I, W_{L:1}, and W_{L:1} − M for the target G_L M G_0ᵀ, turn at their ends."""
+    first, last = matrix("G0", "in", "in"), matrix("GL", "out", "out")
+    goal = matrix("M", "out", "in")
+    rules = {**RULES, **orthogonal(first, last)}
+    over, under = last @ above @ turn_b.T, turn_a @ below @ first.T
+    whole = over @ turned(layer, turn_b, turn_a) @ under
+    require_same(whole, turned(above @ layer @ below, last, first), rules, "W_{L:1}, turned")
+    error = whole - turned(goal, last, first)
+    straight = above @ layer @ below - goal
+    require_same(error, turned(straight, last, first), rules, "W_{L:1} − M, both turned")
+    require_same(error.T @ error, first @ straight.T @ straight @ first.T, rules, "its Gram matrix")
+    moving = layer_rate(over, error, under)
+    claimed = turned(layer_rate(above, straight, below), turn_b, turn_a)
+    require_same(moving, claimed, rules, "Ẇ_l")
 
 
 def imbalances() -> None:
@@ -130,6 +156,21 @@ def full_runs(field: Any, repeats: int, num_steps: int) -> None:
         turns += [random_orthogonal(size, field, rng) for size in widths[1:-1]]
         turns += [eye(widths[-1], field)]
         follow(weights, turns, random_operator(widths, field, rng), rng, num_steps)
+
+
+def sees_everything() -> None:
+    """With one measurement per entry the descent below is that on ½‖W_{L:1} − M‖²."""
+    for rng, widths in _cases(1):
+        shape = (widths[-1], widths[0])
+        weights = [random_matrix(a, b, RATIONALS, rng) for b, a in pairwise(widths)]
+        target = random_matrix(*shape, RATIONALS, rng)
+        places = [(i, j) for i in range(shape[0]) for j in range(shape[1])]
+        operator = [(_entry(i, j, shape, RATIONALS), target[i, j].element) for i, j in places]
+        rates = [draw_positive(RATIONALS, rng) for _ in weights]
+        mu = draw_positive(RATIONALS, rng)
+        found = _descend(weights, operator, rates, mu)
+        for got, expected in zip(found, descend(weights, target, rates, mu), strict=True):
+            require_equal(got, expected, "a layer after one step, all entries measured")
 
 
 def random_operator(
@@ -204,71 +245,65 @@ def _cases(repeats: int) -> Iterator[tuple[Random, tuple[int, ...]]]:
 def build(*, thorough: bool = False) -> Proof:
     """Return the proof; `thorough` draws ten times as many instances."""
     more = 10 if thorough else 1
-    everything = "all L, widths, losses of W_{L:1}"
     return Proof(
         claim="gauge",
-        statement=(
-            "W_l → G_lW_lG_{l−1}ᵀ with orthogonal G_l, G_0 = G_L = I, leaves W_{L:1} and the loss "
-            "unchanged and commutes with gradient descent, for every measurement operator, step "
-            "size of each layer and weight decay. So every network with layers ε_lQ_l, orthogonal "
-            "below the last, is (εI, …, εI, εQ) in other coordinates."
+        clauses=(
+            Clause(
+                "W_l → G_lW_lG_{l−1}ᵀ with orthogonal G_l, G_0 = G_L = I, leaves W_{L:1} and the "
+                "loss unchanged and commutes with gradient descent and flow, for every measurement "
+                "operator, step size of each layer and weight decay.",
+                (
+                    "products",
+                    "gradients",
+                    "steps",
+                    "for ever",
+                    "imbalance",
+                    "one measurement per entry",
+                    "full matrices over ℚ",
+                    "evidence beyond single instances",
+                ),
+                {"L": AtLeast(2)},
+            ),
+            Clause(
+                "So every network with layers ε_lQ_l, orthogonal below the last, is "
+                "(εI, …, εI, εQ) in other coordinates.",
+                ("canonical form", "for ever"),
+                {"L": AtLeast(2)},
+            ),
+            Clause(
+                "For A = Id the ends may be turned too, if the target is turned like W_{L:1}.",
+                ("ends",),
+                {"L": AtLeast(2)},
+            ),
         ),
         source="dlnlab",
+        proves=("gauge",),
+        reading=READINGS["gauge"],
         steps=(
-            _symbolic(
-                "products",
-                "G_{l+1}W_{l+1}G_lᵀ · G_lW_lG_{l−1}ᵀ = G_{l+1}(W_{l+1}W_l)G_{l−1}ᵀ, …, W_{L:1}",
-                products,
-            ),
-            _symbolic(
-                "gradients",
-                "(W_{>l}G_lᵀ)ᵀ R (G_{l−1}W_{<l})ᵀ = G_l(W_{>l}ᵀ R W_{<l}ᵀ)G_{l−1}ᵀ for every R",
-                gradients,
-            ),
-            _symbolic(
-                "steps",
-                "W_l⁺ = (1 − η_lμ)W_l − η_l∇_l turns like W_l",
-                steps,
-            ),
-            Step(
+            symbolic("products", products),
+            symbolic("gradients", gradients),
+            symbolic("steps", steps),
+            argument(
                 "for ever",
-                "The start is turned, a step keeps the turn: so every iterate is turned. The flow "
-                "is its limit.",
-                "argument",
-                everything,
+                "The start is turned, a step keeps the turn: so every iterate is turned. So is the "
+                "flow: its right-hand side −∇_l turns, and there is one flow per start.",
+                "products",
+                "gradients",
+                "steps",
             ),
-            _symbolic(
-                "imbalance",
-                "W_{l+1}ᵀW_{l+1} − W_lW_lᵀ → G_l(W_{l+1}ᵀW_{l+1} − W_lW_lᵀ)G_lᵀ",
-                imbalances,
-            ),
-            Step(
-                "canonical form",
-                "G_l = (Q_l⋯Q_1)ᵀ: ε_lQ_l → ε_lI for l < L, and W_L → W_L Q_{L−1}⋯Q_1",
-                "symbolic",
-                "all L, square layers below the last",
-                canonical_form,
-            ),
-            Step(
-                "full matrices over ℚ",
-                "sensing and completion from both starts: every layer with zero error, 2 steps",
-                "exact",
-                f"{3 * more * len(SHAPES)} random instances, L = 3, 4, μ > 0, a rate per layer",
-                partial(full_runs, RATIONALS, 3 * more, 2),
-            ),
-            Step(
+            symbolic("ends", ends),
+            symbolic("imbalance", imbalances),
+            symbolic("canonical form", canonical_form),
+            exact("one measurement per entry", sees_everything),
+            exact("full matrices over ℚ", partial(full_runs, RATIONALS, 3 * more, 2)),
+            Step("long runs modulo 2⁶¹ − 1", "evidence", partial(full_runs, MODULAR, 2 * more, 50)),
+            argument(
+                "evidence beyond single instances",
+                "50 steps modulo a prime: a stress test, for which no probability is claimed.",
                 "long runs modulo 2⁶¹ − 1",
-                "50 steps with zero error (a stress test: no probability is claimed)",
-                "evidence",
-                f"{2 * more * len(SHAPES)} random instances",
-                partial(full_runs, MODULAR, 2 * more, 50),
             ),
         ),
     )
-
-
-def _symbolic(title: str, line: str, check: Callable[[], None]) -> Step:
-    return Step(title, line, "symbolic", "all L, widths, losses of W_{L:1}", check)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -35,9 +36,10 @@ from .exact import (
     diagonal,
     inner,
     random_orthogonal,
-    require_nonnegative,
 )
-from .proof import Proof, Step, main, require, require_positive, require_zero
+from .facts import require_at_most, require_identity, require_less, require_positive
+from .proof import Clause, Proof, Step, argument, exact, main, symbolic
+from .readings import READINGS
 from .words import identity, letters, matrix, require_same
 
 SHAPES = ((2, 2), (3, 3), (3, 5), (4, 2), (4, 4))
@@ -51,11 +53,11 @@ def weight(x: Any, y: Any) -> Any:
 def weights_dominate() -> None:
     """½(x² + y²) − xy is half a square."""
     x, y = sp.symbols("x y", real=True)
-    require_zero(weight(x, y) - x * y - (x - y) ** 2 / 2, "w − xy = ½(x − y)²")
+    require_identity(weight(x, y) - x * y, (x - y) ** 2 / 2, "w − xy")
 
 
 def frames_are_orthogonal() -> None:
-    """X = U_AᵀU_B satisfies XXᵀ = XᵀX = I: unit rows and columns."""
+    """X = U_AᵀU_B satisfies XXᵀ = XᵀX = I: unit rows and columns, of which w takes the mean."""
     left, right = matrix("U_A", "d", "k"), matrix("U_B", "d", "k")
     rules = {}
     for frame in (left, right):
@@ -64,15 +66,17 @@ def frames_are_orthogonal() -> None:
     turn = left.T @ right
     require_same(turn @ turn.T, identity("k"), rules, "XXᵀ")
     require_same(turn.T @ turn, identity("k"), rules, "XᵀX")
+    x, y = sp.symbols("x y", real=True)
+    unit = weight(x, sp.sqrt(1 - x**2)) + weight(y, sp.sqrt(1 - y**2))
+    require_identity(unit, 1, "w summed over the rows (x, √(1−x²)) and (y, √(1−y²))")
 
 
-def trace_is_bilinear() -> None:
+def trace_is_bilinear(k: int) -> None:
     """⟨A, B⟩ = tr(Σ_A X Σ_B Yᵀ) entry by entry."""
-    k = 3
     x, y = (sp.Matrix(k, k, sp.symbols(f"{name}:{k * k}")) for name in "xy")
     a, b = (sp.diag(*sp.symbols(f"{name}:{k}")) for name in "ab")
     entries = sum(a[i, i] * b[j, j] * x[i, j] * y[i, j] for i in range(k) for j in range(k))
-    require_zero((a * x * b * y.T).trace() - entries, "tr(Σ_A X Σ_B Yᵀ) = Σ a_i b_j X_ij Y_ij")
+    require_identity((a * x * b * y.T).trace(), entries, "tr(Σ_A X Σ_B Yᵀ)")
 
 
 def abel_telescopes() -> None:
@@ -80,7 +84,7 @@ def abel_telescopes() -> None:
     i, k, p = sp.symbols("i k p", integer=True, positive=True)
     a = sp.Function("a")
     total = sp.summation(a(p) - a(p + 1), (p, i, k))
-    require_zero(total - (a(i) - a(k + 1)), "Σ_{p=i}^k (a_p − a_{p+1})")
+    require_identity(total, a(i) - a(k + 1), "Σ_{p=i}^k (a_p − a_{p+1})")
 
 
 def corner_counts() -> None:
@@ -88,7 +92,7 @@ def corner_counts() -> None:
     p, q = sp.symbols("p q", integer=True, positive=True)
     i = sp.Symbol("i", integer=True)
     short, long = (sp.summation(1, (i, 1, end)) for end in (p, p + q))
-    require_zero(short - p, "#{i ≤ p, i ≤ p + q} = p, the smaller one")
+    require_identity(short, p, "#{i ≤ p, i ≤ p + q}")
     require_positive(long - short, "the count up to the larger index")
 
 
@@ -117,16 +121,13 @@ def _corner(x: Sequence[Sequence[Any]], y: Sequence[Sequence[Any]], p: int, q: i
     return sum(weight(x[i][j], y[i][j]) for i in range(p) for j in range(q))
 
 
-def remainder_identity(largest: int) -> None:
+def remainder_identity(k: int) -> None:
     """Expand (†) with free symbols: 2Σa_ib_i − 2Σa_ib_jX_ijY_ij equals the remainder."""
-    for size in range(1, largest + 1):
-        a, b = (list(sp.symbols(f"{name}:{size}")) for name in "ab")
-        x, y = (_square(name, size) for name in "xy")
-        inner_product = sum(
-            a[i] * b[j] * x[i][j] * y[i][j] for i in range(size) for j in range(size)
-        )
-        gap = 2 * sum(ai * bi for ai, bi in zip(a, b, strict=True)) - 2 * inner_product
-        require_zero(sp.expand(gap - remainder(a, b, x, y)[0]), f"(†) for k = {size}")
+    a, b = (list(sp.symbols(f"{name}:{k}")) for name in "ab")
+    x, y = (_square(name, k) for name in "xy")
+    inner_product = sum(a[i] * b[j] * x[i][j] * y[i][j] for i in range(k) for j in range(k))
+    gap = 2 * sum(ai * bi for ai, bi in zip(a, b, strict=True)) - 2 * inner_product
+    require_identity(gap, remainder(a, b, x, y)[0], "2Σa_ib_i − 2Σa_ib_jX_ijY_ij")
 
 
 def _square(name: str, size: int) -> list[list[sp.Symbol]]:
@@ -144,6 +145,9 @@ def rational_instances(repeats: int) -> None:
 def _one_instance(shape: tuple[int, int], rng: Random) -> None:
     size = min(shape)
     a, b = (_spectrum(size, rng) for _ in range(2))
+    for values in (a, b):
+        for low, high in pairwise([RATIONALS(0), *reversed(values)]):
+            require_at_most(low, high, "the spectra, from the smallest value on")
     frames = [[random_orthogonal(d, RATIONALS, rng) for d in shape] for _ in range(2)]
     first, second = (
         u * diagonal(values, shape, RATIONALS) * v.transpose()
@@ -154,9 +158,9 @@ def _one_instance(shape: tuple[int, int], rng: Random) -> None:
     gap = inner(first - second, first - second) - sum(
         (ai - bi) ** 2 for ai, bi in zip(a, b, strict=True)
     )
-    require(bool(gap == total), "(†) on a rational instance", (gap, total))
+    require_identity(gap, total, "‖A − B‖² − Σ(a_i − b_i)² by forming the matrices")
     for term in terms:
-        require_nonnegative(term, "a summand of (†)")
+        require_at_most(0, term, "a summand of (†)")
 
 
 def _spectrum(size: int, rng: Random) -> list[Any]:
@@ -173,71 +177,47 @@ def order_matters() -> None:
     """A = B, spectra listed as (1, 2) and (2, 1): the remainder is −2, so sorting is needed."""
     swap = [[sp.Integer(0), sp.Integer(1)], [sp.Integer(1), sp.Integer(0)]]
     total, _ = remainder([1, 2], [2, 1], swap, swap)
-    require_zero(total + 2, "remainder of the unsorted example, plus 2")
+    require_less(total, 0, "the remainder of A = B with spectra listed as (1, 2) and (2, 1)")
 
 
 STEPS: tuple[Step, ...] = (
-    Step(
+    symbolic("the trace of a product", trace_is_bilinear, k=3),
+    argument(
         "the trace in SVD coordinates",
-        "⟨A, B⟩ = tr(Σ_A X Σ_B Yᵀ) = Σ a_i b_j X_ij Y_ij",
-        "symbolic",
-        "k = 3; an entry formula, the same for every k",
-        trace_is_bilinear,
+        "⟨A, B⟩ = Σ a_i b_j X_ij Y_ij for every k: an entry formula, of which k = 3 is typical.",
+        "the trace of a product",
     ),
-    Step(
-        "weights",
-        "X_ij Y_ij = w_ij − ½(X_ij − Y_ij)²,  w_ij = ½(X_ij² + Y_ij²)",
-        "symbolic",
-        "all reals",
-        weights_dominate,
-    ),
-    Step(
-        "X and Y are orthogonal",
-        "XXᵀ = XᵀX = I: unit rows and columns, so S_pq = Σ_{i≤p,j≤q} w_ij ≤ min(p, q)",
-        "symbolic",
-        "all sizes",
-        frames_are_orthogonal,
-    ),
-    Step(
-        "Abel summation",
-        "a_i = Σ_{p≥i} α_p,  α_p = a_p − a_{p+1} ≥ 0",
-        "symbolic",
-        "all k",
-        abel_telescopes,
-    ),
-    Step(
-        "the diagonal in the same coordinates",
-        "Σ a_i b_i = Σ_pq α_p β_q min(p, q)",
-        "symbolic",
-        "all k",
-        corner_counts,
-    ),
-    Step(
+    symbolic("weights", weights_dominate),
+    symbolic("X and Y are orthogonal", frames_are_orthogonal),
+    symbolic("Abel summation", abel_telescopes),
+    symbolic("the diagonal in the same coordinates", corner_counts),
+    argument(
         "the conclusion",
-        "Exchange the finite sums: Σ a_ib_jw_ij = Σ_pq α_pβ_q S_pq ≤ Σ a_ib_i. Add\n"
-        "Σa_i² + Σb_i² to get ‖A − B‖² ≥ Σ(a_i − b_i)².",
-        "argument",
-        "all k, all shapes",
+        "Unit rows and columns give S_pq = Σ_{i≤p,j≤q} w_ij ≤ min(p, q). Exchange the finite sums: "
+        "Σ a_ib_jw_ij = Σ_pq α_pβ_q S_pq ≤ Σ_pq α_pβ_q min(p, q) = Σ a_ib_i. Add Σa_i² + Σb_i².",
+        "the trace in SVD coordinates",
+        "weights",
+        "X and Y are orthogonal",
+        "Abel summation",
+        "the diagonal in the same coordinates",
     ),
-    Step(
-        "order matters",
-        "A = B, spectra listed as (1, 2) and (2, 1): ‖A − B‖² − Σ(a_i − b_i)² = −2",
-        "exact",
-        "one counterexample to the unsorted reading",
-        order_matters,
-    ),
+    exact("order matters", order_matters),
 )
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` draws ten times as many instances and expands up to k = 6."""
-    more, largest = (30, 6) if thorough else (3, 5)
+    """Return the proof; `thorough` draws ten times as many instances."""
+    more = 30 if thorough else 3
     return Proof(
         claim="lemma1",
-        statement=(
-            "For real matrices of equal shape with singular values a, b in decreasing order, "
-            "‖A − B‖² ≥ Σ(a_i − b_i)², and the difference is the explicit sum (†) of "
-            "nonnegative terms."
+        clauses=(
+            Clause(
+                "For real matrices of equal shape with singular values a, b in decreasing order, "
+                "‖A − B‖² ≥ Σ(a_i − b_i)², and the difference is the explicit sum (†) of "
+                "nonnegative terms.",
+                ("the conclusion", "the remainder (†), for every k", "whole matrices"),
+            ),
+            Clause("The order matters.", ("order matters",)),
         ),
         source="Kwon et al. 2024, Lemma 1",
         corrections=(
@@ -245,22 +225,19 @@ def build(*, thorough: bool = False) -> Proof:
             "with zeros. Both spectra must be sorted the same way.",
             "Von Neumann's inequality is cited there; here it is proved.",
         ),
+        proves=("lemma1",),
+        reading=READINGS["lemma1"],
         steps=(
             *STEPS,
-            Step(
+            symbolic("the remainder (†), expanded", remainder_identity, k=range(1, 6)),
+            argument(
+                "the remainder (†), for every k",
+                "(†) is the difference of the two sides of the conclusion, which holds for every "
+                "k.",
+                "the conclusion",
                 "the remainder (†), expanded",
-                "2Σa_ib_i − 2⟨A, B⟩ = Σ a_ib_j(X_ij − Y_ij)² + 2Σ α_pβ_q(min(p, q) − S_pq)",
-                "symbolic",
-                f"k = 1…{largest}, free symbols",
-                partial(remainder_identity, largest),
             ),
-            Step(
-                "the remainder (†) on whole matrices",
-                "both sides agree exactly, and every summand is ≥ 0",
-                "exact",
-                f"{more * len(SHAPES)} rational instances, rectangular and rank-deficient too",
-                partial(rational_instances, more),
-            ),
+            exact("whole matrices", partial(rational_instances, more)),
         ),
     )
 

@@ -14,6 +14,11 @@ adjacent layers has the form (∗) again, with the product of the B's, of the ρ
 *Residual.*  Both column and row space of M lie in the spans, so M = Z_L N Z_0ᵀ with
 N = Z_Lᵀ M Z_0, and W_L⋯W_1 − M = Z_L (B_L⋯B_1 − N) Z_0ᵀ + (∏ρ_k)(Q − Z_L Z_0ᵀ).
 
+*One wide end.* If d_in > d, W_1(0) = εQ_1 with Q_1Q_1ᵀ = I and the other layers square, let Z_1
+span Q_1V and the pulled-back U, and Z_in span V and Q_1ᵀZ_1, of 3r dimensions. With C =
+Z_1ᵀQ_1Z_in, of which the rows are orthonormal, Q_1Z_in = Z_1C and Q_1ᵀZ_1 = Z_inCᵀ, and W_1 =
+Z_1B_1Z_inᵀ + ρ_1(Q_1 − Z_1CZ_inᵀ) takes the place of (∗), B_1 of size 2r × 3r, B_1(0) = εC.
+
 *Gradient.*  With B_>, ρ_>, Q_> the products above layer l and B_<, ρ_<, Q_< those below,
 
     ∇_l = Z_l [B_>ᵀ(B_L⋯B_1 − N)B_<ᵀ] Z_{l−1}ᵀ + ρ_l (∏_{k≠l} ρ_k²)(Q_l − Z_l Z_{l−1}ᵀ).
@@ -24,7 +29,12 @@ Hence a step with rate η_l and weight decay μ keeps the form (∗):
     ρ_l⁺ = ρ_l (1 − η_lμ − η_l ∏_{k≠l} ρ_k²).
 
 (For the outermost layers the empty product I has the form (∗) too, with B = I, ρ = 1, Q = I.)
-By induction the form persists for ever.  The symbolic steps prove this for every depth, width,
+By induction the form persists for ever.  The flow is no limit of this to be argued over: −∇_l is
+tangent to the set (∗), so the flow of (B, ρ), lifted by (∗), solves the layers' equation, and
+there is one solution per start.  If all layers start at one scale ε, then ρ_l = β for all l, with
+β̇ = −β^{2L−1}: the product of the scalars is the β(t)^L of Theorem 1.
+
+The symbolic steps prove this for every depth, width,
 rank, set of step sizes (α ≠ 1 included) and weight decay.  The exact steps run full matrices that
 know nothing of Z: there the claim is that W_l P_{l−1}^⊥ = ρ_l Q_l P_{l−1}^⊥ and
 P_l^⊥ W_l = ρ_l P_l^⊥ Q_l with P_l the projector onto the l-th span.
@@ -32,7 +42,7 @@ P_l^⊥ W_l = ρ_l P_l^⊥ Q_l with P_l the projector onto the l-th span.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from random import Random
 from typing import Any
@@ -54,7 +64,10 @@ from .exact import (
     random_orthogonal,
     require_equal,
 )
-from .proof import Proof, Step, main
+from .facts import require_identity
+from .proof import AtLeast, Clause, Proof, Step, argument, cited, exact, main, symbolic
+from .readings import READINGS
+from .theorem1 import beta_next
 from .words import Rules, Words, identity, letters, matrix, orthonormal_columns, require_same
 
 # Spaces of size d: "0" and "L" are the two ends, "b" lies below layer l and "t" on top of it.
@@ -68,10 +81,10 @@ SHAPES = ((5, 1, 2), (5, 1, 3), (6, 2, 3), (5, 2, 4))
 """(d, r, L) of the exact instances; 2r < d in all of them."""
 
 
-def transport_rules() -> Rules:
+def transport_rules(*turns: Words) -> Rules:
     """Return Z_l = Q_l Z_{l−1}, its transpose, and the orthogonality of everything in sight."""
     rules = orthonormal_columns(*FRAMES.values())
-    for turn in (below_q, layer_q, above_q):
+    for turn in turns or (below_q, layer_q, above_q):
         start, end = FRAMES[turn.cols], FRAMES[turn.rows]
         rules[letters(turn, start)] = end
         rules[letters(turn.T, end)] = start
@@ -122,21 +135,98 @@ def target_is_inside() -> None:
     require_same(target, inside, transport_rules(), "M = Z_L N Z_0ᵀ")
 
 
-def step_stays() -> None:
-    """One gradient step keeps the form (∗) and multiplies ρ_l by the stated factor."""
+def layer_gradient() -> Words:
+    """Return ∇_l at a parsimonious state, from the products above and below the layer."""
     above = parsimonious(above_b, rho_above, above_q)
     layer = parsimonious(layer_b, rho, layer_q)
     below = parsimonious(below_b, rho_below, below_q)
     rules = transport_rules()
     product = ((above @ layer).reduce(rules) @ below).reduce(rules)
     residual = product - FRAMES["L"] @ core @ FRAMES["0"].T
-    gradient = ((above.T @ residual).reduce(rules) @ below.T).reduce(rules)
-    following = layer - eta * (gradient + decay * layer)
-    block_gradient = above_b.T @ (above_b @ layer_b @ below_b - core) @ below_b.T
-    block = layer_b - eta * (block_gradient + decay * layer_b)
+    return ((above.T @ residual).reduce(rules) @ below.T).reduce(rules)
+
+
+def block_gradient() -> Words:
+    """Return the 2r-dimensional network's own gradient B_>ᵀ(B_L⋯B_1 − N)B_<ᵀ."""
+    return above_b.T @ (above_b @ layer_b @ below_b - core) @ below_b.T
+
+
+def step_stays() -> None:
+    """One gradient step keeps the form (∗) and multiplies ρ_l by the stated factor."""
+    layer = parsimonious(layer_b, rho, layer_q)
+    following = layer - eta * (layer_gradient() + decay * layer)
+    block = layer_b - eta * (block_gradient() + decay * layer_b)
     scalar = rho * rho_factor(eta, decay, rho_above * rho_below)
     claimed = parsimonious(block, scalar, layer_q)
-    require_same(following, claimed, rules, "W_l⁺")
+    require_same(following, claimed, transport_rules(), "W_l⁺")
+
+
+def flow_stays() -> None:
+    """−∇_l is the derivative of (∗) along Ḃ_l = −(block gradient), ρ̇_l = −ρ_l∏ρ_k²."""
+    velocity = -rho * (rho_above * rho_below) ** 2
+    tangent = parsimonious(-block_gradient(), velocity, layer_q)
+    require_same(-layer_gradient(), tangent, transport_rules(), "Ẇ_l")
+    factor = rho_factor(eta, sp.Integer(0), rho_above * rho_below)
+    require_identity(rho * sp.diff(factor, eta), velocity, "ρ̇_l, the first order of a step")
+
+
+WIDE_END, WIDE_FRAME = matrix("Q1", "b", "in"), matrix("Zin", "in", "3r")
+TURNED = matrix("C", "2r", "3r")
+"""A first layer that is wider than the others: Q_1Q_1ᵀ = I, Q_1Z_in = Z_1C, Q_1ᵀZ_1 = Z_inCᵀ."""
+
+
+def wide_rules() -> Rules:
+    """Return what is known of a wide first layer beside the square ones above it."""
+    frame, end = WIDE_FRAME, FRAMES["b"]
+    return {
+        **transport_rules(),
+        letters(WIDE_END, WIDE_END.T): identity("b"),
+        letters(WIDE_END, frame): end @ TURNED,
+        letters(frame.T, WIDE_END.T): TURNED.T @ end.T,
+        letters(WIDE_END.T, end): frame @ TURNED.T,
+        letters(end.T, WIDE_END): TURNED @ frame.T,
+        letters(TURNED, TURNED.T): identity("2r"),
+        letters(frame.T, frame): identity("3r"),
+    }
+
+
+def widened(block: Words, scalar: sp.Expr, above: Words) -> Words:
+    """Return Z_t B Z_inᵀ + ρ(Q_>Q_1 − Z_t C Z_inᵀ), (∗) for products with that layer."""
+    end = FRAMES[above.rows]
+    outside: Words = (above @ WIDE_END - end @ TURNED @ WIDE_FRAME.T) * scalar
+    return end @ block @ WIDE_FRAME.T + outside
+
+
+def wide_first_layer() -> None:
+    """With a first layer wider than the others, both gradients are tangent to the form."""
+    rules = wide_rules()
+    first, goal = matrix("B1", "2r", "3r"), matrix("Nin", "2r", "3r")
+    below = widened(first, rho_below, identity("b"))
+    layer, above = parsimonious(layer_b, rho, layer_q), parsimonious(above_b, rho_above, above_q)
+    product = (layer @ below).reduce(rules)
+    whole = (above @ product).reduce(rules)
+    claimed = widened(above_b @ layer_b @ first, rho_above * rho * rho_below, above_q @ layer_q)
+    require_same(whole, claimed, rules, "the product of all layers")
+    residual = whole - FRAMES["L"] @ goal @ WIDE_FRAME.T
+    gap = above_b @ layer_b @ first - goal
+    inner = ((above.T @ residual).reduce(rules) @ below.T).reduce(rules)
+    scalar = rho * (rho_above * rho_below) ** 2
+    tangent = parsimonious(above_b.T @ gap @ first.T, scalar, layer_q)
+    require_same(inner, tangent, rules, "∇_l of a square layer")
+    outer = (layer.T @ (above.T @ residual).reduce(rules)).reduce(rules)
+    scalar = rho_below * (rho_above * rho) ** 2
+    tangent = widened(layer_b.T @ above_b.T @ gap, scalar, identity("b"))
+    require_same(outer, tangent, rules, "∇_1 of the wide layer")
+    start = widened(rho_below * TURNED, rho_below, identity("b"))
+    require_same(start, rho_below * WIDE_END, rules, "W_1(0)")
+
+
+def equal_scalars() -> None:
+    """With ρ_l = β for every l, ρ̇_l = −β^{2L−1} for every l, as in Theorem 1."""
+    beta, depth = sp.symbols("β L", positive=True)
+    factor = rho_factor(eta, sp.Integer(0), beta ** (depth - 1))
+    require_identity(beta * factor, beta_next(beta, eta, depth), "ρ_l⁺ for equal ρ_l")
+    require_identity(beta * sp.diff(factor, eta), -(beta ** (2 * depth - 1)), "ρ̇_l for equal ρ_l")
 
 
 def rational_runs(repeats: int, num_steps: int) -> None:
@@ -162,6 +252,8 @@ def follow(
     left, right = random_matrix(d, rank, field, rng), random_matrix(d, rank, field, rng)
     target = left * right.transpose()
     outsides = _outsides(turns, left, right)
+    for outside in outsides:
+        require_equal(outside * outside, outside, "(P^⊥)²")
     outer, hidden, mu = (draw_positive(field, rng, 3) / field(8) for _ in range(3))
     rates = [outer, *[hidden] * (depth - 2), outer]
     weights = [turn.scalarmul(scale) for turn, scale in zip(turns, scales, strict=True)]
@@ -215,63 +307,93 @@ def _cases(repeats: int) -> Iterator[tuple[Random, tuple[int, int, int]]]:
             yield Random(1000 * number + place), shape
 
 
+EVERY_STEP = ("the start", "products", "the target", "one step keeps the form", "for ever")
+
+
 def build(*, thorough: bool = False) -> Proof:
     """Return the proof; `thorough` draws ten times as many instances."""
     more = 10 if thorough else 1
-    everything = "all L, d, r, step sizes, weight decay"
     return Proof(
         claim="parsimony",
-        statement=(
-            "Gradient descent on the wide network with an ε-orthogonal start and a rank-r target "
-            "acts inside a 2r-dimensional block; on the other d − 2r directions layer l is "
-            "ρ_l(t)·Q_l, with ρ_l⁺ = ρ_l(1 − η_lμ − η_l∏_{k≠l}ρ_k²)."
+        clauses=(
+            Clause(
+                "Gradient descent on the wide network with an ε-orthogonal start and a rank-r "
+                "target, 2r ≤ d, acts inside a 2r-dimensional block; on the other d − 2r "
+                "directions layer l is ρ_l(t)·Q_l, with ρ_l⁺ = ρ_l(1 − η_lμ − η_l∏_{k≠l}ρ_k²).",
+                (*EVERY_STEP, "full matrices over ℚ", "evidence beyond single instances"),
+                {"L": AtLeast(2)},
+            ),
+            Clause(
+                "So it is if one outer layer is wider than the others, d = min(d_out, d_in), with "
+                "a "
+                "block of 2r × 3r dimensions.",
+                ("one wide end", "the flow for ever"),
+                {"L": AtLeast(2)},
+            ),
+            Clause(
+                "Along gradient flow likewise, and there ρ_l = β for every l, so that d − 2r of "
+                "the "
+                "singular values of W(t) are β(t)^L exactly.",
+                ("the flow keeps the form", "equal scalars", "the flow for ever"),
+                {"L": AtLeast(2)},
+            ),
         ),
         source="Yaras et al. 2023, as used by Kwon et al. 2024, Section 3.1",
         corrections=(
             "The reduction is exact for A = Id only. For a general measurement operator G is not "
             "of low rank plus a multiple of Q, and the argument stops at the residual.",
         ),
+        proves=("parsimony",),
+        reading=READINGS["parsimony"],
         steps=(
-            _symbolic("the start", "W_l(0) = εQ_l: B_l = εI, ρ_l = ε", start_is_parsimonious),
-            _symbolic(
-                "products",
-                "(∗)·(∗) = (∗): blocks, scalars and rotations multiply separately",
-                products_stay,
-            ),
-            _symbolic("the target", "M = Z_L N Z_0ᵀ,  N = Z_Lᵀ M Z_0", target_is_inside),
-            Step(
-                "one step keeps the form",
-                "B_l⁺ = (1 − ημ)B_l − ηB_>ᵀ(B_L⋯B_1 − N)B_<ᵀ\nρ_l⁺ = ρ_l(1 − ημ − η∏_{k≠l}ρ_k²)",
-                "symbolic",
-                everything,
-                step_stays,
-            ),
-            Step(
+            symbolic("the start", start_is_parsimonious),
+            symbolic("products", products_stay),
+            symbolic("the target", target_is_inside),
+            symbolic("one step keeps the form", step_stays),
+            argument(
                 "for ever",
                 "The start has the form, a step keeps it: so every iterate has it.",
-                "argument",
-                everything,
+                "the start",
+                "one step keeps the form",
             ),
-            Step(
-                "full matrices over ℚ",
-                "W_l P^⊥ = ρ_l Q_l P^⊥ and P^⊥ W_l = ρ_l P^⊥ Q_l, zero error, 2 steps",
-                "exact",
-                f"{more * len(SHAPES)} random instances, α ≠ 1, μ > 0, L = 2, 3, 4",
-                partial(rational_runs, more, 2),
+            symbolic("the flow keeps the form", flow_stays),
+            symbolic("equal scalars", equal_scalars),
+            symbolic("a wide first layer", wide_first_layer),
+            argument(
+                "one wide end",
+                "Let W_1(0) = εQ_1 with orthonormal rows, the other layers square. Choose Z_1 to "
+                "span "
+                "Q_1V and the pulled-back U, Z_in to span V and Q_1ᵀZ_1, C = Z_1ᵀQ_1Z_in: this is "
+                "the "
+                "form with 2r rows and 3r columns, and every step keeps it. A wide last layer is "
+                "the "
+                "transposed network.",
+                "a wide first layer",
             ),
-            Step(
+            cited(
+                "uniqueness",
+                "A differential equation with a polynomial right-hand side has one solution per "
+                "start (Picard–Lindelöf).",
+            ),
+            argument(
+                "the flow for ever",
+                "The flow of B and ρ, lifted by (∗), solves the layers' equation from the same "
+                "start:\nit is the flow. The scalars start equal, and equal scalars solve their "
+                "equations.",
+                "the start",
+                "the flow keeps the form",
+                "equal scalars",
+                "uniqueness",
+            ),
+            exact("full matrices over ℚ", partial(rational_runs, more, 2)),
+            Step("long runs modulo 2⁶¹ − 1", "evidence", partial(modular_runs, 2 * more, 100)),
+            argument(
+                "evidence beyond single instances",
+                "100 steps modulo a prime, a different scale in every layer: a stress test.",
                 "long runs modulo 2⁶¹ − 1",
-                "100 steps with zero error, a different scale in every layer (stress test)",
-                "evidence",
-                f"{2 * more * len(SHAPES)} random instances",
-                partial(modular_runs, 2 * more, 100),
             ),
         ),
     )
-
-
-def _symbolic(title: str, line: str, check: Callable[[], None]) -> Step:
-    return Step(title, line, "symbolic", "all L, d, r", check)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ with F = diag(1, −1) the flow of (WF, MF) is that of (W, M) times F.
 orthogonal change of basis of all layers makes P block diagonal, and layers that are block diagonal
 stay so.  The singular values of P are those of its blocks, each of which is dominated by its own.
 
-This covers d = 2; every d with r = 1, since P = σuvᵀ lives on span{u, v}; and every normal QᵀM,
+This covers d = 2; every square d with r = 1, since P = σuvᵀ lives on span{u, v} (for rectangular
+targets of rank one see `small_targets`); and every normal QᵀM,
 which has blocks of size one and two (Horn and Johnson 2013, Theorem 2.5.8).  From d = 3 on the
 frames have more than one angle: there u_iᵀMv_i does exceed σ_i* at some times along many flows, and
 this argument ends.
@@ -34,8 +35,10 @@ from __future__ import annotations
 import sympy as sp
 
 from .closed_form import rate, target
-from .proof import Proof, Step, main, require_positive, require_zero
+from .facts import require_identity, require_nonnegative, require_positive
+from .proof import AtLeast, Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import L, singular_value_rate
+from .readings import READINGS
 from .turned_start import angle, kappa, rotation, weight_is_symmetric
 from .turned_start import s1 as x
 from .turned_start import s2 as y
@@ -71,20 +74,20 @@ def every_orthogonal_matrix() -> None:
     matrix, turn = sp.Matrix([[c, p], [s, q]]), sp.Matrix([[c, -s], [s, c]])
     length, product = 1 - c**2 - s**2, c * p + s * q  # both are zero
     difference = matrix - turn * sp.diag(1, matrix.det())
-    require_zero(
-        difference - sp.Matrix([[0, c], [0, s]]) * product - sp.Matrix([[0, p], [0, q]]) * length,
-        "Q − R diag(1, λ)",
+    require_identity(
+        difference,
+        sp.Matrix([[0, c], [0, s]]) * product + sp.Matrix([[0, p], [0, q]]) * length,
+        "Q − R diag(1, det Q), a combination of 1 − c² − s² = 0 and cp + sq = 0",
     )
     at_start = network().subs({x: 1, y: 1})
-    require_zero((at_start - rotation(2 * angle)).applyfunc(sp.simplify), "R(a)R(a) = R(2a)")
+    require_identity(at_start, rotation(2 * angle), "R(a)R(a)")
 
 
 def frames() -> None:
     """W = R(a) diag(x, y) R(−a)ᵀ is a singular value decomposition."""
     svd = rotation(angle) * sp.diag(x, y) * rotation(-angle).T
-    require_zero((network() - svd).applyfunc(sp.simplify), "W = R(a) S R(−a)ᵀ")
-    square = rotation(angle).T * rotation(angle) - sp.eye(2)
-    require_zero(square.applyfunc(sp.simplify), "RᵀR = I")
+    require_identity(network(), svd, "W against R(a) S R(−a)ᵀ")
+    require_identity(rotation(angle).T * rotation(angle), sp.eye(2), "RᵀR")
 
 
 def reduction() -> None:
@@ -96,9 +99,9 @@ def reduction() -> None:
     actual = left.T * moving * right
     for i, value in enumerate((x, y)):
         claimed = singular_value_rate(value, gradient[i, i])
-        require_zero(sp.simplify(actual[i, i] - claimed), f"diagonal entry {i + 1}")
+        require_identity(actual[i, i], claimed, f"diagonal entry {i + 1} of R(a)ᵀẆR(−a)")
         other = -kappa * gradient[i, 1 - i]
-        require_zero(sp.simplify(actual[i, 1 - i] - other), f"off-diagonal entry of row {i + 1}")
+        require_identity(actual[i, 1 - i], other, f"off-diagonal entry of its row {i + 1}")
 
 
 def both_are_late() -> None:
@@ -107,9 +110,9 @@ def both_are_late() -> None:
     for value, goal, moving in ((x, first, first_rate()), (y, second, second_rate())):
         deficit = rate(value).subs(target, goal) - moving
         claimed = L * value ** (2 - 2 / L) * (first + second) * sp.sin(angle) ** 2
-        require_zero(sp.simplify(deficit - claimed), "compressed rate − wide rate")
+        require_identity(deficit, claimed, f"compressed rate less wide rate of {value}")
         sized = claimed.subs(first, total - second).subs(sp.sin(angle), sp.sqrt(square))
-        require_positive(sp.simplify(sized), "its sign for s_1 + s_2 > 0 and sin a ≠ 0")
+        require_positive(sp.simplify(sized), "its sign for s_1 + s_2 = g, sin²a = z")
 
 
 def negative_target() -> None:
@@ -121,104 +124,52 @@ def negative_target() -> None:
 
 def scalar_block() -> None:
     """A 1 × 1 block w, p: |w| grows at L|w|^{2−2/L}(±p − |w|), and ±p ≤ |p|."""
-    size, deficit = sp.symbols("p δ", positive=True)
+    size = sp.Symbol("p", positive=True)
     for goal in (size, -size):
         moving = singular_value_rate(x, x - goal)
-        excess = sp.simplify(rate(x).subs(target, size) - moving)
-        require_zero(excess - L * x ** (2 - 2 / L) * (size - goal), "compressed rate − wide rate")
-    require_positive(L * x ** (2 - 2 / L) * deficit, "its sign")
+        excess = L * x ** (2 - 2 / L) * (size - goal)
+        require_identity(rate(x).subs(target, size) - moving, excess, "compressed less wide rate")
+        require_nonnegative(excess, "its sign")
 
-
-SHAPES = "a 2 × 2 block, all L"
 
 STEPS: tuple[Step, ...] = (
-    Step(
-        "rotations are enough",
-        "Q = R(2a), or Q = R(2a)F with F = diag(1, −1): then (WF, MF) has a rotation, s_2 → −s_2",
-        "symbolic",
-        SHAPES,
-        every_orthogonal_matrix,
-    ),
-    Step("the frames", "W = R(a) diag(x, y) R(a) = R(a) S R(−a)ᵀ", "symbolic", "all a", frames),
-    Step(
-        "the off-diagonal weight",
-        "κ_12 = κ_21 = Σ_j x^{2(j−1)/L}y^{2(L−j)/L}",
-        "symbolic",
-        "all L",
-        weight_is_symmetric,
-    ),
-    Step(
-        "three scalars",
-        "ẋ = Lx^{2−2/L}(s_1cos²a − s_2sin²a − x),   ẏ = Ly^{2−2/L}(s_2cos²a − s_1sin²a − y)\n"
-        "ȧ = −κ(s_1 + s_2) sin a cos a/(x + y)",
-        "symbolic",
-        SHAPES,
-        reduction,
-    ),
-    Step(
+    symbolic("rotations are enough", every_orthogonal_matrix),
+    symbolic("the frames", frames),
+    symbolic("the off-diagonal weight", weight_is_symmetric),
+    symbolic("three scalars", reduction),
+    cited(
         "one flow per start",
         "The scalar equations are smooth for x, y > 0: they give *the* flow (Picard–Lindelöf).",
-        "cited",
-        "all L ≥ 2",
     ),
-    Step(
-        "it lasts for ever",
-        "x, y are bounded by the comparison below, and ẋ ≥ −Cx, ẏ ≥ −Cy keep them positive.",
-        "argument",
-        "all L ≥ 2: the exponent 2 − 2/L is at least 1",
-    ),
-    Step(
+    symbolic("both modes are late", both_are_late),
+    symbolic("a negative target", negative_target),
+    symbolic("a block of size one", scalar_block),
+    argument(
+        "one block",
+        "Q = R(2a), or Q = R(2a)F with F = diag(1, −1): then (WF, MF) has a rotation, s_2 → −s_2. "
+        "x and y grow no faster than σ̃(·; s_1) and σ̃(·; |s_2|): `comparison` orders them, bounds "
+        "them, and as ẋ ≥ −Cx, ẏ ≥ −Cy (2 − 2/L ≥ 1) they stay positive: the form lasts for ever.",
+        "rotations are enough",
+        "the frames",
+        "the off-diagonal weight",
+        "three scalars",
+        "one flow per start",
         "both modes are late",
-        "f_{s_1}(x) − ẋ = Lx^{2−2/L}(s_1 + s_2)sin²a ≥ 0, likewise y;   f_s(σ) = Lσ^{2−2/L}(s − σ)",
-        "symbolic",
-        "s_1 ≥ |s_2|",
-        both_are_late,
-    ),
-    Step(
         "a negative target",
-        "s_2 < 0:   f_{s_2}(y) ≤ f_{|s_2|}(y)",
-        "symbolic",
-        "det QᵀM < 0",
-        negative_target,
-    ),
-    Step(
         "a block of size one",
-        "|w|˙ = L|w|^{2−2/L}(±p − |w|) ≤ f_{|p|}(|w|)",
-        "symbolic",
-        "a 1 × 1 block, all L",
-        scalar_block,
     ),
-    Step(
-        "comparison of scalar flows",
-        "D⁺σ ≤ f(σ), σ̃′ = f(σ̃), σ(0) ≤ σ̃(0) imply σ ≤ σ̃ (Teschl 2012, Theorem 1.3).",
-        "cited",
-        "f locally Lipschitz",
-    ),
-    Step(
-        "the gauge",
-        "W_l → G_lW_lG_{l−1}ᵀ keeps the flow: all layers start at εI, and M becomes P = QᵀM;\n"
-        "G_l = O for every l replaces P by OPOᵀ and keeps the start.",
-        "argument",
-        "every d and L, O orthogonal",
-    ),
-    Step(
+    argument(
         "blocks",
-        "Block-diagonal layers and P give block-diagonal Ẇ_l = W_{>l}ᵀ(P − W)W_{<l}ᵀ: W splits,\n"
-        "by uniqueness, and the singular values of W and of P are those of their blocks.",
-        "argument",
-        "every d and L",
+        "By `gauge` (ends turned too) all layers start at εI and M becomes P = QᵀM, or OPOᵀ. "
+        "Block-diagonal layers and P give block-diagonal Ẇ_l: W splits, by uniqueness, and the "
+        "singular values of W and of P are those of their blocks. x_k ≤ y_k for all k survives "
+        "sorting: i of the y_k are at least the i-th largest x_k.",
+        "one block",
+        "one flow per start",
     ),
-    Step(
-        "sorting",
-        "x_k ≤ y_k for all k: i of the y_k are at least the i-th largest x_k, so sorting keeps it",
-        "argument",
-        "every d",
-    ),
-    Step(
+    cited(
         "normal matrices",
         "Real normal matrices are orthogonally similar to blocks of size 1 and 2 (Horn, Johnson).",
-        "cited",
-        "needed for normal QᵀM only",
     ),
 )
 
@@ -228,17 +179,26 @@ def build(*, thorough: bool = False) -> Proof:
     del thorough
     return Proof(
         claim="plane_blocks",
-        statement=(
-            "Let W(0) = ε^LQ with balanced layers and Q orthogonal, and let QᵀM be orthogonally "
-            "similar to a direct sum of blocks of size at most 2. Then σ_i(W(t)) ≤ σ̃_i(t) for "
-            "every depth L ≥ 2, every i and t. So it is for d = 2; for r = 1 and any d; and "
-            "whenever QᵀM is normal."
+        clauses=(
+            Clause(
+                "Let W(0) = ε^LQ with balanced square layers and Q orthogonal, and let QᵀM be "
+                "orthogonally similar to a direct sum of blocks of size at most 2. Then "
+                "σ_i(W(t)) ≤ σ̃_i(t) for every i and t; so it is for d = 2, and for r = 1 and any "
+                "d.",
+                ("blocks", "three scalars", "both modes are late"),
+                {"L": AtLeast(2)},
+            ),
+            Clause(
+                "So it is whenever QᵀM is normal.", ("blocks", "normal matrices"), {"L": AtLeast(2)}
+            ),
         ),
         source="dlnlab; part of the conjecture of `dominance`",
         open=(
             "Blocks of size 3 and more. There the drive u_iᵀMv_i of a mode does exceed σ_i* at "
             "some times, so no comparison of single rates can prove dominance.",
         ),
+        proves=("dominance",),
+        reading=READINGS["plane_blocks"],
         steps=STEPS,
     )
 

@@ -1,111 +1,210 @@
-"""A proof is a list of steps, each of which a computer can carry out and can fail.
+"""A proof is a list of steps a computer can carry out, and clauses that say what rests on which.
 
-A :class:`Proof` names a claim and lists :class:`Step` objects.  Every step carries one readable
-line of mathematics, the *kind* of evidence it gives and the *scope* for which it gives it:
+A :class:`Step` has a title, the *kind* of evidence it gives, and either a check or words:
 
 ========== =====================================================================================
-symbolic   an identity or sign verified with free symbols, for the whole scope
-exact      integer, rational or modular arithmetic with zero error, for the instances in the scope
-enclosure  ball arithmetic: the true number provably lies in the printed ball
+symbolic   an identity or sign verified with free symbols
+exact      integer, rational or modular arithmetic with zero error, for single instances
+enclosure  ball arithmetic: the true number provably lies between the printed bounds
 evidence   exact arithmetic whose success makes the statement likely, but does not prove it
-argument   a deduction in words from the lines above it; nothing is computed
+argument   a deduction in words from the steps it uses; nothing is computed
 cited      a theorem from the literature, named and not proved here
 ========== =====================================================================================
 
-Only the first three count as proved.  A proof is "proved" when every check has passed; it is as
-strong as the scopes of its steps say, and never stronger than the facts it cites.
+The first three prove.  What a checked step prints is not written down beside it: it is the
+transcript of the facts that the check established (:mod:`.facts`), with their free symbols as
+quantifiers.  A scope that is narrower than the symbols say (L = 2, r = 1…4) is declared in
+`over`, and the check is *called* with it: a scope that is widened is a check carried out for more.
+
+A :class:`Clause` is one sentence of the statement, with its own scope and the steps that carry it.
+A proof is "proved" if every check has passed, every clause has all its steps, rests on one that
+proves, and claims no wider scope than any of them; only an argument, which names the steps it uses,
+may lead from a narrower scope to a wider one.  Arguments and citations are counted, for they remain
+to be read.
+
+Prose cannot be checked by a computer, but it can be kept from changing unnoticed.  `reading` is the
+digest of all prose of the proof (clauses, titles, names of facts, arguments, citations) and of the
+statements in the registry of claims that it proves, as they were last read against the checks; a
+proof whose prose, or whose statements, differ from that is "unread", not proved.  :mod:`.readings`
+holds the digests and says how to renew one.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import product
 from textwrap import fill
 from typing import Any, Literal
 
 import sympy as sp
 
+from dlnlab.claims import CLAIMS
+
+from .facts import ProofError, at_least, transcribe
+
 Kind = Literal["symbolic", "exact", "enclosure", "evidence", "argument", "cited"]
-Check = Callable[[], None]
 
 CHECKED: tuple[str, ...] = ("symbolic", "exact", "enclosure", "evidence")
 PROVING: tuple[str, ...] = ("symbolic", "exact", "enclosure")
+TO_READ: tuple[str, ...] = ("argument", "cited")
 WIDTH = 100
 
 
-class ProofError(AssertionError):
-    """A step of a proof did not go through; the message shows what was not as claimed."""
+# ---------------------------------------------------------------------- scopes
 
 
-def require(condition: bool, what: str, shown: object = "") -> None:
-    """Raise :class:`ProofError` with `what` and the offending value unless `condition` holds."""
-    if not bool(condition):
-        raise ProofError(f"{what}: {shown}" if shown != "" else what)
+@dataclass(frozen=True)
+class AtLeast:
+    """Every number from `least` on; a check is carried out with a symbol for it."""
+
+    least: int
+
+    def point(self, name: str) -> sp.Expr:
+        """Return `least` plus a free symbol that is assumed to be nonnegative."""
+        return at_least(name, self.least)
+
+    def __str__(self) -> str:
+        return f"≥ {self.least}"
 
 
-def require_zero(value: Any, what: str) -> None:
-    """Require that a symbolic expression (or each entry of a matrix) simplifies to exactly 0.
-
-    Parameters
-    ----------
-    value : sympy expression or matrix
-        The difference of the two sides of an identity.
-    what : str
-        The identity, as the error message should name it.
-
-    Raises
-    ------
-    ProofError
-        With the simplified remainder, if it is not the number zero.
-    """
-    entries = list(value) if isinstance(value, sp.MatrixBase) else [sp.sympify(value)]
-    for entry in entries:
-        rest = entry if entry == 0 else _simplified(entry)
-        require(rest == 0, f"{what}: expected 0, got", rest)
+Domain = int | range | AtLeast
+Scope = Mapping[str, Domain]
 
 
-def _simplified(entry: sp.Expr) -> sp.Expr:
-    """Try the cheap normal forms first; any of them reaching 0 is a proof of the identity."""
-    for rewrite in (sp.expand, lambda e: sp.powsimp(sp.expand(sp.powsimp(e))), sp.simplify):
-        entry = rewrite(entry)
-        if entry == 0:
-            return sp.Integer(0)
-    return entry
+def points(scope: Scope) -> Iterator[dict[str, Any]]:
+    """Yield the arguments with which a check has to be called to cover a scope."""
+    values = [_values(name, domain) for name, domain in scope.items()]
+    for chosen in product(*values):
+        yield dict(zip(scope, chosen, strict=True))
 
 
-def require_positive(value: Any, what: str) -> None:
-    """Require that sympy's assumptions prove `value` > 0 (a None answer is a failure)."""
-    for form in (value, sp.factor(value), sp.simplify(value)):
-        if form.is_positive is True:
-            return
-    raise ProofError(f"{what}: could not be shown positive: {value}")
+def _values(name: str, domain: Domain) -> list[Any]:
+    if isinstance(domain, AtLeast):
+        return [domain.point(name)]
+    return [domain] if isinstance(domain, int) else list(domain)
+
+
+def contains(wide: Domain, narrow: Domain) -> bool:
+    """Tell whether every value of `narrow` is one of `wide`."""
+    if isinstance(narrow, AtLeast):
+        return isinstance(wide, AtLeast) and wide.least <= narrow.least
+    values = [narrow] if isinstance(narrow, int) else list(narrow)
+    if isinstance(wide, AtLeast):
+        return all(value >= wide.least for value in values)
+    return set(values) <= ({wide} if isinstance(wide, int) else set(wide))
+
+
+def told(scope: Scope) -> list[str]:
+    """Return the parts of a scope as they are printed: "L ≥ 2", "r = 1…4"."""
+    return [f"{name} {_told(domain)}" for name, domain in scope.items()]
+
+
+def _told(domain: Domain) -> str:
+    if isinstance(domain, AtLeast):
+        return str(domain)
+    return f"= {domain}" if isinstance(domain, int) else f"= {domain[0]}…{domain[-1]}"
+
+
+# ---------------------------------------------------------------------- steps and clauses
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step: a title, a line of mathematics, the kind and scope of its evidence, its check."""
+    """One step of a proof.
+
+    Parameters
+    ----------
+    title : str
+        What the step is about; clauses and arguments refer to it by this.
+    kind : Kind
+    check : callable, optional
+        Establishes the facts, called once for every point of `over`; for the checked kinds only.
+    words : str
+        The deduction, or the theorem cited; for arguments and citations only.
+    over : Scope
+        What the check is restricted to, by the names of its arguments.
+    uses : sequence of str
+        Titles of the steps that an argument leads on from.
+    """
 
     title: str
-    line: str
     kind: Kind
-    scope: str
-    check: Check | None = None
+    check: Callable[..., None] | None = None
+    words: str = ""
+    over: Scope = field(default_factory=dict)
+    uses: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if (self.check is None) == (self.kind in CHECKED):
+        checked = self.kind in CHECKED
+        if (self.check is None) == checked:
             raise ValueError(f"`check` must be given exactly for the kinds {CHECKED}: {self.title}")
+        if bool(self.words) == checked:
+            raise ValueError(f"`words` must be given exactly for the kinds {TO_READ}: {self.title}")
+
+
+def symbolic(title: str, check: Callable[..., None], **over: Domain) -> Step:
+    """Return a step with free symbols."""
+    return Step(title, "symbolic", check, over=over)
+
+
+def exact(title: str, check: Callable[..., None], **over: Domain) -> Step:
+    """Return a step in rational or modular arithmetic, for the instances it draws."""
+    return Step(title, "exact", check, over=over)
+
+
+def argument(title: str, words: str, *uses: str) -> Step:
+    """Return a deduction in words from the steps with the titles `uses`."""
+    return Step(title, "argument", words=words, uses=uses)
+
+
+def cited(title: str, words: str) -> Step:
+    """Return a fact that is used and not proved here."""
+    return Step(title, "cited", words=words)
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One sentence of a statement, the steps that carry it, and the scope it claims."""
+
+    text: str
+    by: tuple[str, ...]
+    over: Scope = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        scope = ", ".join(told(self.over))
+        return f"{self.text} [{scope}]" if scope else self.text
+
+
+# ---------------------------------------------------------------------- results
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """What happened to one step; `failure` is None when it went through."""
+    """What happened to one step.
+
+    Attributes
+    ----------
+    lines : tuple of str
+        The facts established, or the words of an argument or a citation.
+    kinds : tuple of str
+        The names of the facts, without their numbers.
+    scope : tuple of str
+        What the facts are quantified over.
+    failure : str or None
+        Why it did not go through.
+    """
 
     title: str
-    line: str
     kind: Kind
-    scope: str
+    lines: tuple[str, ...]
+    kinds: tuple[str, ...]
+    scope: tuple[str, ...]
+    uses: tuple[str, ...]
     seconds: float
     failure: str | None
 
@@ -116,8 +215,16 @@ class ProofResult:
 
     Attributes
     ----------
-    status : {"proved", "broken"}
-        "proved" if every check passed.  Read it with the scopes, `cited` and `open`.
+    status : {"proved", "broken", "unread"}
+        "proved" if every check passed, every clause is carried, and the prose is the one read.
+    to_read : int
+        Number of arguments and citations that the statement rests on.
+    gaps : tuple of str
+        Why the status is not "proved", other than failed checks.
+    proves : tuple of str
+        The statements of the registry that this proves or refutes, each after its name.
+    digest : str
+        The digest of the prose as it is now.
     cited : tuple of str
         Facts used and not proved here.
     open : tuple of str
@@ -128,7 +235,12 @@ class ProofResult:
     statement: str
     source: str
     status: str
+    to_read: int
+    clauses: tuple[str, ...]
     steps: tuple[StepResult, ...]
+    gaps: tuple[str, ...]
+    proves: tuple[str, ...]
+    digest: str
     cited: tuple[str, ...]
     corrections: tuple[str, ...]
     open: tuple[str, ...]
@@ -138,9 +250,16 @@ class ProofResult:
         """Total running time of the checks."""
         return sum(step.seconds for step in self.steps)
 
+    @property
+    def verdict(self) -> str:
+        """The status with what it leaves to the reader: "proved, with 2 arguments to read"."""
+        if self.status != "proved" or not self.to_read:
+            return self.status
+        return f"proved, with {self.to_read} argument{'s' * (self.to_read > 1)} to read"
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain dictionaries, lists and strings, ready for JSON."""
-        return asdict(self) | {"seconds": self.seconds}
+        return asdict(self) | {"seconds": self.seconds, "verdict": self.verdict}
 
     def __str__(self) -> str:
         return _render(self)
@@ -148,83 +267,196 @@ class ProofResult:
 
 @dataclass(frozen=True)
 class Proof:
-    """A claim in the reader's words, and the steps that prove it.
+    """A statement, clause by clause, and the steps that prove it.
 
     Parameters
     ----------
     claim : str
         Short name, e.g. "theorem1".
-    statement : str
-        What is proved, in words.
+    clauses : sequence of Clause
+        What is proved.
     source : str
         Where the claim comes from.
     steps : sequence of Step
+        Every one must carry a clause, directly or through an argument that uses it.
+    reading : str
+        The digest of the prose that was read, see :mod:`.readings`.
     corrections : sequence of str
         Slips of the source that the statement puts right.
     open : sequence of str
         What remains unproved.
+    proves : sequence of str
+        Names of statements in the registry of claims (`dlnlab.claims.CLAIMS`) that it proves or
+        refutes, in the scopes that name this proof there.
+
+    Raises
+    ------
+    ValueError
+        If two steps share a title, or the registry has no such statement.
     """
 
     claim: str
-    statement: str
+    clauses: Sequence[Clause]
     source: str
     steps: Sequence[Step]
-    corrections: Sequence[str] = field(default=())
-    open: Sequence[str] = field(default=())
+    reading: str = ""
+    corrections: Sequence[str] = ()
+    open: Sequence[str] = ()
+    proves: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        titles = [step.title for step in self.steps]
+        if len(set(titles)) < len(titles):
+            raise ValueError(f"`steps` of {self.claim} must have titles of their own, got {titles}")
+        unknown = sorted(set(self.proves) - set(CLAIMS))
+        if unknown:
+            raise ValueError(f"`proves` of {self.claim} must name claims, got {unknown}")
+
+    def _behind(self, titles: Sequence[str]) -> set[str]:
+        """Return the titles given, and those of all steps that they use."""
+        uses = {step.title: step.uses for step in self.steps}
+        found: set[str] = set()
+        waiting = list(titles)
+        while waiting:
+            title = waiting.pop()
+            if title not in found:
+                found.add(title)
+                waiting.extend(uses.get(title, ()))
+        return found
+
+    def gaps(self) -> tuple[str, ...]:
+        """Return what is missing between steps and statement; nothing is carried out."""
+        steps = {step.title: step for step in self.steps}
+        carrying = self._behind([title for clause in self.clauses for title in clause.by])
+        missing, idle = sorted(carrying - set(steps)), sorted(set(steps) - carrying)
+        gaps = [f"the step '{title}' is missing; the statement rests on it" for title in missing]
+        gaps += [f"the step '{title}' carries nothing" for title in idle]
+        for clause in self.clauses:
+            direct = [steps[title] for title in clause.by if title in steps]
+            gaps += [_too_wide(clause, step) for step in direct if not _covers(step, clause)]
+            if not any(
+                steps[title].kind in PROVING for title in self._behind(clause.by) if title in steps
+            ):
+                gaps.append(f"no step proves the clause '{clause.text}'")
+        return tuple(gaps) if self.clauses else ("nothing is stated",)
 
     def run(self) -> ProofResult:
         """Carry out every step, also after a failure, and report."""
-        return self._report(tuple(_carry_out(step) for step in self.steps))
+        return self._report(tuple(carry_out(step) for step in self.steps))
 
     def verify(self) -> ProofResult:
-        """Like :meth:`run`, but stop with a :class:`ProofError` that names the step that failed."""
+        """Like :meth:`run`, but stop with a :class:`ProofError` that says what is not proved."""
         results = []
         for step in self.steps:
-            result = _carry_out(step)
+            result = carry_out(step)
             if result.failure is not None:
                 raise ProofError(f"{self.claim}, step '{step.title}': {result.failure}")
             results.append(result)
-        return self._report(tuple(results))
+        report = self._report(tuple(results))
+        if report.status != "proved":
+            raise ProofError(f"{self.claim}: {'; '.join(report.gaps)}")
+        return report
+
+    def digest(self, results: Sequence[StepResult]) -> str:
+        """Return the digest of the prose, given the results with the names of their facts."""
+        steps = [
+            [r.title, r.kind, told(step.over), r.lines if step.words else r.kinds, r.uses]
+            for r, step in zip(results, self.steps, strict=True)
+        ]
+        clauses = [[str(clause), clause.by] for clause in self.clauses]
+        proved = [self._stated(name) for name in self.proves]
+        prose = [self.claim, self.source, clauses, steps, self.corrections, self.open, proved]
+        return hashlib.sha256(json.dumps(prose).encode()).hexdigest()[:12]
+
+    def _stated(self, name: str) -> list[str]:
+        """Return a statement of the registry, and what this proof is said to show of it."""
+        claim = CLAIMS[name]
+        known = [str(standing) for standing in claim.standings if self.claim in standing.proofs]
+        return [name, claim.statement, *known]
 
     def _report(self, results: tuple[StepResult, ...]) -> ProofResult:
-        broken = any(result.failure is not None for result in results)
+        digest, gaps = self.digest(results), self.gaps()
+        broken = bool(gaps) or any(result.failure is not None for result in results)
+        if not broken and digest != self.reading:
+            gaps = (f"the prose is not the one that was read: {digest}, not {self.reading!r}",)
+        status = "broken" if broken else "proved" if digest == self.reading else "unread"
         return ProofResult(
             claim=self.claim,
-            statement=self.statement,
+            statement=" ".join(clause.text for clause in self.clauses),
             source=self.source,
-            status="broken" if broken else "proved",
+            status=status,
+            to_read=sum(step.kind in TO_READ for step in self.steps),
+            clauses=tuple(map(str, self.clauses)),
             steps=results,
-            cited=tuple(step.line for step in self.steps if step.kind == "cited"),
+            gaps=gaps,
+            proves=tuple(_sentence(*self._stated(name)) for name in self.proves),
+            digest=digest,
+            cited=tuple(step.words for step in self.steps if step.kind == "cited"),
             corrections=tuple(self.corrections),
             open=tuple(self.open),
         )
 
 
-def _carry_out(step: Step) -> StepResult:
-    start = time.perf_counter()
-    failure = None
-    if step.check is not None:
+def _sentence(name: str, statement: str, *known: str) -> str:
+    return f"{name} ({'; '.join(known)}): {statement}" if known else f"{name}: {statement}"
+
+
+def _covers(step: Step, clause: Clause) -> bool:
+    """Tell whether a step was carried out for everything that a clause claims."""
+    return all(
+        name in clause.over and contains(domain, clause.over[name])
+        for name, domain in step.over.items()
+    )
+
+
+def _too_wide(clause: Clause, step: Step) -> str:
+    scope = ", ".join(told(step.over))
+    return f"the clause '{clause}' rests on '{step.title}', which covers {scope} only"
+
+
+def carry_out(step: Step) -> StepResult:
+    """Carry out one step; whatever goes wrong in its check is a failure of the check."""
+    start, failure = time.perf_counter(), None
+    with transcribe() as transcript:
         try:
-            step.check()
+            for point in points(step.over) if step.check else ():
+                step.check(**point)  # type: ignore[misc]
+            if step.check and not transcript.facts:
+                failure = "nothing was checked"
         except ProofError as error:
             failure = str(error)
+        except Exception as error:
+            failure = f"could not be carried out: {type(error).__name__}: {error}"
+    lines = (step.words,) if step.words else transcript.lines
+    scope = tuple(dict.fromkeys((*told(step.over), *transcript.scope)))
     seconds = time.perf_counter() - start
-    return StepResult(step.title, step.line, step.kind, step.scope, seconds, failure)
+    kinds = tuple(transcript.facts)
+    return StepResult(step.title, step.kind, lines, kinds, scope, step.uses, seconds, failure)
+
+
+# ---------------------------------------------------------------------- printing
 
 
 def _render(result: ProofResult) -> str:
     counts = ", ".join(
         f"{sum(step.kind == kind for step in result.steps)} {kind}"
-        for kind in (*CHECKED, "argument", "cited")
+        for kind in (*CHECKED, *TO_READ)
         if any(step.kind == kind for step in result.steps)
     )
+    status, _, rest = result.verdict.partition(",")
     head = [
-        f"{result.claim}: {result.status.upper()}   ({counts}; {result.seconds:.1f} s)",
+        f"{result.claim}: {status.upper()}{',' * bool(rest)}{rest}   "
+        f"({counts}; {result.seconds:.1f} s)",
         f"source: {result.source}",
-        fill(result.statement, WIDTH, initial_indent="  ", subsequent_indent="  "),
+        *[f"NOT PROVED: {gap}" for gap in result.gaps],
+        *[
+            fill(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
+            for text in result.clauses
+        ],
     ]
     body = [_render_step(number, step) for number, step in enumerate(result.steps, 1)]
-    tail = _render_list("corrections to the source", result.corrections)
+    tail = _render_list("speaks of", result.proves)
+    tail += _render_list("corrections to the source", result.corrections)
     tail += _render_list("open", result.open)
     return "\n".join(head + body + tail)
 
@@ -232,13 +464,21 @@ def _render(result: ProofResult) -> str:
 def _render_step(number: int, step: StepResult) -> str:
     passed = "✓" if step.kind in PROVING else "·"
     mark = passed if step.failure is None else "✗"
-    lines = [
-        f"{mark} {number:2d}. {step.title}   [{step.kind}; {step.scope}; {step.seconds:.2f} s]"
-    ]
-    lines += [f"        {line}" for line in step.line.splitlines()]
-    if step.failure is not None:
-        lines.append(f"        BROKEN: {step.failure}")
-    return "\n".join(lines)
+    notes = "; ".join([step.kind, *step.scope, f"{step.seconds:.2f} s"])
+    head = f"{mark} {number:2d}. {step.title}   [{notes}]"
+    below = list(step.lines)
+    below += [f"from: {'; '.join(step.uses)}"] if step.uses else []
+    below += [f"BROKEN: {step.failure}"] if step.failure is not None else []
+    indent = " " * 8
+    return "\n".join(
+        [
+            fill(head, WIDTH, subsequent_indent=indent),
+            *[
+                fill(x, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ")
+                for x in below
+            ],
+        ]
+    )
 
 
 def _render_list(title: str, items: Sequence[str]) -> list[str]:
@@ -254,8 +494,8 @@ def main(build: Callable[..., Proof], argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status for the shell: 0 if every check passed, 1 if one failed, 2 if the proof
-        could not be carried out (an unknown argument, a missing optional package).
+        The exit status for the shell: 0 if it is proved, 1 if not, 2 if the proof could not be
+        started (an unknown argument, a missing optional package).
     """
     arguments = sys.argv[1:] if argv is None else argv
     unknown = [argument for argument in arguments if argument != "--thorough"]
@@ -263,9 +503,10 @@ def main(build: Callable[..., Proof], argv: Sequence[str] | None = None) -> int:
         print(f"unknown argument {unknown[0]!r}; the only one is --thorough", file=sys.stderr)
         return 2
     try:
-        result = build(thorough="--thorough" in arguments).run()
+        proof = build(thorough="--thorough" in arguments)
     except ImportError as error:
         print(error, file=sys.stderr)
         return 2
+    result = proof.run()
     print(result)
     return 0 if result.status == "proved" else 1

@@ -1,10 +1,15 @@
 r"""Proposition 1 (Arora et al. 2019): how singular values and vectors move along gradient flow.
 
-*Conservation.*  Along Ẇ_l = −W_{>l}ᵀ G W_{<l}ᵀ both W_{l+1}ᵀẆ_{l+1} and Ẇ_l W_lᵀ equal
+*The flow.*  Ẇ_l = −∂ℓ/∂W_l = −W_{>l}ᵀ G W_{<l}ᵀ, and by the product rule
+
+    Ẇ = Σ_l W_{>l} Ẇ_l W_{<l} = −Σ_l (W_{>l}W_{>l}ᵀ) G (W_{<l}ᵀW_{<l}).
+
+*Conservation.*  Along it both W_{l+1}ᵀẆ_{l+1} and Ẇ_l W_lᵀ equal
 −W_{>l}ᵀ G W_{≤l}ᵀ, so W_{l+1}ᵀW_{l+1} − W_lW_lᵀ does not change: a balanced start stays balanced.
 
 *Balanced products.*  With W_{l+1}ᵀW_{l+1} = W_lW_lᵀ, X(XᵀX)^n = (XXᵀ)^n X collapses the products:
-W_{>l}W_{>l}ᵀ = (W_LW_Lᵀ)^{L−l} and WWᵀ = (W_LW_Lᵀ)^L, likewise from the right.  Therefore
+W_{>l}W_{>l}ᵀ = (W_LW_Lᵀ)^{L−l} and WWᵀ = (W_LW_Lᵀ)^L, likewise from the right.  Therefore, with
+j = L − l + 1,
 
     Ẇ = −Σ_j [WWᵀ]^{(j−1)/L} G [WᵀW]^{(L−j)/L}.
 
@@ -26,14 +31,19 @@ hidden width exceeds an end; there (23) is false, as the last step shows by an e
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import sympy as sp
 
-from .proof import Proof, Step, main, require, require_zero
+from .facts import require_identity, require_zero
+from .proof import AtLeast, Clause, Proof, Step, argument, exact, main, symbolic
+from .readings import READINGS
+from .theorem1 import layer_derivatives
 from .words import (
     Rules,
     Words,
     diagonal,
+    identity,
     letters,
     matrix,
     orthonormal_columns,
@@ -44,7 +54,37 @@ from .words import (
 
 L, s_i, s_j, p, q = sp.symbols("L σ_i σ_j p q", positive=True)
 eps, target = sp.symbols("ε m", positive=True)
-MAX_DEPTH = 7
+DEPTHS = range(2, 8)
+ALL_DEPTHS = AtLeast(2)
+
+
+def flow_is_descent() -> None:
+    """Ẇ_l is minus the entrywise derivative of ½‖W_L⋯W_1 − M‖² by W_l."""
+    for derivative, above, error, below in layer_derivatives():
+        require_identity(-derivative, layer_rate(above, error, below), "−∂ℓ/∂W_l")
+
+
+def end_to_end_rate(L: int) -> None:
+    """Ẇ from the layers' flow by the product rule: Σ_l −(W_{>l}W_{>l}ᵀ) G (W_{<l}ᵀW_{<l})."""
+    layers = [matrix(f"W{k}", f"s{k}", f"s{k - 1}") for k in range(1, L + 1)]
+    residual = matrix("G", f"s{L}", "s0")
+    rates, claimed = {}, zero(f"s{L}", "s0")
+    for number, layer in enumerate(layers):
+        above, below = _chain(layers[number + 1 :], f"s{L}"), _chain(layers[:number], "s0")
+        rates[letters(layer)[0]] = layer_rate(above, residual, below)
+        claimed = claimed - above @ above.T @ residual @ below.T @ below
+    moving = _chain(layers, "s0").derivative(rates)
+    require_same(moving, claimed, {}, f"Ẇ for L = {L}")
+
+
+def _chain(layers: list[Words], space: str) -> Words:
+    """Return the product of some layers, the identity of `space` for none."""
+    if not layers:
+        return identity(space)
+    total = layers[0]
+    for layer in layers[1:]:
+        total = layer @ total
+    return total
 
 
 def conservation() -> None:
@@ -60,8 +100,8 @@ def conservation() -> None:
     require_same(drift, zero("b", "b"), {}, "d/dt (W_{l+1}ᵀW_{l+1} − W_lW_lᵀ)")
 
 
-def layer_rate(above: Words, residual: Words, below: Words) -> Words:
-    """Return Ẇ_l = −W_{>l}ᵀ G W_{<l}ᵀ."""
+def layer_rate(above: Any, residual: Any, below: Any) -> Any:
+    """Return Ẇ_l = −W_{>l}ᵀ G W_{<l}ᵀ, of words or of matrices."""
     return -(above.T @ residual @ below.T)
 
 
@@ -75,13 +115,12 @@ def intertwining() -> None:
     require_same(x @ inside @ x.T, outside @ (x @ x.T), hypothesis, "X(XᵀX)^n Xᵀ = (XXᵀ)^{n+1}")
 
 
-def balanced_products() -> None:
-    """Multiply the layers out and collapse them with W_{l+1}ᵀW_{l+1} = W_lW_lᵀ, depth by depth."""
-    for depth in range(2, MAX_DEPTH + 1):
-        layers = [matrix(f"W{k}", f"s{k}", f"s{k - 1}") for k in range(1, depth + 1)]
-        for number in range(depth):  # layers number+1 … depth lie above, 1 … number below
-            _collapse(layers[number:], _from_below(layers), from_below=False)
-            _collapse(layers[: depth - number], _from_above(layers), from_below=True)
+def balanced_products(L: int) -> None:
+    """Multiply the layers out and collapse them with W_{l+1}ᵀW_{l+1} = W_lW_lᵀ."""
+    layers = [matrix(f"W{k}", f"s{k}", f"s{k - 1}") for k in range(1, L + 1)]
+    for number in range(L):  # layers number+1 … L lie above, 1 … number below
+        _collapse(layers[number:], _from_below(layers), from_below=False)
+        _collapse(layers[: L - number], _from_above(layers), from_below=True)
 
 
 def _from_below(layers: list[Words]) -> Rules:
@@ -98,23 +137,27 @@ def _from_above(layers: list[Words]) -> Rules:
 
 def _collapse(part: list[Words], rules: Rules, from_below: bool) -> None:
     """Require PPᵀ = (W_LW_Lᵀ)^m, or PᵀP = (W_1ᵀW_1)^m, for a product P of m layers."""
-    product = part[0]
-    for layer in part[1:]:
-        product = layer @ product
+    product = _chain(part, part[0].cols)
     end = part[0].T @ part[0] if from_below else part[-1] @ part[-1].T
     power = end
     for _ in part[1:]:
         power = power @ end
     gram = product.T @ product if from_below else product @ product.T
-    require_same(gram, power, rules, f"Gram of a product of {len(part)} layers")
+    side = "PᵀP" if from_below else "PPᵀ"
+    require_same(gram, power, rules, f"{side} for a product P of {len(part)} layers")
 
 
 def fractional_powers() -> None:
     """(W_LW_Lᵀ)^{L−l} is the power (L − l)/L of WWᵀ = (W_LW_Lᵀ)^L, eigenvalue by eigenvalue."""
     eigenvalue, layer = sp.symbols("μ l", positive=True)
-    require_zero(
-        (eigenvalue**L) ** ((L - layer) / L) - eigenvalue ** (L - layer),
-        "(μ^L)^{(L−l)/L} = μ^{L−l}",
+    require_identity(
+        (eigenvalue**L) ** ((L - layer) / L), eigenvalue ** (L - layer), "(μ^L)^{(L−l)/L}"
+    )
+    index = L - layer + 1
+    require_identity(
+        summand(s_i, s_j, index),
+        (s_i**2) ** ((L - layer) / L) * (s_j**2) ** ((layer - 1) / L),
+        "the (i, j) weight of the summand j = L − l + 1, from PPᵀ and PᵀP",
     )
 
 
@@ -132,8 +175,8 @@ def singular_values() -> None:
     """On the diagonal the L summands are equal, so their sum is L times one of them."""
     index, g = sp.symbols("j g", positive=True)
     one = sp.powsimp(summand(s_i, s_i, index))
-    require_zero(sp.diff(sp.simplify(one), index), "the summand does not depend on j")
-    require_zero(-L * one * g - singular_value_rate(s_i, g), "σ̇_i")
+    require_zero(sp.diff(sp.simplify(one), index), "d/dj of the (i, i) weight of summand j")
+    require_identity(singular_value_rate(s_i, g), -L * one * g, "σ̇_i as L equal summands")
 
 
 def diagonal_of_the_rate() -> None:
@@ -157,13 +200,11 @@ def diagonal_of_the_rate() -> None:
 def geometric_sum() -> None:
     """Σ_{j=1}^m p^{j−1}q^{m−j} = (p^m − q^m)/(p − q), by induction over m."""
     m = sp.Symbol("m", positive=True)
-    require_zero(quotient(1) - 1, "m = 1")
-    require_zero(sp.simplify(p * quotient(m) + q**m - quotient(m + 1)), "m → m + 1")
+    require_identity(quotient(1), 1, "the sum for m = 1")
+    require_identity(quotient(m + 1), p * quotient(m) + q**m, "the sum for m + 1")
     index = sp.Symbol("j", positive=True)
-    terms = summand(s_i, s_j, index) - sp.powdenest(
-        (s_i ** (2 / L)) ** (index - 1) * (s_j ** (2 / L)) ** (L - index)
-    )
-    require_zero(terms, "summand with p = σ_i^{2/L}, q = σ_j^{2/L}")
+    terms = (s_i ** (2 / L)) ** (index - 1) * (s_j ** (2 / L)) ** (L - index)
+    require_identity(summand(s_i, s_j, index), terms, "summand for p = σ_i^{2/L}, q = σ_j^{2/L}")
 
 
 def quotient(count: sp.Expr | int) -> sp.Expr:
@@ -185,11 +226,11 @@ def singular_vectors() -> None:
     g_ij, g_ji = sp.symbols("g_ij g_ji", real=True)
     k_ij, h_ij = rotation_rates((s_i, s_j), (g_ij, g_ji))
     k_ji, h_ji = rotation_rates((s_j, s_i), (g_ji, g_ij))
-    require_zero(k_ij + k_ji, "K is skew")
-    require_zero(h_ij + h_ji, "H is skew")
+    require_zero(k_ij + k_ji, "K_ij + K_ji")
+    require_zero(h_ij + h_ji, "H_ij + H_ji")
     weight = (s_i**2 - s_j**2) / (s_i ** (2 / L) - s_j ** (2 / L))
-    require_zero(-weight * g_ij - (k_ij * s_j - s_i * h_ij), "entry (i, j) of UᵀẆV")
-    require_zero(-weight * g_ji - (k_ji * s_i - s_j * h_ji), "entry (j, i) of UᵀẆV")
+    require_identity(-weight * g_ij, k_ij * s_j - s_i * h_ij, "entry (i, j) of UᵀẆV")
+    require_identity(-weight * g_ji, k_ji * s_i - s_j * h_ji, "entry (j, i) of UᵀẆV")
 
 
 def outside_the_span() -> None:
@@ -211,11 +252,14 @@ def unbalanced_counterexample() -> None:
     """L = 2, widths 1-2-1, W_1 = ε(1, 0)ᵀ, W_2 = ε(3/5, 4/5): (23) is off by the factor 3/5."""
     first = eps * sp.Matrix([1, 0])
     last = eps * sp.Matrix([[sp.Rational(3, 5), sp.Rational(4, 5)]])
-    require_zero((first.T * first)[0] - eps**2, "W_1ᵀW_1 = ε²: semi-orthogonal, Eq. (4)")
-    require_zero((last * last.T)[0] - eps**2, "W_2W_2ᵀ = ε²: semi-orthogonal, Eq. (4)")
-    require(not imbalance(first, last).is_zero_matrix, "the example must be unbalanced")
+    require_identity((first.T * first)[0], eps**2, "W_1ᵀW_1, semi-orthogonal as in Eq. (4)")
+    require_identity((last * last.T)[0], eps**2, "W_2W_2ᵀ, semi-orthogonal as in Eq. (4)")
+    size = (imbalance(first, last).T * imbalance(first, last)).trace()
+    require_identity(size, sp.Rational(32, 25) * eps**4, "‖W_2ᵀW_2 − W_1W_1ᵀ‖²")
     true_rate, formula = _two_rates(first, last)
-    require_zero(formula / true_rate - sp.Rational(3, 5), "formula (23) / true rate − 3/5")
+    gap = sp.Rational(3, 5) * eps**2 - target
+    require_identity(true_rate, -2 * eps**2 * gap, "the true rate, −(W_1ᵀW_1 + W_2W_2ᵀ)G")
+    require_identity(formula, sp.Rational(3, 5) * true_rate, "formula (23) against the true rate")
 
 
 def balanced_control() -> None:
@@ -223,7 +267,7 @@ def balanced_control() -> None:
     first = eps * sp.Matrix([sp.Rational(3, 5), sp.Rational(4, 5)])
     require_zero(imbalance(first, first.T), "W_2ᵀW_2 − W_1W_1ᵀ")
     true_rate, formula = _two_rates(first, first.T)
-    require_zero(formula - true_rate, "formula (23) − true rate")
+    require_identity(formula, true_rate, "formula (23) against the true rate")
 
 
 def imbalance(first: sp.Matrix, last: sp.Matrix) -> sp.Matrix:
@@ -235,93 +279,67 @@ def _two_rates(first: sp.Matrix, last: sp.Matrix) -> tuple[sp.Expr, sp.Expr]:
     """Return dW/dt of a 1-k-1 network from its layers, and what Eq. (23) says."""
     value = (last * first)[0]
     gradient = value - target
-    layers = (-first * gradient).T * first + last * (-last.T * gradient)
-    return layers[0], singular_value_rate(value, gradient).subs(L, 2)
+    one, error = sp.eye(1), sp.Matrix([[gradient]])
+    moving = layer_rate(one, error, first) * first + last * layer_rate(last, error, one)
+    return moving[0], singular_value_rate(value, gradient).subs(L, 2)
 
 
 STEPS: tuple[Step, ...] = (
-    Step(
+    symbolic("gradient flow", flow_is_descent),
+    symbolic("the end-to-end rate, multiplied out", end_to_end_rate, L=DEPTHS),
+    symbolic("conservation", conservation),
+    symbolic("intertwining", intertwining),
+    symbolic("balanced products, multiplied out", balanced_products, L=DEPTHS),
+    argument(
+        "the end-to-end rate",
+        "The product rule has one summand W_{>l}Ẇ_lW_{<l} per layer, for every L; by intertwining "
+        "each balanced layer raises the power of its product's Gram matrix by one, for every L.",
+        "gradient flow",
+        "the end-to-end rate, multiplied out",
         "conservation",
-        "d/dt (W_{l+1}ᵀW_{l+1} − W_lW_lᵀ) = 0",
-        "symbolic",
-        "all L, shapes, differentiable losses of W_{L:1}",
-        conservation,
-    ),
-    Step(
         "intertwining",
-        "X(XᵀX)^n = (XXᵀ)^n X, so X(XᵀX)^n Xᵀ = (XXᵀ)^{n+1}",
-        "symbolic",
-        "all n, by induction",
-        intertwining,
-    ),
-    Step(
         "balanced products, multiplied out",
-        "W_{>l}W_{>l}ᵀ = (W_LW_Lᵀ)^{L−l},   W_{<l}ᵀW_{<l} = (W_1ᵀW_1)^{l−1}",
-        "symbolic",
-        f"L = 2…{MAX_DEPTH}, every l, all shapes",
-        balanced_products,
     ),
-    Step(
-        "balanced products",
-        "For every L by the intertwining step: each layer raises the power by one.",
-        "argument",
-        "all L",
+    symbolic("fractional powers", fractional_powers),
+    symbolic("the rate in SVD coordinates", diagonal_of_the_rate),
+    symbolic("singular values", singular_values),
+    symbolic("the off-diagonal weight", geometric_sum),
+    symbolic("singular vectors inside the span", singular_vectors),
+    symbolic("singular vectors outside the span", outside_the_span),
+    exact("an unbalanced start", unbalanced_counterexample),
+    exact("its balanced twin", balanced_control),
+)
+
+CLAUSES: tuple[Clause, ...] = (
+    Clause(
+        "Along gradient flow from a balanced start, W = W_L⋯W_1 obeys "
+        "Ẇ = −Σ_j [WWᵀ]^{(j−1)/L} G [WᵀW]^{(L−j)/L}.",
+        ("the end-to-end rate", "fractional powers"),
+        {"L": ALL_DEPTHS},
     ),
-    Step(
-        "fractional powers",
-        "(W_LW_Lᵀ)^{L−l} = [WWᵀ]^{(L−l)/L}, so Ẇ = −Σ_j [WWᵀ]^{(j−1)/L} G [WᵀW]^{(L−j)/L}",
-        "symbolic",
-        "all L",
-        fractional_powers,
+    Clause(
+        "Its singular values obey σ̇_i = −L(σ_i²)^{1−1/L}⟨G, u_iv_iᵀ⟩ wherever they and their "
+        "vectors are differentiable.",
+        (
+            "the end-to-end rate",
+            "fractional powers",
+            "the rate in SVD coordinates",
+            "singular values",
+        ),
+        {"L": ALL_DEPTHS},
     ),
-    Step(
-        "the rate in SVD coordinates",
-        "UᵀẆV = KS + Ṡ − SH,  K = UᵀU̇ and H = VᵀV̇ skew: σ̇_i = u_iᵀẆv_i",
-        "symbolic",
-        "all shapes, wherever a differentiable SVD exists",
-        diagonal_of_the_rate,
+    Clause(
+        "For distinct nonzero values the singular vectors obey Arora et al.'s Theorem 3.",
+        (
+            "the off-diagonal weight",
+            "singular vectors inside the span",
+            "singular vectors outside the span",
+        ),
+        {"L": ALL_DEPTHS},
     ),
-    Step(
-        "singular values",
-        "σ̇_i = −L(σ_i²)^{1−1/L} u_iᵀGv_i",
-        "symbolic",
-        "all L",
-        singular_values,
-    ),
-    Step(
-        "the off-diagonal weight",
-        "Σ_j p^{j−1}q^{L−j} = (p^L − q^L)/(p − q),  p = σ_i^{2/L}, q = σ_j^{2/L}",
-        "symbolic",
-        "all L, by induction",
-        geometric_sum,
-    ),
-    Step(
-        "singular vectors inside the span",
-        "UᵀU̇ = −F⊙(gS + Sgᵀ),  VᵀV̇ = −F⊙(Sg + gᵀS),  F_ij = 1/(σ_j^{2/L} − σ_i^{2/L})",
-        "symbolic",
-        "all L, distinct σ > 0",
-        singular_vectors,
-    ),
-    Step(
-        "singular vectors outside the span",
-        "(I − UUᵀ)U̇ = −(I − UUᵀ)GV(S²)^{1/2−1/L}",
-        "symbolic",
-        "all L, σ > 0 (V̇ by transposing)",
-        outside_the_span,
-    ),
-    Step(
-        "an unbalanced start",
-        "W_1 = ε(1, 0)ᵀ, W_2 = ε(3/5, 4/5): Eq. (23) gives 3/5 of the true rate",
-        "exact",
-        "L = 2, every ε and target",
-        unbalanced_counterexample,
-    ),
-    Step(
-        "its balanced twin",
-        "W_2 = W_1ᵀ: Eq. (23) gives the true rate",
-        "exact",
-        "L = 2, every ε and target",
-        balanced_control,
+    Clause(
+        "Without balancedness the formula for σ̇_i is false.",
+        ("an unbalanced start", "its balanced twin"),
     ),
 )
 
@@ -331,21 +349,21 @@ def build(*, thorough: bool = False) -> Proof:
     del thorough
     return Proof(
         claim="proposition1",
-        statement=(
-            "Along gradient flow from a balanced start, the singular values of W = W_L⋯W_1 obey "
-            "σ̇_i = −L(σ_i²)^{1−1/L}⟨G, u_iv_iᵀ⟩, and (distinct nonzero values) the singular "
-            "vectors obey Arora et al.'s Theorem 3. Without balancedness the formula is false."
-        ),
+        clauses=CLAUSES,
         source="Kwon et al. 2024, Proposition 1 (Eq. 23); Arora et al. 2019, Theorem 3",
         corrections=(
             "The paper says that the orthogonal start satisfies balancedness. For square layers "
             "it does; for semi-orthogonal rectangular layers, Eq. (4), it need not.",
             "'u_i(t) and u_i(t)' should read u_i(t) and v_i(t).",
+            "Sorted singular values need not be differentiable where two of them meet, nor at "
+            "t = 0, where an orthogonal start has all of them equal (`slips`).",
         ),
         open=(
             "Singular vectors where singular values meet: the formulas need distinct values "
             "(those for σ_i need no more than a differentiable choice).",
         ),
+        proves=("proposition1", "proposition1_vectors"),
+        reading=READINGS["proposition1"],
         steps=STEPS,
     )
 

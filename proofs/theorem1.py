@@ -31,17 +31,20 @@ at once, with symbolic L and l.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 
 import sympy as sp
 
-from .proof import Proof, Step, main, require, require_positive, require_zero
+from .facts import require_identity, require_nonnegative, require_positive, require_zero
+from .proof import AtLeast, Clause, Proof, Step, argument, main, symbolic
+from .readings import READINGS
 from .words import Words, diagonal, diagonal_entry, identity, letters, matrix, require_same, zero
 
 a, b, lam, beta, sigma, eta, alpha, eps = sp.symbols("a b λ β σ η α ε", positive=True)
 decay = sp.Symbol("μ", nonnegative=True)
 L, layer = sp.symbols("L l", positive=True)
-n = sp.Symbol("n", nonnegative=True)  # L = n + 2: sympy then knows that L ≥ 2
 w = sp.Symbol("w", positive=True)  # 1/(1 + w) runs through the open interval (0, 1)
 
 U, V = matrix("U", "out", "k"), matrix("V", "in", "k")
@@ -107,25 +110,24 @@ def diagonal_residual() -> Words:
 
 def chain_rule() -> None:
     """Differentiate ½‖W_L⋯W_1 − M‖² entry by entry and compare, on general 2×3×2-type shapes."""
+    for direct, after, error, before in layer_derivatives():
+        require_identity(direct, after.T * error * before.T, "∂ℓ/∂W_l, entry by entry")
+
+
+def layer_derivatives() -> Iterator[tuple[sp.Matrix, sp.Matrix, sp.Matrix, sp.Matrix]]:
+    """Yield, layer by layer of small general networks, ∂ℓ/∂W_l, W_{>l}, G and W_{<l}."""
     for widths in ((2, 3, 2), (2, 1, 2), (1, 2, 2, 1)):
         weights = [
             sp.Matrix(m, k, sp.symbols(f"w{i}_:{m * k}"))
             for i, (k, m) in enumerate(pairwise(widths))
         ]
         target = sp.Matrix(widths[-1], widths[0], sp.symbols(f"m_:{widths[-1] * widths[0]}"))
-        _compare_gradients(weights, target)
-
-
-def _compare_gradients(weights: list[sp.Matrix], target: sp.Matrix) -> None:
-    error = _chain(weights, target.cols) - target
-    loss = sum(entry**2 for entry in error) / 2
-    for i, weight in enumerate(weights):
-        before = _chain(weights[:i], target.cols)
-        after = _chain(weights[i + 1 :], weight.rows)
-        direct = weight.applyfunc(lambda entry: sp.diff(loss, entry))
-        require_zero(
-            (direct - after.T * error * before.T).applyfunc(sp.expand), f"∇ of layer {i + 1}"
-        )
+        error = _chain(weights, target.cols) - target
+        loss = sum(entry**2 for entry in error) / 2
+        for i, weight in enumerate(weights):
+            direct = weight.applyfunc(partial(sp.diff, loss))
+            after, before = _chain(weights[i + 1 :], weight.rows), _chain(weights[:i], target.cols)
+            yield direct, after, error, before
 
 
 def _chain(weights: list[sp.Matrix], size: int) -> sp.Matrix:
@@ -148,7 +150,7 @@ def inner_gradient() -> None:
     claimed = A @ A @ diagonal("B", "k", L - 3) @ diagonal_residual()
     actual = above(layer).T @ residual() @ below(layer).T
     require_same(actual, claimed, RULES, "∇_l for 1 < l < L")
-    require_zero(inner_next(a, b) - (b - eta * _entry(claimed)), "b⁺ entry by entry")
+    require_identity(inner_next(a, b), b - eta * _entry(claimed), "b⁺ entry by entry")
 
 
 def outer_gradients() -> None:
@@ -158,7 +160,7 @@ def outer_gradients() -> None:
     last = residual() @ below(L).T
     require_same(last, U @ core, RULES, "∇_L")
     require_same(first, core @ V.T, RULES, "∇_1")
-    require_zero(outer_next(a, b) - (a - alpha * eta * _entry(core)), "a⁺ entry by entry")
+    require_identity(outer_next(a, b), a - alpha * eta * _entry(core), "a⁺ entry by entry")
 
 
 def weight_decay() -> None:
@@ -171,9 +173,9 @@ def weight_decay() -> None:
     require_same(last, U @ kept, RULES, "W_L⁺")
     first = A @ V.T * (1 - outer * decay) - outer * (above(sp.Integer(1)).T @ residual())
     require_same(first, kept @ V.T, RULES, "W_1⁺")
-    require_zero(decayed(outer_next(a, b), a, outer) - _entry(kept), "a⁺ entry by entry")
+    require_identity(decayed(outer_next(a, b), a, outer), _entry(kept), "a⁺ entry by entry")
     middle = B * (1 - eta * decay) - eta * inner
-    require_zero(decayed(inner_next(a, b), b, eta) - _entry(middle), "b⁺ entry by entry")
+    require_identity(decayed(inner_next(a, b), b, eta), _entry(middle), "b⁺ entry by entry")
 
 
 def _entry(expression: Words) -> sp.Expr:
@@ -184,18 +186,17 @@ def recursions() -> None:
     """For α = 1 equal entries stay equal and follow the λ recursion; β is its case σ* = 0."""
     equal = {a: lam, b: lam, alpha: 1}
     following = lambda_next(lam, sigma, eta, L)
-    require_zero(sp.powsimp(outer_next(a, b).subs(equal)) - following, "a⁺ = λ⁺ at a = b = λ")
-    require_zero(sp.powsimp(inner_next(a, b).subs(equal)) - following, "b⁺ = λ⁺ at a = b = λ")
+    require_identity(outer_next(a, b).subs(equal), following, "a⁺ = λ⁺ at a = b = λ, α = 1")
+    require_identity(inner_next(a, b).subs(equal), following, "b⁺ = λ⁺ at a = b = λ")
     residual_case = lambda_next(beta, sp.Integer(0), eta, L)
-    require_zero(beta_next(beta, eta, L) - residual_case, "β⁺ is λ⁺ with σ* = 0")
+    require_identity(beta_next(beta, eta, L), residual_case, "β⁺ is λ⁺ with σ* = 0")
 
 
-def beta_decreases() -> None:
+def beta_decreases(L: sp.Expr) -> None:
     """If 0 < x = ηβ^{2(L−1)} < 1, then 0 < β⁺ < β and the new x is again in (0, x)."""
-    depth = n + 2
-    inside = (1 / (1 + w)) * beta ** (-2 * (depth - 1))  # the η with ηβ^{2(L−1)} = 1/(1+w)
-    following = sp.simplify(beta_next(beta, inside, depth))
-    require_zero(following - beta * w / (1 + w), "β⁺ = β(1 − x)")
+    inside = (1 / (1 + w)) * beta ** (-2 * (L - 1))  # the η with ηβ^{2(L−1)} = 1/(1+w)
+    following = sp.simplify(beta_next(beta, inside, L))
+    require_identity(following, beta * w / (1 + w), "β⁺ at ηβ^{2(L−1)} = 1/(1 + w)")
     require_positive(following, "β⁺")
     require_positive(beta - following, "β − β⁺")
 
@@ -204,29 +205,37 @@ def beta_premise() -> None:
     """The premise is sharp: at ηε^{2(L−1)} = 1 β jumps to 0, and at 3 it doubles in size."""
     for multiple, factor in ((1, 0), (3, -2)):
         following = beta_next(eps, multiple * eps ** (-2 * (L - 1)), L)
-        require_zero(sp.simplify(following - factor * eps), f"β(1) at ηε^(2(L−1)) = {multiple}")
+        require_identity(following, factor * eps, f"β(1) at ηε^(2(L−1)) = {multiple}")
 
 
 def local_stability() -> None:
     """The derivative of the λ recursion at its fixed point."""
     derivative = sp.diff(lambda_next(lam, sigma, eta, L), lam).subs(lam, sigma ** (1 / L))
-    require_zero(derivative - (1 - eta * L * sigma ** (2 - 2 / L)), "derivative at σ*^(1/L)")
+    claimed = 1 - eta * L * sigma ** (2 - 2 / L)
+    require_identity(derivative, claimed, "dλ⁺/dλ at λ = σ^(1/L)")
+    require_identity(claimed.subs(eta, largest_step(sigma, L)), -1, "dλ⁺/dλ at the largest η")
+    require_identity(claimed.subs(eta, 0), 1, "dλ⁺/dλ at η = 0")
+    require_positive(-sp.diff(claimed, eta), "it decreases in η: −d/dη")
 
 
-def no_overshoot() -> None:
+def largest_step(target: sp.Expr, depth: sp.Expr) -> sp.Expr:
+    """Return 2/(Lσ*^{2−2/L}), above which the fixed point repels."""
+    return 2 / (depth * target ** (2 - 2 / depth))
+
+
+def no_overshoot(L: sp.Expr) -> None:
     """The map is increasing on (0, σ*^{1/L}] when κ = ηLσ*^{2−2/L} ≤ 1, and lies above λ."""
-    depth, u, kappa = n + 2, 1 / (1 + w), sp.Symbol("κ", positive=True)
-    step = kappa / (depth * sigma ** (2 - 2 / depth))
-    at = (u * sigma) ** (1 / depth)
-    slope = sp.diff(lambda_next(lam, sigma, step, depth), lam).subs(lam, at)
-    bound = 1 - kappa * u ** (1 - 2 / depth)
-    excess = kappa * u ** (1 - 2 / depth) * (2 * depth - 1) * (1 - u) / depth
-    require_zero(at**depth - u * sigma, "λ^L = uσ*")
-    require_zero(slope - bound - excess, "derivative = (1 − κu^{1−2/L}) + nonnegative")
-    require_positive(sp.simplify(excess), "the nonnegative part")
-    exponent = sp.simplify(1 - 2 / depth)
-    require(bool(exponent.is_nonnegative), "u^{1−2/L} ≤ 1 needs 1 − 2/L ≥ 0", exponent)
-    rise = lambda_next(lam, (1 + w) * lam**depth, eta, depth) - lam
+    u, kappa = 1 / (1 + w), sp.Symbol("κ", positive=True)
+    step = kappa / (L * sigma ** (2 - 2 / L))
+    at = (u * sigma) ** (1 / L)
+    slope = sp.diff(lambda_next(lam, sigma, step, L), lam).subs(lam, at)
+    bound = 1 - kappa * u ** (1 - 2 / L)
+    excess = kappa * u ** (1 - 2 / L) * (2 * L - 1) * (1 - u) / L
+    require_identity(at**L, u * sigma, "λ^L for λ = (uσ)^(1/L), u = 1/(1 + w)")
+    require_identity(slope, bound + excess, "dλ⁺/dλ at this λ for η = κ/(Lσ^(2−2/L))")
+    require_positive(sp.simplify(excess), "its second part")
+    require_nonnegative(sp.simplify(1 - 2 / L), "the exponent in u^(1−2/L) ≤ 1, so κ ≤ 1 suffices")
+    rise = lambda_next(lam, (1 + w) * lam**L, eta, L) - lam
     require_positive(rise, "λ⁺ − λ for σ* = (1 + w)λ^L")
 
 
@@ -235,10 +244,10 @@ def jacobian() -> None:
     maps = sp.Matrix([outer_next(a, b), inner_next(a, b)])
     at_rest = maps.jacobian([a, b]).subs(sigma, product(a, b))
     kappa = pair_curvature(a, b)
-    require_zero((sp.eye(2) - at_rest).det(), "1 is an eigenvalue")
-    require_zero(at_rest.trace() - (2 - eta * kappa), "the other eigenvalue is 1 − ηκ")
+    require_zero((sp.eye(2) - at_rest).det(), "det(I − J): 1 is an eigenvalue")
+    require_identity(at_rest.trace(), 2 - eta * kappa, "tr J: the other eigenvalue is 1 − ηκ")
     equal = kappa.subs({a: sigma ** (1 / L), b: sigma ** (1 / L), alpha: 1})
-    require_zero(equal - L * sigma ** (2 - 2 / L), "κ at a = b, α = 1")
+    require_identity(equal, L * sigma ** (2 - 2 / L), "κ at a = b, α = 1")
 
 
 def pair_curvature(outer: sp.Expr, inner: sp.Expr) -> sp.Expr:
@@ -249,105 +258,81 @@ def pair_curvature(outer: sp.Expr, inner: sp.Expr) -> sp.Expr:
 def conserved() -> None:
     """To first order in η, a² − αb² does not change, so along the flow it stays (1−α)ε²."""
     change = outer_next(a, b) ** 2 - alpha * inner_next(a, b) ** 2 - (a**2 - alpha * b**2)
-    require_zero(sp.diff(change, eta).subs(eta, 0), "d(a² − αb²)/dη at η = 0")
+    require_zero(sp.diff(change, eta).subs(eta, 0), "change of a² − αb² to first order in η")
+    start = (a**2 - alpha * b**2).subs({a: eps, b: eps})
+    require_identity(start, (1 - alpha) * eps**2, "a² − αb² at the start")
 
 
-EVERYTHING = "all L ≥ 2, r̂, shapes"
+ALL_DEPTHS = AtLeast(2)
 
 STEPS: tuple[Step, ...] = (
-    Step(
+    symbolic("chain rule, entry by entry", chain_rule),
+    argument(
         "chain rule",
-        "∇_l = (W_L⋯W_{l+1})ᵀ G (W_{l−1}⋯W_1)ᵀ",
-        "symbolic",
-        "general entries, widths 2-3-2, 2-1-2, 1-2-2-1",
-        chain_rule,
+        "d/ds ½‖P(W_l + sE)Q − M‖² = ⟨G, PEQ⟩ = ⟨PᵀGQᵀ, E⟩: the trace is cyclic. All L and shapes.",
+        "chain rule, entry by entry",
     ),
-    Step(
-        "chain rule for every shape",
-        "d/ds ½‖P(W_l + sE)Q − M‖² = ⟨G, PEQ⟩ = ⟨PᵀGQᵀ, E⟩: the trace is cyclic.",
-        "argument",
-        "all L, all shapes",
-    ),
-    Step(
+    symbolic("products above and below a layer", partial_products),
+    symbolic("inner layers stay diagonal", inner_gradient),
+    symbolic("outer layers keep their frames", outer_gradients),
+    symbolic("weight decay", weight_decay),
+    symbolic("Theorem 1's recursions", recursions),
+    argument(
+        "for ever",
+        "The start has the form with A = B = εI, a step keeps it: so every iterate has it.",
+        "chain rule",
         "products above and below a layer",
-        "W_L⋯W_{l+1} = U A B^{L−1−l},   W_{l−1}⋯W_1 = B^{l−2} A Vᵀ",
-        "symbolic",
-        EVERYTHING,
-        partial_products,
-    ),
-    Step(
         "inner layers stay diagonal",
-        "∇_l = A²B^{L−3}(A²B^{L−2} − Σ)   for every 1 < l < L\n"
-        "b⁺ = b − η(σ̃ − σ*) a² b^{L−3},   σ̃ = a²b^{L−2}",
-        "symbolic",
-        EVERYTHING,
-        inner_gradient,
-    ),
-    Step(
         "outer layers keep their frames",
-        "∇_L = U·AB^{L−2}(A²B^{L−2} − Σ),   ∇_1 = AB^{L−2}(A²B^{L−2} − Σ)·Vᵀ\n"
-        "a⁺ = a − αη(σ̃ − σ*) a b^{L−2}",
-        "symbolic",
-        EVERYTHING,
-        outer_gradients,
     ),
-    Step(
-        "weight decay",
-        "W_l⁺ = (1 − η_lμ)W_l − η_l∇_l has the same form:\n"
-        "a⁺ = (1 − αημ)a − αη(σ̃ − σ*) a b^{L−2},   b⁺ = (1 − ημ)b − η(σ̃ − σ*) a² b^{L−3}",
-        "symbolic",
-        f"{EVERYTHING}, α, μ",
-        weight_decay,
+    symbolic("β decreases", beta_decreases, L=ALL_DEPTHS),
+    symbolic("the premise is sharp", beta_premise),
+    symbolic("local stability", local_stability),
+    symbolic("no overshoot from below", no_overshoot, L=ALL_DEPTHS),
+    symbolic("stability of the pair", jacobian),
+    symbolic("where the pair ends", conserved),
+)
+
+CLAUSES: tuple[Clause, ...] = (
+    Clause(
+        "Gradient descent on ½‖W̃ − M*‖² from the spectral start keeps every layer diagonal in "
+        "the singular frames of M*, so that W̃(t) = U·diag(λ_i(t)^L)·Vᵀ with Theorem 1's "
+        "recursions for λ_i and β, for every shape of M* and r̂ even below its rank.",
+        (
+            "for ever",
+            "inner layers stay diagonal",
+            "outer layers keep their frames",
+            "Theorem 1's recursions",
+        ),
+        {"L": ALL_DEPTHS},
     ),
-    Step(
-        "Theorem 1's recursions (α = 1)",
-        "λ⁺ = λ(1 − η(λ^L − σ*)λ^{L−2}),   β⁺ = β(1 − ηβ^{2(L−1)})",
-        "symbolic",
-        "all L",
-        recursions,
+    Clause(
+        "For any outer learning rate factor α the pair (a, b) takes the place of λ, and weight "
+        "decay (an extension: the paper has none) keeps the form.",
+        (
+            "for ever",
+            "inner layers stay diagonal",
+            "outer layers keep their frames",
+            "weight decay",
+        ),
+        {"L": ALL_DEPTHS},
     ),
-    Step(
-        "β decreases",
-        "0 < ηβ^{2(L−1)} < 1  ⟹  0 < β⁺ < β, and the premise persists: β(t) ≤ ε",
-        "symbolic",
-        "all L ≥ 2",
-        beta_decreases,
+    Clause(
+        "If ηε^{2(L−1)} < 1, then β decreases and stays positive; at 1 it jumps to 0.",
+        ("β decreases", "the premise is sharp"),
+        {"L": ALL_DEPTHS},
     ),
-    Step(
-        "the premise is sharp",
-        "ηε^{2(L−1)} = 1 ⟹ β(1) = 0;   ηε^{2(L−1)} = 3 ⟹ β(1) = −2ε",
-        "symbolic",
-        "all L",
-        beta_premise,
-    ),
-    Step(
-        "local stability",
-        "dλ⁺/dλ = 1 − ηLσ*^{2−2/L} at λ = σ*^{1/L}: inside (−1, 1) iff η < 2/(Lσ*^{2−2/L})",
-        "symbolic",
-        "all L",
-        local_stability,
-    ),
-    Step(
-        "no overshoot from below",
-        "ηLσ*^{2−2/L} ≤ 1 and 0 < λ ≤ σ*^{1/L}  ⟹  λ ≤ λ⁺ ≤ σ*^{1/L}",
-        "symbolic",
-        "all L ≥ 2",
-        no_overshoot,
-    ),
-    Step(
-        "stability of the pair",
-        "eigenvalues 1 and 1 − ηκ,  κ = 2αa²b^{2L−4} + (L−2)a⁴b^{2L−6}\n"
-        "the curve of fixed points attracts to first order iff 0 < ηκ < 2",
-        "symbolic",
-        "all L, all α",
-        jacobian,
-    ),
-    Step(
-        "where the pair ends",
-        "d(a² − αb²) = O(η²) per step: along the flow a² − αb² = (1 − α)ε²",
-        "symbolic",
-        "all L, all α",
-        conserved,
+    Clause(
+        "The fixed point σ*^{1/L} attracts to first order iff η < 2/(Lσ*^{2−2/L}), and is not "
+        "overshot from below if η is at most half of that; for the pair iff 0 < ηκ < 2, and "
+        "a² − αb² changes by O(η²) per step only.",
+        (
+            "local stability",
+            "no overshoot from below",
+            "stability of the pair",
+            "where the pair ends",
+        ),
+        {"L": ALL_DEPTHS},
     ),
 )
 
@@ -357,24 +342,22 @@ def build(*, thorough: bool = False) -> Proof:
     del thorough
     return Proof(
         claim="theorem1",
-        statement=(
-            "Gradient descent on ½‖W̃ − M*‖² from the spectral start keeps every layer diagonal in "
-            "the singular frames of M*, so that W̃(t) = U·diag(λ_i(t)^L)·Vᵀ with Theorem 1's "
-            "recursions for λ_i and β; for any outer learning rate factor α the pair (a, b) takes "
-            "the place of λ. M* may be rectangular, r̂ may even be smaller than its rank, and the "
-            "layers may be subject to weight decay (an extension: the paper has none)."
-        ),
+        clauses=CLAUSES,
         source="Kwon et al. 2024, Theorem 1 (Eqs. 8, 15–17) and Algorithm 1",
+        steps=STEPS,
+        proves=("theorem1", "gradients"),
+        reading=READINGS["theorem1"],
         corrections=(
             "Algorithm 1 writes W̃_1 = ε V_r̂ and differentiates its update by W̃_l; both should "
             "read W̃_1 = ε V_r̂ᵀ and ∇_{W̃_1}.",
             "Remark after Theorem 1: 'β(t) ≤ ε^L' should read β(t) ≤ ε, hence β(t)^L ≤ ε^L; and "
             "the decrease needs ηε^{2(L−1)} < 1, which the paper does not state.",
+            "Same remark: Eq. (8) is a 'valid SVD' only if every λ_i > 0 and the values are in "
+            "order, and its rank is r̂, not r, while β > 0 (`slips`).",
             "Eq. (3) asks for W_lᵀW_l = εI; the proofs use singular value ε, that is ε²I.",
             "The theorem assumes α = 1; for α ≠ 1 the layers no longer share one diagonal.",
         ),
         open=("A global basin of attraction of the recursions for large step sizes.",),
-        steps=STEPS,
     )
 
 

@@ -17,8 +17,9 @@ chance that a false identity passes (:mod:`.exact`).  Hundreds of steps modulo p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -36,7 +37,8 @@ from .exact import (
     random_orthogonal,
     require_equal,
 )
-from .proof import Proof, Step, main
+from .proof import Clause, Proof, Step, argument, exact, main
+from .readings import READINGS
 
 Pair = tuple[Any, Any]
 
@@ -155,42 +157,34 @@ def build(*, thorough: bool = False) -> Proof:
     more = 10 if thorough else 1
     return Proof(
         claim="theorem1_exact",
-        statement=(
-            "Gradient descent with the full matrix gradients keeps Theorem 1's decomposition with "
-            "zero error, for square and rectangular targets, α = 1 and α ≠ 1, any weight decay, r̂ "
-            "above, at and below the rank."
+        clauses=(
+            Clause(
+                "Gradient descent with the full matrix gradients keeps Theorem 1's decomposition "
+                "with zero error on every instance drawn: square and rectangular targets, α = 1 "
+                "and α ≠ 1, any weight decay, r̂ above, at and below the rank, L = 2, 3, 4.",
+                ("full matrices over ℚ", "evidence beyond single instances"),
+            ),
         ),
         source="Kwon et al. 2024, Theorem 1 and Algorithm 1",
         open=("Nothing beyond theorem1: this module checks its derivation on whole matrices.",),
+        proves=("theorem1",),
+        reading=READINGS["theorem1_exact"],
         steps=(
+            exact("full matrices over ℚ", partial(rational_runs, 4 * more)),
             Step(
-                "full matrices over ℚ",
-                "W_L = U·diag(a), W_l = diag(b), W_1 = diag(a)·Vᵀ after each of 3–4 steps",
-                "exact",
-                f"{4 * more * len(SHAPES)} random instances, L = 2, 3, 4",
-                _partial(rational_runs, 4 * more),
+                "the induction step modulo 2⁶¹ − 1", "evidence", partial(modular_steps, 10 * more)
             ),
-            Step(
+            Step("long runs modulo 2⁶¹ − 1", "evidence", partial(modular_runs, 2 * more, 200)),
+            argument(
+                "evidence beyond single instances",
+                "One step from an arbitrary diagonal state stays in the form; were that false "
+                "modulo p, one instance would pass with probability below 1e-15. "
+                "The long runs are a stress test: no probability is claimed for them.",
                 "the induction step modulo 2⁶¹ − 1",
-                "one step from an arbitrary diagonal state stays in the form\n"
-                "(a false identity passes one instance with probability < 1e-15)",
-                "evidence",
-                f"{10 * more * len(SHAPES)} random instances",
-                _partial(modular_steps, 10 * more),
-            ),
-            Step(
                 "long runs modulo 2⁶¹ − 1",
-                "200 steps with zero error (a stress test: no probability is claimed)",
-                "evidence",
-                f"{2 * more * len(SHAPES)} random instances",
-                _partial(modular_runs, 2 * more, 200),
             ),
         ),
     )
-
-
-def _partial(campaign: Callable[..., None], *arguments: int) -> Callable[[], None]:
-    return lambda: campaign(*arguments)
 
 
 if __name__ == "__main__":

@@ -33,14 +33,18 @@ from __future__ import annotations
 
 import sympy as sp
 
-from .closed_form import residual_base
+from .closed_form import DEPTH as closed_depth
+from .closed_form import eps as closed_eps
+from .closed_form import residual_base, residual_root
 from .closed_form import t as closed_t
-from .proof import Proof, Step, main, require_positive, require_zero
+from .facts import at_least, require_identity, require_positive
+from .proof import AtLeast, Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import L, singular_value_rate, summand
+from .readings import READINGS
 
 sigma, s1, s2, kappa, eps = sp.symbols("σ σ_1 σ_2 κ ε", positive=True)
 angle = sp.Symbol("a", real=True)
-n = sp.Symbol("n", nonnegative=True)  # L = n + 2
+deep = {L: at_least("L", 2)}
 
 
 def rotation(by: sp.Expr) -> sp.Matrix:
@@ -71,16 +75,18 @@ def angle_rate() -> sp.Expr:
 def frames() -> None:
     """W is its own SVD in the frames R(a), R(−a), and starts at ε^L times the rotation by 2a."""
     svd = rotation(angle) * sp.diag(s1, s2) * rotation(-angle).T
-    require_zero((network() - svd).applyfunc(sp.simplify), "W = R(a) S R(−a)ᵀ")
-    start = network().subs({s1: eps, s2: eps}) - eps * rotation(2 * angle)
-    require_zero(start.applyfunc(sp.simplify), "R(a)R(a) = R(2a)")
+    require_identity(network(), svd, "W against R(a) S R(−a)ᵀ")
+    require_identity(rotation(angle).T * rotation(angle), sp.eye(2), "RᵀR")
+    start = network().subs({s1: eps, s2: eps})
+    require_identity(start, eps * rotation(2 * angle), "W for σ_1 = σ_2 = ε")
 
 
 def weight_is_symmetric() -> None:
     """The off-diagonal weight is the same for (1, 2) and (2, 1): reverse the order of summation."""
     j = sp.Symbol("j", positive=True)
-    difference = summand(s1, s2, j) - summand(s2, s1, L + 1 - j)
-    require_zero(sp.powsimp(sp.expand(sp.simplify(difference))), "term j against term L + 1 − j")
+    reverse = summand(s2, s1, L + 1 - j)
+    require_identity(summand(s1, s2, j), reverse, "term j of κ_12 against term L + 1 − j of κ_21")
+    require_identity(summand(s1, s1, j), s1 ** (2 - 2 / L), "term j for equal values")
 
 
 def reduction() -> None:
@@ -92,40 +98,38 @@ def reduction() -> None:
     actual = left.T * moving * right
     for i, value in enumerate((s1, s2)):
         claimed = singular_value_rate(value, gradient[i, i])
-        require_zero(sp.simplify(actual[i, i] - claimed), f"diagonal entry {i + 1}")
+        require_identity(actual[i, i], claimed, f"diagonal entry {i + 1} of R(a)ᵀẆR(−a)")
         other = -kappa * gradient[i, 1 - i]
-        require_zero(sp.simplify(actual[i, 1 - i] - other), f"off-diagonal entry of row {i + 1}")
+        require_identity(actual[i, 1 - i], other, f"off-diagonal entry of its row {i + 1}")
 
 
 def angle_decays() -> None:
     """(tan a)˙ = −κσ/(σ_1 + σ_2)·tan a, and κ ≥ σ_1^{2−2/L}, its last term."""
     velocity = sp.diff(sp.tan(angle), angle) * angle_rate()
     claimed = -kappa * sigma / (s1 + s2) * sp.tan(angle)
-    require_zero(sp.simplify(velocity - claimed), "(tan a)˙")
-    last = sp.simplify(summand(s1, s2, L))
-    require_zero(sp.powsimp(last - s1 ** (2 - 2 / L)), "the term j = L of κ")
+    require_identity(velocity, claimed, "(tan a)˙")
+    require_identity(summand(s1, s2, L), s1 ** (2 - 2 / L), "the term j = L of κ")
     require_positive(summand(s1, s2, sp.Symbol("j", positive=True)), "every term of κ")
 
 
 def top_value_is_bounded() -> None:
     """σ_1 increases below kσ and decreases above σ, if k ≤ cos²a ≤ 1."""
     cosine, gap, excess = sp.symbols("k g x", positive=True)
-    wider = {L: n + 2}
     rising = L * s1 ** (2 - 2 / L) * (sigma * (cosine + excess) - s1)
     shape = top_rate().subs(sp.cos(angle) ** 2, cosine + excess)
-    require_zero(shape - rising, "σ̇_1 as a function of cos²a = k + x")
-    below = rising.subs(sigma, (s1 + gap) / cosine).subs(wider)  # σ_1 = kσ − g
-    require_positive(sp.expand(below / s1 ** (2 - 2 / L).subs(wider)), "σ̇_1 below kσ")
+    require_identity(shape, rising, "σ̇_1 for cos²a = k + x")
+    below = rising.subs(sigma, (s1 + gap) / cosine).subs(deep)  # σ_1 = kσ − g
+    require_positive(sp.expand(below / s1 ** (2 - 2 / L).subs(deep)), "σ̇_1 at σ_1 = kσ − g")
     above = -top_rate().subs(s1, sigma + gap)  # σ_1 = σ + g, cos²a = 1 − sin²a
     rewritten = above.subs(sp.cos(angle) ** 2, 1 - excess)
-    require_positive(sp.expand(rewritten / (sigma + gap) ** (2 - 2 / L) / L), "−σ̇_1 above σ")
+    require_positive(sp.expand(rewritten / (sigma + gap) ** (2 - 2 / L) / L), "−σ̇_1 at σ + g")
 
 
 def top_error() -> None:
     """For e = σ − σ_1: ė = −Lσ_1^{2−2/L}(e − σ sin²a)."""
     error = sigma - s1
     claimed = -L * s1 ** (2 - 2 / L) * (error - sigma * sp.sin(angle) ** 2)
-    require_zero(sp.simplify(-top_rate() - claimed), "ė")
+    require_identity(-top_rate(), claimed, "ė")
 
 
 def residual_is_behind() -> None:
@@ -133,107 +137,66 @@ def residual_is_behind() -> None:
     velocity = sp.diff(s2 ** (-(2 - 2 / L)), s2) * bottom_rate()
     excess = (2 * L - 2) * sigma * sp.sin(angle) ** 2 / s2
     slope = sp.diff(residual_base(closed_t), closed_t)
-    require_zero(sp.simplify(velocity - slope - excess), "ẏ − ḃ")
-    positive = excess.subs({sp.sin(angle): sp.Symbol("z", positive=True), L: n + 2})
-    require_positive(positive, "ẏ − ḃ for sin a ≠ 0")
+    require_identity(velocity - slope, excess, "ẏ − ḃ")
+    positive = excess.subs({sp.sin(angle): sp.Symbol("z", positive=True)}).subs(deep)
+    require_positive(positive, "ẏ − ḃ for z = |sin a|")
+    start = (s2 ** (-(2 - 2 / L))).subs(s2, closed_eps**L)
+    require_identity(start, residual_base(sp.Integer(0)), "y(0) against b(0)")
 
 
 def power_gap() -> None:
     """b^{−q} − (b + δ)^{−q} ≥ qδ(b + δ)^{−q−1}: equality at δ = 0, and the difference increases."""
     b, delta, q = sp.symbols("b δ q", positive=True)
     difference = b**-q - (b + delta) ** -q - q * delta * (b + delta) ** (-q - 1)
-    require_zero(difference.subs(delta, 0), "difference at δ = 0")
+    require_identity(difference.subs(delta, 0), 0, "b^{−q} − (b+δ)^{−q} − qδ(b+δ)^{−q−1} at δ = 0")
     slope = sp.diff(difference, delta)
     claimed = q * (q + 1) * delta * (b + delta) ** (-q - 2)
-    require_zero(sp.simplify(slope - claimed), "its derivative")
-    require_positive(claimed, "its sign")
-    exponent = sp.simplify(2 * L / (2 * L - 2) - L / (L - 1))
-    require_zero(exponent, "β^{2L} = b^{−q} with q = L/(L−1)")
+    require_identity(slope, claimed, "its derivative in δ")
+    require_positive(claimed, "which is positive")
+    depth = at_least("L", 2)
+    squared = residual_root(b).subs(closed_depth, depth) ** (2 * depth)
+    require_identity(squared, b ** (-depth / (depth - 1)), "β^{2L} for β = b^{−1/(2L−2)}")
 
 
 def error_split() -> None:
     """‖W − M‖² = (σ − σ_1)² + σ_2² + 2σ sin²a (σ_1 + σ_2)."""
     error = network() - sp.diag(sigma, 0)
     claimed = (sigma - s1) ** 2 + s2**2 + 2 * sigma * sp.sin(angle) ** 2 * (s1 + s2)
-    require_zero(sp.simplify((error.T * error).trace() - claimed), "‖W − M‖²")
+    require_identity((error.T * error).trace(), claimed, "‖W − M‖²")
 
 
 STEPS: tuple[Step, ...] = (
-    Step(
-        "the frames",
-        "W = R(a) diag(σ_1, σ_2) R(a) = R(a) S R(−a)ᵀ,   R(a)R(a) = R(2a)",
-        "symbolic",
-        "all a",
-        frames,
-    ),
-    Step(
-        "the off-diagonal weight",
-        "κ_12 = κ_21 = Σ_j σ_1^{2(j−1)/L}σ_2^{2(L−j)/L}",
-        "symbolic",
-        "all L",
-        weight_is_symmetric,
-    ),
-    Step(
-        "three scalars",
-        "σ̇_1 = Lσ_1^{2−2/L}(σcos²a − σ_1),   σ̇_2 = −Lσ_2^{2−2/L}(σ_2 + σsin²a)\n"
-        "ȧ = −κσ sin a cos a/(σ_1 + σ_2)",
-        "symbolic",
-        "all L",
-        reduction,
-    ),
-    Step(
+    symbolic("the frames", frames),
+    symbolic("the off-diagonal weight", weight_is_symmetric),
+    symbolic("three scalars", reduction),
+    cited(
         "one flow per start",
         "The scalar equations are smooth for σ_1, σ_2 > 0: they give *the* flow (Picard–Lindelöf).",
-        "cited",
-        "all L ≥ 2",
     ),
-    Step(
-        "the top value is bounded",
-        "min(ε^L, kσ) ≤ σ_1 ≤ max(ε^L, σ),  k = cos²(θ/2)",
-        "symbolic",
-        "all L ≥ 2",
-        top_value_is_bounded,
-    ),
-    Step(
-        "the angle decays",
-        "(tan a)˙ = −κσ/(σ_1 + σ_2)·tan a,   κ ≥ σ_1^{2−2/L}: exponential decay",
-        "symbolic",
-        "all L",
-        angle_decays,
-    ),
-    Step(
-        "the top error decays",
-        "ė = −Lσ_1^{2−2/L}(e − σsin²a): exponential decay, as sin²a does",
-        "symbolic",
-        "all L",
-        top_error,
-    ),
-    Step(
-        "the residual is behind",
-        "y = σ_2^{−(2−2/L)}:  ẏ = (2L−2)(1 + σsin²a/σ_2) > 2L − 2 = ḃ, so σ_2 < β^L",
-        "symbolic",
-        "all L ≥ 2",
-        residual_is_behind,
-    ),
-    Step(
-        "by an algebraic amount",
-        "y ≥ b + δ:  β^{2L} − σ_2² ≥ b^{−q} − (b+δ)^{−q} ≥ qδ(b+δ)^{−q−1},  q = L/(L−1)",
-        "symbolic",
-        "all L ≥ 2",
-        power_gap,
-    ),
-    Step(
-        "the error",
-        "‖W − M‖² = (σ − σ_1)² + σ_2² + 2σsin²a(σ_1 + σ_2)",
-        "symbolic",
-        "all a",
-        error_split,
-    ),
-    Step(
+    symbolic("the top value is bounded", top_value_is_bounded),
+    symbolic("the angle decays", angle_decays),
+    symbolic("the top error decays", top_error),
+    symbolic("the residual is behind", residual_is_behind),
+    symbolic("by an algebraic amount", power_gap),
+    symbolic("the error", error_split),
+    argument(
         "conclusion",
-        "exponentially small − qδ(b+δ)^{−q−1} < 0 for all large t; and a → 0 meets any c_vec > 0.",
-        "argument",
-        "all L ≥ 2, σ, ε > 0, 0 < θ < π",
+        "min(ε^L, kσ) ≤ σ_1 ≤ max(ε^L, σ) with k = cos²(θ/2), so tan a decays exponentially, and "
+        "so "
+        "does σ − σ_1. y ≥ b + δ for t ≥ 1 with a fixed δ > 0, so β^{2L} − σ_2² ≥ qδ(b+δ)^{−q−1}, "
+        "q = L/(L−1): the margin is exponentially small less an algebraic term, negative for large "
+        "t. "
+        "And a → 0 meets any c_vec > 0. For all σ, ε > 0, 0 < θ < π; L ≥ 2.",
+        "the frames",
+        "the off-diagonal weight",
+        "three scalars",
+        "one flow per start",
+        "the top value is bounded",
+        "the angle decays",
+        "the top error decays",
+        "the residual is behind",
+        "by an algebraic amount",
+        "the error",
     ),
 )
 
@@ -243,14 +206,21 @@ def build(*, thorough: bool = False) -> Proof:
     del thorough
     return Proof(
         claim="turned_start",
-        statement=(
-            "d = r̂ = 2, r = 1, M = diag(σ, 0), Q a rotation other than ±I: for every depth L ≥ 2 "
-            "and all σ, ε > 0 the wide flow is closer to M than the compressed one at all late "
-            "times, although Assumption 1 holds with every c_vec > 0. Dominance does hold there."
+        clauses=(
+            Clause(
+                "d = r̂ = 2, r = 1, M = diag(σ, 0), Q a rotation other than ±I: for all σ, ε > 0 "
+                "the "
+                "wide flow is closer to M than the compressed one at all late times, although "
+                "Assumption 1 holds with every c_vec > 0.",
+                ("conclusion", "three scalars", "the residual is behind"),
+                {"L": AtLeast(2)},
+            ),
         ),
         source="Kwon et al. 2024, Theorem 2 (Eq. 13) with r̂ > r and c_vec > 0, any depth",
         corrections=("With c_vec > 0, however small, '∀t ≥ 0' is false for r̂ > r at any depth.",),
         open=("How late is late: `late_times` has the exact rate for L = 2.",),
+        proves=("eq13_any_start", "eq13_small_c_vec"),
+        reading=READINGS["turned_start"],
         steps=STEPS,
     )
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import sympy as sp
 
-from .proof import ProofError
+from .facts import Fact, ProofError, record, shown
 
 Factor = tuple["Letter", sp.Expr]
 Word = tuple[Factor, ...]
@@ -127,10 +127,17 @@ class Words:
                     total = total + value * _splice(self, word, position, 1, rate)
         return total
 
+    @property
+    def free_symbols(self) -> frozenset[sp.Symbol]:
+        """The symbols in coefficients and powers."""
+        powers = [power for word in self.terms for _, power in word]
+        return frozenset().union(*(e.free_symbols for e in [*self.terms.values(), *powers]))
+
     def __str__(self) -> str:
         if not self.terms:
             return "0"
-        return " + ".join(f"({value})·{_spell(word)}" for word, value in self.terms.items())
+        text = " + ".join(_term(word, value) for word, value in self.terms.items())
+        return text.replace("+ −", "− ")
 
 
 def matrix(name: str, rows: str, cols: str) -> Words:
@@ -213,6 +220,9 @@ def require_same(left: Words, right: Words, rules: Rules, what: str) -> None:
     rest = (left - right).reduce(rules)
     if rest.terms:
         raise ProofError(f"{what}: the two sides differ by {rest}")
+    given = tuple(f"{_product(pattern)} = {value}" for pattern, value in rules.items())
+    symbols = left.free_symbols | right.free_symbols
+    record(Fact(what, lambda: f"{left} = {right}", symbols, given, all_sizes=True))
 
 
 def _same_spaces(left: Words, right: Words) -> None:
@@ -291,7 +301,22 @@ def _rate(letter: Letter, power: sp.Expr, rates: Mapping[Letter, Words]) -> Word
     return rates[base].T if letter.transposed else rates[base]
 
 
+def _term(word: Word, value: sp.Expr) -> str:
+    if value in (1, -1):
+        return "−" * (value == -1) + _spell(word)
+    coefficient = f"({shown(value)})" if value.is_Add else shown(value)
+    return f"{coefficient}·{_spell(word)}"
+
+
 def _spell(word: Word) -> str:
     if not word:
         return "I"
-    return "·".join(str(letter) if power == 1 else f"{letter}^({power})" for letter, power in word)
+    return "·".join(_factor(letter, power) for letter, power in word)
+
+
+def _factor(letter: Letter, power: sp.Expr) -> str:
+    return str(letter) if power == 1 else f"{letter}^({shown(power)})"
+
+
+def _product(pattern: tuple[Letter, ...]) -> str:
+    return "·".join(map(str, pattern))

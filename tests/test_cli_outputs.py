@@ -197,12 +197,12 @@ def test_what_is_written_together_is_written_whole_or_not_at_all(tmp_path):
 
 BROKEN = {
     "not JSON": "{",
-    "NaN": '{"name": "fig20", "format": 2, "title": NaN}',
+    "NaN": f'{{"name": "fig20", "format": {report.STUDY_FORMAT}, "title": NaN}}',
     "nested": "[" * 100_000,
     "a list": "[1, 2]",
     "somebody's": '{"name": "fig20", "shopping": ["milk"]}',
-    "of another": '{"name": "fig22", "format": 2}',
-    "tampered": '{"name": "fig20", "format": 2, "title": 3}',
+    "of another": f'{{"name": "fig22", "format": {report.STUDY_FORMAT}}}',
+    "tampered": f'{{"name": "fig20", "format": {report.STUDY_FORMAT}, "title": 3}}',
     "no text": b"\xff\xfe",
 }
 
@@ -215,7 +215,7 @@ def test_a_foreign_result_is_found_before_the_runs_and_named(run, tmp_path, kind
     content = BROKEN[kind]
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     err = refused(run, "reproduce", "fig22", "--quick", "--out", tmp_path)
-    assert f"--out: {path} was not written by dlnlab reproduce" in err
+    assert f"--out: {path}, or the manifest beside it, was not written by dlnlab reproduce" in err
     assert path.read_bytes() == (content if isinstance(content, bytes) else content.encode())
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
 from dlnlab.proofs import lemma1
-from dlnlab.proofs.proof import Proof, Step, require_zero
+from dlnlab.proofs.facts import require_identity
+from dlnlab.proofs.proof import Clause, Proof, symbolic
 
 from dlnlab import proofs
 from dlnlab.cli import main
@@ -29,7 +31,10 @@ def test_many_proofs_take_a_line_each_and_write_verdicts(capsys, tmp_path):
     names = ["lemma1", "corollary1", "theorem2", "closed_form"]
     assert main(["prove", *names, "--json", str(path)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in lines[:4]] == [[name, "proved"] for name in names]
+    told = [line.split()[:2] for line in lines[:4]]
+    assert told == [[name, told[k][1]] for k, name in enumerate(names)]
+    assert all(word.rstrip(",") == "proved" for _, word in told)
+    assert "arguments to read" in lines[2]
     assert lines[5] == "Claims that rest on these proofs:"
     assert lines[-1] == f"Wrote {path}"
     content = json.loads(path.read_text("utf-8"))
@@ -44,13 +49,34 @@ def test_many_proofs_take_a_line_each_and_write_verdicts(capsys, tmp_path):
 
 
 def test_a_broken_proof_is_shown_and_fails(monkeypatch, capsys):
-    step = Step("one is two", "1 = 2", "symbolic", "nowhere", lambda: require_zero(1, "1 − 2"))
-    broken = Proof("lemma1", "nonsense", "nobody", [step])
+    step = symbolic("one is two", lambda: require_identity(1, 2, "1 − 2"))
+    broken = Proof("lemma1", [Clause("nonsense", ("one is two",))], "nobody", [step])
     monkeypatch.setattr(lemma1, "build", lambda thorough=False: broken)
     assert main(["prove", "lemma1"]) == 1
     out = capsys.readouterr().out
     assert "lemma1: BROKEN" in out
-    assert "1 − 2: expected 0, got: 1" in out
+    assert "1 − 2: expected 0, got: -1" in out
+
+
+def test_a_check_that_crashes_has_failed(monkeypatch, capsys):
+    """A failed check exits with 1 however it fails; 2 is for what was not even begun."""
+
+    def crash():
+        raise ValueError("cannot multiply")
+
+    broken = Proof(
+        "lemma1", [Clause("nonsense", ("a step",))], "nobody", [symbolic("a step", crash)]
+    )
+    monkeypatch.setattr(lemma1, "build", lambda thorough=False: broken)
+    assert main(["prove", "lemma1"]) == 1
+    assert "could not be carried out: ValueError: cannot multiply" in capsys.readouterr().out
+
+
+def test_a_proof_whose_words_have_changed_is_not_proved(monkeypatch, capsys):
+    changed = dataclasses.replace(lemma1.build(), source="nobody")
+    monkeypatch.setattr(lemma1, "build", lambda thorough=False: changed)
+    assert main(["prove", "lemma1"]) == 1
+    assert "lemma1: UNREAD" in capsys.readouterr().out
 
 
 def test_a_missing_package_is_named_and_is_no_success(monkeypatch, capsys):

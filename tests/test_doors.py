@@ -50,7 +50,7 @@ ROOTS = ("dlnlab", "dlnlab.executors", "dlnlab.formulations", "dlnlab.plotting",
 
 HOUSE = {
     *("arrays", "checks", "krylov", "products", "progress", "steppers", "threads"),  # below
-    *("fingerprints", "locks", "storage"),
+    *("fingerprints", "locks", "storage", "untrusted"),
     *("descent", "ensembles", "ratings", "trajectory"),  # their public names are dlnlab's
     *("bench", "cli", "commands", "report"),  # what the command line is made of
 }
@@ -215,6 +215,13 @@ CAMPAIGN: dict[str, tuple[Any, set[str]]] = {
     "executor": ("serial", OPTIONAL),
     "progress": (False, PROGRESS),
 }
+SIZE = SOME | {"10**9"}
+BLOCK = {"penultimate": ("compressed", NOTHING), "r_hat": (1, OPTIONAL | SOME)}
+SAMPLES = MATRIX - {"stack", "strict matrix"}
+CLASSIFIER = dlnlab.nets.mlp(3, 3, 3, "compressed", 2)
+PARAMETERS = CLASSIFIER.init(0)
+PIXELS = np.ones((3, 2, 2), np.uint8)
+IMAGES = dlnlab.data.Images(PIXELS, np.arange(3), 1)
 DRAWN = {"c": (COMPARISON, NOTHING), "ax": (AX, NOTHING)}
 LABELS = {"xlabel": ("x", TEXT), "ylabel": ("y", TEXT)}
 AT = (None, OPTIONAL | NUMBER | {"5e-324"})
@@ -680,6 +687,69 @@ DOORS: dict[str, Door] = {
     "experiments.pair.measure_parts": door(
         experiments.pair.measure_parts, tried=False, configuration=({}, NOTHING)
     ),
+    # classifiers and what they are trained on
+    "nets.mlp": door(
+        dlnlab.nets.mlp,
+        **dict.fromkeys(("inputs", "width"), (3, SIZE)),
+        classes=(3, SIZE - {"1"}),
+        **BLOCK,
+    ),
+    "nets.vit": door(
+        dlnlab.nets.vit,
+        image=((8, 8, 3), NOTHING),
+        patch=(4, SOME),
+        dim=(16, {"10**9"}),
+        blocks=(1, SOME),
+        heads=(2, SOME),
+        mlp_dim=(16, SIZE),
+        classes=(3, SIZE - {"1"}),
+        **BLOCK,
+    ),
+    "nets.cross_correlation": door(
+        dlnlab.nets.cross_correlation,
+        X=(EYE, SAMPLES),
+        y=(np.arange(3), {"range"}),
+        classes=(3, {"10**9", "np.int64"}),
+    ),
+    "Network.init": door(
+        CLASSIFIER.init,
+        rng=(0, SEED),
+        eps=(1.0, POSITIVE),
+        like=(None, OPTIONAL | LIKE),
+        start=("uniform", NOTHING),
+        correlation=(None, OPTIONAL | MATRIX - {"stack"}),
+    ),
+    "Network.macs": door(CLASSIFIER.macs, batch=(1, SIZE)),
+    "Network.memory": door(CLASSIFIER.memory, batch=(1, SIZE), itemsize=(4, SIZE)),
+    "Network.logits": door(CLASSIFIER.logits, params=(PARAMETERS, NOTHING), X=(EYE, SAMPLES)),
+    "Network.loss_and_gradients": door(
+        CLASSIFIER.loss_and_gradients,
+        params=(PARAMETERS, NOTHING),
+        X=(EYE, SAMPLES),
+        y=(np.arange(3), {"range"}),
+        loss=("cross_entropy", NOTHING),
+    ),
+    "data.Images": door(
+        dlnlab.data.Images,
+        pixels=(PIXELS, NOTHING),
+        labels=(np.arange(3), NOTHING),
+        brightest=(255, SOME),
+    ),
+    "Images.scaled": door(IMAGES.scaled, like=(None, OPTIONAL | LIKE)),
+    "data.ImageSet": door(
+        dlnlab.data.ImageSet,
+        name=("name", TEXT),
+        train=(IMAGES, NOTHING),
+        test=(IMAGES, NOTHING),
+        classes=(("a", "b", "c"), NOTHING),
+    ),
+    **{
+        f"data.{name}": door(
+            getattr(dlnlab.data, name), tried=False, path=("nowhere", PATH | OPTIONAL)
+        )
+        for name in ("cifar10", "fashion_mnist", "mnist")
+    },
+    "data.digits": door(dlnlab.data.digits),
     # plotting
     **{
         f"plotting.{name}": door(getattr(plotting, name), tried=False, **DRAWN)
@@ -792,7 +862,7 @@ def test_every_room_is_public_or_the_house_s_own():
 
 
 def test_every_public_callable_has_a_door():
-    found = set(doors()) - INNER - PROTOCOL - {"Problem"}  # which is abstract
+    found = set(doors()) - INNER - PROTOCOL - {"Problem", "nets.Network"}  # which are abstract
     assert found == {name.split(" of ")[0] for name in DOORS}
     for name, entry in DOORS.items():
         given = inspect.signature(entry.call).parameters

@@ -31,6 +31,8 @@ ORDER = [
     "ensembles",
     "problems",
     "networks",
+    "nets",
+    "data",
     "ratings",
     "movielens",
     "modes",

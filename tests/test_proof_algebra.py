@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import sympy as sp
-from dlnlab.proofs import exact, words
-from dlnlab.proofs.proof import ProofError
+from dlnlab.proofs import exact, facts, words
+from dlnlab.proofs.facts import ProofError
 from dlnlab.proofs.words import Letter, Words
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -159,5 +159,5 @@ def test_unequal_shapes_and_negative_numbers_are_reported() -> None:
     field = exact.RATIONALS
     with pytest.raises(ProofError, match="shapes"):
         exact.require_equal(exact.eye(2, field), exact.eye(3, field), "I")
-    with pytest.raises(ProofError, match="expected a number ≥ 0"):
-        exact.require_nonnegative(field(-1), "gap")
+    with pytest.raises(ProofError, match="expected 0 ≤ -1"):
+        facts.require_at_most(0, field(-1), "gap")

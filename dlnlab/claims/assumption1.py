@@ -64,7 +64,9 @@ class Constants:
         sup over t ≥ t_i of 1 − min(left, right alignment), NaN if never fitted.
     waiting : array, shape (r − 1,)
         max over t ≤ t_i of |σ_{i+1}(t) − σ_{i+1}(0)| / σ_{i+1}*: how far the next value has moved
-        before its turn.  NaN if the i-th is never fitted or the two targets are equal.
+        before its turn.  The proof in the paper's B.2 has it at rest, which no network with
+        distinct targets meets; the theorem does not need it.  NaN if the i-th is never fitted or
+        the two targets are equal.
     """
 
     fitting_times: np.ndarray
@@ -174,35 +176,6 @@ def all_fitted(constants: Constants) -> Premise:
     """Measure the premise that every value is fitted; the margin is minus the share that is not."""
     share = float(np.mean(~np.isfinite(constants.fitting_times)))
     return Premise("every mode fitted", "every t_i lies within the run", -share)
-
-
-def aligned(constants: Constants, error: float) -> Premise:
-    """Measure the premise c_vec = 0.
-
-    Only rounding is allowed for, as `error`: numerical noise can make c_vec larger than it is, but
-    never zero, so a noisy run does not meet the premise by being noisy.
-    """
-    return Premise(
-        "c_vec = 0",
-        "after t_i the i-th vectors are the target's",
-        -_largest(constants.c_vec, constants),
-        error,
-    )
-
-
-def taking_turns(constants: Constants, error: float) -> Premise:
-    """Measure the premise that σ_{i+1} stays at ε^L until t_i; only rounding is allowed for."""
-    return Premise(
-        "modes take turns",
-        "until t_i the next singular value does not move",
-        -_largest(constants.waiting, constants),
-        error,
-    )
-
-
-def _largest(values: np.ndarray, constants: Constants) -> float:
-    """The largest known value; NaN, so not met, if some mode is never fitted."""
-    return float(np.nanmax(values, initial=0.0)) if all_fitted(constants).met else float("nan")
 
 
 def aligned_start(start: np.ndarray, target: np.ndarray, scale: float) -> Premise:

@@ -231,12 +231,12 @@ class Claim:
 
     @property
     def known(self) -> str:
-        """All standings in a line: "proved for L = 2, r = 1; conjecture for all others"."""
+        """All standings in a line: "proved for L = 2, or r = 1; conjecture for all others"."""
         scopes: dict[str, list[str]] = {}
         for standing in self.standings:
             scopes.setdefault(standing.words, []).append(standing.scope)
         return "; ".join(
-            f"{words} for {', '.join(some)}" if all(some) else words
+            f"{words} for {', or '.join(some)}" if all(some) else words
             for words, some in scopes.items()
         )
 

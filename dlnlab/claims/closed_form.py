@@ -43,7 +43,7 @@ PLANE_CLAIM = Claim(
     "The original flow in two dimensions",
     PLANE_STATEMENT,
     "dlnlab",
-    proved("closed_form"),
+    proved("late_times"),
 )
 
 

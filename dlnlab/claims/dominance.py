@@ -1,7 +1,8 @@
 """Dominance: no singular value of the original network runs ahead of the compressed network's.
 
 This is not in the paper.  For L = 2 it has a proof (a Riccati equation that preserves the Loewner
-order), and so it has for d = 2 and for r = 1; otherwise it is a conjecture.  With Lemma 1 it gives
+order), and so it has for d = 2, for r = 1 and for targets that are the largest one or at most 2ε^L;
+otherwise it is a conjecture.  With Lemma 1 it gives
 the refined Theorem 2 without any assumption of incremental learning.
 """
 
@@ -26,6 +27,12 @@ def equal_targets(setting: Setting) -> bool:
     return bool(np.ptp(setting.targets) == 0)
 
 
+def leading_or_small(setting: Setting) -> bool:
+    """Whether every σ_i*, i ≤ r, is σ_1* or at most 2ε^L."""
+    targets = setting.targets
+    return bool(np.all((targets == np.max(targets)) | (targets <= 2 * setting.start)))
+
+
 def normal_core(setting: Setting) -> bool:
     """Whether QᵀM* is known, and commutes with its transpose to within rounding."""
     C = setting.core
@@ -36,9 +43,19 @@ def normal_core(setting: Setting) -> bool:
 
 
 SETTLED = (
-    Standing("proved", "L = 2", covers=lambda s: s.depth == 2, proofs=("dominance",)),
+    Standing(
+        "proved",
+        "L = 2",
+        covers=lambda s: s.depth == 2,
+        proofs=("dominance", "pair_comparison"),
+    ),
     Standing("proved", "d = 2", covers=lambda s: s.size == 2, proofs=("plane_blocks",)),
-    Standing("proved", "r = 1", covers=lambda s: s.rank == 1, proofs=("plane_blocks",)),
+    Standing(
+        "proved",
+        "targets that are σ_1* or at most 2ε^L, r = 1 and equal σ_i* among them",
+        covers=lambda setting: leading_or_small(setting),
+        proofs=("dominance", "small_targets"),
+    ),
     Standing(
         "proved",
         "QᵀM* normal, or a sum of blocks of size one and two in some orthonormal basis",

@@ -27,7 +27,8 @@ CLAIM = Claim(
     STATEMENT,
     SOURCE,
     refuted(
-        Witness((F(1), F(1, 2)), 2, 2, F(1, 10), F(1), F(0), F(1), (F("-3.26e-2"), F("-3.25e-2")))
+        Witness((F(1), F(1, 2)), 2, 2, F(1, 10), F(1), F(0), F(1), (F("-3.26e-2"), F("-3.25e-2"))),
+        "slips",
     ),
 )
 

@@ -72,8 +72,8 @@ def margins(weights: Sequence[np.ndarray], gradient: np.ndarray, speed: float) -
     gradient : array, shape (..., d_out, d_in)
         ∇ℓ(W_{L:1}).
     speed : float
-        c·σ_1*: violations are measured relative to L σ_1^{2−2/L} c σ_1*, the speed of the fastest
-        mode.
+        c·σ_1*: violations are measured relative to L σ_1^{2−2/L} (c σ_1* + ‖∇ℓ‖₂), which bounds the
+        speed of the fastest mode and the rounding of both sides.
 
     Returns
     -------
@@ -81,7 +81,8 @@ def margins(weights: Sequence[np.ndarray], gradient: np.ndarray, speed: float) -
     """
     measured, formula, s = sides(weights, gradient)
     depth = len(weights)
-    scale = depth * s[..., 0] ** (2 - 2 / depth) * speed
+    size = speed + np.linalg.norm(gradient, 2, axis=(-2, -1))
+    scale = depth * s[..., 0] ** (2 - 2 / depth) * size
     return -np.max(np.abs(measured - formula), axis=-1) / scale
 
 

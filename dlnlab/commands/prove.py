@@ -24,11 +24,13 @@ Below the proofs stand the claims that rest on them, with what is known of each:
 one scope, and a claim may have several.
 
 A step is "symbolic", "exact" (rational or modular arithmetic) or an "enclosure" (ball arithmetic):
-these prove. "evidence", "argument" (a deduction in words) and "cited" do not, and are marked so.
+these prove, and print the facts that they established. "evidence", "argument" (a deduction in
+words) and "cited" do not, and are marked so; those that a statement rests on are counted.
+"unread" is a proof whose wording has changed since it was last read against its checks.
 
 exit codes:
-  0    every check passed
-  1    a check failed
+  0    everything is proved
+  1    a check failed, or a statement is not carried by its steps
   2    bad usage, or a proof needs a package that is not installed
   130  interrupted (Ctrl-C)
 """
@@ -127,7 +129,7 @@ def _line(result: Any) -> str:
     kinds = [step.kind for step in result.steps]
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     rest = f"; leaves {len(result.open)} open, see its steps" if result.open else ""
-    return f"{result.claim:<16} {result.status}  {result.seconds:5.1f} s  ({counts}{rest})"
+    return f"{result.claim:<16} {result.verdict}  {result.seconds:5.1f} s  ({counts}{rest})"
 
 
 def _record(result: Any) -> dict[str, Any]:

@@ -116,8 +116,8 @@ class Panel:
         Published numbers that are drawn, and the axis that each lies on.
     offset : float
         What is taken off `y` before it is drawn, where the paper's axis does so.
-    high : float
-        Top of the vertical axis, where what lies above is of no interest.
+    low, high : float
+        Ends of the vertical axis, where what lies beyond is of no interest, or rounding.
     """
 
     x: str
@@ -132,6 +132,7 @@ class Panel:
     shades: bool = False
     marks: Mapping[str, str] = field(default_factory=dict)
     offset: float = 0.0
+    low: float = -math.inf
     high: float = math.inf
 
     def __post_init__(self) -> None:

@@ -85,7 +85,15 @@ FIG20 = Experiment(
         ),
     ),
     panels=tuple(
-        Panel("steps", side, "iterations", "subspace distance", title=f"{side} subspace", logy=True)
+        Panel(
+            "steps",
+            side,
+            "iterations",
+            "subspace distance",
+            title=f"{side} subspace",
+            logy=True,
+            low=1e-17,  # what lies below is rounding
+        )
         for side in ("left", "right")
     ),
     notes=(

@@ -9,6 +9,7 @@ from a larger start that shortens the waiting, on all of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -191,15 +192,22 @@ FIG6_MOVIELENS = Experiment(
             Yardstick(
                 f"rmse over {name}",
                 f"held-out RMSE, compressed / {words}",
-                high=1.0,
-                source="not in the paper, which in Section 4.1 compares with AltMin alone",
+                low=low,
+                high=high,
+                source="not in the paper, which in Section 4.1 compares with AltMin alone; as good "
+                "as rank one is read as within a hundredth, better than the others as below 1",
                 ours=True,
             )
-            for name, words in (
-                ("biases", "user and item biases"),
-                ("rank one", "alternating least squares of rank one"),
-                ("count-weighted", "alternating least squares with a ridge by counts"),
-                ("biases + factors", "biases and factors"),
+            for name, words, low, high in (
+                ("biases", "user and item biases", -math.inf, 1.0),
+                ("rank one", "alternating least squares of rank one", 0.99, 1.01),
+                (
+                    "count-weighted",
+                    "alternating least squares with a ridge by counts",
+                    -math.inf,
+                    1.0,
+                ),
+                ("biases + factors", "biases and factors", -math.inf, 1.0),
             )
         ),
         _published("start: compressed", "½ MSE at the start", 6.86, 0.05),

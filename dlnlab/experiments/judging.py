@@ -27,8 +27,9 @@ our own are counted apart and touch neither.
 
 An experiment is "reproduced" if the reading "paper" is met, "reproduced with the code's settings
 only" if "code" is met and "paper" missed, and otherwise "not reproduced", naming a further reading
-that is met; it is "undecided" where neither of the two was missed or met.  One that is no figure of
-the paper's own (a sketch, a closer view, another experiment) is "not counted".
+that is met, or saying that one is undecided; it is "undecided" where neither of the two was missed
+or met.  One that is no figure of the paper's own (a sketch, a closer view, another experiment) is
+"not counted".
 """
 
 from __future__ import annotations
@@ -321,7 +322,11 @@ def verdict(states: Mapping[str, str]) -> str:
     if "missed" not in (states.get("paper"), states.get("code")):
         return "undecided" if "met" not in states.values() else _as_far_as_run(states)
     others = _met(states)
-    return "not reproduced" + (f', but with the reading "{others[0]}"' if others else "")
+    if others:
+        return f'not reproduced, but with the reading "{others[0]}"'
+    if states.get("paper") == "missed" and "undecided" in states.values():
+        return "not reproduced as printed, undecided with other settings"
+    return "not reproduced"
 
 
 def _as_far_as_run(states: Mapping[str, str]) -> str:
@@ -340,7 +345,8 @@ def shown(tallies: Mapping[str, Tally]) -> str:
     """Return the reading that a line about an experiment is about.
 
     That is the first one met, "paper" and "code" before others; where none is, the one of which the
-    most published numbers are met, then the most claims, then the most of our own yardsticks.
+    most published numbers are met and the fewest missed, then the most claims met, then the most of
+    our own yardsticks.
 
     Parameters
     ----------
@@ -360,7 +366,8 @@ def shown(tallies: Mapping[str, Tally]) -> str:
 
 def _closeness(counts: Tally) -> list[int]:
     """How much is met: of the published numbers first, then of the claims, then of our own."""
-    return [kind.get("met", 0) for kind in (counts.published, counts.claims, counts.ours)]
+    met, missed = (counts.published.get(status, 0) for status in ("met", "missed"))
+    return [met, -missed, counts.claims.get("met", 0), counts.ours.get("met", 0)]
 
 
 def basis(tallies: Mapping[str, Tally]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 import time
 from collections.abc import Sequence
@@ -16,7 +17,10 @@ from dlnlab.claims import assumption1, theorem2
 from dlnlab.claims.verdict import Verdict
 from dlnlab.flow import judging
 from dlnlab.flow.compressed import CompressedFlow, Evaluation
-from dlnlab.flow.original import FITTED, OriginalFlow, OriginalNetwork
+from dlnlab.flow.integrate import checked_tolerance
+from dlnlab.flow.network import OriginalNetwork, in_double
+from dlnlab.flow.original import METHODS, Coverage, OriginalFlow
+from dlnlab.flow.stages import FITTED
 from dlnlab.problems import factorization
 from dlnlab.targets import FactoredTarget
 from dlnlab.trajectory import Trajectory
@@ -25,8 +29,10 @@ __all__ = ["Comparison", "Pair", "compare"]
 
 PATIENCE = 20.0
 """The default `t_end` in units of the time the compressed network takes.  Random starts take 1 to 3
-of them; a start the flow cannot escape from, such as W(0) = −ε^L for a 1 × 1 target, takes for
-ever."""
+of them."""
+
+LOOSEST = 1e-3
+"""The looser of the two runs still has to mean something."""
 
 
 MOST_RECORDS = 10**6
@@ -47,6 +53,8 @@ class Comparison:
     Attributes
     ----------
     times : array, shape (records,)
+    coverage : Coverage
+        Which part of the flow was seen: `until` what time, and whether that is the `whole`.
     original, compressed : Trajectory
         Errors ‖W − M*‖_F, losses, the leading singular values (as many as are needed to see
         min(r, r̂) fitted and one more) and alignments.  Their `weights` are the final ones in
@@ -55,6 +63,8 @@ class Comparison:
         ‖W − M*‖_F² − ‖W̃ − M*‖_F², the margin of Theorem 2 as stated.
     margin_error : array, shape (records,)
         Bound on the numerical error of `margin`.
+    original_error : array, shape (records,)
+        Bound on the numerical error of W, as a Frobenius norm.
     residual : array, shape (records,)
         β(t)^L, the singular value of the compressed network in directions without a target.
     fitting_times, c_val, c_vec : Pair of arrays, shape (r,)
@@ -70,10 +80,12 @@ class Comparison:
     """
 
     times: np.ndarray
+    coverage: Coverage
     original: Trajectory
     compressed: Trajectory
     margin: np.ndarray
     margin_error: np.ndarray
+    original_error: np.ndarray
     residual: np.ndarray
     fitting_times: Pair
     c_val: Pair
@@ -235,7 +247,7 @@ def compare(
     within: float = 0.05,
     t_end: float | None = None,
     rtol: float = 1e-12,
-    method: str = "DOP853",
+    method: str = "auto",
     max_steps: int | None = 100_000,
     num_records: int = 400,
     progress: Any = False,
@@ -268,8 +280,11 @@ def compare(
     t_end : float, optional
         Latest time; by default 20 times what the compressed network needs.  The comparison ends
         before, once the original network has fitted the target.
-    rtol, method, max_steps
+    rtol, max_steps
         As in `gradient_flow`.
+    method : {"auto", "DOP853", "RK45", "stiff"}
+        By default two balanced layers are evaluated in closed form, and all other networks are
+        integrated by DOP853.
     num_records : int
         About how many records to keep, at most: a short run takes fewer steps.
     progress : bool or callable
@@ -297,24 +312,38 @@ def compare(
     True
     """
     started = time.monotonic()
-    if not isinstance(M, FactoredTarget):
-        M = checks.matrix("M", M, ndim=2)
-        if not bool(arrays.namespace(M).any(M != 0)):
-            raise ValueError("`M` must not be the zero matrix: it has no singular vectors to fit")
-    problem = factorization(targets.in_double(M), normalization)
+    problem = factorization(_target(M), normalization)
     r_hat = checks.integer("r_hat", r_hat, 1, min(problem.shape))
     eps, depth = checks.start(eps, depth)
-    within, rtol = checks.share("within", within), checks.share("rtol", rtol)
+    within = checks.share("within", within)
+    rtol = checked_tolerance(rtol, LOOSEST)
+    checks.choice("method", method, METHODS)
+    budget = math.inf if max_steps is None else checks.integer("max_steps", max_steps, 1)
     num_records = checks.integer("num_records", num_records, 10)
     if num_records > MOST_RECORDS:
         raise ValueError(
             f"`num_records` must be an integer >= 10 and at most {MOST_RECORDS}, got {num_records}"
         )
-    sigma = np.asarray(arrays.to_host(problem.target_svd.s), dtype=float)
-    law = CompressedFlow(sigma, r_hat, depth, eps, float(problem.scale))
-    t_end = PATIENCE * law.horizon(FITTED) if t_end is None else checks.positive("t_end", t_end)
     checks.random_source("rng", rng)
     seed = int(rng) if isinstance(rng, numbers.Integral) else "generator"
+    network = OriginalNetwork(problem, depth, eps, rng, width, weights)
+    units = network.units
+    sigma = np.asarray(network.problem.target.s)
+    law = CompressedFlow(sigma, r_hat, depth, network.eps, 1.0)
+    if t_end is None:
+        end = PATIENCE * law.horizon(FITTED)
+    else:
+        end = checks.positive("t_end", t_end) / units.time
+    flow = OriginalFlow(
+        network,
+        law,
+        end,
+        rtol,
+        num_records,
+        method=method,
+        max_steps=budget,
+        progress=progress,
+    )
     settings = {
         "shape": problem.shape,
         "rank": sigma.size,
@@ -325,53 +354,55 @@ def compare(
         "seed": seed if weights is None else "weights given",
         "normalization": normalization,
         "within": within,
-        "t_end": float(t_end),
+        "t_end": float(units.time * end),
         "rtol": rtol,
-        "method": method,
+        "method": flow.method,
         "max_steps": max_steps,
         "num_records": num_records,
+        "reduced_dimension": network.weights[0].shape[1],
+        "trapped": (network.trapped + 1).tolist(),
     }
-    network = OriginalNetwork(problem, depth, eps, rng, width, weights)
-    flow = OriginalFlow(
-        network,
-        law,
-        t_end,
-        rtol,
-        num_records,
-        method=method,
-        max_steps=max_steps,
-        progress=progress,
-    )
-    settings["reduced_dimension"] = network.weights[0].shape[1]
     return _assemble(flow, law.at(flow.times), within, settings, started)
+
+
+def _target(M: Any) -> Any:
+    """The target in double precision."""
+    if isinstance(M, FactoredTarget):
+        return targets.in_double(M)
+    M = checks.matrix("M", M, ndim=2)
+    if not bool(arrays.namespace(M).any(M != 0)):
+        raise ValueError("`M` must not be the zero matrix: it has no singular vectors to fit")
+    return in_double("M", targets.in_double(M))
 
 
 def _assemble(
     flow: OriginalFlow, law: Evaluation, within: float, settings: dict[str, Any], started: float
 ) -> Comparison:
-    """Evaluate both networks on the grid and judge the claims."""
-    sigma = law.law.targets
-    count = min(*flow.network.full.shape, max(sigma.size, law.law.r_hat) + 1)
+    """Evaluate both networks on the grid, judge the claims, and return to the user's units."""
+    sigma, units, records = law.law.targets, flow.network.units, flow.records
+    count = judging.shown(flow.network.full.shape, law.law)
     runs = Pair(flow.trajectory(count), law.trajectory(count))
-    learned = Pair(*(_assumption(run, sigma, within) for run in runs))
-    first, second = runs.original.errors, runs.compressed.errors
-    assert first is not None  # the target is known
-    assert second is not None
+    learned = [_assumption(run, sigma, within) for run in runs]
+    first, second = records["errors"], law.errors()
     margin_error = theorem2.margin_error(
         first, second, flow.error, law.matrix_rounding(), max(flow.network.problem.shape)
     )
+    square = units.matrix * units.matrix
+    fitted = Pair(learned[0].fitting_times, law.law.fitting_times(within))
     return Comparison(
-        times=law.times,
-        original=runs.original,
-        compressed=runs.compressed,
-        margin=theorem2.margins(first, second),
-        margin_error=margin_error,
-        residual=law.residual,
-        fitting_times=Pair(learned.original.fitting_times, law.law.fitting_times(within)),
-        c_val=Pair(*(constants.c_val for constants in learned)),
+        times=units.time * law.times,
+        coverage=flow.coverage._replace(until=units.time * flow.coverage.until),
+        original=units.applied(runs.original),
+        compressed=units.applied(runs.compressed),
+        margin=square * theorem2.margins(first, second),
+        margin_error=square * margin_error,
+        original_error=units.matrix * flow.error,
+        residual=units.matrix * law.residual,
+        fitting_times=Pair(*(units.time * t for t in fitted)),
+        c_val=Pair(*(square * constants.c_val for constants in learned)),
         c_vec=Pair(*(constants.c_vec for constants in learned)),
-        verdicts=judging.verdicts(flow, law, runs.original, learned.original, margin_error),
-        targets=sigma,
+        verdicts=judging.verdicts(flow, law, learned[0], margin_error),
+        targets=units.matrix * sigma,
         settings=settings,
         seconds=time.monotonic() - started,
         _flow=flow,

@@ -141,14 +141,16 @@ class Evaluation:
     def rounding(self) -> np.ndarray:
         """Bound the rounding error of every σ̃_i(t): units of σ̃ itself, and of t times its speed.
 
-        A time carries a rounding of u·t, which moves σ̃ by |dσ̃/dt| u t; eight units of each cover
-        the evaluation of the closed form and its inversion.
+        A time carries a rounding of u·t, which moves σ̃ by |dσ̃/dt| u t.  The closed form finds the
+        logit of σ̃/σ*, whose rounding is that of a logarithm, so relative to σ̃ it is u times
+        1 + |log(σ̃/σ*)|.  Eight units of each cover the evaluation and its inversion.
         """
         depth, targets = self.law.depth, self.law.targets
         speed = depth * self.law.scale * self.modes ** (2 - 2 / depth)
         speed = speed * np.abs(self.modes - targets)
         unit = 8 * float(np.finfo(float).eps)
-        return unit * np.max(self.modes + speed * self.times[:, None], axis=1)
+        digits = self.modes * (1 + np.abs(np.log(self.modes / targets)))
+        return unit * np.max(digits + speed * self.times[:, None], axis=1)
 
     def matrix_rounding(self) -> np.ndarray:
         """Bound the Frobenius error of W̃(t), √r̂ times that of a singular value."""

@@ -1,61 +1,81 @@
-"""The records of a run at which a comparison looks, chosen without keeping the states of all.
+"""The records at which a comparison looks, chosen while it runs and without keeping all states.
 
-Which of its records a comparison keeps depends on the whole run: on how far the network travels in
-it, and how long it takes.  With r modes there are some 300 r records of L (2r + 1)² numbers each,
-so keeping them all takes memory that grows as r³.  A survey notes only how far the network moves
-from record to record, and keeps the latest states, as many as there is room for.  A state from
-before these has to be found again, by taking the steps up to it once more.  That is the part of the
-run worth repeating: while modes are learned there are many records to a step, later there is one.
+Which records are worth keeping depends on the whole run: on how far the network travels in it, and
+how long it takes.  But totals only grow, so records that are evenly spread by the totals so far
+are closer than needed later on.  The candidates are thinned to such a spread whenever there are
+too many of them, and at the end once more, to the number asked for.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from typing import NamedTuple
 
 import numpy as np
 
 from dlnlab.flow.compressed import CompressedFlow
 from dlnlab.networks import Weights
 
-__all__ = ["Survey", "even_records"]
+__all__ = ["Candidate", "Candidates", "even_records"]
 
 ROOM = 2**28
-"""Bytes of the states that a survey keeps, 256 MiB: for L = 3 all states of a run up to r = 20 or
-so, and at r = 32 those of the last two thirds of its steps."""
+"""Bytes of the states that are kept, 256 MiB: room for 2600 of them at L = 3 and r = 32."""
+
+SPARE = 8
+"""Candidates at most, in units of the records asked for; half of them are left by thinning."""
 
 
-class Survey:
-    """Watches a run: how far it moves, and its latest states.
-
-    To be passed to `gradient_flow` as `observe`.
+class Candidate(NamedTuple):
+    """One state of a run that may become a record.
 
     Attributes
     ----------
-    way : list of float
-        ‖W_{L:1}(t_k) − W_{L:1}(t_{k−1})‖_F for every record k but the first.
-    forgotten : int
-        How many states are no longer kept, the first ones.
+    t : float
+    step : int
+    layers : tuple of L arrays
+    way : float
+        How far ‖dW_{L:1}‖_F has come since the start.
+    error : float
+        Distance of the two runs.
     """
 
-    def __init__(self) -> None:
-        self.way: list[float] = []
-        self.forgotten = 0
-        self._latest: deque[Weights] = deque()
-        self._W: np.ndarray | None = None
+    t: float
+    step: int
+    layers: Weights
+    way: float
+    error: float
 
-    def __call__(self, t: float, weights: Weights, W: np.ndarray) -> None:
-        if self._W is not None:
-            self.way.append(float(np.linalg.norm(W - self._W)))
+
+class Candidates:
+    """Keeps candidates for about `count` records of a run, the start among them.
+
+    Parameters
+    ----------
+    law : CompressedFlow
+    count : int
+    start : tuple of L arrays
+    W : array
+        W_{L:1}(0).
+    """
+
+    def __init__(self, law: CompressedFlow, count: int, start: Weights, W: np.ndarray) -> None:
+        self.law, self.count, self._W = law, count, W
+        self.kept = [Candidate(0.0, 0, start, 0.0, 0.0)]
+        size = sum(layer.nbytes for layer in start)
+        self.most = max(min(SPARE * count, ROOM // size), 2 * count)
+
+    def add(self, t: float, step: int, layers: Weights, W: np.ndarray, error: float) -> None:
+        """Take the next state."""
+        way = self.kept[-1].way + float(np.linalg.norm(W - self._W))
         self._W = W
-        self._latest.append(weights)
-        full = len(self._latest) * sum(layer.nbytes for layer in weights) > ROOM
-        if full and len(self._latest) > 1:
-            self._latest.popleft()
-            self.forgotten += 1
+        self.kept.append(Candidate(t, step, layers, way, error))
+        if len(self.kept) > self.most:
+            self.kept = self.chosen(self.most // 2)
 
-    def state(self, record: int) -> Weights:
-        """Return the weights at a record that is not forgotten."""
-        return self._latest[record - self.forgotten]
+    def chosen(self, count: int) -> list[Candidate]:
+        """Return about `count` candidates between which both networks travel about as far."""
+        times = np.array([candidate.t for candidate in self.kept])
+        way = np.diff([candidate.way for candidate in self.kept])
+        return [self.kept[k] for k in even_records(times, way, self.law, count)]
 
 
 def even_records(times: np.ndarray, way: np.ndarray, law: CompressedFlow, count: int) -> np.ndarray:

@@ -24,6 +24,8 @@ from dlnlab.trajectory import Interrupted, Recorder, Status, Trajectory, check_r
 
 __all__ = ["gradient_flow"]
 
+SMALLEST_RTOL, LARGEST_RTOL = 2.5e-14, 0.1
+
 DRIFT_EVERY = 16
 """Records between two looks at the drift, which changes slowly and costs as much as a record."""
 
@@ -47,7 +49,7 @@ def gradient_flow(
     record: Sequence[str] = ("loss", "error", "singular_values"),
     method: str = "DOP853",
     stability: float | None = None,
-    max_steps: int | None = None,
+    max_steps: int | None = 100_000,
     tol: float = 0.0,
     stationarity: float | None = None,
     stop: Stop | None = None,
@@ -71,7 +73,8 @@ def gradient_flow(
         Relative tolerance of a step.
     atol : float, optional
         Absolute tolerance; by default `rtol` times the smallest root-mean-square singular value of
-        the initial layers, so that modes not yet learned are resolved too.
+        the initial layers, so that modes not yet learned are resolved too, or times the size of
+        the layers of the target if that is smaller.
     times : array_like, optional
         Increasing times in [0, t_end] to record at (by interpolation of the method's order); by
         default every accepted step.  The start and the end of the run are always recorded.
@@ -88,16 +91,17 @@ def gradient_flow(
     stability : float, optional
         Cap on an explicit method's step in units of 1/λ, λ = c‖A‖² Σ_l ∏_{k≠l} ‖W_k‖₂² being the
         stiffness of a converged mode; by default 4 for DOP853 and 2.5 for RK45.
-    max_steps : int, optional
-        Step budget; the run ends with status BUDGET when it is spent.
+    max_steps : int or None
+        Step budget; the run ends with status BUDGET when it is spent.  None for no limit.
     tol : float
         Ends the run (CONVERGED) when the loss, the largest of a batch, falls to it.
     stationarity : float, optional
         Ends the run (STATIONARY) when t Σ_l ‖dW_l/dt‖² falls below this fraction of the initial
-        loss: at that rate another stretch of time as long as the whole run would lower the loss,
-        with the decay term if there is one, by less.  On a saddle plateau, while modes wait to be
-        learned, the left-hand side is about σ*·‖W_{L:1}(0)‖; the default, the smaller of 1e-14 and
-        1e-3·‖W_{L:1}(0)‖₂/‖∇ℓ(W_{L:1}(0))‖, lies far below it.  0 switches it off.
+        loss, or of ℓ(0) if that is smaller, and no mode waits to be learned: at that rate another
+        stretch of time as long as the whole run would lower the loss, with the decay term if there
+        is one, by less.  A mode waits if a singular value of W_{L:1} is less than half the
+        gradient, in units of c‖A‖², and can still grow before `t_end`.  The default is the smaller
+        of 1e-14 and 1e-3·‖W_{L:1}(0)‖₂/‖∇ℓ(W_{L:1}(0))‖.  0 switches it off.
     stop : callable, optional
         ``stop(t, W)``; the run ends (STOPPED) where it falls through zero, located to rounding.
     observe : callable, optional
@@ -137,8 +141,8 @@ def gradient_flow(
     names = check_record(record)
     t_end = checks.positive("t_end", t_end)
     decay = checks.nonnegative("weight_decay", weight_decay)
-    rtol = checks.share("rtol", rtol)
-    atol = default_atol(rtol, weights) if atol is None else checks.positive("atol", atol)
+    rtol = checked_tolerance(rtol)
+    atol = default_atol(rtol, problem, weights) if atol is None else checks.positive("atol", atol)
     grid = None if times is None else _check_times(times, t_end)
     checks.choice("method", method, STEPPERS)
     if resolution is not None:
@@ -158,20 +162,21 @@ def gradient_flow(
         raise TypeError(
             f"`observe` must be a callable observe(t, weights, W), got {checks.describe(observe)}"
         )
-    system = System(problem, weights, decay)
-    events = _events(system, tol, stationarity, stop)
-    stepper = STEPPERS[method](system, t_end, rtol, atol, stability)
+    if stationarity is not None:
+        stationarity = checks.nonnegative("stationarity", stationarity)
     bar = Progress(progress, t_end, "time")
-    recorder = Recorder(problem, names)
-    schedule = _Schedule(grid, resolution)
-    run = _Integration(system, stepper, events, recorder, schedule, observe, t_end, budget)
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):  # divergence is a status
+    with np.errstate(over="ignore", invalid="ignore"):  # divergence is a status
+        system = System(problem, weights, decay)
+        events = _events(system, weights, t_end, tol, stationarity, stop)
+        stepper = STEPPERS[method](system, t_end, rtol, atol, stability)
+        recorder, schedule = Recorder(problem, names), _Schedule(grid, resolution)
+        run = _Integration(system, stepper, events, recorder, schedule, observe, t_end, budget)
+        try:
             return run.go(bar)
-    except KeyboardInterrupt:
-        raise Interrupted(run.trajectory(Status.INTERRUPTED)) from None
-    finally:
-        bar.close()
+        except KeyboardInterrupt:
+            raise Interrupted(run.trajectory(Status.INTERRUPTED)) from None
+        finally:
+            bar.close()
 
 
 class _Event:
@@ -189,13 +194,80 @@ class _Event:
         return fell
 
 
-def _events(system: System, tol: float, stationarity: Any, stop: Stop | None) -> list[_Event]:
-    if stationarity is None:
-        stationarity = _default_stationarity(system)
-    level = checks.nonnegative("stationarity", stationarity) * system.loss(system.start)
-    events = []
-    if level:
-        events.append(_Event(lambda t, y, v: t * float(v @ v) - level, Status.STATIONARY))
+class Rest:
+    """Tells whether a flow has come to rest, and does not merely wait on a plateau.
+
+    Two things must hold.  At the present speed another stretch of time as long as the whole run
+    lowers the loss by less than a given fraction of the initial one, or of that of W = 0 if this is
+    smaller, t Σ_l ‖dW_l/dt‖² ≤ level.  And
+    no mode waits: a network that is still small in a direction, with a singular value of W_{L:1}
+    less than half of ‖∇ℓ‖₂/(c‖A‖²), grows there however slowly, unless at the present speed
+    nothing changes by a thousandth until t_end, or the decay term outweighs the growth.
+
+    Parameters
+    ----------
+    problem : Problem
+    weights : tuple of L arrays
+        The start.
+    t_end : float
+    stationarity : float, optional
+        As in `gradient_flow`.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        weights: Weights,
+        t_end: float,
+        stationarity: float | None = None,
+    ) -> None:
+        W = networks.prefix_products(weights)[-1]
+        fraction = _default_stationarity(problem, W) if stationarity is None else stationarity
+        losses = [float(np.max(problem.loss(V))) for V in (W, np.zeros_like(W))]
+        self.level = fraction * (min(losses) or losses[0])
+        self.t_end = t_end
+
+    def excess(self, t: float, velocity: np.ndarray) -> float:
+        """Return by how much t Σ_l ‖dW_l/dt‖² exceeds the level."""
+        return t * float(velocity @ velocity) - self.level
+
+    def waiting(self, system: System, y: np.ndarray, velocity: np.ndarray) -> bool:
+        """Tell whether a mode, of any member of a batch, is still to be learned."""
+        weights, W = system.unpack(y), system.end_to_end(y)
+        gradient = np.linalg.norm(system.problem.gradient(W), 2, axis=(-2, -1))
+        width = min(min(layer.shape[-2:]) for layer in weights)
+        smallest = np.linalg.svdvals(W)[..., width - 1]
+        thinnest = np.min([np.linalg.svdvals(layer)[..., -1] for layer in weights], axis=0)
+        growth = gradient * thinnest ** (len(weights) - 2)
+        still = self.t_end * float(np.linalg.norm(velocity)) <= QUIET * thinnest
+        small = (thinnest > 0) & (2 * smallest * system.problem.curvature < gradient)
+        return bool(np.any(small & ~still & (growth > system.decay)))
+
+    def reached(self, t: float, system: System, y: np.ndarray, velocity: np.ndarray) -> bool:
+        """Tell whether the flow is at rest at a time."""
+        return self.excess(t, velocity) <= 0 and not self.waiting(system, y, velocity)
+
+
+QUIET = 1e-3
+"""A relative change of the layers until t_end that does not count."""
+
+
+def _events(
+    system: System,
+    start: Weights,
+    t_end: float,
+    tol: float,
+    stationarity: float | None,
+    stop: Stop | None,
+) -> list[_Event]:
+    rest, events = Rest(system.problem, start, t_end, stationarity), []
+
+    def moving(t: float, y: np.ndarray, velocity: np.ndarray) -> float:
+        excess = rest.excess(t, velocity)
+        return rest.level if excess <= 0 and rest.waiting(system, y, velocity) else excess
+
+    if rest.level:
+        events.append(_Event(moving, Status.STATIONARY))
     if tol:
         events.append(_Event(lambda t, y, v: system.loss(y) - tol, Status.CONVERGED))
     if stop is not None:
@@ -203,10 +275,9 @@ def _events(system: System, tol: float, stationarity: Any, stop: Stop | None) ->
     return events
 
 
-def _default_stationarity(system: System) -> float:
-    W = system.end_to_end(system.start)
+def _default_stationarity(problem: Problem, W: np.ndarray) -> float:
     start = float(np.min(np.linalg.norm(W, 2, axis=(-2, -1))))
-    slope = float(np.max(np.linalg.norm(system.problem.gradient(W), axis=(-2, -1))))
+    slope = float(np.max(np.linalg.norm(problem.gradient(W), axis=(-2, -1))))
     return min(1e-14, 1e-3 * start / slope) if slope else 1e-14
 
 
@@ -364,10 +435,32 @@ def _require_host(problem: Problem, weights: Weights) -> None:
         )
 
 
-def default_atol(rtol: float, weights: Weights) -> float:
-    """Return `rtol` times the smallest over the layers of ‖W_l‖_F / √min(d_l, d_{l−1})."""
+def checked_tolerance(rtol: Any, largest: float = LARGEST_RTOL) -> float:
+    """Return `rtol` if double precision can meet it, and if it is at most `largest`.
+
+    An estimate of a step's error is a sum of a dozen terms; below `SMALLEST_RTOL` it is rounding.
+    """
+    number = checks.share("rtol", rtol)
+    if not SMALLEST_RTOL <= number <= largest:
+        raise ValueError(
+            f"`rtol` must be between {SMALLEST_RTOL}, the best that double precision can do, and "
+            f"{largest}, got {rtol}"
+        )
+    return number
+
+
+def default_atol(rtol: float, problem: Problem, weights: Weights) -> float:
+    """Return `rtol` times the smallest size that a layer starts with or comes to.
+
+    The former is the smallest over the layers of ‖W_l‖_F / √min(d_l, d_{l−1}), the latter the L-th
+    root of ‖∇ℓ(0)‖₂/(c‖A‖²), which for a factorization is σ_1*^{1/L}.
+    """
     scales = [np.linalg.norm(W, axis=(-2, -1)) / min(W.shape[-2:]) ** 0.5 for W in weights]
-    return rtol * float(max(np.min(scales), np.finfo(float).tiny))
+    slope = problem.gradient(np.zeros_like(networks.prefix_products(weights)[-1]))
+    end = np.linalg.norm(slope, 2, axis=(-2, -1)) / problem.curvature
+    if np.min(end) > 0:
+        scales.append(end ** (1 / len(weights)))
+    return rtol * float(max(min(np.min(scale) for scale in scales), np.finfo(float).tiny))
 
 
 def _check_times(times: Any, t_end: float) -> np.ndarray:

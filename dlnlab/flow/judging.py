@@ -11,31 +11,28 @@ from dlnlab import networks
 from dlnlab.claims import assumption1, dominance, proposition1, theorem2
 from dlnlab.claims.claim import Claim, Setting
 from dlnlab.claims.verdict import Premise, Verdict, judge
-from dlnlab.flow.compressed import Evaluation
-from dlnlab.flow.original import OriginalFlow
-from dlnlab.trajectory import Trajectory
+from dlnlab.flow.compressed import CompressedFlow, Evaluation
+from dlnlab.flow.original import RESOLVED, OriginalFlow
 
-__all__ = ["verdicts"]
+__all__ = ["shown", "verdicts"]
 
 EPS = float(np.finfo(float).eps)
-
-RESOLVED = 1e-3
-"""A run whose numerical error exceeds this fraction of the scale of a claim says nothing on it."""
 
 
 def verdicts(
     flow: OriginalFlow,
     law: Evaluation,
-    original: Trajectory,
     constants: assumption1.Constants,
     margin_error: np.ndarray,
 ) -> dict[str, Verdict]:
     """Judge every claim that a comparison can see.
 
+    Everything is in the units of `dlnlab.flow.units`, so no verdict depends on the user's.
+
     Parameters
     ----------
-    flow, original
-        The original network's flow and its trajectory.
+    flow
+        The original network's flow.
     law
         The compressed network's flow on the same grid.
     constants
@@ -43,30 +40,39 @@ def verdicts(
     margin_error
         Bound on the numerical error of the difference of squared errors.
     """
-    setting = _setting(flow, law)
+    judged, compressed = _Judged(flow, law), law.law
     balanced, same = flow.network.balancedness, _same_start(flow, law)
-    enough = theorem2.enough_rank(law.law.r_hat, law.law.targets.size)
-    below = theorem2.small_start(law.law.start, float(law.law.targets[-1]), 8 * EPS)
-    unit = 100 * flow.records.blocks.shape[-1] * EPS
-    learned = [
-        assumption1.all_fitted(constants),
-        assumption1.aligned(constants, unit),
-        assumption1.taking_turns(constants, unit),
-    ]
-    dominated = _dominance(setting, flow, law, original, [balanced, same])
+    aligned = flow.network.aligned
+    enough = theorem2.enough_rank(compressed.r_hat, compressed.targets.size)
+    below = theorem2.small_start(compressed.start, float(compressed.targets[-1]), 8 * EPS)
+    dominated = _dominance(judged, [balanced, same])
     ahead = Premise("dominance", dominated.statement, dominated.margin, dominated.error)
-    refined = [balanced, same, enough, below, ahead]
-    allowed = theorem2.allowance(law.law.r_hat, law.law.targets.size, min(flow.network.full.shape))
+    size = min(flow.network.full.shape)
+    # of squared errors: both networks together, at the start and in the end
+    scale = float(np.sum(compressed.targets**2)) + size * compressed.start**2
+    errors = flow.records["errors"], law.errors()
+    allowed = theorem2.allowance(compressed.r_hat, compressed.targets.size, size)
+    forms = (
+        (theorem2.CLAIM, 0, [balanced, same, enough, aligned]),
+        (theorem2.REFINED_CLAIM, compressed.spare, [balanced, same, enough, below, ahead]),
+        (theorem2.SHARP_CLAIM, allowed, [balanced, same, enough, below, ahead]),
+    )
     all_verdicts = [
-        _proposition1(setting, flow, law, [balanced]),
-        _assumption1(setting, learned),
-        _theorem2(setting, law, original, margin_error, [balanced, same, enough, *learned]),
+        judged.worst(
+            proposition1.CLAIM,
+            flow.records["rate_margins"],
+            flow.records["rate_errors"],
+            [balanced],
+        ),
+        _assumption1(judged, constants, aligned),
         *(
-            _refined(claim, setting, spare, law, original, margin_error, refined)
-            for claim, spare in (
-                (theorem2.REFINED_CLAIM, law.law.spare),
-                (theorem2.SHARP_CLAIM, allowed),
+            judged.worst(
+                claim,
+                theorem2.refined_margins(*errors, spare, law.residual) / scale,
+                margin_error / scale,
+                premises,
             )
+            for claim, spare, premises in forms
         ),
         dominated,
     ]
@@ -80,95 +86,78 @@ def _same_start(flow: OriginalFlow, law: Evaluation) -> Premise:
     return dominance.same_start(network.problem.singular_values(start), law.law.start, rounding)
 
 
-def _setting(flow: OriginalFlow, law: Evaluation) -> Setting:
-    shape, depth = flow.network.full.shape, len(flow.network.weights)
-    return Setting(shape, depth, law.law.targets, law.law.start, law.law.r_hat)
-
-
-def _proposition1(
-    setting: Setting, flow: OriginalFlow, law: Evaluation, premises: Sequence[Premise]
-) -> Verdict:
-    """Eq. (23) at every record, from the layers' own velocities."""
-    margin, error = flow.records["rate_margins"], flow.records["rate_errors"]
-    return _worst(proposition1.CLAIM, setting, law.times, margin, error, premises)
-
-
-def _assumption1(setting: Setting, premises: Sequence[Premise]) -> Verdict:
+def _assumption1(judged: _Judged, constants: assumption1.Constants, aligned: Premise) -> Verdict:
     """An assumption is not refuted by an instance: it is met there or not."""
-    _, vectors, turns = premises
-    witness = {"c_vec": -vectors.margin, "waiting": -turns.margin}
-    margin = float(np.minimum(vectors.margin, turns.margin))
+    fitted = assumption1.all_fitted(constants)
+    witness = {
+        "c_vec": _largest(constants.c_vec, fitted),
+        "waiting": _largest(constants.waiting, fitted),
+    }
     claim = assumption1.CLAIM
-    return judge(
-        claim.name,
-        claim.statement,
-        margin,
-        vectors.error,
-        premises,
-        witness,
-        claim.standing(setting),
-    )
+    numbers = (aligned.margin, aligned.error, [fitted, aligned], witness)
+    return judge(claim.name, claim.statement, *numbers, claim.standing(judged.setting))
 
 
-def _theorem2(
-    setting: Setting,
-    law: Evaluation,
-    original: Trajectory,
-    error: np.ndarray,
-    premises: Sequence[Premise],
-) -> Verdict:
-    size = float(np.sum(law.law.targets**2))
-    margin = theorem2.margins(np.asarray(original.errors), law.errors()) / size
-    return _worst(theorem2.CLAIM, setting, law.times, margin, error / size, premises)
+def _largest(values: np.ndarray, fitted: Premise) -> float:
+    """The largest known value; NaN if some mode is never fitted."""
+    return float(np.nanmax(values, initial=0.0)) if fitted.met else float("nan")
 
 
-def _refined(
-    claim: Claim,
-    setting: Setting,
-    spare: int,
-    law: Evaluation,
-    original: Trajectory,
-    error: np.ndarray,
-    premises: Sequence[Premise],
-) -> Verdict:
-    """Theorem 2 with a correction of `spare` times β^{2L}."""
-    size = float(np.sum(law.law.targets**2))
-    errors = np.asarray(original.errors), law.errors()
-    margin = theorem2.refined_margins(*errors, spare, law.residual)
-    return _worst(claim, setting, law.times, margin / size, error / size, premises)
+def _dominance(judged: _Judged, premises: Sequence[Premise]) -> Verdict:
+    flow, law = judged.flow, judged.law
+    values = flow.singular_values(judged.count)
+    scale = max(float(law.law.targets[0]), law.law.start)
+    margin = dominance.margins(values, law.leading(judged.count)) / scale
+    error = (flow.error + law.rounding()) / scale
+    return judged.worst(dominance.CLAIM, margin, error, premises)
 
 
-def _dominance(
-    setting: Setting,
-    flow: OriginalFlow,
-    law: Evaluation,
-    original: Trajectory,
-    premises: Sequence[Premise],
-) -> Verdict:
-    values, size = np.asarray(original.singular_values), law.law.targets[0]
-    margin = dominance.margins(values, law.leading(values.shape[1])) / size
-    error = (flow.error + law.rounding()) / size
-    return _worst(dominance.CLAIM, setting, law.times, margin, error, premises)
+class _Judged:
+    """What all verdicts of one comparison share."""
+
+    def __init__(self, flow: OriginalFlow, law: Evaluation) -> None:
+        self.flow, self.law = flow, law
+        shape, depth = flow.network.full.shape, len(flow.network.weights)
+        self.count = shown(shape, law.law)
+        start = networks.prefix_products(flow.network.weights)[-1] / law.law.start
+        core = start.T @ flow.network.problem.target.to_dense()
+        self.setting = Setting(
+            shape, depth, law.law.targets, law.law.start, law.law.r_hat, core=core
+        )
+
+    def worst(
+        self, claim: Claim, margin: np.ndarray, error: np.ndarray, premises: Sequence[Premise]
+    ) -> Verdict:
+        """Judge by the lowest margin, or by a higher one if that is more clearly below zero.
+
+        An instance that contradicts a claim does so however much of the flow was seen; one that
+        agrees with it must have been seen to its end.
+        """
+        k = int(np.argmin(margin + error))
+        violated = margin[k] + error[k] < 0
+        if not violated:
+            k = int(np.argmin(margin))
+        accurate = Premise(
+            "accurate run",
+            f"the numerical error is below {RESOLVED:g} of the scale",
+            RESOLVED - float(np.max(error)),
+        )
+        all_premises = [*premises, accurate, *([] if violated else [self._covered()])]
+        witness: dict[str, Any] = {"time": self._time(self.law.times[k]), "record": k}
+        numbers = (float(margin[k]), float(error[k]), all_premises, witness)
+        return judge(claim.name, claim.statement, *numbers, claim.standing(self.setting))
+
+    def _covered(self) -> Premise:
+        """Measure the premise that the flow was seen to its end."""
+        coverage = self.flow.coverage
+        until = f"tested up to t = {self._time(coverage.until):.6g}"
+        return Premise("whole flow", until, 0.0 if coverage.whole else -1.0)
+
+    def _time(self, t: float) -> float:
+        """A time in the user's units."""
+        return float(self.flow.network.units.time * t)
 
 
-def _worst(
-    claim: Claim,
-    setting: Setting,
-    times: np.ndarray,
-    margin: np.ndarray,
-    error: np.ndarray,
-    premises: Sequence[Premise],
-) -> Verdict:
-    """Judge by the lowest margin, or by a higher one if that is more clearly below zero."""
-    k = int(np.argmin(margin + error))
-    if margin[k] + error[k] >= 0:
-        k = int(np.argmin(margin))
-    accurate = Premise(
-        "accurate run",
-        f"the numerical error is below {RESOLVED:g} of the scale",
-        RESOLVED - float(np.max(error)),
-    )
-    witness: dict[str, Any] = {"time": float(times[k]), "record": k}
-    all_premises = [*premises, accurate]
-    numbers, standing = (float(margin[k]), float(error[k])), claim.standing(setting)
-    return judge(claim.name, claim.statement, *numbers, all_premises, witness, standing)
+def shown(shape: tuple[int, int], law: CompressedFlow) -> int:
+    """Number of singular values that a comparison looks at."""
+    return min(*shape, max(law.targets.size, law.r_hat) + 1)

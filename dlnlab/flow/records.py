@@ -1,13 +1,12 @@
 """What a comparison keeps of the original network's states: its matrices, and numbers about them.
 
-States come one by one from an integration and are measured in small stacks, since a stack costs
-hardly more calls than a state does, and all states at once would be L times as many numbers as
-their end-to-end matrices, and more for what is computed on the way.
+They are measured in small stacks, since a stack costs hardly more calls than a state does, and all
+at once would take many times the memory for what is computed on the way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,36 +16,10 @@ from dlnlab.flow.integrate import default_atol
 from dlnlab.networks import Weights
 from dlnlab.problems import Problem
 
-__all__ = ["Records", "Stacks"]
+__all__ = ["Records"]
 
 STACK = 2**20
 """Bytes of the arrays that are stacked at a time."""
-
-
-class Stacks:
-    """Hands on what it is given in stacks of about `STACK` bytes.
-
-    Parameters
-    ----------
-    use : callable
-        Is given one stacked array for each of the arrays that `add` is given.
-    """
-
-    def __init__(self, use: Callable[..., None]) -> None:
-        self.use = use
-        self._waiting: list[tuple[np.ndarray, ...]] = []
-
-    def add(self, *parts: np.ndarray) -> None:
-        """Take arrays of the same shapes every time."""
-        self._waiting.append(parts)
-        if len(self._waiting) * sum(part.nbytes for part in parts) >= STACK:
-            self.flush()
-
-    def flush(self) -> None:
-        """Hand on what is left."""
-        if self._waiting:
-            self.use(*(np.stack(column) for column in zip(*self._waiting, strict=True)))
-        self._waiting = []
 
 
 class Records:
@@ -54,63 +27,92 @@ class Records:
 
     Parameters
     ----------
-    problem : Problem
-        In whose coordinates the network is integrated.
+    problem : ReducedFactorization
+        In whose coordinates the network is computed, with σ_1* = 1 and c = 1.
     start : tuple of L arrays, shapes (d_l, d_{l−1})
         Its layers at t = 0.
     rtol : float
         Of the integration.
-    speed : float
-        c·σ_1*, as in `dlnlab.claims.proposition1.margins`.
-    count : int
-        How many records there will be.
 
     Attributes
     ----------
-    blocks : array, shape (count, d_L, d_0)
+    blocks : array, shape (records, d_L, d_0)
         End-to-end matrices.
     """
 
-    def __init__(
-        self, problem: Problem, start: Weights, rtol: float, speed: float, count: int
-    ) -> None:
-        self.problem, self.start, self.rtol, self.speed = problem, start, rtol, speed
-        self.atol = default_atol(rtol, start)
-        self.blocks = np.empty((count, *problem.shape))
-        self._done = 0
-        self._numbers: list[dict[str, np.ndarray]] = []
+    def __init__(self, problem: Problem, start: Weights, rtol: float) -> None:
+        self.problem, self.start, self.rtol = problem, start, rtol
+        self.atol = default_atol(rtol, problem, start)
+        self._numbers: dict[str, np.ndarray] = {}
+        self.blocks = np.empty((0, *problem.shape))
 
-    def measure(self, *layers: np.ndarray) -> None:
-        """Take the next states, layers of shapes (states, d_l, d_{l−1})."""
+    def measure_all(self, states: Sequence[Weights]) -> None:
+        """Measure states, in small stacks of them."""
+        room = max(1, STACK // sum(W.nbytes for W in states[0]))
+        parts = [
+            self._measure(*(np.stack(layer) for layer in zip(*states[k : k + room], strict=True)))
+            for k in range(0, len(states), room)
+        ]
+        merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        self.blocks = merged.pop("blocks")
+        self._numbers = merged
+
+    def _measure(self, *layers: np.ndarray) -> dict[str, np.ndarray]:
+        """Return numbers about a stack of states, layers of shapes (states, d_l, d_{l−1})."""
         blocks, problem = networks.prefix_products(layers)[-1], self.problem
-        self.blocks[self._done : self._done + len(blocks)] = blocks
-        self._done += len(blocks)
         vectors = spectra.alignments(blocks, problem.target_svd)
         since_start = [np.stack([W, *states]) for W, states in zip(self.start, layers, strict=True)]
-        numbers = {
+        gradient = problem.gradient(blocks)
+        return {
+            "blocks": blocks,
             "losses": problem.loss(blocks),
             "errors": problem.error(blocks),
-            "singular_values": problem.singular_values(blocks),
             "left_alignments": vectors.left,
             "right_alignments": vectors.right,
-            "rate_margins": proposition1.margins(layers, problem.gradient(blocks), self.speed),
+            "rate_margins": proposition1.margins(layers, gradient, 1.0),
             "rate_errors": proposition1.numerical_error(since_start)[1:],
             "local_errors": self._local_error(layers),
+            "rounding": _rounding(layers),
+            "drift": _drift(since_start),
         }
-        self._numbers.append(numbers)
+
+    def cut(self, count: int) -> None:
+        """Keep the first records only."""
+        self.blocks = self.blocks[:count]
+        self._numbers = {name: values[:count] for name, values in self._numbers.items()}
 
     def _local_error(self, layers: Weights) -> np.ndarray:
-        """Error of W_{L:1} if every layer is off by the tolerance of one step, to first order:
-
-        Σ_l (rtol ‖W_l‖_F + atol √size) ∏_{k≠l} ‖W_k‖₂.
-        """
-        norms = np.stack([np.linalg.norm(W, 2, axis=(-2, -1)) for W in layers])
-        total = np.zeros(norms.shape[1])
-        for layer, W in enumerate(layers):
-            own = self.rtol * np.linalg.norm(W, axis=(-2, -1)) + self.atol * W[0].size ** 0.5
-            total += own * np.prod(np.delete(norms, layer, axis=0), axis=0)
-        return total
+        """Error of W_{L:1} if every layer is off by the tolerance of one step."""
+        return _of_product(
+            layers,
+            [
+                self.rtol * np.linalg.norm(W, axis=(-2, -1)) + self.atol * W[0].size ** 0.5
+                for W in layers
+            ],
+        )
 
     def __getitem__(self, name: str) -> np.ndarray:
         """Return what was measured under a name, for all records."""
-        return np.concatenate([numbers[name] for numbers in self._numbers])
+        return self._numbers[name]
+
+
+def _drift(layers: Sequence[np.ndarray]) -> np.ndarray:
+    """Change of W_{l+1}ᵀW_{l+1} − W_l W_lᵀ since the first record, relative to ‖W_l‖_F²."""
+    gaps = [np.linalg.norm(D - D[:1], axis=(-2, -1)) for D in networks.imbalance(layers)]
+    sizes = [np.sum(W**2, axis=(-2, -1)) for W in layers]
+    return (np.max(gaps, axis=0) / np.max(sizes, axis=0))[1:]
+
+
+def _rounding(layers: Weights) -> np.ndarray:
+    """What computing W_{L:1} in double precision does to it: four units per layer."""
+    unit = 4 * float(np.finfo(float).eps)
+    return _of_product(layers, [unit * np.linalg.norm(W, axis=(-2, -1)) for W in layers])
+
+
+def _of_product(layers: Weights, errors: Sequence[np.ndarray]) -> np.ndarray:
+    """Error of W_{L:1} from those of the layers, to first order: Σ_l δ_l ∏_{k≠l} ‖W_k‖₂."""
+    norms = np.stack([np.linalg.norm(W, 2, axis=(-2, -1)) for W in layers])
+    return sum(
+        error * np.prod(np.delete(norms, layer, axis=0), axis=0)
+        for layer, error in enumerate(errors)
+    )

@@ -16,13 +16,13 @@ import math
 from typing import Any, Protocol
 
 import numpy as np
-from scipy import integrate
 
 from dlnlab import networks
+from dlnlab.flow.runge_kutta import DormandPrince5, DormandPrince8
 from dlnlab.networks import Weights
 from dlnlab.problems import Problem
 
-__all__ = ["STEPPERS", "Explicit", "RungeKutta45", "Stepper", "Stiff", "System"]
+__all__ = ["STEPPERS", "Stepper", "Stiff", "System"]
 
 
 class System:
@@ -46,13 +46,19 @@ class System:
 
     def velocity(self, t: float, y: np.ndarray) -> np.ndarray:
         """−∇ℓ − μ W_l for all layers."""
-        weights, out = self.unpack(y), np.empty_like(y)
-        prefixes = networks.prefix_products(weights)
-        downhill = -self.problem.gradient(prefixes[-1])
-        networks.backward(weights, prefixes, downhill, out=self.unpack(out))
-        if self.decay:
-            out -= self.decay * y
+        out = np.empty_like(y)
+        self.slopes(self.unpack(y), self.unpack(out))
         return out
+
+    def slopes(self, weights: Weights, out: Weights) -> None:
+        """Write −∇ℓ − μ W_l of all layers into arrays of their shapes."""
+        prefixes = networks.prefix_products(weights)
+        downhill = self.problem.gradient(prefixes[-1])
+        np.negative(downhill, out=downhill)
+        networks.backward(weights, prefixes, downhill, out=out)
+        if self.decay:
+            for W, slope in zip(weights, out, strict=True):
+                slope -= self.decay * W
 
     def end_to_end(self, y: np.ndarray) -> np.ndarray:
         """W_{L:1}."""
@@ -86,71 +92,17 @@ class Stepper(Protocol):
         ...
 
 
-class Explicit:
-    """SciPy's Runge–Kutta methods, with the cap on the step kept up to date."""
-
-    method: Any = integrate.DOP853
-    stable_step = 4.0
-    """Cap in units of 1/λ.  DOP853 is stable on the negative real axis to about 6; at 4 the stiff
-    modes are damped and the interpolant stays accurate between steps."""
-
-    def __init__(
-        self, system: System, t_end: float, rtol: float, atol: float, cap: float | None
-    ) -> None:
-        self.system = system
-        self.solver = self.method(system.velocity, 0.0, system.start, t_end, rtol=rtol, atol=atol)
-        self.cap = self.stable_step if cap is None else cap
-        self.norm = 0.0
-        self.dense: Any = None
-        self._follow_stiffness()
-
-    @property
-    def t(self) -> float:
-        """The time reached."""
-        return self.solver.t
-
-    @property
-    def y(self) -> np.ndarray:
-        """The state there."""
-        return self.solver.y
-
-    @property
-    def velocity(self) -> np.ndarray:
-        """ẏ there, which the method has computed already."""
-        return self.solver.f
-
-    def step(self) -> bool:
-        self.dense = None
-        self.solver.step()
-        self._follow_stiffness()
-        return self.solver.status != "failed"
-
-    def _follow_stiffness(self) -> None:
-        """Renew the cap when the weights have changed by two percent, so λ by a few."""
-        norm = float(np.linalg.norm(self.y))
-        if abs(norm - self.norm) > 0.02 * self.norm and np.isfinite(norm):
-            stiffness = max(self.system.stiffness(self.y), np.finfo(float).tiny)
-            self.solver.max_step = self.cap / stiffness
-            self.norm = norm
-
-    def between(self, t: float) -> np.ndarray:
-        if self.dense is None:
-            self.dense = self.solver.dense_output()
-        return self.dense(t)
-
-
-class RungeKutta45(Explicit):
-    """The lower-order pair of Dormand and Prince, stable to about 3.3."""
-
-    method = integrate.RK45
-    stable_step = 2.5
-
-
 class Stiff:
     """CVODE's BDF formulas, the Newton systems solved by GMRES without forming the Jacobian."""
 
     def __init__(
-        self, system: System, t_end: float, rtol: float, atol: float, cap: float | None
+        self,
+        system: System,
+        t_end: float,
+        rtol: float,
+        atol: float,
+        cap: float | None = None,
+        t: float = 0.0,
     ) -> None:
         try:
             from sksundae.cvode import CVODE
@@ -165,9 +117,9 @@ class Stiff:
         self.solver = CVODE(
             velocity, linsolver="gmres", krylov_dim=20, rtol=rtol, atol=atol, max_num_steps=100_000
         )
-        self.solver.init_step(0.0, system.start)
+        self.solver.init_step(t, system.start)
         self.system = system
-        self.t, self.y, self.t_end = 0.0, system.start, t_end
+        self.t, self.y, self.t_end = t, system.start, t_end
 
     @property
     def velocity(self) -> np.ndarray:
@@ -183,4 +135,4 @@ class Stiff:
         return np.array(self.solver.step(t).y).reshape(-1)
 
 
-STEPPERS: dict[str, Any] = {"DOP853": Explicit, "RK45": RungeKutta45, "stiff": Stiff}
+STEPPERS: dict[str, Any] = {"DOP853": DormandPrince8, "RK45": DormandPrince5, "stiff": Stiff}

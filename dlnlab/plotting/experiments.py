@@ -227,6 +227,8 @@ def _scale(p: Panel, ax: Axes) -> None:
             axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.6g}"))
     if math.isfinite(p.high):
         ax.set_ylim(top=p.high)
+    if math.isfinite(p.low):
+        ax.set_ylim(bottom=p.low)
     for axis, log in ((ax.xaxis, p.logx), (ax.yaxis, p.logy)):
         low, high = sorted(axis.get_view_interval())
         if log and low > 0 and high / low < FEW_DECADES:  # powers of ten alone would be too few

@@ -124,8 +124,9 @@ def sensing(
     Parameters
     ----------
     matrices : array, shape (m, d_out, d_in), or GeneratedEnsemble
-        The sensing matrices A_i.  A memory-mapped array is read block by block and need not fit in
-        memory.
+        The sensing matrices A_i, kept without a copy; they keep their precision if it is single or
+        double, and become double otherwise.  A memory-mapped array is read block by block and need
+        not fit in memory.
     measurements : array, shape (m,) or (..., m)
         y_i = ⟨A_i, M*⟩; leading axes give a batch of problems with the same A_i.
     normalization : {"sum", "mean"}

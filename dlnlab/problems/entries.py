@@ -32,7 +32,8 @@ def completion(
     M : array, shape (..., d_out, d_in), FactoredTarget or scipy.sparse array
         The target.  A sparse array holds measurements only: its stored entries are the observed
         ones, explicit zeros included, and the target is then unknown.  An entry stored twice is
-        refused, since it is not known whether the two are to be added.
+        refused, since it is not known whether the two are to be added.  Entries keep their
+        precision if it is single or double, and become double otherwise.
     mask : boolean array of the shape of M, or scipy/cupy sparse pattern
         Which entries are observed.  Omit it when `M` is sparse.
     normalization : {"sum", "mean"}
@@ -93,8 +94,8 @@ def _pattern(name: str, sparse: Any) -> Any:
     """Return a sparse matrix in compressed rows, sorted, with every place once."""
     if len(sparse.shape) != 2:
         raise ValueError(f"`{name}` must have exactly 2 axes, got shape {tuple(sparse.shape)}")
-    entries = sparse.tocoo(copy=True)  # the rest is done in place
-    pattern = entries.tocsr()  # which adds up what is stored twice
+    entries = sparse.tocoo()
+    pattern = entries.tocsr()  # arrays of its own, in which what is stored twice is added up
     if pattern.nnz == 0:
         raise ValueError(f"`{name}` must have at least one observed entry, got none")
     if name == "M" and pattern.nnz != entries.nnz:

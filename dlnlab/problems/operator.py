@@ -61,7 +61,8 @@ def linear_recovery(
     Parameters
     ----------
     operator : scipy.sparse.linalg.LinearOperator, or anything `aslinearoperator` takes
-        Shape (m, d_out·d_in); vec(W) lists the entries of W row by row (C order).
+        Shape (m, d_out·d_in); vec(W) lists the entries of W row by row (C order).  That its
+        `rmatvec` is the adjoint is checked with one pair of random vectors.
     measurements : array, shape (m,)
         y = A(vec(M*)).
     shape : (int, int)

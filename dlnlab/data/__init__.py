@@ -1,0 +1,12 @@
+"""Labelled images to train classifiers on: read strictly from their owners' files, never shipped.
+
+`fashion_mnist`, `mnist` and `cifar10` take the files that you have, or download them with their
+checksums; `digits` needs scikit-learn only.
+"""
+
+from dlnlab.data.cifar import cifar10
+from dlnlab.data.digits import digits
+from dlnlab.data.idx import fashion_mnist, mnist
+from dlnlab.data.images import Images, ImageSet
+
+__all__ = ["ImageSet", "Images", "cifar10", "digits", "fashion_mnist", "mnist"]

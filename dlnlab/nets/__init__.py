@@ -1,0 +1,12 @@
+"""Classifiers whose penultimate layer is a matrix, a deep linear network, or a compressed one.
+
+Section 2.3 of the paper takes compression beyond linear networks: the penultimate layer of a
+classifier becomes a deep linear network, which is then compressed.  `mlp` and `vit` are the
+networks of its Table 1, with their passes forward and back derived by hand (`maps`).
+"""
+
+from dlnlab.nets.network import Network, cross_correlation
+from dlnlab.nets.perceptron import mlp
+from dlnlab.nets.transformer import vit
+
+__all__ = ["Network", "cross_correlation", "mlp", "vit"]

@@ -1,0 +1,48 @@
+"""Losses of a classifier: a mean over samples, and its gradient with respect to the logits.
+
+Each takes the logits F and the one-hot targets Y, both of shape (classes, columns), of some of N
+samples, and returns their share of the mean and of its gradient; the shares of parts of a batch add
+up to those of the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dlnlab import arrays
+from dlnlab.arrays import Array
+from dlnlab.nets.maps import softmax
+
+__all__ = ["LOSSES", "cross_entropy", "one_hot", "squared"]
+
+
+def one_hot(labels: Array, classes: int, dtype: object) -> Array:
+    """Return Y with Y[c, i] = 1 if sample i is of class c, else 0; shape (classes, columns)."""
+    xp = arrays.namespace(labels)
+    numbers = xp.arange(classes, dtype=labels.dtype, device=arrays.device_of(labels))
+    return xp.astype(numbers[:, None] == labels[None, :], dtype)
+
+
+def cross_entropy(F: Array, Y: Array, N: int) -> tuple[Array, Array]:
+    """(1/N) Σ_i (log Σ_c exp F_ci − F_{y_i,i}), the softmax cross-entropy.
+
+    The derivative of log Σ_c exp F_c is the softmax P of F, so the gradient is (P − Y)/N.
+    """
+    xp = arrays.namespace(F)
+    largest = xp.max(F, axis=0, keepdims=True)
+    total = xp.log(xp.sum(xp.exp(F - largest), axis=0)) + largest[0, :]
+    P, _ = softmax(F, axis=0)
+    return xp.sum(total - xp.sum(Y * F, axis=0)) / N, (P - Y) / N
+
+
+def squared(F: Array, Y: Array, N: int) -> tuple[Array, Array]:
+    """(1/2N) Σ_i ‖F_i − Y_i‖², half the squared error, whose gradient is (F − Y)/N."""
+    xp = arrays.namespace(F)
+    residual = F - Y
+    return xp.sum(residual**2) / (2 * N), residual / N
+
+
+LOSSES: dict[str, Callable[[Array, Array, int], tuple[Array, Array]]] = {
+    "cross_entropy": cross_entropy,
+    "squared": squared,
+}
