@@ -78,7 +78,9 @@ def test_every_scope_can_be_met_and_the_first_decides():
     for change, scope in (
         ({"depth": 2}, "L = 2"),
         ({"shape": (2, 5)}, "d = 2"),
-        ({"targets": np.array([3.0])}, "r = 1"),
+        ({"targets": np.array([3.0])}, "targets that are σ_1* or at most 2ε^L, r = 1"),
+        ({"targets": np.array([1.0, 1.0])}, "targets that are"),
+        ({"targets": np.array([1.0, 0.19])}, "targets that are"),
         ({"core": turn}, "QᵀM* normal"),
         ({"shape": (2, 2), "depth": 2}, "L = 2"),
         ({"core": core}, "all other"),
@@ -300,7 +302,8 @@ def test_reports_name_status_scope_and_support():
         assert row[0] == "refuted"
         assert "margin in (" in row[2]
     scopes = report.standings(CLAIMS["dominance"])
-    assert scopes[0] == ("proved", "L = 2", "proofs/dominance.py")
+    assert scopes[0][:2] == ("proved", "L = 2")
+    assert scopes[0][2].startswith("proofs/dominance.py")
     assert scopes[-1] == ("conjecture", "all other instances", "validation only")
 
 
