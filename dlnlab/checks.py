@@ -268,7 +268,7 @@ def choice(name: str, value: Any, options: Iterable[str]) -> str:
     if not isinstance(value, str):
         raise TypeError(f"`{name}` must be one of {list(options)}, got {describe(value)}")
     if value not in options:
-        raise ValueError(f"`{name}` must be one of {list(options)}, got {value!r}")
+        raise ValueError(f"`{name}` must be one of {list(options)}, got {describe(value)}")
     return value
 
 

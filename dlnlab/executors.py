@@ -31,6 +31,9 @@ __all__ = ["Processes", "Serial", "using"]
 THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "BLIS_NUM_THREADS")
 """What the libraries behind NumPy read, once, when a process loads them."""
 
+PATIENCE = "10s"
+"""How long a Dask scheduler may take to answer."""
+
 FOREIGN = 128
 """Tasks kept under way on an executor that does not say how many workers it has."""
 
@@ -263,7 +266,7 @@ def _client(address: str) -> Any:
             "`executor` dask=ADDRESS needs Dask: pip install 'dlnlab[cluster]'"
         ) from None
     try:
-        return distributed.Client(address, timeout="10s", set_as_default=False)
+        return distributed.Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ValueError(f"`executor` {address!r}: no Dask scheduler answers: {error}") from error
 

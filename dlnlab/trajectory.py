@@ -153,11 +153,11 @@ class Trajectory:
 class Interrupted(KeyboardInterrupt):
     """A run was interrupted (Ctrl-C); `run` holds everything it had recorded.
 
-    It is a KeyboardInterrupt, so a loop over many runs ends as its user intended.  `unsaved` is
-    what kept its checkpoint from being written, None if nothing did.
+    That is a `Trajectory`, or a `dlnlab.flow.Comparison`.  It is a KeyboardInterrupt, so a loop
+    over many runs ends as its user intended.  `unsaved` is what kept its checkpoint from being written, None if nothing did.
     """
 
-    def __init__(self, run: Trajectory, unsaved: BaseException | None = None) -> None:
+    def __init__(self, run: Any, unsaved: BaseException | None = None) -> None:
         message = f"interrupted after {run.steps[-1] if run.steps.size else 0} steps"
         if unsaved is not None:
             message += f"; its checkpoint could not be written: {unsaved}"

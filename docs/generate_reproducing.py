@@ -123,13 +123,26 @@ def page(text: str, data: Data) -> str:
 
 
 def made(data: Data) -> str:
-    """Say when the results were made, and with how many seeds."""
-    ran = sorted({entry["manifest"]["finished"][:10] for entry in data.values()})
-    seeds = sorted({entry["study"]["seeds"] for entry in data.values()})
+    """Say when each experiment was run, and with how many seeds."""
+    dates: dict[str, list[str]] = {}
+    for name, entry in data.items():
+        told = f"{name} ({entry['study']['seeds']})"
+        dates.setdefault(entry["manifest"]["finished"][:10], []).append(told)
+    ran = "; ".join(f"on {date} {', '.join(names)}" for date, names in sorted(dates.items()))
     return (
-        f"Run between {ran[0]} and {ran[-1]}, with {seeds[0]} to {seeds[-1]} seeds a reading; "
-        "every measured number is in [experiments.json](data/experiments.json)."
+        f"Run, with the number of seeds in brackets: {ran}. Declared and not run: "
+        f"{_not_run(data)}. Every measured number is in [experiments.json](data/experiments.json)."
     )
+
+
+def _not_run(data: Data) -> str:
+    """The readings of which the data hold nothing."""
+    missing = {
+        name: [r for r in EXPERIMENTS[name].settings if r not in entry["study"]["readings"]]
+        for name, entry in data.items()
+    }
+    told = [f"{name} ({', '.join(names)})" for name, names in missing.items() if names]
+    return ", ".join(told) or "nothing"
 
 
 class Seen:
@@ -184,8 +197,8 @@ def findings(data: Data) -> str:
             f"{seen('fig5', 'code', 'start_half_mse')}.",
         ),
         (
-            "Figures 9 and 11 were drawn at d = 500, not at 100.",
-            f"Their plots end at 44 and 20; the committed target ends at "
+            "The plots of Figures 9 and 11 fit d = 500, not the stated 100.",
+            f"They end at 44 and 20; the committed target ends at "
             f"{seen.mean('fig9', 'figs', 'largest')} and {seen.mean('fig9', 'figs', 'smallest')} "
             f"with d = 500, and at {seen.mean('fig9', 'code', 'largest')} and "
             f"{seen.mean('fig9', 'code', 'smallest')} with d = 100.",

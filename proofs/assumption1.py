@@ -48,10 +48,11 @@ from .exact import (
     require_equal,
 )
 from .facts import at_least, require_identity, require_nonnegative
-from .proof import AtLeast, Clause, Proof, Step, argument, cited, exact, main, symbolic
+from .proof import Clause, Proof, Step, argument, cited, exact, main, symbolic
 from .proposition1 import L as proposition_depth
 from .proposition1 import singular_value_rate
 from .readings import READINGS
+from .scopes import AtLeast
 from .theorem1 import beta_next, lambda_next
 from .words import Rules, Words, identity, letters, matrix, orthonormal_columns, require_same
 from .words import diagonal as diagonal_letter

@@ -37,9 +37,10 @@ from .facts import (
     require_nonnegative,
     require_positive,
 )
-from .proof import AtLeast, Clause, Proof, Step, argument, cited, main, symbolic
+from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import singular_value_rate
 from .readings import READINGS
+from .scopes import AtLeast
 from .theorem1 import lambda_next
 
 L, sigma, target, eps, lam, s, t, theta, eta = sp.symbols("L σ σ* ε λ s t θ η", positive=True)

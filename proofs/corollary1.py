@@ -38,8 +38,9 @@ from .exact import (
     random_orthogonal,
 )
 from .facts import require_at_most, require_identity, require_less
-from .proof import AtLeast, Clause, Proof, Step, exact, main, symbolic
+from .proof import Clause, Proof, Step, exact, main, symbolic
 from .readings import READINGS
+from .scopes import AtLeast
 from .words import Words, identity, letters, matrix, require_same
 from .words import diagonal as diagonal_letter
 

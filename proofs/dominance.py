@@ -34,9 +34,10 @@ from .closed_form import DEPTH, logistic, rate, residual_base, residual_root, ta
 from .closed_form import eps as closed_eps
 from .closed_form import t as closed_t
 from .facts import require_identity, require_limit, require_nonnegative, require_positive
-from .proof import AtLeast, Clause, Proof, Step, argument, cited, main, symbolic
+from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import layer_rate, singular_value_rate
 from .readings import READINGS
+from .scopes import AtLeast
 from .words import Letter, Words, identity, letters, matrix, require_same, symmetric
 
 first, last = matrix("W1", "h", "in"), matrix("W2", "out", "h")

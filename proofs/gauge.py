@@ -47,9 +47,10 @@ from .exact import (
     random_orthogonal,
     require_equal,
 )
-from .proof import AtLeast, Clause, Proof, Step, argument, exact, main, symbolic
+from .proof import Clause, Proof, Step, argument, exact, main, symbolic
 from .proposition1 import layer_rate
 from .readings import READINGS
+from .scopes import AtLeast
 from .words import Rules, Words, identity, letters, matrix, require_same
 
 above, layer, below = matrix("W>", "out", "b"), matrix("W", "b", "a"), matrix("W<", "a", "in")

@@ -19,10 +19,11 @@ from __future__ import annotations
 import sympy as sp
 
 from .facts import require_identity, require_positive
-from .proof import AtLeast, Clause, Proof, Step, argument, cited, main, symbolic
+from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import L as depth
 from .proposition1 import singular_value_rate
 from .readings import READINGS
+from .scopes import AtLeast
 
 value, drive, eps = sp.symbols("σ f ε", positive=True)
 

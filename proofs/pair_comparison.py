@@ -37,9 +37,10 @@ import sympy as sp
 
 from .closed_form import DEPTH, rate, sigma, target
 from .facts import require_identity, require_nonnegative
-from .proof import AtLeast, Clause, Proof, Step, argument, cited, main, symbolic
+from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import layer_rate
 from .readings import READINGS
+from .scopes import AtLeast
 from .small_targets import gram_equation, push
 from .words import diagonal, identity, letters, matrix, orthonormal_columns, require_same
 

@@ -65,8 +65,9 @@ from .exact import (
     require_equal,
 )
 from .facts import require_identity
-from .proof import AtLeast, Clause, Proof, Step, argument, cited, exact, main, symbolic
+from .proof import Clause, Proof, Step, argument, cited, exact, main, symbolic
 from .readings import READINGS
+from .scopes import AtLeast
 from .theorem1 import beta_next
 from .words import Rules, Words, identity, letters, matrix, orthonormal_columns, require_same
 

@@ -36,9 +36,10 @@ import sympy as sp
 
 from .closed_form import rate, target
 from .facts import require_identity, require_nonnegative, require_positive
-from .proof import AtLeast, Clause, Proof, Step, argument, cited, main, symbolic
+from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import L, singular_value_rate
 from .readings import READINGS
+from .scopes import AtLeast
 from .turned_start import angle, kappa, rotation, weight_is_symmetric
 from .turned_start import s1 as x
 from .turned_start import s2 as y

@@ -35,17 +35,15 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import product
 from textwrap import fill
 from typing import Any, Literal
 
-import sympy as sp
-
 from dlnlab.claims import CLAIMS
 
-from .facts import ProofError, at_least, transcribe
+from .facts import ProofError, transcribe
+from .scopes import Domain, Scope, contains, points, told
 
 Kind = Literal["symbolic", "exact", "enclosure", "evidence", "argument", "cited"]
 
@@ -53,61 +51,6 @@ CHECKED: tuple[str, ...] = ("symbolic", "exact", "enclosure", "evidence")
 PROVING: tuple[str, ...] = ("symbolic", "exact", "enclosure")
 TO_READ: tuple[str, ...] = ("argument", "cited")
 WIDTH = 100
-
-
-# ---------------------------------------------------------------------- scopes
-
-
-@dataclass(frozen=True)
-class AtLeast:
-    """Every number from `least` on; a check is carried out with a symbol for it."""
-
-    least: int
-
-    def point(self, name: str) -> sp.Expr:
-        """Return `least` plus a free symbol that is assumed to be nonnegative."""
-        return at_least(name, self.least)
-
-    def __str__(self) -> str:
-        return f"≥ {self.least}"
-
-
-Domain = int | range | AtLeast
-Scope = Mapping[str, Domain]
-
-
-def points(scope: Scope) -> Iterator[dict[str, Any]]:
-    """Yield the arguments with which a check has to be called to cover a scope."""
-    values = [_values(name, domain) for name, domain in scope.items()]
-    for chosen in product(*values):
-        yield dict(zip(scope, chosen, strict=True))
-
-
-def _values(name: str, domain: Domain) -> list[Any]:
-    if isinstance(domain, AtLeast):
-        return [domain.point(name)]
-    return [domain] if isinstance(domain, int) else list(domain)
-
-
-def contains(wide: Domain, narrow: Domain) -> bool:
-    """Tell whether every value of `narrow` is one of `wide`."""
-    if isinstance(narrow, AtLeast):
-        return isinstance(wide, AtLeast) and wide.least <= narrow.least
-    values = [narrow] if isinstance(narrow, int) else list(narrow)
-    if isinstance(wide, AtLeast):
-        return all(value >= wide.least for value in values)
-    return set(values) <= ({wide} if isinstance(wide, int) else set(wide))
-
-
-def told(scope: Scope) -> list[str]:
-    """Return the parts of a scope as they are printed: "L ≥ 2", "r = 1…4"."""
-    return [f"{name} {_told(domain)}" for name, domain in scope.items()]
-
-
-def _told(domain: Domain) -> str:
-    if isinstance(domain, AtLeast):
-        return str(domain)
-    return f"= {domain}" if isinstance(domain, int) else f"= {domain[0]}…{domain[-1]}"
 
 
 # ---------------------------------------------------------------------- steps and clauses

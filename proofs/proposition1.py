@@ -36,8 +36,9 @@ from typing import Any
 import sympy as sp
 
 from .facts import require_identity, require_zero
-from .proof import AtLeast, Clause, Proof, Step, argument, exact, main, symbolic
+from .proof import Clause, Proof, Step, argument, exact, main, symbolic
 from .readings import READINGS
+from .scopes import AtLeast
 from .theorem1 import layer_derivatives
 from .words import (
     Rules,

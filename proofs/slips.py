@@ -36,8 +36,9 @@ from .closed_form import DEPTH, approach, logistic, rate, target
 from .closed_form import eps as closed_eps
 from .closed_form import t as closed_t
 from .facts import require_identity, require_less, require_positive
-from .proof import AtLeast, Clause, Proof, Step, argument, exact, main, symbolic
+from .proof import Clause, Proof, Step, argument, exact, main, symbolic
 from .readings import READINGS
+from .scopes import AtLeast
 from .theorem1 import beta_decreases, lambda_next, largest_step
 
 eps = sp.Symbol("ε", positive=True)

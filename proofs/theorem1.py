@@ -38,8 +38,9 @@ from itertools import pairwise
 import sympy as sp
 
 from .facts import require_identity, require_nonnegative, require_positive, require_zero
-from .proof import AtLeast, Clause, Proof, Step, argument, main, symbolic
+from .proof import Clause, Proof, Step, argument, main, symbolic
 from .readings import READINGS
+from .scopes import AtLeast
 from .words import Words, diagonal, diagonal_entry, identity, letters, matrix, require_same, zero
 
 a, b, lam, beta, sigma, eta, alpha, eps = sp.symbols("a b λ β σ η α ε", positive=True)

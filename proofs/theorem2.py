@@ -65,8 +65,9 @@ from .parsimony import (
     wide_rules,
     widened,
 )
-from .proof import AtLeast, Clause, Proof, Step, argument, cited, exact, main, symbolic
+from .proof import Clause, Proof, Step, argument, cited, exact, main, symbolic
 from .readings import READINGS
+from .scopes import AtLeast
 from .words import diagonal as diagonal_letter
 from .words import diagonal_entry, identity, matrix, orthonormal_columns, require_same
 

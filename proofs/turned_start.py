@@ -38,9 +38,10 @@ from .closed_form import eps as closed_eps
 from .closed_form import residual_base, residual_root
 from .closed_form import t as closed_t
 from .facts import at_least, require_identity, require_positive
-from .proof import AtLeast, Clause, Proof, Step, argument, cited, main, symbolic
+from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import L, singular_value_rate, summand
 from .readings import READINGS
+from .scopes import AtLeast
 
 sigma, s1, s2, kappa, eps = sp.symbols("σ σ_1 σ_2 κ ε", positive=True)
 angle = sp.Symbol("a", real=True)

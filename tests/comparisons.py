@@ -33,7 +33,7 @@ def single() -> Comparison:
 def too_narrow() -> Comparison:
     """r̂ below the rank of a rectangular target."""
     M = dlnlab.random_target((12, 9), 3, rng=0)
-    return dlnlab.compare(M, 2, eps=0.1, **FAST)
+    return dlnlab.compare(M, 2, eps=0.1, width=12, **FAST)
 
 
 @functools.cache

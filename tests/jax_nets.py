@@ -6,13 +6,14 @@ with the package.  `loss` is differentiated by JAX.
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-
-jax.config.update("jax_enable_x64", True)
+import numpy as np
 
 
 def layers(params: dict[str, Any], prefix: str, first: int) -> list[Any]:
@@ -94,13 +95,26 @@ def vit(params: dict[str, Any], X: Any, *, patch: int, heads: int) -> Any:
     return norm(params, "head", Z.mean(axis=1)) @ params["head.W"].T + params["head.b"]
 
 
-def loss(forward: Any, kind: str) -> Any:
-    """The mean loss as a function of parameters, samples and classes."""
+def loss(F: Any, y: Any, kind: str) -> Any:
+    """The mean over samples."""
+    if kind == "squared":
+        return 0.5 * jnp.mean(jnp.sum((F - jax.nn.one_hot(y, F.shape[1])) ** 2, axis=1))
+    return -jnp.mean(jax.nn.log_softmax(F, axis=1)[jnp.arange(len(y)), y])
 
-    def value(params, X, y):
-        F = forward(params, X)
-        if kind == "squared":
-            return 0.5 * jnp.mean(jnp.sum((F - jax.nn.one_hot(y, F.shape[1])) ** 2, axis=1))
-        return -jnp.mean(jax.nn.log_softmax(F, axis=1)[jnp.arange(len(y)), y])
 
-    return value
+def in_double() -> contextlib.AbstractContextManager[Any]:
+    """Switch JAX's 64-bit numbers on for a while; the other tests have it as it comes."""
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(True)
+    from jax.experimental import enable_x64
+
+    return enable_x64()
+
+
+def results(forward: Callable[..., Any], params: Any, X: Any, y: Any, kind: str) -> Any:
+    """Logits, loss, and JAX's gradients by name, in double precision, as NumPy arrays."""
+    with in_double():
+        value = jax.value_and_grad(lambda p: loss(forward(p, X), y, kind))
+        found, gradients = value(params)
+        logits = np.asarray(forward(params, X))
+        return logits, float(found), {name: np.asarray(G) for name, G in gradients.items()}

@@ -163,6 +163,7 @@ def test_many_small_tasks_travel_in_chunks(processes):
 def test_bad_arguments(arguments, error, message, monkeypatch):
     if "dask" in str(arguments.get("executor")):
         pytest.importorskip("distributed", reason="needs the extra `cluster`")
+        monkeypatch.setattr(executors, "PATIENCE", "1s")
     options = {"function": chores.draw, "configurations": SEEDS[:1], "executor": "serial"}
     with pytest.raises(error, match=message):
         campaigns.run(**(options | arguments))
@@ -456,6 +457,7 @@ def own_tasks():
 
 NAMES = [
     "experiments.fig13.measure",
+    "experiments.fig14.measure",
     "experiments.fig15.measure",
     "experiments.fig16.measure",
     "experiments.fig17.measure",

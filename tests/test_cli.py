@@ -206,14 +206,15 @@ def test_progress_is_one_line_that_wipes_itself(run):
     assert "\n" not in err
 
 
-def test_progress_follows_both_integrations(capsys):
+def test_progress_ends_at_one_hundred_percent_and_not_before(capsys):
     line = compare._ProgressLine()
-    for done, total in ((1.0, 100.0), (5.0, 100.0), (2.5, 5.0)):
+    for done, total in ((1.0, 4.0), (4.0, 4.001), (5.0, 5.0)):
         line(done, total, 0.25)
     line.clear()
     shown = [part.rstrip() for part in capsys.readouterr().err.split("\r")]
-    assert shown[1:3] == [f"integrating: t = {t}, loss 2.50e-01" for t in (1, 5)]
-    assert shown[3:] == ["recording:  50 %", "", ""]
+    pairs = ((1, " 25"), (4, " 99"), (5, "100"))
+    assert shown[1:4] == [f"integrating: t = {t}, loss 2.50e-01, {p} %" for t, p in pairs]
+    assert shown[4:] == ["", ""]
 
 
 def test_progress_is_off_where_nobody_looks(run):
@@ -249,7 +250,8 @@ def test_progress_is_on_at_a_terminal(run, monkeypatch):
         (["--bogus"], "unrecognized arguments: --bogus; see dlnlab compare --help"),
         (["--depth", "x"], "argument --depth: invalid int value: 'x'"),
         (["--method", "euler"], "argument --method: invalid choice: 'euler'"),
-        (["a.npy"], "--shape, --rank: only for a generated target, not with a TARGET file"),
+        (["a.npy"], "--shape: only for a generated target, not with a TARGET file"),
+        (["--rank", "auto"], "--rank must be a number for a generated target, got auto"),
     ],
 )
 def test_bad_options_end_in_one_line(run, options, message):
@@ -396,7 +398,7 @@ def test_process_with_a_bad_file(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for other processes")
-def test_ctrl_c_ends_a_long_run_in_one_line(tmp_path):
+def test_ctrl_c_ends_a_long_run_with_what_it_covered(tmp_path):
     # A test run in the background ignores SIGINT, and so would its children: restore it.
     code = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -417,7 +419,8 @@ def test_ctrl_c_ends_a_long_run_in_one_line(tmp_path):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert out == b""
+    assert "60 × 60 target of rank 20" in out.decode()
+    assert "the run was interrupted" in " ".join(out.decode().split())  # what was covered
     assert (shown + err).replace(b"\r", b"\n").endswith(b"\ninterrupted\n")
     assert b"Traceback" not in err
     assert not (tmp_path / "out").exists()

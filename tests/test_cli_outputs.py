@@ -132,21 +132,28 @@ def test_a_read_only_folder_or_file_is_refused(tmp_path):
     """As another user than root, whom nothing is forbidden."""
     if os.geteuid() != 0:
         pytest.skip("needs root, to become another user")
-    (tmp_path / "x.json").write_text("", encoding="utf-8")
+    modes = {"folder": (0o755, 0o666), "file": (0o777, 0o644), "neither": (0o777, 0o666)}
+    for name, (folder_mode, file_mode) in modes.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "x.json").write_text("", encoding="utf-8")
+        (folder / "x.json").chmod(file_mode)
+        folder.chmod(folder_mode)
     code = (
         "import os, sys; from pathlib import Path; from dlnlab.commands import files\n"
-        "folder = Path(sys.argv[1]); os.chmod(folder, int(sys.argv[2], 8))\n"
-        "os.chmod(folder / 'x.json', int(sys.argv[3], 8)); os.chdir(folder); os.setuid(65534)\n"
-        "files.claim_folder('--out', Path('.'), ['x.json'])"
+        "folders = [os.open(name, os.O_RDONLY) for name in sys.argv[1:]]; os.setuid(65534)\n"
+        "for folder in folders:\n"
+        "    os.fchdir(folder)\n"
+        "    try: print(files.claim_folder('--out', Path('.'), ['x.json']))\n"
+        "    except ValueError as error: print(error)\n"
     )
-
-    def told(folder_mode, file_mode):
-        command = [sys.executable, "-c", code, tmp_path, folder_mode, file_mode]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stderr
-
-    assert "cannot write to .: Permission denied" in told("755", "666")
-    assert "--out must not replace x.json, which is read-only" in told("777", "644")
-    assert told("777", "666") == ""
+    command = [sys.executable, "-c", code, *(tmp_path / name for name in modes)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "cannot write to .: Permission denied",
+        "--out must not replace x.json, which is read-only",
+        "None",
+    ]
 
 
 @pytest.mark.usefixtures("idle")

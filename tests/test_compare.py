@@ -259,10 +259,11 @@ def test_premises_that_fail_are_named():
     assert low.compressed.errors[-1] == pytest.approx(low.targets[2], rel=1e-6)
     large = dlnlab.flow.compare(M, 3, eps=0.95)
     assert unmet(large, "theorem2_refined") == {"eps^L <= sigma_r"}
-    wide = dlnlab.flow.compare(M[:4], 3, eps=0.2)  # hidden width 6 > 4: not balanced
+    wide = dlnlab.flow.compare(M[:4], 3, eps=0.2, width=6)  # hidden width 6 > 4: not balanced
     assert "balanced start" in unmet(wide, "proposition1")
     assert {v.status for v in wide.verdicts.values()} == {"not applicable"}
-    narrow = dlnlab.flow.compare(M[:4], 3, eps=0.2, width=4)
+    narrow = dlnlab.flow.compare(M[:4], 3, eps=0.2)
+    assert narrow.settings["width"] == 4
     assert narrow.verdicts["proposition1"].status in AGREES
 
 

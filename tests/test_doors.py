@@ -623,7 +623,7 @@ DOORS: dict[str, Door] = {
         experiments.Panel,
         **dict.fromkeys(("x", "y", "xlabel", "ylabel", "title"), ("label", TEXT)),
         **dict.fromkeys(("logx", "logy", "targets", "shades"), (False, FLAG)),
-        **dict.fromkeys(("offset", "high"), (1.0, LOOSE)),
+        **dict.fromkeys(("offset", "low", "high"), (1.0, LOOSE)),
         marks=({}, {"{}"}),
         curves=((), {"()"}),
     ),

@@ -81,7 +81,7 @@ def test_looking_up_what_is_finished_changes_nothing(tmp_path):
     assert not path.exists()
     finish(path, configurations[1], 3.5)
     with open(path, "a", encoding="utf-8") as file:
-        file.write('{"key": "cut o')  # by a run that is writing just now, or was killed
+        file.write('{"key": "c07')  # by a run that is writing just now, or was killed
     before = path.read_bytes()
     assert campaigns.seconds(measure, configurations, path) == [None, 3.5]
     assert path.read_bytes() == before

@@ -229,6 +229,18 @@ def test_an_rmatvec_with_two_outputs_swapped_is_refused():
         dlnlab.linear_recovery(given, Y, (3, 3))
 
 
+def test_an_operator_answers_in_a_precision_that_is_computed_with():
+    extended = operator(lambda x: (FLAT @ x).astype(np.longdouble), lambda y: FLAT.T @ y)
+    with pytest.raises(TypeError, match="`operator` must answer in float32 or float64, got"):
+        dlnlab.linear_recovery(extended, Y, (3, 3))
+    for dtype in (np.longdouble, np.int8):
+        sparse = scipy.sparse.coo_array((10 * FLAT).astype(dtype))
+        problem = dlnlab.linear_recovery(sparse, Y, (3, 3))
+        dense = dlnlab.linear_recovery((10 * FLAT).astype(dtype).astype(float), Y, (3, 3))
+        assert problem.gradient(W).dtype == np.float64
+        np.testing.assert_allclose(problem.gradient(W), dense.gradient(W), rtol=1e-12)
+
+
 def test_an_operator_that_gives_nan_is_refused():
     given = operator(lambda x: np.full(4, np.nan), lambda y: FLAT.T @ y)
     with pytest.raises(ValueError, match="`operator` must be finite, got 4 NaN"):

@@ -265,36 +265,36 @@ def test_gradients_are_the_slopes_of_the_loss(family, kind, loss):
         check_taylor(model, params, X, y, loss, [name])
 
 
-def reference(model):
-    """The same model in JAX."""
+def reference(model, params, X, y, loss):
+    """Logits, loss and gradients of the same model in JAX."""
     jax_nets = pytest.importorskip("jax_nets", reason="JAX is not installed", exc_type=ImportError)
-    if model.tokens == 1:
-        return jax_nets, jax_nets.mlp
-    return jax_nets, functools.partial(jax_nets.vit, patch=PATCH, heads=HEADS)
+    forward = jax_nets.mlp
+    if model.tokens > 1:
+        forward = functools.partial(jax_nets.vit, patch=PATCH, heads=HEADS)
+    return jax_nets.results(forward, params, X, y, loss)
+
+
+def check_jax(model, params, X, y, loss="cross_entropy", move=np.asarray, back=np.asarray):
+    """Loss, logits and every gradient to 1e-12 of its largest entry, or better.
+
+    These are sums of some thousand terms of one size, each with a relative error of 1e-16.
+    """
+    logits, expected, slopes = reference(model, params, X, y, loss)
+    there, samples = {name: move(W) for name, W in params.items()}, move(X)
+    found, gradients = model.loss_and_gradients(there, samples, move(y), loss=loss)
+    assert abs(float(found) - expected) <= 1e-13 * abs(expected)
+    assert list(gradients) == list(params)
+    for name, want in slopes.items():
+        assert_close(back(gradients[name]), want, 1e-12 * np.abs(want).max(), name)
+    got = back(model.logits(there, samples))
+    assert_close(got, logits, 1e-13 * np.abs(logits).max(), "logits")
 
 
 @each_model
 @each_loss
 def test_gradients_and_logits_are_those_of_jax(backend, family, kind, loss):
-    """Every parameter to 1e-12 of its largest entry: sums of some thousand terms of one size."""
     model = small(family, kind)
-    params, (X, y) = start(model), data(model)
-    jax_nets, forward = reference(model)
-    import jax
-
-    expected, slopes = jax.value_and_grad(jax_nets.loss(forward, loss))(params, X, y)
-    there = {name: backend.asarray(W) for name, W in params.items()}
-    samples = backend.asarray(X)
-    found, gradients = model.loss_and_gradients(there, samples, backend.asarray(y), loss=loss)
-    backend.assert_home(found, *gradients.values())
-    assert abs(float(found) - float(expected)) <= 1e-13 * abs(float(expected))
-    assert list(gradients) == list(params)
-    for name, gradient in gradients.items():
-        want = np.asarray(slopes[name])
-        assert_close(backend.to_host(gradient), want, 1e-12 * np.abs(want).max(), name)
-    logits = np.asarray(forward(params, X))
-    got = backend.to_host(model.logits(there, samples))
-    assert_close(got, logits, 1e-13 * np.abs(logits).max(), "logits")
+    check_jax(model, start(model), *data(model), loss, backend.asarray, backend.to_host)
 
 
 @each_model
@@ -559,18 +559,6 @@ def smooth_step_in_relu(monkeypatch):
 
     right = maps.relu
     monkeypatch.setattr(perceptron, "relu", lambda Z: (right(Z)[0], lambda G: G))
-
-
-def check_jax(model, params, X, y):
-    jax_nets, forward = reference(model)
-    import jax
-
-    expected, slopes = jax.value_and_grad(jax_nets.loss(forward, "cross_entropy"))(params, X, y)
-    found, gradients = model.loss_and_gradients(params, X, y)
-    assert abs(float(found) - float(expected)) <= 1e-13 * abs(float(expected))
-    for name, gradient in gradients.items():
-        want = np.asarray(slopes[name])
-        assert_close(gradient, want, 1e-12 * np.abs(want).max(), name)
 
 
 BACKWARD = [transposed_suffix, forgotten_pull_of_softmax, forgotten_mean_in_layer_norm]

@@ -17,9 +17,10 @@ from typing import Any
 import proof_mutants
 import pytest
 import sympy as sp
-from dlnlab.proofs import counterexamples, exact, facts, proof
+from dlnlab.proofs import counterexamples, exact, facts, proof, scopes
 from dlnlab.proofs.facts import ProofError
-from dlnlab.proofs.proof import AtLeast, Clause, Proof, ProofResult, Step
+from dlnlab.proofs.proof import Clause, Proof, ProofResult, Step
+from dlnlab.proofs.scopes import AtLeast
 
 from dlnlab import claims, proofs
 
@@ -72,7 +73,7 @@ def test_what_is_left_to_read_is_counted(name: str) -> None:
 
 def test_every_claim_module_is_registered() -> None:
     folder = Path(proofs.__file__).parent
-    machinery = {"__init__", "proof", "facts", "readings", "words", "exact"}
+    machinery = {"__init__", "proof", "facts", "scopes", "readings", "words", "exact"}
     assert {path.stem for path in folder.glob("*.py")} - machinery == set(proofs.MODULES)
 
 
@@ -274,7 +275,7 @@ def test_a_clause_may_not_claim_more_than_its_steps() -> None:
     ],
 )
 def test_scopes_contain_each_other(wide: Any, narrow: Any, inside: bool) -> None:
-    assert proof.contains(wide, narrow) is inside
+    assert scopes.contains(wide, narrow) is inside
 
 
 # ---------------------------------------------------------------------- expressions changed

@@ -80,8 +80,7 @@ def test_unmet_premises_are_told_in_words():
     text = report.comparison_text(comparisons.too_narrow())
     assert "r̂ < r: the compressed network cannot represent the target" in text
     assert "the initial layers are not balanced (relative gap " in text
-    assert "fitted singular vectors are not exactly the target's (c_vec = " in text
-    assert "a mode moves before its turn (by " in text
+    assert "the start is not aligned with the target, Q v_i* ≠ u_i* (by " in text
 
 
 def test_unknown_premises_are_told_by_name_and_statement():
@@ -94,10 +93,10 @@ def test_unknown_premises_are_told_by_name_and_statement():
 def test_values_that_were_never_fitted():
     text = report.comparison_text(comparisons.never_fitted())
     rows = table(text)
-    assert rows[1].split()[2] == "never"
+    assert rows[1].split()[2] == ">5"
     assert rows[1].split()[4:] == ["–", "–", "–"]
-    assert "with a mode never fitted, incremental learning cannot be measured" in text
-    assert "not measured" in text
+    assert "not every mode was fitted while the run lasted" in text
+    assert "tested up to t = 5 only" in text
     assert text.endswith(": t_end was reached; 2 of 2 modes were not fitted.")
 
 

@@ -182,8 +182,8 @@ def aligned_start(start: np.ndarray, target: np.ndarray, scale: float) -> Premis
     """Measure Q v_i* = u_i* for i ≤ r, which Assumption 1 with c_vec = 0 comes down to.
 
     Along gradient flow the vectors can be exact after t_i only if they are so at the start
-    (``proofs/assumption1.py``).  The margin is −‖QV* − U*‖₂, computed from the compact SVD; it does
-    not depend on how that chooses vectors.
+    (``proofs/assumption1.py``).  The margin is −‖Q v_i* − u_i*‖ of the mode that is most clearly
+    off, computed from the compact SVD.  It is linear in the angle, where 1 − cos is quadratic.
 
     Parameters
     ----------
@@ -193,7 +193,9 @@ def aligned_start(start: np.ndarray, target: np.ndarray, scale: float) -> Premis
         ε^L.
     """
     U, s, Vh = spectra.compact_svd(target)
-    gap = float(np.linalg.norm(start @ Vh.T / scale - U, 2))
-    # vectors of a rank-r matrix are off by rounding over the smallest value, in pairs
-    rounding = 100 * max(target.shape) * float(np.finfo(float).eps) * float(s[0] / s[-1])
-    return Premise("aligned start", "Q v_i* = u_i* for i ≤ r", -gap, rounding)
+    gaps = np.linalg.norm(start @ Vh.T / scale - U, axis=0)
+    # u_i* = M* v_i*/σ_i* carries the rounding of M* over σ_i*
+    rounding = 100 * max(target.shape) * float(np.finfo(float).eps) * s[0] / s
+    worst = int(np.argmax(gaps / rounding))
+    error = float(rounding[worst])
+    return Premise("aligned start", "Q v_i* = u_i* for i ≤ r", -float(gaps[worst]), error)

@@ -2,8 +2,8 @@
 
 This is not in the paper.  For L = 2 it has a proof (a Riccati equation that preserves the Loewner
 order), and so it has for d = 2, for r = 1 and for targets that are the largest one or at most 2ε^L;
-otherwise it is a conjecture.  With Lemma 1 it gives
-the refined Theorem 2 without any assumption of incremental learning.
+otherwise it is a conjecture.  With Lemma 1 it gives the refined Theorem 2 without any assumption of
+incremental learning.
 """
 
 from __future__ import annotations
@@ -13,18 +13,13 @@ import numpy as np
 from dlnlab.claims.claim import Claim, Setting, Standing
 from dlnlab.claims.verdict import Premise
 
-__all__ = ["CLAIM", "LEADING", "SETTLED", "SOURCE", "STATEMENT"]
+__all__ = ["CLAIM", "SETTLED", "SOURCE", "STATEMENT"]
 
 STATEMENT = (
     "Along gradient flow from an orthogonal start, σ_i(W_{L:1}(t)) ≤ σ̃_i(t) for every i and t, "
     "σ̃ being the singular values of the compressed network with r̂ = d."
 )
 SOURCE = "dlnlab"
-
-
-def equal_targets(setting: Setting) -> bool:
-    """Whether σ_1* = … = σ_r*."""
-    return bool(np.ptp(setting.targets) == 0)
 
 
 def leading_or_small(setting: Setting) -> bool:
@@ -53,7 +48,7 @@ SETTLED = (
     Standing(
         "proved",
         "targets that are σ_1* or at most 2ε^L, r = 1 and equal σ_i* among them",
-        covers=lambda setting: leading_or_small(setting),
+        covers=leading_or_small,
         proofs=("dominance", "small_targets"),
     ),
     Standing(
@@ -65,19 +60,12 @@ SETTLED = (
 )
 """Where dominance is proved for every i."""
 
-LEADING = Standing(
-    "proved",
-    "those i with σ_i* = σ_1*",
-    covers=lambda s: equal_targets(s) and s.rank == s.size,
-    proofs=("dominance",),
-)
-
 CLAIM = Claim(
     "dominance",
     "Dominance",
     STATEMENT,
     SOURCE,
-    (*SETTLED, LEADING, Standing("conjecture", "all other instances")),
+    (*SETTLED, Standing("conjecture", "all other instances")),
 )
 
 

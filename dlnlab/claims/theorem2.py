@@ -153,15 +153,7 @@ def margin_error(
 
 
 CLAIM = Claim("theorem2", "Theorem 2", STATEMENT, SOURCE, proved("assumption1"))
-SETTLED = (
-    *(replace(known, proofs=(*known.proofs, "theorem2")) for known in dominance.SETTLED),
-    Standing(
-        "proved",
-        "equal σ_i*",
-        covers=dominance.equal_targets,
-        proofs=("dominance", "theorem2"),  # the residual values need no dominance
-    ),
-)
+SETTLED = tuple(replace(known, proofs=(*known.proofs, "theorem2")) for known in dominance.SETTLED)
 """Where the refined forms are proved."""
 STANDINGS = (
     *SETTLED,

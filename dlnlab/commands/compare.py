@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import hashlib
 import inspect
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,10 @@ from typing import Any
 import numpy as np
 
 import dlnlab
-from dlnlab import checks, report, spectra
+from dlnlab import checks, report
 from dlnlab.commands import RunFailed, files
-from dlnlab.flow import Comparison
-from dlnlab.trajectory import Status
+from dlnlab.flow import Comparison, Plan
+from dlnlab.trajectory import Interrupted, Status
 
 __all__ = ["add"]
 
@@ -42,11 +43,14 @@ DEFAULTS = {
 }
 """The command line has the defaults of the library."""
 
+MOMENT = 1.0
+"""Seconds that nobody needs to be told about."""
+
 FIGURES = (".png", ".pdf", ".svg")
 
 FILES = ("comparison.png", "comparison.pdf", "comparison.npz", "comparison.json", "manifest.json")
 
-GENERATED = ("shape", "rank", "spectrum", "factored")
+GENERATED = ("shape", "spectrum", "factored")
 """Options that describe a generated target, and are at odds with a file."""
 
 
@@ -78,7 +82,12 @@ def _target_options(parser: argparse.ArgumentParser) -> None:
     option("target", nargs="?", type=files.path, metavar="TARGET", help=text)
     text = "d_out and d_in, or one number for a square target (default: 100)"
     option("--shape", nargs="+", type=int, metavar="D", help=text)
-    option("--rank", type=int, metavar="R", help="rank r (default: 10, if it fits)")
+    text = (
+        "rank r of a generated target (default: 10, if it fits); of a TARGET the modes that are "
+        "asked about, a number, full for all, or auto: all modes if that takes seconds, else those "
+        "in front of a gap or 99.9 %% of ‖M*‖² (default: auto)"
+    )
+    option("--rank", type=_rank, metavar="R", help=text)
     text = "singular values σ_1* ≥ … ≥ σ_r* > 0 (default: evenly spaced from 1 to 1/r)"
     option("--spectrum", nargs="+", type=float, metavar="S", help=text)
     text = "store only singular vectors, for shapes whose matrix does not fit in memory"
@@ -91,13 +100,16 @@ def _network_options(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument_group("networks").add_argument
     text = (
         "width r̂ of the compressed network (default: twice the rank, at most min(d_out, d_in); "
-        "for a file its numerical rank)"
+        "for a TARGET the number of modes asked about)"
     )
     option("--r-hat", type=int, metavar="N", help=text)
     _default(option, "--depth", "depth", "number of layers L", type=int, metavar="L")
     text = "ε, the singular value of every initial layer"
     _default(option, "--eps", "eps", text, type=float, metavar="E")
-    text = "hidden width of the original network, one or L − 1 of them (default: max(d_out, d_in))"
+    text = (
+        "hidden width of the original network, one or L − 1 of them (default: min(d_out, d_in), "
+        "for which the start is balanced; the paper has max(d_out, d_in))"
+    )
     option("--width", nargs="+", type=int, metavar="D", help=text)
     text = "loss ½‖W − M*‖² as it is, or divided by the number of entries"
     _default(option, "--normalization", "normalization", text, choices=("sum", "mean"))
@@ -111,8 +123,11 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
     )
     option("--t-end", type=float, metavar="T", help=text)
     _default(option, "--rtol", "rtol", "relative tolerance of a step", type=float, metavar="X")
-    text = "integrator; stiff needs scikit-sundae"
-    _default(option, "--method", "method", text, choices=("DOP853", "RK45", "stiff"))
+    text = (
+        "auto evaluates two layers in closed form and integrates more by DOP853; stiff needs "
+        "scikit-sundae"
+    )
+    _default(option, "--method", "method", text, choices=("auto", "DOP853", "RK45", "stiff"))
     _default(option, "--max-steps", "max_steps", "step budget", type=int, metavar="N")
     text = "σ_i counts as fitted within this fraction of σ_i*"
     _default(option, "--within", "within", text, type=float, metavar="X")
@@ -143,8 +158,12 @@ def _default(option: Any, flag: str, name: str, text: str, **settings: Any) -> N
 def run(args: argparse.Namespace) -> int:
     """Run the command; return 1 if a claim was refuted, else 0."""
     _claim_outputs(args)
-    M, r_hat = _problem(args)
-    c = _compare(args, M, r_hat)
+    try:
+        c = _compare(args, *_problem(args))
+    except Interrupted as stop:
+        if not args.quiet and isinstance(stop.run, Comparison):
+            print(stop.run.summary())  # as far as it came
+        raise
     if not args.quiet:
         print(c.summary())
     if args.out is not None:
@@ -172,15 +191,18 @@ def _claim_outputs(args: argparse.Namespace) -> None:
     files.check_apart(outputs, {} if args.target is None else {"TARGET": args.target})
 
 
-def _problem(args: argparse.Namespace) -> tuple[Any, int]:
-    """The target and r̂."""
+def _rank(text: str) -> int | str:
+    """Read a number of modes, or one of the words for them."""
+    return text if text in ("auto", "full") else int(text)
+
+
+def _problem(args: argparse.Namespace) -> tuple[Any, int | None, int | str]:
+    """The target, r̂, and the modes to ask about."""
     if args.target is None:
         M, rank = _generated(args)
         r_hat = min(2 * rank, *M.shape)
-    else:
-        M = _from_file(args)
-        r_hat = max(1, spectra.numerical_rank(np.linalg.svdvals(M), M.shape))
-    return M, r_hat if args.r_hat is None else args.r_hat
+        return M, r_hat if args.r_hat is None else args.r_hat, DEFAULTS["rank"]
+    return _from_file(args), args.r_hat, DEFAULTS["rank"] if args.rank is None else args.rank
 
 
 def _generated(args: argparse.Namespace) -> tuple[Any, int]:
@@ -189,6 +211,8 @@ def _generated(args: argparse.Namespace) -> tuple[Any, int]:
         raise ValueError(f"`shape` must be one or two numbers, got {len(shape)}")
     d_out, d_in = checks.shape("shape", (shape[0], shape[-1]))
     rank = args.rank
+    if isinstance(rank, str):
+        raise ValueError(f"`rank` must be a number for a generated target, got {rank}")
     if rank is None:
         rank = len(args.spectrum) if args.spectrum else min(DEFAULT_RANK, d_out, d_in)
     options = {"singular_values": args.spectrum, "factored": bool(args.factored)}
@@ -202,14 +226,16 @@ def _from_file(args: argparse.Namespace) -> np.ndarray:
     return checks.matrix("M", files.read_matrix(args.target), ndim=2)
 
 
-def _compare(args: argparse.Namespace, M: Any, r_hat: int) -> Comparison:
+def _compare(args: argparse.Namespace, M: Any, r_hat: int | None, rank: int | str) -> Comparison:
     """Run the comparison, and note in its settings where the target came from."""
     shown = sys.stderr.isatty() if args.progress is None else args.progress
+    shown = shown and not args.quiet
     line = _ProgressLine()
     try:
         c = dlnlab.compare(
             M,
             r_hat,
+            rank=rank,
             depth=args.depth,
             eps=args.eps,
             rng=args.seed,
@@ -221,7 +247,8 @@ def _compare(args: argparse.Namespace, M: Any, r_hat: int) -> Comparison:
             method=args.method,
             max_steps=args.max_steps,
             num_records=args.records,
-            progress=line if shown and not args.quiet else False,
+            progress=line if shown else False,
+            announce=_announce if shown else None,
         )
     finally:
         line.clear()
@@ -229,22 +256,24 @@ def _compare(args: argparse.Namespace, M: Any, r_hat: int) -> Comparison:
     return dataclasses.replace(c, settings=c.settings | {"target": target})
 
 
-class _ProgressLine:
-    """One line on the error stream that follows the two integrations of a comparison.
+def _announce(plan: Plan) -> None:
+    """Say before the work starts what it will take, if that is not a moment."""
+    if plan.seconds > MOMENT or plan.rank < plan.of:
+        print(plan, file=sys.stderr)
 
-    How long the first one takes is not known before it ends, so it shows time and loss only.
+
+class _ProgressLine:
+    """One line on the error stream that follows a comparison.
+
+    When it will be over is an estimate, so 99 % may last a while.
     """
 
     def __init__(self) -> None:
-        self.last, self.again, self.length = 0.0, False, 0
+        self.length = 0
 
     def __call__(self, done: float, total: float, loss: float) -> None:
-        self.again = self.again or done < self.last
-        self.last = done
-        if self.again:
-            self._show(f"recording: {100 * done / total:3.0f} %")
-        else:
-            self._show(f"integrating: t = {done:.4g}, loss {loss:.2e}")
+        share = 100 if done >= total else min(99, math.floor(100 * done / total))
+        self._show(f"integrating: t = {done:.4g}, loss {loss:.2e}, {share:3d} %")
 
     def clear(self) -> None:
         """Wipe the line."""

@@ -2,5 +2,7 @@
 
 from dlnlab.flow.comparison import Comparison, Pair, compare
 from dlnlab.flow.integrate import gradient_flow
+from dlnlab.flow.original import Coverage
+from dlnlab.flow.question import Plan
 
-__all__ = ["Comparison", "Pair", "compare", "gradient_flow"]
+__all__ = ["Comparison", "Coverage", "Pair", "Plan", "compare", "gradient_flow"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,12 +18,12 @@ from dlnlab.claims.verdict import Verdict
 from dlnlab.flow import judging
 from dlnlab.flow.compressed import CompressedFlow, Evaluation
 from dlnlab.flow.integrate import checked_tolerance
-from dlnlab.flow.network import OriginalNetwork, in_double
-from dlnlab.flow.original import METHODS, Coverage, OriginalFlow
-from dlnlab.flow.stages import FITTED
-from dlnlab.problems import factorization
+from dlnlab.flow.network import OriginalNetwork, require_double
+from dlnlab.flow.original import FITTED, METHODS, Coverage, OriginalFlow, chosen_method
+from dlnlab.flow.question import Plan, asked, plan
+from dlnlab.problems import Factorization, factorization
 from dlnlab.targets import FactoredTarget
-from dlnlab.trajectory import Trajectory
+from dlnlab.trajectory import Interrupted, Status, Trajectory
 
 __all__ = ["Comparison", "Pair", "compare"]
 
@@ -53,6 +53,8 @@ class Comparison:
     Attributes
     ----------
     times : array, shape (records,)
+    plan : Plan
+        Which modes were asked about and why, and what that was predicted to take.
     coverage : Coverage
         Which part of the flow was seen: `until` what time, and whether that is the `whole`.
     original, compressed : Trajectory
@@ -80,6 +82,7 @@ class Comparison:
     """
 
     times: np.ndarray
+    plan: Plan
     coverage: Coverage
     original: Trajectory
     compressed: Trajectory
@@ -95,6 +98,11 @@ class Comparison:
     settings: dict[str, Any]
     seconds: float
     _flow: OriginalFlow = field(repr=False)
+
+    @property
+    def steps(self) -> np.ndarray:
+        """Steps that the original network's integration took before each record."""
+        return self.original.steps
 
     def plot(self, figure: Any = None) -> Any:
         """Draw errors, singular values, alignments and margin; return the Matplotlib figure.
@@ -236,8 +244,9 @@ class Comparison:
 
 def compare(
     M: Array | FactoredTarget,
-    r_hat: int,
+    r_hat: int | None = None,
     *,
+    rank: int | str = "auto",
     depth: int = 3,
     eps: float = 1e-2,
     rng: np.random.Generator | int = 0,
@@ -251,6 +260,7 @@ def compare(
     max_steps: int | None = 100_000,
     num_records: int = 400,
     progress: Any = False,
+    announce: Callable[[Plan], Any] | None = None,
 ) -> Comparison:
     """Run the gradient flows of the original and the compressed network side by side (Theorem 2).
 
@@ -259,8 +269,14 @@ def compare(
     M : array, shape (d_out, d_in), or FactoredTarget
         The target, on the host or a device; only the reduced network moves to the host.  Everything
         is computed in double precision.
-    r_hat : int
-        r̂, between 1 and min(d_out, d_in).  Below the rank it is an unmet premise, not an error.
+    r_hat : int, optional
+        r̂, between 1 and min(d_out, d_in); by default the number of modes asked about.  Below that
+        it is an unmet premise, not an error.
+    rank : {"auto", "full"} or int
+        Number r of modes that are asked about: the target is cut there.  "full" takes all that
+        stand out of rounding.  So does "auto" for a target of low rank, and for any other if it
+        takes seconds only; else it finds a gap between singular values or takes 99.9 % of ‖M‖²
+        (`dlnlab.flow.question`).  `Comparison.plan` tells which and why.
     depth, eps : int, float
         L ≥ 2 and ε.
     rng : numpy.random.Generator or int
@@ -269,7 +285,9 @@ def compare(
         than 1000 rows or columns it is drawn by `dlnlab.parsimony.reduce_random`, without forming a
         d × d matrix.
     width : int or sequence of ints, optional
-        Hidden widths of the original network; max(M.shape) by default.
+        Hidden widths of the original network; min(M.shape) by default, the largest for which the
+        start is balanced.  The paper's Eq. (4) has max(M.shape), to which no claim applies for a
+        target that is not square.
     weights : sequence of L arrays, optional
         Another start for the original network, instead of `rng` and `width`.  Starts that are not
         orthogonal have no exact reduction and are integrated in full.
@@ -286,9 +304,11 @@ def compare(
         By default two balanced layers are evaluated in closed form, and all other networks are
         integrated by DOP853.
     num_records : int
-        About how many records to keep, at most: a short run takes fewer steps.
+        About how many records to keep besides those around every t_i; a short run takes fewer.
     progress : bool or callable
-        As in `gradient_flow`.
+        As in `gradient_flow`; t_end is an estimate of when the network is fitted, until it is.
+    announce : callable, optional
+        Given the `Plan` before the work starts.
 
     Returns
     -------
@@ -299,7 +319,7 @@ def compare(
     TypeError, ValueError
         If an argument is malformed or out of range.
     Interrupted
-        On Ctrl-C.
+        On Ctrl-C; its `run` is the comparison as far as it came.
 
     Examples
     --------
@@ -313,7 +333,8 @@ def compare(
     """
     started = time.monotonic()
     problem = factorization(_target(M), normalization)
-    r_hat = checks.integer("r_hat", r_hat, 1, min(problem.shape))
+    if r_hat is not None:
+        r_hat = checks.integer("r_hat", r_hat, 1, min(problem.shape))
     eps, depth = checks.start(eps, depth)
     within = checks.share("within", within)
     rtol = checked_tolerance(rtol, LOOSEST)
@@ -326,21 +347,32 @@ def compare(
         )
     checks.random_source("rng", rng)
     seed = int(rng) if isinstance(rng, numbers.Integral) else "generator"
+    if announce is not None:
+        checks.function("announce", announce)
+    modes, of, why = asked(problem, rank, depth)
+    problem = _cut(problem, modes)
+    width = min(problem.shape) if width is None else width
     network = OriginalNetwork(problem, depth, eps, rng, width, weights)
     units = network.units
+    how = chosen_method(method, network)
+    work = plan(problem, modes, of, why, depth, how, network.weights[0].shape[1])
+    r_hat = modes if r_hat is None else r_hat
     sigma = np.asarray(network.problem.target.s)
     law = CompressedFlow(sigma, r_hat, depth, network.eps, 1.0)
     if t_end is None:
         end = PATIENCE * law.horizon(FITTED)
     else:
         end = checks.positive("t_end", t_end) / units.time
+    if announce is not None:
+        announce(work)
     flow = OriginalFlow(
         network,
         law,
         end,
         rtol,
         num_records,
-        method=method,
+        within=within,
+        method=how,
         max_steps=budget,
         progress=progress,
     )
@@ -362,21 +394,40 @@ def compare(
         "reduced_dimension": network.weights[0].shape[1],
         "trapped": (network.trapped + 1).tolist(),
     }
-    return _assemble(flow, law.at(flow.times), within, settings, started)
+    c = _assemble(flow, law.at(flow.times), within, work, settings, started)
+    if flow.status is Status.INTERRUPTED:
+        raise Interrupted(c) from None
+    return c
+
+
+def _cut(problem: Factorization, rank: int) -> Factorization:
+    """The problem with the leading modes of its target only."""
+    U, s, Vh = problem.target_svd
+    if rank == s.shape[0]:
+        return problem
+    leading = FactoredTarget(U[:, :rank], s[:rank], Vh[:rank, :])
+    return factorization(leading, problem.normalization)
 
 
 def _target(M: Any) -> Any:
     """The target in double precision."""
-    if isinstance(M, FactoredTarget):
-        return targets.in_double(M)
-    M = checks.matrix("M", M, ndim=2)
-    if not bool(arrays.namespace(M).any(M != 0)):
-        raise ValueError("`M` must not be the zero matrix: it has no singular vectors to fit")
-    return in_double("M", targets.in_double(M))
+    factored = isinstance(M, FactoredTarget)
+    if not factored:
+        M = checks.matrix("M", M, ndim=2)
+        if not bool(arrays.namespace(M).any(M != 0)):
+            raise ValueError("`M` must not be the zero matrix: it has no singular vectors to fit")
+    target = targets.in_double(M)
+    require_double("M", target.U if factored else target)
+    return target
 
 
 def _assemble(
-    flow: OriginalFlow, law: Evaluation, within: float, settings: dict[str, Any], started: float
+    flow: OriginalFlow,
+    law: Evaluation,
+    within: float,
+    work: Plan,
+    settings: dict[str, Any],
+    started: float,
 ) -> Comparison:
     """Evaluate both networks on the grid, judge the claims, and return to the user's units."""
     sigma, units, records = law.law.targets, flow.network.units, flow.records
@@ -391,6 +442,7 @@ def _assemble(
     fitted = Pair(learned[0].fitting_times, law.law.fitting_times(within))
     return Comparison(
         times=units.time * law.times,
+        plan=work,
         coverage=flow.coverage._replace(until=units.time * flow.coverage.until),
         original=units.applied(runs.original),
         compressed=units.applied(runs.compressed),

@@ -33,9 +33,11 @@ class Candidate(NamedTuple):
     step : int
     layers : tuple of L arrays
     way : float
-        How far ‖dW_{L:1}‖_F has come since the start.
+        How far the network has come since the start, see `Candidates.add`.
     error : float
         Distance of the two runs.
+    values : array, shape (r,)
+        The diagonal of W_{L:1}, which comes to be σ_i*.
     """
 
     t: float
@@ -43,6 +45,7 @@ class Candidate(NamedTuple):
     layers: Weights
     way: float
     error: float
+    values: np.ndarray
 
 
 class Candidates:
@@ -59,20 +62,43 @@ class Candidates:
 
     def __init__(self, law: CompressedFlow, count: int, start: Weights, W: np.ndarray) -> None:
         self.law, self.count, self._W = law, count, W
-        self.kept = [Candidate(0.0, 0, start, 0.0, 0.0)]
+        values = np.diagonal(W)[: law.targets.size].copy()
+        self.kept = [Candidate(0.0, 0, start, 0.0, 0.0, values)]
         size = sum(layer.nbytes for layer in start)
         self.most = max(min(SPARE * count, ROOM // size), 2 * count)
 
     def add(self, t: float, step: int, layers: Weights, W: np.ndarray, error: float) -> None:
-        """Take the next state."""
-        way = self.kept[-1].way + float(np.linalg.norm(W - self._W))
-        self._W = W
-        self.kept.append(Candidate(t, step, layers, way, error))
-        if len(self.kept) > self.most:
-            self.kept = self.chosen(self.most // 2)
+        """Take the next state.
 
-    def chosen(self, count: int) -> list[Candidate]:
-        """Return about `count` candidates between which both networks travel about as far."""
+        Its way from the one before is counted in two units, that of the whole target and that of
+        every single mode, since a small mode's is nothing in terms of the whole.
+        """
+        targets, last = self.law.targets, self.kept[-1]
+        values = np.diagonal(W)[: targets.size].copy()
+        single = (values - last.values) / np.maximum(targets, np.abs(last.values))
+        whole = np.linalg.norm(W - self._W) / max(np.linalg.norm(targets), np.linalg.norm(self._W))
+        way = last.way + float(np.linalg.norm(single) + whole)
+        self._W = W
+        self.kept.append(Candidate(t, step, layers, way, error, values))
+        if len(self.kept) > self.most:
+            self.kept = self._even(self.most // 2)
+
+    def chosen(self, count: int, within: float) -> list[Candidate]:
+        """Return about `count` candidates between which both networks travel about as far.
+
+        Those around the time when a mode comes within `within` of its target are among them.
+        """
+        chosen = {candidate.t: candidate for candidate in self._even(count)}
+        values = np.array([candidate.values for candidate in self.kept])
+        outside = np.abs(values - self.law.targets) > within * self.law.targets
+        for column in outside.T:
+            if column.any() and not column[-1]:
+                edge = int(np.flatnonzero(column)[-1])
+                around = self.kept[max(edge - 1, 0) : edge + 3]
+                chosen |= {candidate.t: candidate for candidate in around}
+        return sorted(chosen.values(), key=lambda candidate: candidate.t)
+
+    def _even(self, count: int) -> list[Candidate]:
         times = np.array([candidate.t for candidate in self.kept])
         way = np.diff([candidate.way for candidate in self.kept])
         return [self.kept[k] for k in even_records(times, way, self.law, count)]
@@ -86,7 +112,7 @@ def even_records(times: np.ndarray, way: np.ndarray, law: CompressedFlow, count:
     times : array, shape (records,)
         Of the run of the original network.
     way : array, shape (records − 1,)
-        How far its end-to-end matrix moves between them.
+        How far it moves between them.
     law : CompressedFlow
     count : int
 
@@ -96,7 +122,9 @@ def even_records(times: np.ndarray, way: np.ndarray, law: CompressedFlow, count:
         Increasing, the first and the last record among them.
     """
     thin = np.unique(np.linspace(0, times.size - 1, count).astype(int))
-    law_way = np.linalg.norm(np.diff(law.at(times[thin]).modes, axis=0), axis=-1)
+    modes = law.at(times[thin]).modes
+    moved = np.diff(modes, axis=0) / np.maximum(law.targets, modes[:-1])
+    law_way = np.linalg.norm(moved, axis=-1)
     law_progress = np.interp(times, times[thin], _progress(law_way))
     measure = _progress(way) + law_progress + times / max(float(times[-1]), 1e-300)
     marks = np.searchsorted(measure, np.linspace(0, measure[-1], count))

@@ -105,7 +105,8 @@ class OriginalNetwork:
                 weights = networks.original_weights(
                     full.shape, depth, eps, rng=rng, width=width, like=full.reference
                 )
-            start = self._use([in_double("weights", W) for W in weights], depth)
+            layers = networks.check_weights(weights)
+            start = self._use([in_double("weights", W) for W in layers], depth)
         self.balancedness = proposition1.balancedness(start)
         self._diagonalize(start, s / s[0])
         self.start = self.eps**depth
@@ -246,7 +247,13 @@ def diagonal_problem(
 
 
 def in_double(name: str, W: Array) -> Array:
-    """Return an array in double precision, or say that its library does not give that.
+    """Return an array in double precision, or say that its library does not give that."""
+    xp = arrays.namespace(W)
+    return require_double(name, W if W.dtype == xp.float64 else xp.astype(W, xp.float64))
+
+
+def require_double(name: str, W: Array) -> Array:
+    """Return an array that was asked for in double precision, if it was had.
 
     Raises
     ------
@@ -254,15 +261,13 @@ def in_double(name: str, W: Array) -> Array:
         If the library has single precision only, as JAX unless told otherwise: what it computes
         would be wrong by far more than a comparison's numerical error.
     """
-    xp = arrays.namespace(W)
-    double = xp.astype(W, xp.float64)
-    if arrays.dtype_name(double) != "float64":
+    if arrays.dtype_name(W) != "float64":
         raise TypeError(
             f"`{name}` must be had in double precision, but its library gave "
-            f"{arrays.dtype_name(double)} for float64; pass numpy.asarray({name}), or for JAX set "
+            f"{arrays.dtype_name(W)} for float64; pass numpy.asarray({name}), or for JAX set "
             "jax.config.update('jax_enable_x64', True) first"
         )
-    return double
+    return W
 
 
 def _completed(frame: np.ndarray, corner: int) -> np.ndarray:

@@ -26,15 +26,17 @@ from dlnlab.flow.grid import Candidate, Candidates
 from dlnlab.flow.network import ROUNDING, OriginalNetwork
 from dlnlab.flow.records import Records
 from dlnlab.flow.riccati import TwoLayers
-from dlnlab.flow.stages import FITTED, PIECES, RESOLUTION, Staged
+from dlnlab.flow.stages import PIECES, RESOLUTION, Staged
 from dlnlab.networks import Weights
 from dlnlab.progress import Progress
 from dlnlab.trajectory import Status, Trajectory
 
-__all__ = ["METHODS", "RESOLVED", "Coverage", "OriginalFlow"]
+__all__ = ["CLOSED", "FITTED", "METHODS", "RESOLVED", "Coverage", "OriginalFlow", "chosen_method"]
 
 METHODS = ("auto", "DOP853", "RK45", "stiff")
 """How a flow is computed: "auto" is the closed form where there is one, else DOP853."""
+
+CLOSED = "closed form"
 
 SAFETY = 4.0
 """Factor on the distance of the two runs."""
@@ -44,6 +46,12 @@ NEAR = 5
 
 RESOLVED = 1e-3
 """A run whose numerical error exceeds this fraction of the scale of a claim says nothing on it."""
+
+FITTED = 1e-8
+"""The flow ends once the network agrees with the target in its singular subspaces to this fraction
+of the smallest σ_i* that it can fit: what remains is the slow decay of the residual directions.
+Beside a saddle it is a tenth of `within`: there the modes left may be as good as equal, and the
+direction that is lost turns among them for as good as ever."""
 
 SURVEY, ROUNDS = 200, 6
 """Times of the first look at a closed form, and how often it is refined."""
@@ -62,14 +70,11 @@ class Coverage(NamedTuple):
     escaped : bool
         Whether the record ends because, from there on, rounding decides which way the flow leaves a
         saddle.
-    status : Status
-        How the run ended.
     """
 
     until: float
     whole: bool
     escaped: bool
-    status: Status
 
 
 class OriginalFlow:
@@ -82,7 +87,10 @@ class OriginalFlow:
     t_end : float
     rtol : float
     num_records : int
+    within : float
+        As in `dlnlab.flow.compare`.
     method : str
+        From `chosen_method`.
     max_steps : float
     progress : bool or callable
 
@@ -94,9 +102,11 @@ class OriginalFlow:
     error : array, shape (records,)
         Bound on the Frobenius error of the end-to-end matrix.
     coverage : Coverage
+    status : Status
+        How the run ended.
     steps : array of int, shape (records,)
     method : str
-        "closed form" or the name of the integrator.
+        As given.
     """
 
     def __init__(
@@ -107,15 +117,16 @@ class OriginalFlow:
         rtol: float,
         num_records: int,
         *,
-        method: str = "auto",
+        within: float,
+        method: str,
         max_steps: float = math.inf,
         progress: Any = False,
     ) -> None:
         started = time.monotonic()
         self.network, self.law, self.t_end, self.rtol = network, law, t_end, rtol
-        closed = method == "auto" and has_closed_form(network)
+        self.method, closed = method, method == CLOSED
         self.dropped, self.unresolved = 0.0, False
-        self.method = "closed form" if closed else ("DOP853" if method == "auto" else method)
+        self.fitted = within / 10 if network.trapped.size else min(FITTED, within / 10)
         W = networks.prefix_products(network.weights)[-1]
         self.candidates = Candidates(law, num_records, network.weights, W)
         bar = Progress(progress, expected_end(law, t_end), "time")
@@ -126,7 +137,7 @@ class OriginalFlow:
             status = Status.INTERRUPTED
         finally:
             bar.close()
-        self._measure(num_records, status)
+        self._measure(num_records, within, status)
         self.seconds = time.monotonic() - started
 
     def _until(self) -> float:
@@ -142,6 +153,7 @@ class OriginalFlow:
             self.law.rises(self.t_end),
             self.t_end,
             self._until(),
+            self.fitted,
             self.rtol,
             self.method,
             max_steps,
@@ -152,7 +164,7 @@ class OriginalFlow:
         status = staged.run(bar)
         self.dropped, self.unresolved = staged.dropped, staged.unresolved
         bar.total = staged.t  # now known: the bar ends at 100 %
-        bar.update(staged.t, 0.0)
+        bar.update(staged.t, float(staged.problem.loss(staged.W)))
         return status
 
     def _evaluate(self) -> Status:
@@ -181,7 +193,7 @@ class OriginalFlow:
 
         def unfitted(t: float) -> float:
             first, last = flow.layers(t)
-            return self.network.unfitted(last @ first, modes) - FITTED
+            return self.network.unfitted(last @ first, modes) - self.fitted
 
         if unfitted(until) <= 0:
             return until
@@ -215,14 +227,14 @@ class OriginalFlow:
             times = np.unique(np.concatenate([*new, [end]]))
         return times
 
-    def _measure(self, num_records: int, status: Status) -> None:
+    def _measure(self, num_records: int, within: float, status: Status) -> None:
         """Choose the records, cut them where rounding took over, and measure them."""
-        chosen = self.candidates.chosen(num_records)
+        chosen = self.candidates.chosen(num_records, within)
         self.records = Records(self.network.problem, self.network.weights, self.rtol)
         self.records.measure_all([candidate.layers for candidate in chosen])
         distance = np.array([candidate.error for candidate in chosen])
         near = ndimage.maximum_filter1d(distance, size=NEAR)
-        step = 0.0 if self.method == "closed form" else self.records["local_errors"]
+        step = 0.0 if self.method == CLOSED else self.records["local_errors"]
         error = SAFETY * near + self.dropped + step + self.records["rounding"]
         scale = max(1.0, self.network.start)
         known = np.flatnonzero(error <= RESOLVED * scale)
@@ -235,7 +247,7 @@ class OriginalFlow:
         self.steps = np.array([candidate.step for candidate in self.chosen])
         escaped = bool(escaped or self.unresolved)
         whole = status in (Status.STOPPED, Status.STATIONARY) and not escaped
-        self.coverage = Coverage(float(self.times[-1]), whole, escaped, status)
+        self.coverage, self.status = Coverage(float(self.times[-1]), whole, escaped), status
 
     def singular_values(self, count: int) -> np.ndarray:
         """Return the `count` leading singular values at every record."""
@@ -247,7 +259,7 @@ class OriginalFlow:
             times=self.times,
             steps=self.steps,
             weights=self.chosen[-1].layers,
-            status=self.coverage.status,
+            status=self.status,
             seconds=self.seconds,
             losses=self.records["losses"],
             errors=self.records["errors"],
@@ -258,9 +270,11 @@ class OriginalFlow:
         )
 
 
-def has_closed_form(network: OriginalNetwork) -> bool:
-    """Tell whether a network has two layers and starts balanced."""
-    return len(network.weights) == 2 and network.balancedness.met
+def chosen_method(method: str, network: OriginalNetwork) -> str:
+    """Return how a flow is computed: "auto" takes the closed form of two balanced layers."""
+    if method != "auto":
+        return method
+    return CLOSED if len(network.weights) == 2 and network.balancedness.met else "DOP853"
 
 
 def expected_end(law: CompressedFlow, t_end: float) -> float:

@@ -42,10 +42,6 @@ STABILITY = {"tight": 4.0, "loose": 6.0}
 DECOUPLED = 1e-12
 """A mode leaves once its row and column of W − M* are below this fraction of σ_i*."""
 
-FITTED = 1e-8
-"""The flow ends once the network agrees with the target in its singular subspaces to this fraction
-of the smallest σ_i* that it can fit: what remains is the slow decay of the residual directions."""
-
 RESOLUTION = 0.05
 """How far a mode may move between two records, as a fraction of σ_i*."""
 
@@ -100,6 +96,8 @@ class Staged:
     t_end : float
     until : float
         The run does not end by being fitted before this time.
+    fitted : float
+        It ends once `OriginalNetwork.unfitted` is at most this.
     rtol : float
     method : {"DOP853", "RK45", "stiff"}
     max_steps : float
@@ -113,12 +111,14 @@ class Staged:
         times: np.ndarray | None,
         t_end: float,
         until: float,
+        fitted: float,
         rtol: float,
         method: str,
         max_steps: float,
         sink: Sink,
     ) -> None:
         self.network, self.t_end, self.until, self.sink = network, t_end, until, sink
+        self.fitted = fitted
         self.times = np.empty(0) if times is None else times
         self.method, self.max_steps = STEPPERS[method], max_steps
         self.steps, self.followed, self.frozen = 0, 0, 0
@@ -196,14 +196,22 @@ class Staged:
         return Status.COMPLETED
 
     def _over(self) -> Status | None:
-        if self.t >= self.until and self.unfitted() <= 0:
+        """See whether nothing is left to see.
+
+        What a balanced network can fit is known.  Any other is followed until it comes to rest.
+        """
+        if self.t < self.until:
+            return None
+        if self.unfitted() <= 0:
             return Status.STOPPED
+        if self.network.balancedness.met:
+            return None
         at_rest = self.rest.reached(self.t, self.system, self.tight.y, self.tight.velocity)
-        return Status.STATIONARY if at_rest and self.t >= self.until else None
+        return Status.STATIONARY if at_rest else None
 
     def unfitted(self) -> float:
-        """Return how far the network is from what it can fit, beyond `FITTED`."""
-        return self.network.unfitted(self.W, self.active.modes(self.s.size)) - FITTED
+        """Return how far the network is from what it can fit, beyond `fitted`."""
+        return self.network.unfitted(self.W, self.active.modes(self.s.size)) - self.fitted
 
     def _record(self, before: float, W: np.ndarray) -> None:
         """Hand on what falls due in the last step."""

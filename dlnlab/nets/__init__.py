@@ -5,8 +5,9 @@ classifier becomes a deep linear network, which is then compressed.  `mlp` and `
 networks of its Table 1, with their passes forward and back derived by hand (`maps`).
 """
 
-from dlnlab.nets.network import Network, cross_correlation
+from dlnlab.nets.network import Network
 from dlnlab.nets.perceptron import mlp
+from dlnlab.nets.samples import cross_correlation
 from dlnlab.nets.transformer import vit
 
 __all__ = ["Network", "cross_correlation", "mlp", "vit"]

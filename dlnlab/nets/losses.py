@@ -13,14 +13,9 @@ from dlnlab import arrays
 from dlnlab.arrays import Array
 from dlnlab.nets.maps import softmax
 
-__all__ = ["LOSSES", "cross_entropy", "one_hot", "squared"]
+__all__ = ["LOSSES", "Loss", "cross_entropy", "squared"]
 
-
-def one_hot(labels: Array, classes: int, dtype: object) -> Array:
-    """Return Y with Y[c, i] = 1 if sample i is of class c, else 0; shape (classes, columns)."""
-    xp = arrays.namespace(labels)
-    numbers = xp.arange(classes, dtype=labels.dtype, device=arrays.device_of(labels))
-    return xp.astype(numbers[:, None] == labels[None, :], dtype)
+Loss = Callable[[Array, Array, int], tuple[Array, Array]]
 
 
 def cross_entropy(F: Array, Y: Array, N: int) -> tuple[Array, Array]:
@@ -42,7 +37,7 @@ def squared(F: Array, Y: Array, N: int) -> tuple[Array, Array]:
     return xp.sum(residual**2) / (2 * N), residual / N
 
 
-LOSSES: dict[str, Callable[[Array, Array, int], tuple[Array, Array]]] = {
+LOSSES: dict[str, Loss] = {
     "cross_entropy": cross_entropy,
     "squared": squared,
 }

@@ -14,47 +14,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from dlnlab import arrays, checks, networks
 from dlnlab.arrays import Array
 from dlnlab.nets.block import Block
-from dlnlab.nets.losses import LOSSES, one_hot
-from dlnlab.targets import orthonormal_frame
+from dlnlab.nets.losses import LOSSES, Loss
+from dlnlab.nets.parameters import STARTS, Named, Parameter, check_parameters, draw
+from dlnlab.nets.samples import check_classes, check_samples, one_hot
 
-__all__ = ["Network", "Parameter", "cross_correlation"]
+__all__ = ["Network"]
 
 PIECE_ON_HOST = 2048
-PIECE_ON_DEVICE = 2**16
+PIECE_ON_DEVICE = 2**14
 """Columns of activations that are worked through at once."""
 
-STARTS = ("uniform", "orthogonal")
-
-Named = dict[str, Array]
 Pullback = Callable[[Array], tuple[Named, networks.Weights]]
-
-
-class Parameter(NamedTuple):
-    """What there is to know of one parameter.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        (rows, columns) of a matrix, (rows,) of a vector.
-    uses : int
-        Columns of activations per sample that a matrix multiplies.
-    fan_in : int
-        Number of inputs of its layer, or 0 if it starts as a constant.
-    constant : float
-        That constant.
-    """
-
-    shape: tuple[int, ...]
-    uses: int = 1
-    fan_in: int = 0
-    constant: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -204,13 +181,13 @@ class Network:
         )
         outside, inside = rng.spawn(2)
         drawn = {
-            name: _draw(parameter, start, outside)
+            name: draw(parameter, start, outside)
             for name, parameter in self.parameters.items()
             if name not in self.block_names
         }
         if self.block.kind == "dense":
             (name,) = self.block_names
-            drawn[name] = eps * _draw(self.parameters[name], start, inside)
+            drawn[name] = eps * draw(self.parameters[name], start, inside)
         else:
             layers = self.block.start(eps, inside, correlation)
             drawn |= dict(zip(self.block_names, layers, strict=True))
@@ -256,8 +233,8 @@ class Network:
         TypeError, ValueError
             If parameters or samples are not as described, or not finite.
         """
-        params = self._check_params(params)
-        X = self._check_samples(params, X)
+        params = check_parameters(self.parameters, params)
+        X = check_samples(X, self.image, params[self.block_names[0]])
         block, _ = self._factors(params, X.shape[0])
         parts = [self._forward(params, block, X[piece, ...])[0] for piece in self._pieces(X)]
         return arrays.namespace(X).concat(parts, axis=1).mT
@@ -300,9 +277,13 @@ class Network:
         (1.093, True)
         """
         function = LOSSES[checks.choice("loss", loss, LOSSES)]
-        params = self._check_params(params)
-        X = self._check_samples(params, X)
+        params = check_parameters(self.parameters, params)
+        X = check_samples(X, self.image, params[self.block_names[0]])
         y = check_classes(y, X, self.classes)
+        return self._evaluate(params, X, y, function)
+
+    def _evaluate(self, params: Named, X: Array, y: Array, function: Loss) -> tuple[Array, Named]:
+        """Return loss and gradients, of arguments that have been checked."""
         block, prefixes = self._factors(params, X.shape[0])
         total: dict[Any, Array] = {}
         for piece in self._pieces(X):
@@ -332,45 +313,6 @@ class Network:
         step, n = max(1, columns // self.tokens), X.shape[0]
         return (slice(first, min(first + step, n)) for first in range(0, n, step))
 
-    # What is given.
-
-    def _check_params(self, params: Any) -> Named:
-        checks.instance("params", params, dict, "a dict of arrays, as `init` returns it")
-        if params.keys() != self.parameters.keys():
-            missing = sorted(self.parameters.keys() - params.keys())
-            foreign = sorted(map(str, params.keys() - self.parameters.keys()))
-            raise ValueError(
-                f"`params` must have the names of the model's parameters; missing are {missing}, "
-                f"not of the model {foreign}"
-            )
-        found = {
-            name: _check_parameter(name, params[name], p) for name, p in self.parameters.items()
-        }
-        arrays.namespace(*found.values(), names=("params",))
-        kinds = sorted({arrays.dtype_name(value) for value in found.values()})
-        if len(kinds) > 1:
-            raise TypeError(f"`params` must be arrays of one dtype, got {' and '.join(kinds)}")
-        return found
-
-    def _check_samples(self, params: Named, X: Any) -> Array:
-        X = checks.array("X", X, least=2)
-        reference = params[self.block_names[0]]
-        xp = arrays.namespace(X, reference, names=("X", "params"))
-        if X.dtype != reference.dtype:
-            raise TypeError(
-                f"`X` must have the dtype of the parameters, {arrays.dtype_name(reference)}, "
-                f"got {checks.describe(X)}; cast it, or start with like=X"
-            )
-        if X.shape[0] < 1 or not self._fits(tuple(X.shape[1:])):
-            shape = ", ".join(map(str, self.image))
-            raise ValueError(
-                f"`X` must have shape (n, {shape}) with n >= 1, got {checks.describe(X)}"
-            )
-        return xp.reshape(X, (X.shape[0], *self.image))
-
-    def _fits(self, shape: tuple[int, ...]) -> bool:
-        return shape == self.image
-
 
 def _add(total: dict[Any, Array], more: dict[Any, Array]) -> None:
     """Add the shares of a piece to those of the pieces before it, in place."""
@@ -379,78 +321,3 @@ def _add(total: dict[Any, Array], more: dict[Any, Array]) -> None:
             total[name] += value
         else:
             total[name] = value
-
-
-def _draw(parameter: Parameter, start: str, rng: np.random.Generator) -> np.ndarray:
-    """Draw a parameter outside the block on the host; see `Network.init`."""
-    if not parameter.fan_in:
-        return np.full(parameter.shape, parameter.constant)
-    if start == "uniform":
-        return rng.uniform(-1.0, 1.0, parameter.shape) / math.sqrt(parameter.fan_in)
-    if len(parameter.shape) == 1:
-        return np.zeros(parameter.shape)
-    frame = orthonormal_frame(max(parameter.shape), min(parameter.shape), rng)
-    return frame if parameter.shape[0] >= parameter.shape[1] else frame.T
-
-
-def check_classes(y: Any, X: Array, classes: int) -> Array:
-    """Return the classes of the samples `X`, an integer from 0 to classes − 1 for each."""
-    requirement = (
-        f"{X.shape[0]} integers >= 0 and < {classes}, `classes`, one for each sample in `X`"
-    )
-    found = y if arrays.is_array(y) and not arrays.is_host(y) else checks.host_array("y", y)
-    xp = arrays.namespace(found, X, names=("y", "X"))
-    if not xp.isdtype(found.dtype, "integral"):
-        raise TypeError(f"`y` must be {requirement}, got {checks.describe(y)}")
-    if tuple(found.shape) != (X.shape[0],):
-        raise ValueError(f"`y` must be {requirement}, got {checks.describe(y)}")
-    low, high = int(xp.min(found)), int(xp.max(found))
-    if low < 0 or high >= classes:
-        raise ValueError(f"`y` must be {requirement}, got entries from {low} to {high}")
-    return xp.astype(found, xp.int64)
-
-
-def _check_parameter(name: str, value: Any, parameter: Parameter) -> Array:
-    found = checks.array(f"params[{name!r}]", value)
-    if tuple(found.shape) != parameter.shape:
-        raise ValueError(
-            f"`params[{name!r}]` must have shape {parameter.shape}, got {checks.describe(value)}"
-        )
-    return found
-
-
-def cross_correlation(X: Array, y: Array, classes: int) -> Array:
-    """Return M_corr = Y Xᵀ of one-hot classes and flattened samples (Section 2.3).
-
-    Row c is the sum of the samples of class c, so the rank is at most the number of classes.
-
-    Parameters
-    ----------
-    X : array, shape (n, ...)
-        Samples, of a floating dtype.
-    y : array of int, shape (n,)
-        Their classes, counted from 0.
-    classes : int
-        d_y.
-
-    Returns
-    -------
-    array, shape (classes, d_x)
-
-    Raises
-    ------
-    TypeError, ValueError
-        If samples and classes are not as described.
-
-    Examples
-    --------
-    >>> import numpy as np, dlnlab
-    >>> X, y = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), np.array([0, 1, 0])
-    >>> dlnlab.nets.cross_correlation(X, y, 2).tolist()
-    [[6.0, 8.0], [3.0, 4.0]]
-    """
-    classes = checks.integer("classes", classes, 2)
-    X = checks.matrix("X", X)
-    xp = arrays.namespace(X)
-    y = check_classes(y, X, classes)
-    return one_hot(y, classes, X.dtype) @ xp.reshape(X, (X.shape[0], -1))

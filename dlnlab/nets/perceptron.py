@@ -7,7 +7,6 @@ matrix W_3 in the place of W_5 W_4 W_3, and W_4 as its last layer.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +14,8 @@ from dlnlab import checks, networks
 from dlnlab.arrays import Array
 from dlnlab.nets.block import check_block
 from dlnlab.nets.maps import linear, relu
-from dlnlab.nets.network import Named, Network, Parameter, Pullback
+from dlnlab.nets.network import Network, Pullback
+from dlnlab.nets.parameters import Named, Parameter
 
 __all__ = ["MLP", "mlp"]
 
@@ -48,9 +48,6 @@ class MLP(Network):
     def inputs(self) -> int:
         """Number of entries of a sample, d_x."""
         return self.image[0]
-
-    def _fits(self, shape: tuple[int, ...]) -> bool:
-        return math.prod(shape) == self.inputs
 
     def _forward(self, params: Named, block: Sequence[Array], X: Array) -> tuple[Array, Pullback]:
         last = f"W{len(params)}"

@@ -29,7 +29,8 @@ from dlnlab import arrays, checks, networks
 from dlnlab.arrays import Array
 from dlnlab.nets import maps
 from dlnlab.nets.block import check_block
-from dlnlab.nets.network import Named, Network, Parameter, Pullback
+from dlnlab.nets.network import Network, Pullback
+from dlnlab.nets.parameters import Named, Parameter
 
 __all__ = ["ViT", "vit"]
 

@@ -110,7 +110,8 @@ def _checked_operator(operator: Any) -> Any:
     """Return a real operator with an adjoint; matrices are checked like any other array."""
     if not isinstance(operator, scipy.sparse.linalg.LinearOperator):
         if scipy.sparse.issparse(operator):
-            checks.array("operator", operator.data)
+            operator = operator.tocsr()
+            operator = operator.astype(checks.array("operator", operator.data).dtype)
         elif not (hasattr(operator, "matvec") and hasattr(operator, "shape")):
             operator = _checked_matrix(operator)
         try:
@@ -154,7 +155,11 @@ def _check_adjoint(operator: Any) -> None:
             "`rmatvec`"
         ) from error
     for image in (there, back):
-        checks.array("operator", image)
+        if checks.array("operator", image).dtype != image.dtype:
+            raise TypeError(
+                f"`operator` must answer in float32 or float64, got {image.dtype}; convert what "
+                "its matvec and rmatvec return"
+            )
     size = np.linalg.norm(there) * np.linalg.norm(y) + np.linalg.norm(back) * np.linalg.norm(x)
     precise = all(part.dtype == np.float64 for part in (there, back))
     eps = float(np.finfo(np.float64 if precise else np.float32).eps)

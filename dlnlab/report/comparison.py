@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import textwrap
 from collections.abc import Iterable
@@ -26,13 +27,14 @@ ROWS = 12
 
 UNMET = {
     "balanced start": "the initial layers are not balanced (relative gap {by:.1e}); for a "
-    "rectangular target the width min(d_out, d_in) makes them so",
+    "rectangular target the default width, min(d_out, d_in), makes them so",
     "same start": "the singular values do not all start at ε^L (relative gap {by:.1e})",
     "r_hat >= r": "r̂ < r: the compressed network cannot represent the target",
     "eps^L <= sigma_r": "ε^L is larger than the smallest target value σ_r*",
     "aligned start": "the start is not aligned with the target, Q v_i* ≠ u_i* (by {by:.1e})",
     "accurate run": "the numerical error is too large to tell",
     "every mode fitted": "not every mode was fitted while the run lasted",
+    "whole flow": "{statement} only",
     "dominance": "a singular value ran ahead of the compressed network's (by {by:.1e})",
 }
 """What an unmet premise means, by its name; {by} is how far it is from being met."""
@@ -77,7 +79,7 @@ def comparison_text(c: Comparison) -> str:
         Without a newline at the end.
     """
     rows, note = _rows(c)
-    lines = [*_wrap(_head(c)), "", _aligned(HEADERS), *map(_aligned, rows)]
+    lines = [*_wrap(_head(c)), *_wrap(_known(c)), "", _aligned(HEADERS), *map(_aligned, rows)]
     lines += [f"  ({note})"] if note else []
     lines += [*_wrap(_note(c), "  "), ""]
     lines.append(_verdict_line("claim", "verdict", "worst margin ± numerical error"))
@@ -103,7 +105,9 @@ def comparison_html(c: Comparison) -> str:
     modes = table(HEADERS, rows, numeric=True)
     remarks = [(*judged(v), "; ".join(_remarks(v))) for v in c.verdicts.values()]
     verdicts = table(("claim", "verdict", "worst margin ± numerical error", "remarks"), remarks)
-    parts = [tag("p", tag("b", escape(_head(c)))), modes]
+    parts = [tag("p", tag("b", escape(_head(c))))]
+    parts += [tag("p", escape(_known(c)))] if _known(c) else []
+    parts += [modes]
     parts += [tag("p", escape(note))] if note else []
     parts += [tag("p", escape(_note(c))), verdicts, tag("p", escape(_ending(c)))]
     return tag("div", "\n".join(parts))
@@ -128,6 +132,12 @@ def comparison_json(c: Comparison) -> dict[str, Any]:
         "settings": plain(c.settings),
         "status": c.original.status.value,
         "ending": _why(c),
+        "plan": plain(dataclasses.asdict(c.plan)),
+        "covered": {
+            "until": plain(c.coverage.until),
+            "whole": c.coverage.whole,
+            "escaped": c.coverage.escaped,
+        },
         "t_final": plain(c.times[-1]),
         "records": int(c.times.size),
         "seconds": plain(c.seconds),
@@ -168,16 +178,16 @@ def _row(c: Comparison, i: int) -> _Row:
     return _Row(
         str(i + 1),
         f"{c.targets[i]:.4g}",
-        _time(original),
-        _time(compressed),
+        _time(original, "never" if c.coverage.whole else f">{c.times[-1]:.4g}"),
+        _time(compressed, "never"),
         f"{original / compressed:.3f}" if both else "–",
         _small(c.c_val.original[i]),
         _small(c.c_vec.original[i]),
     )
 
 
-def _time(t: float) -> str:
-    return f"{t:.4g}" if math.isfinite(t) else "never"
+def _time(t: float, otherwise: str) -> str:
+    return f"{t:.4g}" if math.isfinite(t) else otherwise
 
 
 def _small(value: float) -> str:
@@ -194,7 +204,8 @@ def _wrap(text: str, indent: str = "") -> list[str]:
 
 
 def _verdict_line(claim: str, status: str, margin: str) -> str:
-    return f"{claim:<20}{status:<27}{margin}"
+    title = f"{claim:<20}" if len(claim) < 20 else f"{claim}\n{'':<20}"
+    return f"{title}{status:<27}{margin}"
 
 
 def _remarks(verdict: Verdict) -> list[str]:
@@ -211,15 +222,35 @@ def _unmet(premise: Premise) -> str:
     if math.isnan(premise.margin):
         return "with a mode never fitted, incremental learning cannot be measured"
     words = UNMET.get(premise.name, f"{premise.name}: {premise.statement}")
+    words = words.replace("{statement}", premise.statement)
     return words.replace("{by:.1e}", f"{-premise.margin:.1e}")
 
 
 def _why(c: Comparison) -> str:
-    status, rank = c.original.status, c.targets.size
+    """How the run ended, and which modes were not fitted."""
+    status, rank, trapped = c.original.status, c.targets.size, c.settings["trapped"]
     reason = ENDINGS.get(status, status.describe)
+    if status is Status.STOPPED and trapped:
+        reason = "the original network has fitted all that this start can fit"
+    if c.coverage.escaped:
+        reason = "from there on rounding decides which way the flow takes"
     missing = int(np.count_nonzero(np.isinf(c.fitting_times.original)))
     return f"{reason}; {missing} of {rank} modes were not fitted" if missing else reason
 
 
 def _ending(c: Comparison) -> str:
     return f"Ended at t = {c.times[-1]:.6g} after {c.seconds:.2f} s: {_why(c)}."
+
+
+def _known(c: Comparison) -> str:
+    """What was known before the run: modes that were cut off, and those that cannot be fitted."""
+    plan, told = c.plan, []
+    if plan.rank < plan.of:
+        told.append(f"Asked about {plan.rank} of {plan.of} modes ({plan.why}).")
+    if c.settings["trapped"]:
+        names = ", ".join(map(str, c.settings["trapped"]))
+        told.append(
+            f"This start can never fit mode {names}: det W_{{L:1}} has the other sign than det M*, "
+            "and the flow keeps it."
+        )
+    return " ".join(told)
