@@ -346,3 +346,28 @@ def test_unknown_target_leaves_errors_out():
     assert run.errors is None
     assert run.left_alignments is None
     assert run.losses is not None
+
+
+# Numbers that nothing else pins down.
+
+
+@pytest.mark.parametrize(("method", "cap"), [("DOP853", 4.0), ("RK45", 2.5)])
+def test_steps_of_a_fitted_network_are_as_long_as_the_cap_allows(method, cap):
+    problem, narrow = spectral_case(2, eps=0.3, sigma=(1.0,))
+    t_end, stiffness = 2000.0, 2.0  # L σ*^{2−2/L}
+    run = dlnlab.gradient_flow(
+        problem, narrow, t_end=t_end, method=method, rtol=1e-8, stationarity=0, record=()
+    )
+    capped = stiffness * t_end / cap
+    assert capped <= run.steps[-1] < capped + 80  # and those of the rise
+
+
+def test_the_drift_is_relative_to_the_largest_layer():
+    problem = dlnlab.factorization(1e4 * np.diag([2.0, 1.0, 0.5]))
+    start = dlnlab.original_weights((3, 3), 3, 5.0, rng=0, init="gaussian")
+    run = dlnlab.gradient_flow(problem, start, t_end=1e-4, times=[1e-4], rtol=1e-6, stationarity=0)
+    gaps = zip(networks.imbalance(run.weights), networks.imbalance(start), strict=True)
+    change = max(float(np.linalg.norm(a - b)) for a, b in gaps)
+    size = max(float(np.sum(W**2)) for W in run.weights)
+    assert size > 100
+    assert run.drift == pytest.approx(change / size, rel=1e-12)

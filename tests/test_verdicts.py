@@ -10,6 +10,7 @@ import taylor
 
 import dlnlab
 from dlnlab import compare, networks
+from dlnlab.claims import corollary1, gauge, theorem1
 from dlnlab.flow import network, stages
 from dlnlab.flow.network import OriginalNetwork
 from dlnlab.flow.riccati import TwoLayers
@@ -577,3 +578,37 @@ def test_blocks_and_modules_agree_on_the_rounding_of_a_start():
         start = (0.3 * np.eye(3), 0.3 * Q)
         c = compare(np.diag([1.0, 0.5, 0.0]), 2, depth=2, eps=0.3, weights=start)
         assert c.settings["trapped"] == trapped
+
+
+def test_errors_are_in_the_units_of_the_margins():
+    M = dlnlab.random_target((12, 12), 3, rng=0, singular_values=[3.0, 2.9, 2.8])
+    c = compare(M, 5, eps=0.3)
+    scale = np.sum(c.targets**2) + 12 * 0.3**6  # ‖M*‖² + dε^{2L}
+    for name in ("theorem2_refined", "theorem2_sharp"):
+        verdict = c.verdicts[name]
+        k = verdict.witness["record"]
+        assert verdict.error == pytest.approx(c.margin_error[k] / scale, rel=1e-9)
+        assert verdict.witness["time"] == pytest.approx(c.times[k], rel=1e-12)
+
+
+def test_bounds_of_rounding_are_relative_to_what_they_bound():
+    unit = np.finfo(float).eps
+    none = theorem1.rounding(np.array([1.0]), 1e-3, 3, 0.1, 0, 4)
+    assert none == pytest.approx(10 * 4 * 3 * unit)  # no step: the start's own, of the layers
+    layers = tuple(np.stack([5.0 * np.eye(2), np.eye(2)]) for _ in range(2))
+    gradients, terms = np.zeros((2, 2, 2)), np.array([7.0, 0.0])
+    bound = gauge.rounding(layers, gradients, terms, 0.1, 1.0, 0.0, 3)
+    first = 3 * unit * (10.0 + 0.1 * 2 * 5.0 * 7.0)  # of size 10, and of the largest terms
+    assert bound >= first / 10.0
+    alone = gauge.rounding(tuple(W[:1] for W in layers), gradients[:1], terms[:1], 0.1, 1.0, 0.0, 3)
+    assert alone == pytest.approx(first / 10.0)
+
+
+def test_the_exact_form_of_corollary_1_takes_any_batch_axes():
+    rng, start = np.random.default_rng(0), 0.3
+    target, original, compressed = rng.standard_normal((3, 2, 3, 4, 4))
+    together = corollary1.margins(target, original, compressed, start, 2)
+    for index in np.ndindex(2, 3):
+        parts = (A[index] for A in (target, original, compressed))
+        alone = corollary1.margins(*parts, start, 2)
+        assert together[index] == pytest.approx(float(alone), rel=1e-12)

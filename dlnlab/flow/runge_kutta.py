@@ -144,12 +144,19 @@ class RungeKutta:
         self._before, self._t_before, self._taken = self.y, self.t, h
         self.y = self._trial.copy()
         self.velocity = self._K[self.tableau.B.size].copy()
-        total = h + self._lost
-        self.t, before = self.t + total, self.t
-        self._lost = total - (self.t - before)
+        self._advance(h)
         self._h = h * min(GROW, self._factor(error))
         self._dense = None
         self._follow_stiffness()
+
+    def _advance(self, h: float) -> None:
+        """Move the clock, to t_end itself if that was the step."""
+        if h == self.t_end - self.t:
+            self.t, self._lost = self.t_end, 0.0
+            return
+        total = h + self._lost
+        self.t, before = self.t + total, self.t
+        self._lost = total - (self.t - before)
 
     def _follow_stiffness(self) -> None:
         """Renew the cap when the weights have changed by two percent, and every few steps.
