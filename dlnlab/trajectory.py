@@ -154,7 +154,8 @@ class Interrupted(KeyboardInterrupt):
     """A run was interrupted (Ctrl-C); `run` holds everything it had recorded.
 
     That is a `Trajectory`, or a `dlnlab.flow.Comparison`.  It is a KeyboardInterrupt, so a loop
-    over many runs ends as its user intended.  `unsaved` is what kept its checkpoint from being written, None if nothing did.
+    over many runs ends as its user intended.  `unsaved` is what kept its checkpoint from being
+    written, None if nothing did.
     """
 
     def __init__(self, run: Any, unsaved: BaseException | None = None) -> None:
@@ -210,7 +211,7 @@ def _copy(W: Array) -> Array:
 
 
 def _imbalance(problem: Problem, W: Any, weights: Weights, view: Any) -> Array:
-    weights = _layers(problem, W, weights, view)
+    weights = weights if view is None else view.lift(weights)
     xp = arrays.namespace(weights[0])
     norms = [xp.linalg.matrix_norm(D) for D in networks.imbalances(weights)]
     return xp.max(xp.stack(norms), axis=0)

@@ -31,6 +31,9 @@ PATIENCE = 20.0
 """The default `t_end` in units of the time the compressed network takes.  Random starts take 1 to 3
 of them."""
 
+SHORTEST = 1e-100
+"""Of the fastest mode's time; no number of the flow differs from that at t = 0 before."""
+
 LOOSEST = 1e-3
 """The looser of the two runs still has to mean something."""
 
@@ -359,10 +362,7 @@ def compare(
     r_hat = modes if r_hat is None else r_hat
     sigma = np.asarray(network.problem.target.s)
     law = CompressedFlow(sigma, r_hat, depth, network.eps, 1.0)
-    if t_end is None:
-        end = PATIENCE * law.horizon(FITTED)
-    else:
-        end = checks.positive("t_end", t_end) / units.time
+    end = PATIENCE * law.horizon(FITTED) if t_end is None else _canonical(t_end, units.time)
     if announce is not None:
         announce(work)
     flow = OriginalFlow(
@@ -398,6 +398,17 @@ def compare(
     if flow.status is Status.INTERRUPTED:
         raise Interrupted(c) from None
     return c
+
+
+def _canonical(t_end: Any, unit: float) -> float:
+    """Return t_end in units of 1/(c σ_1*^{2−2/L}), if that is a time and not nothing."""
+    end = checks.positive("t_end", t_end) / unit
+    if end < SHORTEST:
+        raise ValueError(
+            f"`t_end` must be at least {SHORTEST:g} of 1/(c σ_1*^(2 - 2/depth)) = {unit:g}, got "
+            f"{t_end:g}"
+        )
+    return end
 
 
 def _cut(problem: Factorization, rank: int) -> Factorization:

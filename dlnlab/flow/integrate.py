@@ -276,6 +276,8 @@ def _events(
 
 
 def _default_stationarity(problem: Problem, W: np.ndarray) -> float:
+    if not np.isfinite(W).all():
+        return 1e-14
     start = float(np.min(np.linalg.norm(W, 2, axis=(-2, -1))))
     slope = float(np.max(np.linalg.norm(problem.gradient(W), axis=(-2, -1))))
     return min(1e-14, 1e-3 * start / slope) if slope else 1e-14
@@ -456,9 +458,10 @@ def default_atol(rtol: float, problem: Problem, weights: Weights) -> float:
     The former is the smallest over the layers of ‖W_l‖_F / √min(d_l, d_{l−1}), the latter the L-th
     root of ‖∇ℓ(0)‖₂/(c‖A‖²), which for a factorization is σ_1*^{1/L}.
     """
-    scales = [np.linalg.norm(W, axis=(-2, -1)) / min(W.shape[-2:]) ** 0.5 for W in weights]
-    slope = problem.gradient(np.zeros_like(networks.prefix_products(weights)[-1]))
-    end = np.linalg.norm(slope, 2, axis=(-2, -1)) / problem.curvature
+    with np.errstate(over="ignore", invalid="ignore"):
+        scales = [np.linalg.norm(W, axis=(-2, -1)) / min(W.shape[-2:]) ** 0.5 for W in weights]
+        slope = problem.gradient(np.zeros_like(networks.prefix_products(weights)[-1]))
+        end = np.linalg.norm(slope, 2, axis=(-2, -1)) / problem.curvature
     if np.min(end) > 0:
         scales.append(end ** (1 / len(weights)))
     return rtol * float(max(min(np.min(scale) for scale in scales), np.finfo(float).tiny))

@@ -182,15 +182,21 @@ class OriginalNetwork:
         Returns
         -------
         float
-            ‖W − M*‖_F in the target's subspaces, without as many of its singular values as modes
-            are trapped, over the smallest σ_i* that can be fitted; 0 if none can.
+            ‖W − M*‖_F in the target's subspaces over the smallest σ_i* that can be fitted, 0 if
+            none can.  If modes are trapped, as many singular values of W − M* do not count, and
+            the largest distance of those of W from the σ_i* that are left does.
         """
-        s, lost = np.asarray(self.problem.target.s)[modes], self.trapped.size
-        if lost >= modes.size:
+        s, lost = np.asarray(self.problem.target.s)[modes], np.isin(modes, self.trapped)
+        left, count = s[~lost], int(np.count_nonzero(~lost))
+        if not count:
             return 0.0
-        gap = W[: modes.size, : modes.size] - np.diag(s)
-        rest = np.linalg.svdvals(gap)[lost:] if lost else gap
-        return float(np.linalg.norm(rest)) / float(np.delete(s, s.size - 1 - np.arange(lost))[-1])
+        W = W[: modes.size, : modes.size]
+        gap = W - np.diag(s)
+        if count == s.size:
+            return float(np.linalg.norm(gap)) / float(left[-1])
+        rest = np.linalg.svdvals(gap)[s.size - count :]
+        values = np.abs(np.linalg.svdvals(W)[:count] - left)
+        return max(float(np.linalg.norm(rest)), float(np.max(values))) / float(left[-1])
 
     def _blocks(self, W: np.ndarray) -> list[Block]:
         """Find the blocks in which both W(0) and M* are invertible."""
