@@ -72,7 +72,6 @@ def judge(
     pair: Pair,
     premises: Sequence[Premise],
     spare: int = 0,
-    record: int | None = None,
 ) -> float:
     """Count one case of the inequality corrected by `spare` times β^{2L}; return how bad it is.
 
@@ -82,12 +81,10 @@ def judge(
     pair : Pair
     premises : sequence of Premise
     spare : int
-    record : int, optional
-        Which record to judge by; by default the worst.
     """
     case = pair.case
     margin, error = sides(pair, spare)
-    k = int(np.argmin(margin + error)) if record is None else record
+    k = int(np.argmin(margin + error))
     found = {"time": float(pair.times[k]), "margin": float(margin[k]), "error": float(error[k])}
     tally.add(found["margin"], found["error"], premises, lambda: case.witness() | found)
     met = all(premise.met for premise in premises)
@@ -175,11 +172,11 @@ def registered(about: Claim, premises: Premises) -> Part:
     """Return the part that repeats the registered witness of a refuted claim."""
 
     def attack(tally: Tally, task: Task) -> None:
-        """The smallest known counterexample, at the time for which its margin is enclosed."""
+        """The smallest known counterexample, whose margin is enclosed at one time."""
         pair, record = witnesses.pair_at(witnesses.of(about))
         margin, error = sides(pair)
         tally.reproduce(float(margin[record]), float(error[record]))
-        judge(tally, pair, premises(pair), record=record)
+        judge(tally, pair, premises(pair))
 
     return Part(attack, share=0.0)
 
