@@ -19,6 +19,8 @@ import numpy as np
 import scipy.special
 from array_api_compat import device as device_of
 
+from dlnlab import headroom
+
 Array = Any
 """An array of any library that follows the array API standard."""
 
@@ -30,6 +32,7 @@ __all__ = [
     "device_of",
     "dtype_name",
     "erf",
+    "feed",
     "gpu_reference",
     "is_array",
     "is_host",
@@ -106,6 +109,13 @@ def like(host: Any, reference: Array, *, keep_dtype: bool = False) -> Array:
     return namespace(reference).asarray(host, device=device_of(reference))
 
 
+def feed(digest: Any, array: Array) -> None:
+    """Add an array's shape, dtype and bytes to a hash, without copying a NumPy array."""
+    host = np.ascontiguousarray(to_host(array))
+    digest.update(f"{host.shape}{host.dtype}".encode())
+    digest.update(host.reshape(-1).view(np.uint8))
+
+
 def triangular_factor(A: Array) -> Array:
     """Return the factor R of A = QR, without forming Q where the library allows it.
 
@@ -139,8 +149,9 @@ def available_bytes(reference: Array | None = None) -> int:
     """Return the bytes of memory that can still be allocated where `reference` lives.
 
     On the host this is the kernel's own estimate (``MemAvailable``), or the physical memory where
-    there is no such estimate; on a GPU it is the free device memory, and what CuPy's pool holds of
-    it for arrays to come.
+    there is no such estimate, or what the limits of this process leave if that is less
+    (`dlnlab.headroom`); on a GPU it is the free device memory, and what CuPy's pool holds of it for
+    arrays to come.
     """
     if reference is not None and on_gpu(reference):
         cupy = sys.modules["cupy"]
@@ -149,9 +160,10 @@ def available_bytes(reference: Array | None = None) -> int:
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
             fields = dict(line.split(":", 1) for line in lines)
-        return int(fields["MemAvailable"].split()[0]) * 1024
+        free = int(fields["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(0, min([free, *headroom.limits()]))
 
 
 def default_device_name(value: Array) -> str:

@@ -125,7 +125,10 @@ def gradient_descent(
     (<Status.CONVERGED: 'converged'>, True)
     """
     steps = {"eta": eta, "alpha": alpha, "weight_decay": weight_decay}
-    run = _prepare(problem, weights, steps, num_steps, record_every, record, tol, formulation)
+    keeps = checkpoint is not None
+    run = _prepare(
+        problem, weights, steps, num_steps, record_every, record, tol, formulation, keeps
+    )
     bar = Progress(progress, run.num_steps, "step")
     every = checks.nonnegative("checkpoint_every", checkpoint_every)
     with ExitStack() as stack:
@@ -325,8 +328,7 @@ class _Descent:
             self.eta,
             0.0 if self.decay is None else self.decay,
         ):
-            host = np.ascontiguousarray(arrays.to_host(array))
-            digest.update(f"{host.shape}{host.dtype}".encode() + host.tobytes())
+            arrays.feed(digest, array)
         return digest.hexdigest()
 
 
@@ -362,9 +364,13 @@ def _prepare(
     record: Any,
     tol: Any,
     wanted: Any,
+    keeps: bool,
 ) -> _Descent:
-    """Check the arguments, choose what to run, and bring it to the common batch shape."""
-    weights = networks.check_network(problem, weights)
+    """Check the arguments, choose what to run, and bring it to the common batch shape.
+
+    Nothing that takes memory happens before it is known that there is enough.
+    """
+    given, weights = weights, networks.check_network(problem, weights)
     names = check_record(record)
     schedule = _schedule(record_every, checks.integer("num_steps", num_steps, 0))
     tol = checks.nonnegative("tol", tol)
@@ -373,20 +379,20 @@ def _prepare(
     batch = _batch_shape(problem, weights, steps)
     run = formulations.choose(problem, weights, schedule.num_steps, wanted)
     certain = 1 if tol else schedule.count  # a run may converge long before its last step
-    memory.of_descent(problem, weights, certain, names, batch, run).require(weights[0])
+    memory.of_descent(problem, given, certain, names, batch, run, keeps).require(weights[0])
     outer, inner = (_as_rate(rate, weights[0]) for rate in (alpha * eta, eta))
     rates = [outer, *[inner] * (len(weights) - 2), outer]
     shrink = _as_rate(decay, weights[0]) if np.any(decay) else None
     recorder = Recorder(run.problem, names, run.view)
-    given = Formulation(run.name, problem, weights)
+    whole = Formulation(run.name, problem, weights)
     moving = tuple(_spread(W, batch) for W in run.weights)
-    return _Descent(given, run, moving, rates, shrink, eta, schedule, recorder, tol, batch)
+    return _Descent(whole, run, moving, rates, shrink, eta, schedule, recorder, tol, batch)
 
 
 def _batch_shape(problem: Problem, weights: Weights, steps: dict[str, Any]) -> tuple[int, ...]:
     """Return the batch axes that the weights, the problem and the step sizes broadcast to."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        shapes = [problem.loss(networks.forward(problem, weights)[1]).shape]
+    problem.samples(weights[-1])  # raises if it can do with single networks only
+    shapes = [weights[0].shape[:-2], problem.batch]
     shapes += [x.shape for x in steps.values() if arrays.is_array(x)]
     try:
         return np.broadcast_shapes(*(tuple(shape) for shape in shapes))

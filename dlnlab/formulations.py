@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from dlnlab import checks, networks, parsimony, spans
+import numpy as np
+
+from dlnlab import arrays, checks, networks, parsimony, spans, spectra
 from dlnlab.networks import Weights
 from dlnlab.parsimony import NoReductionError, ReducedFactorization
 from dlnlab.problems import Factorization, Problem
@@ -78,12 +80,16 @@ def choose(
         return full
     try:
         reduced = _reduced(problem, weights)
-    except NoReductionError:
+    except (NoReductionError, _NoRoomError):
         if wanted == "reduced":
             raise
         return full
     saves = 2 * networks.step_flops(reduced.weights) <= networks.step_flops(weights)
     return reduced if saves or wanted == "reduced" else full
+
+
+class _NoRoomError(ValueError):
+    """There is not enough memory to find the smaller network."""
 
 
 def _worth_trying(problem: Problem, weights: Weights, num_steps: int) -> bool:
@@ -109,6 +115,7 @@ def _reduced(problem: Problem, weights: Weights) -> Formulation:
             "`formulation` 'reduced' needs a factorization of one target and one network without "
             f"batch axes, got {problem!r}; use 'full'"
         )
+    _check_room(problem, weights)
     rank = problem.target_svd[1].shape[0]
     ends = max(weights[0].shape[0], weights[-1].shape[1]) + rank
     if ends < min(problem.shape):
@@ -116,3 +123,34 @@ def _reduced(problem: Problem, weights: Weights) -> Formulation:
         return Formulation("reduced", thin.problem, thin.weights, thin)
     wide = parsimony.reduce(problem, weights)
     return Formulation("reduced", wide.problem, wide.weights, wide)
+
+
+def _check_room(problem: Problem, weights: Weights) -> None:
+    """Raise unless there is enough memory to decompose the target, look at the layers, and put the
+    large network together again.
+
+    A wide network takes four copies of its weights, or one and four of a layer; a thin one its own,
+    or the basis of one end and six arrays as large as that of the other.  The factors of a dense
+    target's decomposition stay.
+    """
+    item = np.dtype(arrays.dtype_name(weights[0])).itemsize
+    known = isinstance(problem.target, FactoredTarget) or "target_svd" in vars(problem)
+    rank = problem.target_svd.s.shape[-1] if known else 1
+    sizes = [W.shape[-2] * W.shape[-1] for W in weights]
+    finding, kept = 0, 0
+    if not known:
+        finding, kept = spectra.svd_numbers(problem.shape), 2 * problem.shape[0] * problem.shape[1]
+    work = 4 * sum(sizes)
+    if max(weights[0].shape[0], weights[-1].shape[1]) + rank < min(problem.shape):
+        left = problem.shape[0] * (weights[-1].shape[1] + rank)
+        right = problem.shape[1] * (weights[0].shape[0] + rank)
+        work = max(sum(sizes), left + 6 * right)
+    try:
+        checks.fits_in_memory(
+            "`formulation`: finding a reduced network",
+            checks.resident(item * max(finding, kept + work)),
+            weights[0],
+            remedy="use 'full'",
+        )
+    except ValueError as error:
+        raise _NoRoomError(*error.args) from None

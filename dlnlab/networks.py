@@ -25,7 +25,7 @@ import scipy.sparse
 from dlnlab import arrays, checks, spectra
 from dlnlab.arrays import Array
 from dlnlab.problems import Problem
-from dlnlab.targets import FactoredTarget, orthonormal_frame
+from dlnlab.targets import FactoredTarget, frame_bytes, orthonormal_frame
 
 __all__ = [
     "compressed_weights",
@@ -243,11 +243,16 @@ def original_weights(
     members = math.prod(batch)
     count = members * sum(a * b for a, b in zip(sizes[1:], sizes[:-1], strict=True))
     what = f"`width`: a {depth}-layer network of widths {sizes}"
-    checks.fits_in_memory(what, 8 * count)
+    ends = [sorted(pair, reverse=True) for pair in itertools.pairwise(sizes)]
+    draws = [frame_bytes(*pair) if init == "orthogonal" else 16 * math.prod(pair) for pair in ends]
+    checks.fits_in_memory(what, 8 * count, working=max(draws))
     layers = []
     for rows, columns in zip(sizes[1:], sizes[:-1], strict=True):
-        draws = [_DRAWS[init](rows, columns, rng) for _ in range(members)]
-        W = eps * np.stack(draws).reshape(*batch, rows, columns)
+        W = np.empty((members, rows, columns))
+        for member in W:
+            member[...] = _DRAWS[init](rows, columns, rng)
+        W *= eps
+        W = W.reshape(*batch, rows, columns)
         layers.append(W if like is None else arrays.like(W, like))
     return tuple(layers)
 
@@ -343,7 +348,11 @@ def _leading_vectors(problem: Problem, count: int) -> tuple[Array, Array]:
             return found.U, found.Vh
         surrogate = problem.surrogate()
     if isinstance(surrogate, FactoredTarget):
+        size = 8 * 5 * sum(problem.shape) * count  # of QR factorizations
+        checks.fits_in_memory("`r_hat`: the leading singular vectors", size, surrogate.U)
         return _complete(surrogate.U, count), _complete(surrogate.Vh.mT, count).mT
+    size = np.dtype(arrays.dtype_name(surrogate)).itemsize * spectra.svd_numbers(problem.shape)
+    checks.fits_in_memory("`r_hat`: the SVD of the surrogate", size, surrogate)
     U, _, Vh = arrays.namespace(surrogate).linalg.svd(surrogate, full_matrices=False)
     return U[..., :, :count], Vh[..., :count, :]
 
@@ -387,6 +396,11 @@ def check_weights(weights: Any, *, are_finite: bool = False) -> Weights:
     for index, W in enumerate(weights):
         if not arrays.is_array(W) or W.ndim < 2:
             raise TypeError(f"`weights[{index}]` must be a matrix, got {checks.describe(W)}")
+    converted = [
+        W for W in weights if arrays.is_host(W) and W.dtype not in (np.float32, np.float64)
+    ]
+    size = 8 * sum(W.size for W in converted)
+    checks.fits_in_memory("`weights`: the layers in double precision", size, weights[0])
     layers = [
         checks.matrix(f"weights[{index}]", W, are_finite=are_finite, are_sized=False)
         for index, W in enumerate(weights)

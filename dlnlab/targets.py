@@ -141,6 +141,15 @@ def target_svd(target: Any) -> SVD:
     return target.svd if isinstance(target, FactoredTarget) else spectra.compact_svd(target)
 
 
+def frame_bytes(rows: int, columns: int) -> int:
+    """Return the bytes that drawing an orthonormal frame takes, the frame included.
+
+    That is the Gaussian matrix and the frame, and where it is no tall one, what the QR
+    factorization copies the matrix and the frame to.
+    """
+    return 8 * rows * columns * (2 if rows >= 4 * columns else 5)
+
+
 def orthonormal_frame(rows: int, columns: int, rng: np.random.Generator) -> np.ndarray:
     """Draw a matrix with orthonormal columns from the uniform (Haar) distribution.
 
@@ -157,7 +166,8 @@ def orthonormal_frame(rows: int, columns: int, rng: np.random.Generator) -> np.n
     if rows >= 4 * columns:
         return G @ np.linalg.inv(np.linalg.cholesky(G.T @ G)).T
     Q, R = np.linalg.qr(G)
-    return Q * np.where(np.diagonal(R) < 0, -1.0, 1.0)
+    Q *= np.where(np.diagonal(R) < 0, -1.0, 1.0)
+    return Q
 
 
 def random_target(
@@ -211,8 +221,11 @@ def random_target(
     s = checks.singular_values("singular_values", singular_values, rank)
     factored = checks.flag("factored", factored)
     like = None if like is None else checks.like("like", like)
-    size = (d_out + d_in) * rank if factored else d_out * d_in
-    checks.fits_in_memory(f"`shape`: a {d_out} x {d_in} target", 8 * size)
+    drawing = max(frame_bytes(d_out, rank), 8 * d_out * rank + frame_bytes(d_in, rank))
+    frames = 8 * (d_out + d_in) * rank
+    size = frames if factored else 8 * d_out * d_in
+    working = max(drawing - size, 0 if factored else frames + 8 * d_out * rank)
+    checks.fits_in_memory(f"`shape`: a {d_out} x {d_in} target", size, working=working)
     U, V = orthonormal_frame(d_out, rank, rng), orthonormal_frame(d_in, rank, rng)
     if factored:
         reference = U if like is None else like
@@ -259,8 +272,10 @@ def random_mask(
     exact = checks.flag("exact", exact)
     if like is not None and not arrays.is_array(like):
         raise TypeError(f"`like` must be an array, got {checks.describe(like)}")
-    # Both ways of drawing need 8 bytes for every entry, beside the mask itself.
-    checks.fits_in_memory(f"`shape`: a {d_out} x {d_in} mask", 9 * d_out * d_in)
+    # Drawing needs 8 bytes for every entry, beside the mask itself, and an index of those chosen.
+    size = d_out * d_in
+    working = int(8 * fraction * size) if exact else 0
+    checks.fits_in_memory(f"`shape`: a {d_out} x {d_in} mask", 9 * size, working=working)
     if exact:
         flat = np.zeros(d_out * d_in, dtype=bool)
         flat[rng.choice(flat.size, size=int(fraction * flat.size), replace=False)] = True
@@ -308,5 +323,6 @@ def gaussian_ensemble(
     like = None if like is None else checks.like("like", like)
     size = 8 * count * d_out * d_in
     checks.fits_in_memory(f"`count`: {count} sensing matrices {d_out} x {d_in}", size)
-    matrices = scale * rng.standard_normal((count, d_out, d_in))
+    matrices = rng.standard_normal((count, d_out, d_in))
+    matrices *= scale
     return matrices if like is None else arrays.like(matrices, like)

@@ -11,6 +11,7 @@ import contextlib
 import contextvars
 import functools
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -65,6 +66,7 @@ class _Limits:
         self._lock = threading.RLock()  # what collects garbage may end a limit
         self._holding: dict[object, tuple[int, int]] = {}
         self._before: Any = None
+        self._libraries: Any = None
 
     @contextlib.contextmanager
     def hold(self, count: int) -> Iterator[None]:
@@ -96,7 +98,9 @@ class _Limits:
         return min((count for count, _ in self._holding.values()), default=None)
 
     def _set(self, before: int | None, after: int | None) -> None:
-        libraries = _blas().of_process
+        if before is None:
+            self._libraries = _blas().of_process
+        libraries = self._libraries  # those whose numbers are put back in the end
         _take_control(libraries)
         if before is None:
             self._before = libraries.limit(limits=after)
@@ -169,9 +173,14 @@ class _Libraries(NamedTuple):
     of_threads: Any
 
 
-@functools.cache
 def _blas() -> _Libraries:
-    """The BLAS libraries that are loaded; finding them takes some milliseconds."""
+    """The BLAS libraries that are loaded, looked for anew after a module has been."""
+    return _found(len(sys.modules))
+
+
+@functools.lru_cache(maxsize=1)
+def _found(modules: int) -> _Libraries:
+    """Find them, which takes some milliseconds."""
     import threadpoolctl
 
     found = threadpoolctl.ThreadpoolController().select(user_api="blas")

@@ -211,7 +211,7 @@ def _copy(W: Array) -> Array:
 
 
 def _imbalance(problem: Problem, W: Any, weights: Weights, view: Any) -> Array:
-    weights = _layers(problem, W, weights, view)
+    weights = weights if view is None else view.lift(weights)
     xp = arrays.namespace(weights[0])
     norms = [xp.linalg.matrix_norm(D) for D in networks.imbalances(weights)]
     return xp.max(xp.stack(norms), axis=0)

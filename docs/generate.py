@@ -1,10 +1,13 @@
 """Write the numbers and figures of the claims' pages from the last report of the validations.
 
     dlnlab validate --profile dev --json docs/data/verdicts.json
+    dlnlab validate --profile hunt --minutes 120 --resume hunt.jsonl --json docs/data/hunt.json
     python docs/generate.py
 
 Between the marks ``<!-- verdict: NAME -->`` and ``<!-- end -->`` a claim's page says what
-``docs/data/verdicts.json`` holds on that claim; nothing in there is written by hand.
+``docs/data/verdicts.json`` holds on that claim, after ``<!-- standing: NAME -->`` what the registry
+of claims knows of it, ``<!-- claims -->`` is the table of all of them, and ``<!-- hunt -->`` what
+the longest search covered, once there is a report of one; nothing in there is written by hand.
 """
 
 from __future__ import annotations
@@ -15,19 +18,30 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from dlnlab.claims import CLAIMS, Claim, Standing
+
 DOCS = Path(__file__).parent
 REPORT = DOCS / "data" / "verdicts.json"
-BLOCK = re.compile(r"<!-- verdict: (\w+) -->\n.*?<!-- end -->", re.DOTALL)
+HUNT = DOCS / "data" / "hunt.json"
+BLOCK = re.compile(
+    r"<!-- (verdict|standing|claims|hunt)(?:: (\w+))? -->\n.*?<!-- end -->", re.DOTALL
+)
 FIGURES = "../figures/claims"
 
 WORDS = {
     "proved": "Proved, and the conclusion held on every instance whose premises are met",
     "conditional": "Conditional; the conclusion held on every instance whose premises are met",
     "conjecture": "Conjecture: the conclusion held on every instance whose premises are met",
-    "refuted": "Refuted by an instance whose premises are all met",
+    "refuted": "Refuted by an instance whose premises are all met, which was not known",
     "not applicable": "Not applicable here: what is shown is how the conclusion fares without it",
 }
-INSTANCE = ("shape", "spectrum", "depth", "eps", "r_hat", "alpha", "share", "time", "part", "kind")
+KNOWN_TO_FAIL = "Refuted again: the conclusion fails on instances whose premises are all met"
+NOT_SEEN = "Refuted, but by no instance of this run"
+
+INSTANCE = (
+    *("shape", "spectrum", "sigma", "depth", "eps", "angle", "c_vec", "r_hat", "alpha", "share"),
+    *("starts", "d", "ratio", "step", "eta", "time", "part", "kind"),
+)
 """What a line can tell of an instance; the report has all that is needed to build it again."""
 
 
@@ -44,19 +58,102 @@ def pages(report: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     for page in sorted((DOCS / "claims").glob("*.md")):
         text = page.read_text("utf-8")
         if BLOCK.search(text):
-            yield page, BLOCK.sub(lambda found: block(found[1], report), text)
+            yield page, BLOCK.sub(lambda found: block(found[1], found[2], report), text)
 
 
-def block(name: str, report: Mapping[str, Any]) -> str:
-    """Return the block on one claim, marks included."""
+def block(kind: str, name: str | None, report: Mapping[str, Any]) -> str:
+    """Return a block of one kind, marks included."""
+    if kind == "claims":
+        return "\n".join(["<!-- claims -->", *overview(), "<!-- end -->"])
+    if kind == "hunt":
+        return "\n".join(["<!-- hunt -->", *hunt(), "<!-- end -->"])
+    assert name is not None  # the two others name their claim
+    if kind == "standing":
+        return "\n".join([f"<!-- standing: {name} -->", *standing(CLAIMS[name]), "<!-- end -->"])
+    return attack(name, report)
+
+
+def standing(claim: Claim) -> Iterator[str]:
+    """Say what is known of a claim, scope by scope."""
+    yield f"**{claim.title}** (`{claim.name}`). {starred(claim.statement)}"
+    yield ""
+    for known in claim.standings:
+        words = f"**{known.words}**" + (f" for {known.scope}" if known.scope else "")
+        yield f"- {starred(words)}{support(known)}"
+
+
+def support(known: Standing) -> str:
+    """Name the proofs and the smallest witness behind a standing."""
+    proofs = ", ".join(f"[`{name}`](../../proofs/{name}.py)" for name in known.proofs)
+    shown = f": {starred(str(known.witness))}" if known.witness else ""
+    return shown + (f" ({proofs})" if proofs else "") + ("." if shown or proofs else "")
+
+
+def starred(text: str) -> str:
+    """Escape the stars of a text for Markdown, bold ones left alone."""
+    return re.sub(r"(?<!\*)\*(?!\*)", r"\\*", text).replace("|", "\\|")
+
+
+def overview() -> Iterator[str]:
+    """The table of all claims: status by scope, and where to read on."""
+    pages = {
+        found[2]: page.name
+        for page in sorted((DOCS / "claims").glob("*.md"))
+        for found in BLOCK.finditer(page.read_text("utf-8"))
+        if found[1] == "standing"
+    }
+    yield "| Statement | Known | Smallest witness against it | Name |"
+    yield "|---|---|---|---|"
+    for claim in CLAIMS.values():
+        witness = starred(str(claim.standing().witness or "–"))
+        head = f"[{claim.title}]({pages[claim.name]})"
+        yield f"| {head} | {starred(claim.known)} | {witness} | `{claim.name}` |"
+
+
+def hunt() -> Iterator[str]:
+    """What the longest search covered, if its report is there."""
+    if not HUNT.exists():
+        return
+    report = json.loads(HUNT.read_text("utf-8"))
+    verdicts = {verdict["claim"]: verdict for verdict in report["verdicts"]}
+    spent = sum(part["seconds"] for parts in report["coverage"].values() for part in parts)
+    yield (
+        f"`{report['manifest']['command']}` spent {spent / 3600:.1f} hours of computing, on "
+        f'{report["manifest"]["finished"][:10]}. "Covered" is the share of the instances that the '
+        "profile plans; every number is in [hunt.json](../data/hunt.json)."
+    )
+    yield ""
+    yield "| Claim | Found | Worst margin ± error | Instances | Covered |"
+    yield "|---|---|---|---|---|"
+    for name, parts in report["coverage"].items():
+        done, planned = (sum(part[key] for part in parts) for key in ("done", "planned"))
+        if name not in verdicts:
+            yield f"| `{name}` | not tried | – | 0 | 0 % |"
+            continue
+        found = verdicts[name]
+        margin = f"{found['margin']:.1e} ± {found['error']:.0e}"
+        row = (f"`{name}`", told(found), margin, f"{found['instances']:,}", f"{done / planned:.0%}")
+        yield f"| {' | '.join(row)} |"
+
+
+def told(verdict: Mapping[str, Any]) -> str:
+    """Say in words what a validation came to."""
+    known = CLAIMS[verdict["claim"]].standing().status
+    if known == "refuted" == verdict["status"]:
+        return KNOWN_TO_FAIL if verdict["contradicted"] else NOT_SEEN
+    return WORDS[verdict["status"]]
+
+
+def attack(name: str, report: Mapping[str, Any]) -> str:
+    """Return the block on the validation of one claim, marks included."""
     verdict = next(v for v in report["verdicts"] if v["claim"] == name)
-    manifest, words = report["manifest"], WORDS[verdict["status"]]
+    manifest, words = report["manifest"], told(verdict)
     lines = [
         f"<!-- verdict: {name} -->",
         "**How it was attacked.**",
         *(
-            f"- {attack['part']}, {attack['count']:,} instances: {attack['description']}"
-            for attack in report["attacks"][name]
+            f"- {part['part']}, {part['count']:,} instances: {part['description']}"
+            for part in report["attacks"][name]
         ),
         "",
         f"**What came of it.** {words}. Worst margin {verdict['margin']:.2e} ± "
@@ -82,11 +179,6 @@ def asides(witness: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"{outside['instances']:,} further instances lie outside the premises ({unmet}); the "
             f"worst margin there is {outside['worst_margin']:.2e}."
-        )
-    if held := witness.get("where_it_is_met"):
-        yield (
-            f"Where the premise is met ({held['instances']:,} instances) the conclusion held, with "
-            f"margin {held['margin']:.2e} ± {held['error']:.1e} at worst."
         )
     if simple := witness.get("simplest"):
         yield (

@@ -1,7 +1,8 @@
 """Faults for the validations to find: each replaces a function of the library or of a claim.
 
-`make` takes the right function and returns the wrong one.  What is expected is a status, or the
-name of a premise that the fault breaks: then the instances it touches must be counted outside.
+`make` takes the right function and returns the wrong one.  What is expected is a status, "not found
+again" for a claim known to be refuted, whose witness must then be missed, or the name of a premise
+that the fault breaks: then the instances it touches must be counted outside.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from dlnlab.validations import blocks
 from dlnlab.validations import parsimony as attacks_parsimony
 
 from dlnlab import modes, networks, parsimony
@@ -21,6 +23,7 @@ from dlnlab.claims import (
     closed_form,
     corollary1,
     dominance,
+    eq13,
     gauge,
     lemma1,
     proposition1,
@@ -32,7 +35,7 @@ from dlnlab.parsimony import ReducedFactorization
 from dlnlab.problems import Factorization, Problem, SampledCompletion
 from dlnlab.steppers import arithmetic, in_place
 
-REFUTED, UNMET = "refuted", "not applicable"
+REFUTED, UNMET, MISSED = "refuted", "not applicable", "not found again"
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,8 @@ def descent_with(change: Callable[..., tuple]) -> Callable[[Any], Any]:
         def descent(
             targets: Any, eps: float, depth: int, eta: float, num_steps: int, **options: Any
         ) -> Any:
-            targets, eps, depth, eta, alpha = change(targets, eps, depth, eta, options["alpha"])
+            alpha = options.get("alpha", 1.0)
+            targets, eps, depth, eta, alpha = change(targets, eps, depth, eta, alpha)
             return right(targets, eps, depth, eta, num_steps, **options | {"alpha": alpha})
 
         return descent
@@ -346,6 +350,9 @@ FAULTS = [
     Fault("dominance", "wrong sign", REFUTED, dominance, "margins", after(np.negative)),
     Fault("theorem2", "wrong sign", REFUTED, theorem2, "margins", after(np.negative)),
     Fault("theorem2", "aligned everywhere", REFUTED, assumption1, "aligned_start", always_met),
+    Fault("theorem2", "r̂ + 1 for r̂", REFUTED, theorem2, "exact_margins",
+          lambda right: lambda wide, narrow, spare, residual:
+          right(wide, narrow, spare + 1, residual)),
     Fault("theorem2", "σ*/2 for σ*", REFUTED, modes, "flow",
           flow_with(lambda s, eps, depth: (s / 2, eps, depth))),
     Fault("theorem2_refined", "no residual term", REFUTED, theorem2, "refined_margins",
@@ -374,4 +381,38 @@ FAULTS = [
     Fault("gradients", "adjoint of a mask upside down", REFUTED, SampledCompletion, "adjoint",
           after(lambda A: A[..., ::-1, :])),
     Fault("gradients", "half the loss", REFUTED, Problem, "loss", after(lambda x: x / 2)),
+    Fault("closed_form_plane", "twice as fast", REFUTED, closed_form, "plane_flow",
+          lambda right: lambda t, *rest: right(2 * t, *rest)),
+    Fault("closed_form_plane", "turned back", REFUTED, closed_form, "plane_flow",
+          lambda right: lambda t, sigma, eps, angle: right(t, sigma, eps, -angle)),
+    Fault("generally_c_vec_0", "1 − cos for cos", MISSED, assumption1.spectra, "alignments",
+          after(lambda found: found._replace(left=1 - found.left))),
+    Fault("generally_c_vec_0", "twice as fast", MISSED, closed_form, "plane_flow",
+          lambda right: lambda t, *rest: right(2 * t, *rest)),
+    Fault("eq26", "nothing moves", MISSED, modes, "flow",
+          lambda right: lambda t, s, eps, depth, **options: right(0 * t, s, eps, depth, **options)),
+    Fault("eq26", "√ε for ε", MISSED, modes, "flow",
+          flow_with(lambda s, eps, depth: (s, eps**0.5, depth))),
+    Fault("dominance_descent", "no target", MISSED, modes, "descent",
+          descent_with(lambda s, eps, depth, eta, a: (0 * s, eps, depth, eta, a))),
+    Fault("dominance_descent", "wrong sign", MISSED, dominance, "margins", after(np.negative)),
+    Fault("theorem2_any_eps", "targets below the start not counted", REFUTED, theorem2,
+          "below_start", after(lambda count: 0)),
+    Fault("theorem2_any_eps", "wrong sign", REFUTED, theorem2, "margins", after(np.negative)),
+    Fault("eq13_compressing", "any r̂ compresses", REFUTED, eq13, "compresses", always_met),
+    Fault("eq13_compressing", "wrong sign", REFUTED, theorem2, "margins", after(np.negative)),
+    Fault("eq13_any_start", "wrong sign", MISSED, theorem2, "margins", after(np.negative)),
+    Fault("eq13_any_start", "fast residual", MISSED, modes, "_mode", residual_mode),
+    Fault("eq13_small_c_vec", "twice as fast", MISSED, closed_form, "plane_flow",
+          lambda right: lambda t, *rest: right(2 * t, *rest)),
+    Fault("eq13_small_c_vec", "wrong sign", MISSED, theorem2, "margins", after(np.negative)),
+    Fault("eq13_large_start", "wrong sign", MISSED, theorem2, "margins", after(np.negative)),
+    Fault("eq13_large_start", "σ*/2 for σ*", MISSED, modes, "flow",
+          flow_with(lambda s, eps, depth: (s / 2, eps, depth))),
+    Fault("eq13_descent", "ascent", MISSED, arithmetic.Blas, "descend", uphill),
+    Fault("eq13_descent", "√ε for ε", MISSED, modes, "descent",
+          descent_with(lambda s, eps, depth, eta, a: (s, eps**0.5, depth, eta, a))),
+    Fault("eq13_half_step", "steps 1.6 times too long", REFUTED, blocks, "stable_step",
+          after(lambda step: 1.6 * step)),
+    Fault("eq13_half_step", "wrong sign", REFUTED, theorem2, "margins", after(np.negative)),
 ]  # fmt: skip

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from fractions import Fraction
 
+import mpmath
 import numpy as np
 import pytest
 from dlnlab.validations import atlas, atlas_cells, atlas_findings, blocks, reduced
@@ -124,6 +125,72 @@ def test_descent_counterexample_in_exact_arithmetic():
     margin = np.sum((second @ first - M) ** 2) - (layer**2 - 1) ** 2
     assert isinstance(margin, Fraction)
     assert Fraction(-48, 10_000) < margin < Fraction(-47, 10_000)
+
+
+HIGH_PRECISION = {
+    # ε, share of η_max, (σ_1*, σ_2*), r̂, start, step of the violation, margin between
+    "ε = 1e-3, just above half": (
+        "1e-3",
+        "0.53",
+        (1, 0),
+        1,
+        (11, 60, 61),
+        19,
+        -2.485e-7,
+        -2.483e-7,
+    ),
+    "ε = 1e-5": ("1e-5", "0.51", (1, 0), 1, "1.1", 31, -8.25e-9, -8.15e-9),
+    "ε = 1e-8": ("1e-8", "0.505", (1, 0), 1, "0.3", 48, -9.85e-11, -9.75e-11),
+    "without a kernel": ("0.3", "0.55", (1, "0.9"), 2, "1.155", None, -1.0, -1e-12),
+}
+"""L = 2, d = 2: descents that violate the inequality for r̂ = r, closer to half of the stable step
+the smaller ε is."""
+
+
+def margins_in_60_digits(eps, share, targets, r_hat, turn, steps):
+    """‖W − M‖² − ‖W̃ − M‖² after each step, in 60-digit arithmetic."""
+    mp = mpmath.mp
+    eps, eta = mp.mpf(eps), mp.mpf(share)  # η_max = 2/(2σ_1*) = 1
+    goals = [mp.mpf(s) for s in targets]
+    if isinstance(turn, tuple):
+        c, s = mp.mpf(turn[0]) / turn[2], mp.mpf(turn[1]) / turn[2]
+    else:
+        c, s = mpmath.cos(mp.mpf(turn)), mpmath.sin(mp.mpf(turn))
+    first, second = eps * mpmath.eye(2), eps * mpmath.matrix([[c, -s], [s, c]])
+    M, layers, found = mpmath.diag(goals), [eps] * r_hat, []
+    for _ in range(steps):
+        gap = second * first - M
+        first, second = first - eta * second.T * gap, second - eta * gap * first.T
+        layers = [x - eta * x * (x**2 - g) for x, g in zip(layers, goals, strict=False)]
+        wide = sum(entry**2 for entry in second * first - M)
+        narrow = sum((x**2 - g) ** 2 for x, g in zip(layers, goals, strict=False))
+        found.append(wide - narrow)
+    return found
+
+
+@pytest.mark.parametrize("name", HIGH_PRECISION)
+def test_descent_fails_from_half_the_stable_step_on(name):
+    eps, share, targets, r_hat, turn, step, low, high = HIGH_PRECISION[name]
+    with mpmath.workdps(60):
+        margins = margins_in_60_digits(eps, share, targets, r_hat, turn, 80)
+        worst = min(range(80), key=margins.__getitem__)
+        assert low < margins[worst] < high
+        assert step in (None, worst + 1)
+        half = margins_in_60_digits(eps, "0.5", targets, r_hat, turn, 80)
+        assert min(half) >= 0
+
+
+def test_the_first_failing_step_tends_to_a_half():
+    found = []
+    for ratio in (1e-2, 1e-8):
+        settings = {"part": "smallest", "starts": "haar", "count": 160, "ratio": ratio, "seed": 0}
+        found += [
+            cell
+            for step in (0.5, 0.52, 0.6, 0.8)
+            for cell in cells(step=step, r_hats=[1], **settings)
+        ]
+    bounds = atlas_findings.first_failures(found)
+    assert [interval for _, interval in sorted(bounds.items())] == [(0.5, 0.52), (0.6, 0.8)]
 
 
 def test_beyond_the_limit_nothing_is_judged():
@@ -316,7 +383,9 @@ def test_the_power_of_a_known_excess_is_found():
 
 # ---------------------------------------------------------------------- the command
 
-TINY = atlas.Extent(4, (2, 3), (0.1, 5.0), (3, 8), (0.125, 0.25, 0.8, 1.2), (2,), (0.1,))
+TINY = atlas.Extent(
+    4, (2, 3), (0.1, 5.0), (3, 8), (0.125, 0.25, 0.8, 1.2), (2,), (0.1,), ((2, (1e-2,)),)
+)
 
 
 @pytest.fixture
@@ -328,14 +397,14 @@ def test_the_command_writes_the_atlas(tiny, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["atlas", "--out", str(out), "--executor", "serial"]) == 0
     names = {path.name for path in out.iterdir()}
-    figures = {f"{n}.{s}" for n in ("map", "width", "descent") for s in ("png", "pdf")}
+    figures = {f"{n}.{s}" for n in ("map", "width", "descent", "threshold") for s in ("png", "pdf")}
     assert names == figures | {"atlas.csv", "atlas.json", "index.html"}
     content = json.loads((out / "atlas.json").read_text("utf-8"))
     assert content["manifest"]["seed"] == 0
     assert content["regions"][0]["violating"] == 0
     assert content["regions"][1]["violating"] > 0
     page = (out / "index.html").read_text("utf-8")
-    assert page.count("data:image/svg+xml;base64,") == 3
+    assert page.count("data:image/svg+xml;base64,") == 4
     assert 'src="http' not in page
     said = capsys.readouterr().out
     assert "flow, ε^L ≤ σ_r*, r̂ ≤ max(r, d − r)" in said

@@ -478,6 +478,7 @@ if a module moves."""
 
 
 def test_dlnlab_s_own_tasks_keep_their_names_and_keys():
+    assert all(hasattr(function, "task_name") for function in own_tasks())
     identities = [campaigns._identity(function) for function in own_tasks()]
     assert identities == [(f"dlnlab.{name}", "") for name in NAMES]
     content = json.dumps(["dlnlab.validations.suite.measure", dlnlab.__version__, {"seed": 1}])

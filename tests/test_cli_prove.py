@@ -31,15 +31,19 @@ def test_many_proofs_take_a_line_each_and_write_verdicts(capsys, tmp_path):
     names = ["lemma1", "corollary1", "theorem2", "closed_form"]
     assert main(["prove", *names, "--json", str(path)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    told = [line.split()[:2] for line in lines[:-1]]
+    told = [line.split()[:2] for line in lines[:4]]
     assert told == [[name, told[k][1]] for k, name in enumerate(names)]
     assert all(word.rstrip(",") == "proved" for _, word in told)
     assert "arguments to read" in lines[2]
+    assert lines[5] == "Claims that rest on these proofs:"
     assert lines[-1] == f"Wrote {path}"
     content = json.loads(path.read_text("utf-8"))
-    assert [(v["claim"], v["status"]) for v in content["verdicts"]] == [
+    assert [(p["proof"], p["status"]) for p in content["proofs"]] == [
         (name, "proved") for name in names
     ]
+    assert ("theorem2_refined", "conditional") in {
+        (claim["claim"], claim["status"]) for claim in content["claims"]
+    }
     assert content["manifest"]["command"].startswith("dlnlab prove lemma1")
     assert content["not_carried_out"] == {}
 

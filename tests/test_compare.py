@@ -23,6 +23,7 @@ HELD = {
     "theorem2": "not applicable",
     "theorem2_refined": "conditional",
     "theorem2_sharp": "conditional",
+    "theorem2_any_eps": "conditional",
     "dominance": "conjecture",
 }
 
@@ -208,10 +209,23 @@ def test_the_margin_and_its_witness_are_the_lowest_seen(comparison):
 def test_holds_for_other_depths_and_normalizations(depth, eps, normalization):
     M = dlnlab.random_target((8, 8), 2, rng=3, singular_values=[2.0, 1.5])
     c = dlnlab.flow.compare(M, 2, depth=depth, eps=eps, rng=5, normalization=normalization)
-    settled = dict.fromkeys(("dominance", "theorem2_refined", "theorem2_sharp"), "proved")
+    forms = ("theorem2_refined", "theorem2_sharp", "theorem2_any_eps")
+    settled = dict.fromkeys(("dominance", *forms), "proved")
     expected = HELD | (settled if depth == 2 else {})
     assert {name: v.status for name, v in c.verdicts.items()} == expected
     assert (c.margin >= -c.margin_error).all()
+
+
+def test_a_start_above_every_target_is_covered_by_the_form_for_every_eps():
+    """L = 2, so dominance is proved, and so is the form that asks nothing of ε."""
+    M = dlnlab.random_target((5, 5), 1, rng=0)
+    c = dlnlab.flow.compare(M, 3, depth=2, eps=1.5, rng=1)
+    verdict = c.verdicts["theorem2_any_eps"]
+    assert (verdict.status, verdict.unmet) == ("proved", ())
+    assert c.verdicts["theorem2_sharp"].status == "not applicable"
+    below = theorem2.below_start(c.targets, 1.5**2)
+    assert below == 1
+    assert c.margin.min() >= -c.margin_error.max()  # r̂ = 3 = d − 2r: no correction is needed
 
 
 def test_mean_normalization_only_stretches_time():

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import pytest
 from dlnlab.validations import MODULES
+
+from dlnlab.claims import CLAIMS
+from dlnlab.claims.claim import CONJECTURE, STATUSES
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -35,16 +40,51 @@ def test_a_changed_number_is_noticed(generate, report):
     changed = json.loads(json.dumps(report))
     for verdict in changed["verdicts"]:
         verdict["instances"] += 1
-    assert all(page.read_text("utf-8") != text for page, text in generate.pages(changed))
+    pages = {page.name: page.read_text("utf-8") != text for page, text in generate.pages(changed)}
+    assert [name for name, differs in pages.items() if not differs] == ["index.md"]
+
+
+def test_a_changed_status_is_noticed(generate, report, monkeypatch):
+    """Lemma 1 called a conjecture: its page and the index no longer agree with the registry."""
+    wrong = dataclasses.replace(CLAIMS["lemma1"], standings=(CONJECTURE,))
+    monkeypatch.setitem(CLAIMS, "lemma1", wrong)
+    differing = {p.name for p, text in generate.pages(report) if p.read_text("utf-8") != text}
+    assert differing == {"lemma1.md", "index.md"}
 
 
 def test_every_validation_has_its_block_and_figure(generate, report):
     text = "".join(page.read_text("utf-8") for page, _ in generate.pages(report))
     for name in MODULES:
         assert text.count(f"<!-- verdict: {name} -->") == 1, name
+        assert text.count(f"<!-- standing: {name} -->") == 1, name
         assert (DOCS / "figures" / "claims" / f"{name}.png").exists(), name
 
 
-def test_the_report_refutes_nothing_and_is_of_these_claims(report):
-    assert {verdict["claim"] for verdict in report["verdicts"]} == set(MODULES)
-    assert "refuted" not in {verdict["status"] for verdict in report["verdicts"]}
+def test_the_report_agrees_with_the_registry(report):
+    for verdict in report["verdicts"]:
+        known = CLAIMS[verdict["claim"]]
+        assert (verdict["status"], verdict["statement"]) == (
+            known.standing().status,
+            known.statement,
+        )
+        assert verdict["contradicted"] == (verdict["status"] == "refuted")
+        assert verdict["reproduced"]
+    assert [verdict["claim"] for verdict in report["verdicts"]] == list(CLAIMS)
+
+
+STATUS = re.compile(rf"\*\*(?:Status|{'|'.join(map(str.capitalize, STATUSES))})\b", re.IGNORECASE)
+"""How a status begins that is told in bold."""
+
+
+def test_no_status_is_written_by_hand(generate):
+    for page in (DOCS / "claims").glob("*.md"):
+        by_hand = generate.BLOCK.sub("", page.read_text("utf-8"))
+        found = [
+            line for line in by_hand.splitlines() if re.match(r"[-| ]*" + STATUS.pattern, line)
+        ]
+        assert not found, f"{page.name}: {found}"
+
+
+def test_a_status_by_hand_would_be_seen():
+    assert STATUS.match("**Status: proved** for every depth")
+    assert STATUS.match("**Conjecture**: it holds")

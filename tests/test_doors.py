@@ -50,7 +50,7 @@ ROOTS = ("dlnlab", "dlnlab.executors", "dlnlab.formulations", "dlnlab.plotting",
 
 HOUSE = {
     *("arrays", "checks", "krylov", "products", "progress", "steppers", "threads"),  # below
-    *("fingerprints", "locks", "storage", "untrusted"),
+    *("fingerprints", "headroom", "locks", "storage", "untrusted"),
     *("descent", "ensembles", "ratings", "trajectory"),  # their public names are dlnlab's
     *("bench", "cli", "commands", "report"),  # what the command line is made of
 }
@@ -449,6 +449,7 @@ DOORS: dict[str, Door] = {
         s=(np.ones(3), SPECTRUM | LISTED | UNKNOWN | {"[nan]"}),
         shape=((3, 3), SHAPE),
     ),
+    "spectra.svd_numbers": door(spectra.svd_numbers, shape=((3, 3), SHAPE)),
     "spectra.singular_values": door(spectra.singular_values, W=(EYE, LISTED | UNKNOWN)),
     "spectra.subspace_distance": door(spectra.subspace_distance, A=(EYE, LISTED), B=(EYE, LISTED)),
     # modes
@@ -516,9 +517,14 @@ DOORS: dict[str, Door] = {
         record=(("loss",), NAMES),
         batch=(None, OPTIONAL | NAMES | SHAPE),
         run=(None, OPTIONAL),
+        checkpoint=(False, FLAG),
     ),
     "memory.Footprint": door(
-        memory.Footprint, work=(1, WHOLE), records=(1, WHOLE), objects=(1, WHOLE)
+        memory.Footprint,
+        work=(1, WHOLE),
+        records=(1, WHOLE),
+        objects=(1, WHOLE),
+        held=(1, WHOLE),
     ),
     "memory.Peak": door(memory.Peak, bytes=(1, OPTIONAL | WHOLE | {"-1", "10**30"})),
     "Footprint.require": door(memory.Footprint(1, 1, 1).require, reference=(EYE, ALL)),
@@ -849,7 +855,15 @@ DOORS: dict[str, Door] = {
 
 INNER = {
     f"Problem.{name}"
-    for name in ("adjoint", "compose", "residual", "samples", "squared_norm", "surrogate_for")
+    for name in (
+        "adjoint",
+        "compose",
+        "residual",
+        "samples",
+        "squared_norm",
+        "surrogate_for",
+        "workspace",
+    )
 }
 """What a problem is made of: a subclass defines it, and the doors beside it call it."""
 

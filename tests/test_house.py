@@ -21,6 +21,7 @@ PACKAGE = ROOT / "dlnlab"
 
 ORDER = [
     "threads",
+    "headroom",
     "arrays",
     "checks",
     "untrusted",

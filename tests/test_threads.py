@@ -125,6 +125,29 @@ def test_limits_end_in_any_order(monkeypatch):
         assert now[0] == min([count for count, _ in open_now], default=8)
 
 
+LATER = """
+import threadpoolctl
+import numpy
+from dlnlab import threads
+with threads.limited(1):
+    pass
+import sksundae  # has a BLAS library of its own
+before = [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]
+with threads.limited(1):
+    found = threadpoolctl.threadpool_info()
+    assert {pool["num_threads"] for pool in found if pool["user_api"] == "blas"} == {1}, found
+assert [pool["num_threads"] for pool in threadpoolctl.threadpool_info()] == before
+"""
+
+
+def test_a_library_that_is_loaded_later_is_limited_too():
+    pytest.importorskip("sksundae", reason="needs the extra `stiff`")
+    environment = {name: value for name, value in os.environ.items() if "NUM_THREADS" not in name}
+    command = [sys.executable, "-W", "ignore", "-c", LATER]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_limit_holds_for_both_kinds_and_is_put_back(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     before = blas_threads()

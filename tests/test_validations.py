@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from dlnlab.validations import MODULES, Profile, cases, flows, hunting
 from dlnlab.validations.tally import Tally
-from faults import FAULTS, Fault
+from faults import FAULTS, MISSED, Fault
 from hypothesis import strategies as st
 
 from dlnlab import claims, descent, validations
@@ -26,10 +26,7 @@ MINI = Profile("mini", batch=24, examples=3, shrinks=4)
 
 FOUND: list[Fault] = []
 
-EXPECTED = {name: CLAIMS[name].standing().status for name in MODULES} | {
-    "assumption1": "not applicable",
-    "theorem2": "not applicable",
-}
+EXPECTED = {name: CLAIMS[name].standing().status for name in MODULES}
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -37,6 +34,8 @@ def test_without_a_fault_the_claims_stand(name):
     verdict = validations.validate(name, MINI, seed=1)
     assert verdict.claim == name
     assert verdict.status == EXPECTED[name], str(verdict)
+    assert verdict.contradicted == (verdict.status == "refuted")
+    assert not verdict.surprising
     assert verdict.instances > 0
     assert verdict.seconds > 0
     assert np.isfinite(verdict.margin)
@@ -53,6 +52,11 @@ def test_a_fault_is_found(fault, monkeypatch):
         verdict = validations.validate(fault.claim, MINI, seed=1)
     if fault.expected in ("refuted", "not applicable"):
         assert verdict.status == fault.expected != EXPECTED[fault.claim], str(verdict)
+        assert verdict.surprising == verdict.contradicted
+    elif fault.expected == MISSED:
+        assert verdict.known == "refuted"
+        assert verdict.surprising
+        assert verdict.standing == "refuted (not found again)"
     else:
         assert fault.expected in verdict.witness["outside_the_premises"]["unmet"]
     FOUND.append(fault)
@@ -90,18 +94,21 @@ def test_every_module_of_the_room_is_registered():
         "atlas_findings",
         "blocks",
         "cases",
+        "descents",
         "flows",
         "hunting",
+        "inequality",
         "recoveries",
         "reduced",
         "strategies",
         "suite",
         "tally",
+        "witnesses",
     }
     assert {path.stem for path in folder.glob("*.py")} - machinery == set(MODULES)
     for name in MODULES:
         assert callable(getattr(import_module(f"dlnlab.validations.{name}"), f"test_{name}"))
-        assert hasattr(claims, name) or hasattr(claims, name.rpartition("_")[0])
+        assert validations.load(name).about is CLAIMS[name]
 
 
 def test_the_same_seed_gives_the_same_verdict():
@@ -118,8 +125,8 @@ def test_a_start_that_is_the_target_stays_there():
 
 
 def test_a_witness_builds_the_instance_again():
-    witness = validations.validate("theorem2", MINI, seed=0).witness
-    assert witness["margin"] < -witness["error"]  # it is violated where its premise is not met
+    witness = validations.validate("eq13_any_start", MINI, seed=0).witness
+    assert witness["margin"] < -witness["error"]
     assert set(witness) >= {"shape", "spectrum", "left", "right", "depth", "eps", "r_hat", "start"}
 
 
@@ -189,16 +196,18 @@ def test_lists_the_claims(capsys):
 
 def test_a_table_and_strict_json(small, capsys, tmp_path):
     path = tmp_path / "verdicts.json"
-    names = ["lemma1", "proposition1", "theorem2"]
+    names = ["lemma1", "proposition1", "eq13_descent"]
     assert (
         main(["validate", *names, "--seed", "2", "--executor", "serial", "--json", str(path)]) == 0
     )
     out = capsys.readouterr().out
     assert [line.split()[0] for line in out.splitlines()[1:3]] == names[:2]
-    assert "not met: aligned start" in out
-    assert max(map(len, out.splitlines()[:-1])) <= 80
+    assert "smallest witness: M* = diag(1, 0), L = 2, r̂ = 1" in out
+    assert max(map(len, out.splitlines()[:-1])) <= 81  # with the accent of r̂, which takes no room
     content = json.loads(path.read_text("utf-8"), parse_constant=lambda name: pytest.fail(name))
     assert [v["claim"] for v in content["verdicts"]] == names
+    assert [c["status"] for c in content["claims"]] == [v["status"] for v in content["verdicts"]]
+    assert [v["contradicted"] for v in content["verdicts"]] == [False, False, True]
     keys = {"statement", "status", "margin", "instances", "premises", "witness", "seconds"}
     assert all(keys <= set(verdict) for verdict in content["verdicts"])
     assert content["manifest"]["seed"] == 2
@@ -210,20 +219,30 @@ def test_a_refuted_claim_is_shown_and_fails(small, capsys, monkeypatch):
     monkeypatch.setattr(claims.lemma1, "margins", lambda A, B: -right(A, B))
     assert main(["validate", "lemma1", "--executor", "serial"]) == 1
     out = capsys.readouterr().out
-    assert "refuted" in out
+    assert "REFUTED" in out
+    assert "not known to be false: it is proved" in out
     assert "instance: shape" in out
+
+
+def test_a_known_refutation_that_is_missed_is_told_and_fails(small, capsys, monkeypatch):
+    right = claims.theorem2.margins
+    monkeypatch.setattr(claims.theorem2, "margins", lambda *errors: 1 + abs(right(*errors)))
+    assert main(["validate", "eq13_small_c_vec", "--executor", "serial"]) == 1
+    out = capsys.readouterr().out
+    assert "refuted (not found again)" in out
+    assert "known to be false, but its witness was not found again" in out
 
 
 def test_a_page_that_stands_alone(small, tmp_path, capsys):
     path = tmp_path / "verdicts.html"
-    names = ["lemma1", "theorem2"]
+    names = ["lemma1", "eq13_small_c_vec"]
     assert main(["validate", *names, "--executor", "serial", "--html", str(path)]) == 0
     text = path.read_text("utf-8")
     xml.etree.ElementTree.fromstring(text.partition("<body>")[2].partition("</body>")[0].join(BODY))
     assert "http" not in text.replace("http://www.w3.org", "").replace("https://www.w3.org", "")
     assert "<script" not in text
     assert text.count('src="data:image') == 2
-    for part in ("Lemma 1", "premise not met", "aligned start", "where it is met", "--executor"):
+    for part in ("Lemma 1", "refuted", "proofs/late_times.py", "margin in (", "--executor"):
         assert part in text
 
 
@@ -251,6 +270,38 @@ def test_an_interrupted_validation_resumes(small, tmp_path, capsys, monkeypatch)
     assert without_times(capsys.readouterr().out) == without_times(fresh)
 
 
+def test_a_time_box_covers_all_claims_in_turn_and_says_how_much(small, tmp_path, capsys):
+    ledger, path = tmp_path / "tasks.jsonl", tmp_path / "verdicts.json"
+    names = ["lemma1", "eq26", "eq13_small_c_vec"]
+    command = ["validate", *names, "--executor", "serial", "--resume", str(ledger)]
+    command += ["--json", str(path)]
+    assert main([*command, "--minutes", "1e-9"]) == 1  # nothing but a first task
+    content = json.loads(path.read_text("utf-8"))
+    done = [part["done"] for parts in content["coverage"].values() for part in parts]
+    assert 1 <= sum(n > 0 for n in done) < len(done)  # the executor keeps a task in reserve
+    assert [verdict["claim"] for verdict in content["verdicts"]] == ["lemma1"]
+    out = capsys.readouterr().out
+    assert "Covered in" in out
+    assert "Not tried: eq26, eq13_small_c_vec" in out
+    assert main([*command, "--minutes", "10"]) == 0
+    boxed = json.loads(path.read_text("utf-8"))
+    assert all(p["done"] == p["planned"] for parts in boxed["coverage"].values() for p in parts)
+    assert "between 100%" in capsys.readouterr().out
+    assert main(command) == 0  # nothing left to compute, and the same verdicts
+    whole = json.loads(path.read_text("utf-8"))
+    assert whole["verdicts"] == boxed["verdicts"]
+
+
+def test_tasks_in_turn_start_with_one_of_every_part():
+    suites = {name: validations.load(name) for name in ("lemma1", "eq26")}
+    size = Profile("p", 10_000, 10, 1)
+    tasks = validations.suite.planned(suites, size, 0, in_turn=True)
+    parts = {(task["claim"], task["part"]) for task in tasks}
+    assert {(task["claim"], task["part"]) for task in tasks[: len(parts)]} == parts
+    plain = validations.suite.planned(suites, size, 0, in_turn=False)
+    assert sorted(map(str, tasks)) == sorted(map(str, plain))
+
+
 def without_times(table: str) -> list[list[str]]:
     return [line.split()[:-2] for line in table.splitlines()]
 
@@ -262,7 +313,7 @@ def test_a_task_that_fails_is_a_failed_run(small, capsys, monkeypatch):
 
 
 def test_parts_add_up_to_the_same_verdict_wherever_they_run():
-    names = ("lemma1", "theorem2", "assumption1")
+    names = ("lemma1", "eq13_any_start", "generally_c_vec_0")
     serial = {v.claim: v for v in validations.verdicts(names, MINI, 5, executor="serial")}
     spread = {v.claim: v for v in validations.verdicts(names, MINI, 5, executor="processes=2")}
     for name in names:
@@ -296,6 +347,8 @@ def test_large_parts_are_split():
     [
         (["theorem9"], "must be one of lemma1, "),
         (["lemma1", "--seed", "-1"], "--seed must be an integer >= 0"),
+        (["lemma1", "--minutes", "0"], "--minutes must be a finite number > 0"),
+        (["lemma1", "--minutes", "5"], "--minutes must be given with --resume"),
         (["lemma1", "--html", "/nowhere/a.html"], "--html must be in an existing directory"),
         (["lemma1", "--executor", "cloud"], '--executor must be "serial", "processes"'),
         (["lemma1", "--resume", "/nowhere/a.jsonl"], "--resume must be a file in an existing"),

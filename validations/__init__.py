@@ -7,28 +7,14 @@ on a cluster.
 
 from __future__ import annotations
 
-from dlnlab.claims import Verdict
+from dlnlab.claims import CLAIMS, Verdict
 
-from .suite import PROFILES, Profile, load, verdicts
+from .suite import PROFILES, Profile, coverage, load, verdicts
 
-MODULES: tuple[str, ...] = (
-    "lemma1",
-    "corollary1",
-    "theorem1",
-    "closed_form",
-    "parsimony",
-    "proposition1",
-    "proposition1_vectors",
-    "assumption1",
-    "dominance",
-    "theorem2",
-    "theorem2_refined",
-    "theorem2_sharp",
-    "gauge",
-    "gradients",
-)
+MODULES: tuple[str, ...] = tuple(CLAIMS)
+"""Every claim is attacked."""
 
-__all__ = ["MODULES", "PROFILES", "Profile", "load", "validate", "verdicts"]
+__all__ = ["MODULES", "PROFILES", "Profile", "coverage", "load", "validate", "verdicts"]
 
 
 def validate(name: str, profile: Profile | str = "ci", seed: int = 0) -> Verdict:

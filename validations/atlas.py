@@ -44,8 +44,9 @@ __all__ = ["EXTENTS", "PARTS", "Extent", "configurations", "measure"]
 SPECTRUM = (1.0, 0.5)
 """σ*: two modes, so that one is learned after the other."""
 
-SINGLE = (1.0,)
-"""σ* of the smallest case, d = 2 and r = 1, where gradient descent departs from the flow first."""
+SMALLEST = ((1.0,), (1.0, 0.9))
+"""σ* of the smallest cases, d = r̂ = 2 without and with a kernel, in which gradient descent departs
+from the flow first."""
 
 WIDTH = 6
 """d of the maps: 3r, so that r̂ runs through cases with r̂ ≤ d − r and cases beyond."""
@@ -53,6 +54,12 @@ WIDTH = 6
 STEPS = (0.5**6, 0.5**5, 0.5**4, 0.5**3, 0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.94, 0.96)
 NEAR_THE_LIMIT = (0.97, 0.98, 0.99, 1.0, 1.02, 1.05, 1.1)
 """Step sizes in units of 2/(L σ_1*^{2−2/L})."""
+
+BEYOND_HALF = (0.4, 0.5, 0.505, 0.51, 0.52, 0.53, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.96)
+"""Step sizes of the smallest cases: the first that fails tends to a half as ε → 0."""
+
+MORE = 4
+"""How many times as many starts these cells have: few starts fail near the first such step."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,8 @@ class Extent:
     steps : tuple of float
     descent_depths : tuple of int
     descent_ratios : tuple of float
+    small_ratios : tuple of pairs of int and tuple of float
+        L and ε^L/σ_r* of the smallest cases.
     """
 
     count: int
@@ -80,11 +89,14 @@ class Extent:
     steps: tuple[float, ...]
     descent_depths: tuple[int, ...]
     descent_ratios: tuple[float, ...]
+    small_ratios: tuple[tuple[int, tuple[float, ...]], ...]
 
 
 _RATIOS = tuple(float(10 ** (k / 2)) for k in range(-6, 4))
 _WIDTHS = (3, 4, 5, 6, 8, 12, 16, 32, 100, 1000, 10_000)
-_DEV = Extent(40, (2, 3, 4, 5), _RATIOS, _WIDTHS, STEPS + NEAR_THE_LIMIT, (2, 3, 4), (0.1, 0.01))
+_SMALL = ((2, (1e-2, 1e-4, 1e-6, 1e-8, 1e-12, 1e-16)), (3, (1e-2, 1e-3, 1e-4, 1e-5)), (4, (1e-2,)))
+_STEPS = STEPS + NEAR_THE_LIMIT
+_DEV = Extent(40, (2, 3, 4, 5), _RATIOS, _WIDTHS, _STEPS, (2, 3, 4), (0.1, 0.01), _SMALL)
 EXTENTS = {
     "ci": Extent(
         12,
@@ -94,6 +106,7 @@ EXTENTS = {
         (0.5**5, 0.5**4, 0.5**3, 0.25, 0.5, 0.8, 0.9, 0.96, 0.99, 1.05),
         (2, 3),
         (0.1,),
+        ((2, (1e-2, 1e-8)), (3, (1e-2,))),
     ),
     "dev": _DEV,
     "hunt": Extent(1000, *(getattr(_DEV, name) for name in list(vars(_DEV))[1:])),
@@ -102,7 +115,7 @@ EXTENTS = {
 
 PARTS = ("map", "full", "width", "descent", "smallest", "limit")
 """The map and the row of targets without a kernel, what follows the width and its limit, gradient
-descent and its smallest case."""
+descent and its smallest cases."""
 
 
 def configurations(profile: Profile | str = "ci", seed: int = 0) -> list[dict[str, Any]]:
@@ -143,8 +156,12 @@ def configurations(profile: Profile | str = "ci", seed: int = 0) -> list[dict[st
         for ratio in extent.descent_ratios:
             for step in extent.steps:
                 found.append(_cell("descent", depth, ratio, WIDTH, every, "haar", step))
-        for step in extent.steps:
-            found.append(_cell("smallest", depth, 1e-2, 2, [1, 2], "haar", step, SINGLE))
+    for depth, ratios in extent.small_ratios:
+        for ratio in ratios:
+            for spectrum in SMALLEST:
+                for step in BEYOND_HALF:
+                    where = (depth, ratio, 2, [len(spectrum)], "haar", step, spectrum)
+                    found.append(_cell("smallest", *where))
     return [cell | {"count": _count(extent, cell), "seed": _seed(seed, cell)} for cell in found]
 
 
@@ -171,7 +188,9 @@ def _cell(
 
 
 def _count(extent: Extent, cell: Mapping[str, Any]) -> int:
-    return 1 if cell["part"] == "limit" else extent.count  # a single start, nothing random
+    if cell["part"] == "limit":
+        return 1  # a single start, nothing random
+    return extent.count * (MORE if cell["part"] == "smallest" else 1)
 
 
 def _seed(seed: int, cell: Mapping[str, Any]) -> int:

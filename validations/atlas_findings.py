@@ -12,6 +12,7 @@ from .atlas_cells import Cell, cells
 
 __all__ = [
     "Exponent",
+    "Place",
     "Region",
     "contradictions",
     "exponents",
@@ -57,10 +58,10 @@ REGIONS: dict[str, Callable[[Cell], bool]] = {
         c.step is None and c.ratio > 1 and c.allowed > 0
     ),
     "flow, ε^L > σ_r*, r̂ = r = d": lambda c: c.step is None and c.ratio > 1 and c.d == c.rank,
-    "descent, η ≤ η_max/2, r̂ ≤ d − r": lambda c: (
+    "descent, η ≤ η_max/2, r̂ ≤ max(r, d − r)": lambda c: (
         c.step is not None and c.step <= 0.5 and c.allowed <= 0
     ),
-    "descent, η ≤ η_max/2, r̂ > d − r": lambda c: (
+    "descent, η ≤ η_max/2, r̂ > max(r, d − r)": lambda c: (
         c.step is not None and c.step <= 0.5 and c.allowed > 0
     ),
     "descent, η > η_max/2, r̂ = r": lambda c: (
@@ -91,19 +92,30 @@ def _region(name: str, group: Sequence[Cell]) -> Region:
     return Region(name, sum(cell.judged for cell in group), violating, *largest)
 
 
-def first_failures(found: Iterable[Cell]) -> dict[tuple[int, int, float, int], tuple[float, float]]:
+class Place(NamedTuple):
+    """Where gradient descent is tried: d, r, L, ε^L/σ_r* and r̂."""
+
+    d: int
+    rank: int
+    depth: int
+    ratio: float
+    r_hat: int
+
+
+def first_failures(found: Iterable[Cell]) -> dict[Place, tuple[float, float]]:
     """Return where gradient descent breaks the inequality although the flow cannot.
 
     Returns
     -------
     dict
-        For each (d, L, ε^L/σ_r*, r̂) with r̂ ≤ max(r, d − r) and a violation, the largest step size
-        below all violations and the smallest with one, in units of the stability limit.
+        For each place with r̂ ≤ max(r, d − r) and a violation, the largest step size below all
+        violations and the smallest with one, in units of the stability limit.
     """
-    groups: dict[tuple[int, int, float, int], list[Cell]] = {}
+    groups: dict[Place, list[Cell]] = {}
     for cell in found:
         if cell.step is not None and cell.judged and cell.allowed <= 0:
-            groups.setdefault((cell.d, cell.depth, cell.ratio, cell.r_hat), []).append(cell)
+            place = Place(cell.d, cell.rank, cell.depth, cell.ratio, cell.r_hat)
+            groups.setdefault(place, []).append(cell)
     out = {}
     for where, group in groups.items():
         bad = min((c.step for c in group if c.violated and c.step), default=None)
@@ -212,12 +224,12 @@ def notes(
 
 def _departures(found: Sequence[Cell]) -> list[str]:
     """Where descent breaks the inequality although the flow cannot, one sentence for each L."""
-    groups: dict[tuple[int, int, float], list[str]] = {}
-    for (d, depth, ratio, r_hat), (safe, bad) in first_failures(found).items():
-        between = f"r̂ = {r_hat}: ({safe:g}, {bad:g}]"
-        groups.setdefault((d, depth, ratio), []).append(between)
+    groups: dict[tuple[int, int, int], list[str]] = {}
+    for place, (safe, bad) in first_failures(found).items():
+        between = f"({safe:g}, {bad:g}] for ε^L/σ_r* = {place.ratio:g}, r̂ = {place.r_hat}"
+        groups.setdefault((place.d, place.rank, place.depth), []).append(between)
     return [
-        f"Gradient descent, d = {d}, L = {depth}, ε^L/σ_r* = {ratio:g}: fails from a step between "
-        f"these shares of η_max on, although the flow cannot: {', '.join(steps)}."
-        for (d, depth, ratio), steps in groups.items()
+        f"Gradient descent, d = {d}, r = {rank}, L = {depth}: fails from a step between these "
+        f"shares of η_max on, although the flow cannot: {'; '.join(steps)}."
+        for (d, rank, depth), steps in groups.items()
     ]

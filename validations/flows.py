@@ -23,6 +23,7 @@ from .cases import EPS, Case, random_cases, stack
 
 __all__ = [
     "GROUPS",
+    "Group",
     "Pair",
     "bounded_flow",
     "draw_groups",
@@ -47,7 +48,10 @@ take 1 to 3 of them."""
 LARGEST_TIME = 500.0
 """No flow is followed longer than this over σ_1*^{2−2/L}, however slow its last mode."""
 
-GROUPS: tuple[tuple[tuple[int, int], int, float, int | None], ...] = (
+Group = tuple[tuple[int, int], int, float, int | None]
+"""Shape, L, ε and hidden width of a batch."""
+
+GROUPS: tuple[Group, ...] = (
     ((2, 2), 2, 0.1, None),
     ((3, 3), 2, 0.4, None),
     ((2, 3), 2, 0.3, 2),
@@ -59,7 +63,7 @@ GROUPS: tuple[tuple[tuple[int, int], int, float, int | None], ...] = (
     ((5, 5), 3, 0.3, None),
     ((3, 3), 3, 0.8, None),
 )
-"""Shape, L, ε and hidden width of the batches: small enough that a search meets the bad directions,
+"""The batches: small enough that a search meets the bad directions,
 with balanced rectangular ones, and one whose start is above the smaller targets."""
 
 
@@ -108,11 +112,16 @@ class Pair:
 
 
 def draw_groups(
-    rng: np.random.Generator, total: int, *, enough_rank: bool = True, batch: int = 200
+    rng: np.random.Generator,
+    total: int,
+    *,
+    enough_rank: bool = True,
+    groups: Sequence[Group] = GROUPS,
+    batch: int = 200,
 ) -> Iterator[list[Case]]:
     """Draw about `total` cases in batches of one shape, L, ε and width."""
-    share = max(1, total // len(GROUPS))
-    for shape, depth, eps, width in GROUPS:
+    share = max(1, total // len(groups))
+    for shape, depth, eps, width in groups:
         for done in range(0, share, batch):
             count = min(batch, share - done)
             options: dict[str, Any] = {"enough_rank": enough_rank, "width": width}
@@ -128,11 +137,20 @@ def quiet_flow(*args: Any, **options: Any) -> Trajectory:
         return gradient_flow(*args, **options)
 
 
-def flow_pairs(cases: Sequence[Case], rtol: float = RTOL) -> list[Pair]:
-    """Integrate both flows of cases of one shape, depth, ε and width."""
+def flow_pairs(cases: Sequence[Case], rtol: float = RTOL, also: Sequence[float] = ()) -> list[Pair]:
+    """Integrate both flows of cases of one shape, depth, ε and width.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+    rtol : float
+    also : sequence of float
+        Times to record beside those at which modes rise.
+    """
     targets, weights = stack(cases)
     problem = problems.factorization(targets)
-    times, blocks, accuracy = bounded_flow(problem, weights, _time_grid(cases)[1:], rtol=rtol)
+    grid = np.union1d(_time_grid(cases), also)
+    times, blocks, accuracy = bounded_flow(problem, weights, grid[1:], rtol=rtol)
     values, errors = spectra.singular_values(blocks), problem.error(blocks)
     return [
         Pair(

@@ -6,8 +6,11 @@ run through any executor, in any order, and add up to the same verdict.
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from importlib import import_module
@@ -27,6 +30,7 @@ __all__ = [
     "Suite",
     "Task",
     "as_profile",
+    "coverage",
     "load",
     "measure",
     "verdicts",
@@ -211,6 +215,7 @@ def verdicts(
     profile: Profile | str = "ci",
     seed: int = 0,
     *,
+    seconds: float | None = None,
     executor: Executor | str | None = None,
     path: str | os.PathLike[str] | None = None,
     progress: bool | Callable[[int, int], Any] = False,
@@ -223,27 +228,83 @@ def verdicts(
         Names of modules of this package.
     profile : Profile or str
     seed : int
+    seconds : float, optional
+        When to stop.  The tasks then run part by part in turn, and once the time is over every
+        claim of which a part was tried is judged by what there is; `coverage` tells how much.
     executor, path, progress
         See `dlnlab.campaigns.run`.
     """
-    size = as_profile(profile)
     suites = {claim: load(claim) for claim in claims}
-    tasks = [task for suite in suites.values() for task in suite.tasks(size, seed)]
-    left = {claim: sum(task["claim"] == claim for task in tasks) for claim in suites}
+    tasks = planned(suites, profile, seed, in_turn=seconds is not None)
+    left = Counter(task["claim"] for task in tasks)
     done: dict[int, Mapping[str, Any]] = {}
-    results = campaigns.as_completed(
+    end = math.inf if seconds is None else time.monotonic() + seconds
+    for number, result in campaigns.as_completed(
         measure, tasks, executor=executor, path=path, progress=progress
-    )
-    for number, result in results:
+    ):
         done[number] = result
         claim = tasks[number]["claim"]
         left[claim] -= 1
         if not left[claim]:
-            suite = suites[claim]
-            tally = Tally(suite.about)
-            for k in [k for k, task in enumerate(tasks) if task["claim"] == claim]:
-                tally.merge(done.pop(k))  # in their own order, whatever the order they came in
-            yield suite.conclude(tally)
+            yield _merged(suites[claim], tasks, done)
+        if time.monotonic() > end:
+            break  # the campaign that is dropped here ends
+    tried = {tasks[number]["claim"] for number in done}  # what is judged already is no longer there
+    for claim in (claim for claim in suites if left[claim] and claim in tried):
+        yield _merged(suites[claim], tasks, done)
+
+
+def planned(
+    suites: Mapping[str, Suite], profile: Profile | str, seed: int, *, in_turn: bool
+) -> list[dict[str, Any]]:
+    """Return the tasks of all suites, claim by claim, or in turn: then all parts advance alike."""
+    size = as_profile(profile)
+    tasks = [task for suite in suites.values() for task in suite.tasks(size, seed)]
+    if not in_turn:
+        return tasks
+    many = Counter((task["claim"], task["part"]) for task in tasks)
+    return sorted(tasks, key=lambda task: task["seed"][-1] / many[task["claim"], task["part"]])
+
+
+def coverage(
+    claims: Iterable[str], profile: Profile | str, seed: int, path: str | os.PathLike[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return for each part of the attack on each claim how much of it a file of results holds.
+
+    Parameters
+    ----------
+    claims, profile, seed, path
+        As for `verdicts`; nothing is computed.
+
+    Returns
+    -------
+    dict
+        For each claim a list of {"part", "planned", "done", "seconds"}: instances, and the time
+        that was spent on those done.
+    """
+    tasks = planned({claim: load(claim) for claim in claims}, profile, seed, in_turn=False)
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for task, spent in zip(tasks, campaigns.seconds(measure, tasks, path), strict=True):
+        parts = found.setdefault(task["claim"], {})
+        part = parts.setdefault(
+            task["part"], {"part": task["part"], "planned": 0, "done": 0, "seconds": 0.0}
+        )
+        part["planned"] += task["count"]
+        part["done"] += task["count"] if spent is not None else 0
+        part["seconds"] += spent or 0.0
+    return {claim: list(parts.values()) for claim, parts in found.items()}
+
+
+def _merged(
+    suite: Suite, tasks: Sequence[Mapping[str, Any]], done: dict[int, Mapping[str, Any]]
+) -> Verdict:
+    """Judge a claim by those of its tasks that are done, in their own order whatever came first."""
+    tally = Tally(suite.about)
+    mine = [number for number in done if tasks[number]["claim"] == suite.claim]
+    parts = list(suite.parts)
+    for number in sorted(mine, key=lambda k: (parts.index(tasks[k]["part"]), tasks[k]["seed"])):
+        tally.merge(done.pop(number))
+    return suite.conclude(tally)
 
 
 def load(claim: str) -> Suite:

@@ -14,6 +14,9 @@ from dlnlab.claims import Claim, Premise, Verdict, judge
 
 __all__ = ["Tally"]
 
+REPRODUCED = "reproduced"
+"""Name of the note on the registered witness."""
+
 Witness = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
 
 
@@ -78,6 +81,13 @@ class Tally:
         """Keep something else that is worth telling, as plain JSON."""
         self.notes.setdefault(name, []).append(report.plain(value))
 
+    def reproduce(self, margin: float, error: float) -> None:
+        """Note whether a margin is that of the registered witness of a refuted claim."""
+        witness = self.about.standing().witness
+        assert witness is not None  # asked of refuted claims only
+        low, high = witness.between
+        self.note(REPRODUCED, bool(low - error <= margin <= high + error))
+
     def merge(self, part: Mapping[str, Any]) -> None:
         """Add what another tally of this claim counted, from its `to_dict`."""
         self.instances += part["instances"]
@@ -107,7 +117,9 @@ class Tally:
         }
 
     def _is_worst(self, margin: float, error: float, met: bool) -> bool:
-        best, badness = (self.worst, _badness) if met else (self.worst_outside, _violation)
+        best = self.worst if met else self.worst_outside
+        refuted = self.about.standing().status == "refuted"  # then the largest violation is wanted
+        badness = _badness if met and not refuted else _violation
         return best is None or badness(margin, error) > badness(best.margin, best.error)
 
     def _keep_worst(self, verdict: Verdict) -> None:
@@ -142,7 +154,13 @@ class Tally:
             instances=self.instances if self.worst else self.outside,
             witness=witness,
             seconds=self.seconds,
+            reproduced=self._reproduced(),
         )
+
+    def _reproduced(self) -> bool:
+        """Whether the registered witness was found again, by every part that tried."""
+        found = self.notes.get(REPRODUCED, [])
+        return all(found) and bool(found) == (self.about.standing().status == "refuted")
 
 
 def _badness(margin: float, error: float) -> float:

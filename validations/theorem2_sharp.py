@@ -9,14 +9,15 @@ from dlnlab.claims import theorem2
 from .cases import Case
 from .theorem2_refined import with_correction
 
-__all__ = ["SUITE"]
+__all__ = ["SUITE", "allowance"]
 
 
-def _allowance(case: Case) -> int:
+def allowance(case: Case) -> int:
+    """Return r̂ − max(r, d − r)."""
     return theorem2.allowance(case.r_hat, case.rank, min(case.shape))
 
 
-SUITE = with_correction(theorem2.SHARP_CLAIM, _allowance)
+SUITE = with_correction(theorem2.SHARP_CLAIM, allowance)
 
 
 def test_theorem2_sharp() -> None:

@@ -14,9 +14,10 @@ not applicable  of single instances only: a premise is not met, or nothing was m
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -159,6 +160,16 @@ class Standing:
                     f"{getattr(self, name)!r} with {self.status!r}"
                 )
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the standing as plain strings and lists, ready for JSON."""
+        return {
+            "status": self.status,
+            "scope": self.scope,
+            "condition": self.condition,
+            "proofs": list(self.proofs),
+            "witness": None if self.witness is None else str(self.witness),
+        }
+
     @property
     def words(self) -> str:
         """The status with the claim that it depends on: "conditional on dominance"."""
@@ -217,3 +228,38 @@ class Claim:
         if setting is None:
             return min(self.standings, key=lambda standing: _STRENGTH[standing.status])
         return next(standing for standing in self.standings if standing.covers(setting))
+
+    @property
+    def known(self) -> str:
+        """All standings in a line: "proved for L = 2, or r = 1; conjecture for all others"."""
+        scopes: dict[str, list[str]] = {}
+        for standing in self.standings:
+            scopes.setdefault(standing.words, []).append(standing.scope)
+        return "; ".join(
+            f"{words} for {', or '.join(some)}" if all(some) else words
+            for words, some in scopes.items()
+        )
+
+    def without(self, proofs: Collection[str]) -> Claim:
+        """Return the claim as it stood if these proofs did not go through."""
+        left = tuple(s for s in self.standings if not set(s.proofs) & set(proofs))
+        if left == self.standings:
+            return self
+        rest = left and left[-1].covers is everywhere
+        return replace(self, standings=left if rest else (*left, CONJECTURE))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the claim as plain strings, lists and dicts, ready for JSON.
+
+        "status" and "condition" are those of the weakest scope.
+        """
+        weakest = self.standing()
+        return {
+            "claim": self.name,
+            "title": self.title,
+            "statement": self.statement,
+            "source": self.source,
+            "status": weakest.status,
+            "condition": weakest.condition,
+            "standings": [standing.to_dict() for standing in self.standings],
+        }

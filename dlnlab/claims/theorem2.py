@@ -99,6 +99,18 @@ def allowance(r_hat: int, rank: int, size: int) -> int:
     return r_hat - max(rank, size - rank)
 
 
+def below_start(targets: np.ndarray, start: float) -> int:
+    """Return k = #{i ≤ r : σ_i* < ε^L}; `targets` are σ_i*, `start` is ε^L."""
+    return int(np.sum(np.asarray(targets) < start))
+
+
+def exact_margins(
+    original: np.ndarray, compressed: np.ndarray, spare: int, residual: np.ndarray
+) -> np.ndarray:
+    """Return −|‖W − M*‖_F² − ‖W̃ − M*‖_F² − (d − r̂)β^{2L}|; `spare` is d − r̂."""
+    return -np.abs(margins(original, compressed) - spare * residual**2)
+
+
 def refined_margins(
     original: np.ndarray, compressed: np.ndarray, spare: int, residual: np.ndarray
 ) -> np.ndarray:

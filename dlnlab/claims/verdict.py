@@ -57,7 +57,8 @@ class Verdict:
     status : {"proved", "conditional", "conjecture", "refuted", "not applicable"}
         What is known of the claim, see `dlnlab.claims.claim`, where the instances agree with it to
         within `error`; "refuted" where one contradicts it, "not applicable" where none meets the
-        premises.
+        premises.  A claim that is known to be refuted stays so whatever a run finds; whether this
+        run found a contradiction is `contradicted`.
     margin : float
         Worst margin seen: signed, scale-free, ≥ 0 where the conclusion holds.
     error : float
@@ -69,6 +70,11 @@ class Verdict:
     seconds : float
     condition : str
         Name of the claim that a conditional one rests on.
+    known : str
+        The status that the claim has without these instances, empty if it has none.
+    reproduced : bool
+        Whether the registered witness of a refuted claim was found again, with its margin where the
+        registry says; True of any other claim.
     """
 
     claim: str
@@ -81,19 +87,39 @@ class Verdict:
     witness: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     condition: str = ""
+    known: str = ""
+    reproduced: bool = True
+
+    def __post_init__(self) -> None:
+        checks.fields(self)
+        checks.choice("status", self.status, STATUSES)
+        checks.choice("known", self.known, ("", *STATUSES))
+        checks.integer("instances", self.instances, 0)
+        _check_error(self.error)
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether an instance that meets the premises contradicts the claim beyond `error`."""
+        measured = not math.isnan(self.margin) and math.isfinite(self.error)
+        return measured and not self.unmet and self.margin < -self.error
+
+    @property
+    def surprising(self) -> bool:
+        """Whether the instances speak against what is known.
+
+        So it is where one contradicts a claim that is not known to be refuted, and where none
+        contradicts one that is, or its witness is not found again.
+        """
+        return self.contradicted != (self.known == "refuted") or not self.reproduced
 
     @property
     def standing(self) -> str:
         """The status in words: "conditional on dominance", "conjecture (tested 240)"."""
         if self.status == "conjecture":
             return f"conjecture (tested {self.instances})"
+        if self.status == "refuted" and self.known == "refuted" and self.surprising:
+            return "refuted (not found again)"
         return f"conditional on {self.condition}" if self.condition else self.status
-
-    def __post_init__(self) -> None:
-        checks.fields(self)
-        checks.choice("status", self.status, STATUSES)
-        checks.integer("instances", self.instances, 0)
-        _check_error(self.error)
 
     @property
     def unmet(self) -> tuple[Premise, ...]:
@@ -107,6 +133,8 @@ class Verdict:
             "statement": self.statement,
             "status": self.status,
             "condition": self.condition,
+            "contradicted": self.contradicted,
+            "reproduced": self.reproduced,
             "margin": _plain(self.margin),
             "error": _plain(self.error),
             "instances": self.instances,
@@ -172,6 +200,7 @@ def judge(
         tuple(premises),
         witness=dict(witness),
         condition=condition,
+        known=standing.status,
     )
 
 

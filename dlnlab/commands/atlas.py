@@ -15,7 +15,7 @@ from dlnlab.report import atlas as text
 __all__ = ["add"]
 
 PROFILES = ("ci", "dev", "hunt")
-FIGURES = ("map", "width", "descent")
+FIGURES = ("map", "width", "descent", "threshold")
 FILES = (
     "index.html",
     "atlas.csv",
@@ -34,7 +34,8 @@ files in DIR:
   index.html                 everything below on a page that can be read alone
   atlas.csv                  one line for each L, ε^L/σ_r*, d, r̂, kind of start and step size
   atlas.json                 regions, exponents, manifest
-  map, width, descent        the figures, .png and .pdf
+  map, width, descent, threshold
+                             the figures, .png and .pdf
 
 exit codes:
   0    the atlas was drawn, and nothing in it contradicts the refined theorem
@@ -129,7 +130,8 @@ def _draw(cells: list[Any], directory: Path) -> dict[str, str]:
     from dlnlab.plotting import atlas
 
     images = {}
-    for name, draw in zip(FIGURES, (atlas.atlas_map, atlas.width, atlas.descent), strict=True):
+    drawings = (atlas.atlas_map, atlas.width, atlas.descent, atlas.threshold)
+    for name, draw in zip(FIGURES, drawings, strict=True):
         figure = draw(cells)
         for suffix in ("png", "pdf"):
             plotting.save(figure, directory / f"{name}.{suffix}")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 import time
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+from dlnlab.claims import CLAIMS, Claim
 from dlnlab.commands import claims, files
 
 __all__ = ["add"]
@@ -16,6 +19,9 @@ examples:
   dlnlab prove                        every proof, one line each
   dlnlab prove dominance theorem2     these two, every step
   dlnlab prove --json proofs.json
+
+Below the proofs stand the claims that rest on them, with what is known of each: a proof is about
+one scope, and a claim may have several.
 
 A step is "symbolic", "exact" (rational or modular arithmetic) or an "enclosure" (ball arithmetic):
 these prove, and print the facts that they established. "evidence", "argument" (a deduction in
@@ -63,10 +69,17 @@ def run(args: argparse.Namespace) -> int:
     files.claim({"--json": args.json})
     started = time.monotonic()
     results, missing = _carry_out(proofs, names, args)
-    content = {"verdicts": [_verdict(r) for r in results], "not_carried_out": missing}
+    broken = [result.claim for result in results if result.status != "proved"]
+    resting = _resting_on(names, broken)
+    content = {
+        "claims": [claim.to_dict() for claim in resting],
+        "proofs": [_record(result) for result in results],
+        "not_carried_out": missing,
+    }
+    print("\n".join(_known(resting)))
     parameters = {"claims": names, "thorough": args.thorough}
     claims.write(args, content, parameters, time.monotonic() - started)
-    if any(result.status != "proved" for result in results):
+    if broken:
         return 1
     return 2 if missing else 0
 
@@ -94,6 +107,24 @@ def _carry_out(
     return results, missing
 
 
+def _resting_on(proofs: Sequence[str], broken: Sequence[str] = ()) -> list[Claim]:
+    """Return the claims that rest on any of these proofs, as they stand without the broken ones."""
+    return [
+        claim.without(broken)
+        for claim in CLAIMS.values()
+        if any(set(standing.proofs) & set(proofs) for standing in claim.standings)
+    ]
+
+
+def _known(resting: Sequence[Claim]) -> list[str]:
+    """Say what is known of each claim that rests on a proof, wrapped for a terminal."""
+    lines = ["", "Claims that rest on these proofs:"] if resting else []
+    for claim in resting:
+        text = f"{claim.name}: {claim.known}"
+        lines += textwrap.wrap(text, 80, initial_indent="  ", subsequent_indent="      ")
+    return lines
+
+
 def _line(result: Any) -> str:
     kinds = [step.kind for step in result.steps]
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
@@ -101,25 +132,7 @@ def _line(result: Any) -> str:
     return f"{result.claim:<16} {result.verdict}  {result.seconds:5.1f} s  ({counts}{rest})"
 
 
-def _verdict(result: Any) -> dict[str, Any]:
-    """The result in the form of a verdict, with its steps."""
-    steps = result.as_dict()
-    return {
-        "claim": result.claim,
-        "statement": result.statement,
-        "status": result.status,
-        "margin": None,
-        "instances": None,
-        "premises": [],
-        "witness": {},
-        "seconds": result.seconds,
-        "source": result.source,
-        "proves": steps["proves"],
-        "to_read": result.to_read,
-        "clauses": steps["clauses"],
-        "gaps": steps["gaps"],
-        "steps": steps["steps"],
-        "cited": steps["cited"],
-        "corrections": steps["corrections"],
-        "open": steps["open"],
-    }
+def _record(result: Any) -> dict[str, Any]:
+    """The result of a proof under the proof's name: what it says is about its own scope."""
+    record = result.as_dict()
+    return {"proof": record.pop("claim")} | record

@@ -148,7 +148,7 @@ def _check_data(chosen: Sequence[Experiment], data: str) -> None:
     """Raise, before any run, unless the data are what they must be."""
     if data and any(experiment.needs_data for experiment in chosen):
         try:
-            movielens.read(data)
+            movielens.read(data, file=movielens.MOVIELENS_100K)
         except (ValueError, OSError) as error:
             raise ValueError(str(error).replace("`path`", "--data")) from error
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import argparse
 import textwrap
 import time
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from dlnlab import report
-from dlnlab.claims import Verdict
+from dlnlab import checks, report
+from dlnlab.claims import CLAIMS, Verdict
 from dlnlab.commands import campaign, claims, files
 
 __all__ = ["add"]
 
 PROFILES = ("ci", "dev", "hunt")
 SHOWN = (
-    "where_it_is_met",
     "simplest",
     "powers_of_eps",
     "limits",
@@ -25,7 +25,7 @@ SHOWN = (
 )
 """Parts of a witness that the table leaves to the file."""
 
-HEADER = f"{'claim':<20} {'verdict':<16} {'worst margin ± error':<20} {'instances':>9} {'time':>8}"
+HEADER = f"{'claim':<21}{'verdict':<27}{'margin ± error':<17}{'tested':>8}{'time':>7}"
 
 EPILOG = """\
 examples:
@@ -34,11 +34,21 @@ examples:
   dlnlab validate --html verdicts.html --json verdicts.json
   dlnlab validate --profile hunt --resume hunt.jsonl     100 000 instances of each claim;
                                             run again to continue after an interruption
+  dlnlab validate --profile hunt --minutes 120 --resume hunt.jsonl --json hunt.json
+                                            as much of that as two hours allow, all claims in
+                                            turn, and what was covered; run again to continue
   dlnlab validate --executor dask=tcp://head-node:8786   on a Dask cluster
 
 A verdict is "proved", "conditional on" another claim, "conjecture", "refuted", or "not applicable"
-(no instance met the premises). The margin is scale-free, and at least 0 where the claim holds.
+(no instance met the premises). The margin is scale-free, and at least 0 where the claim holds. That
+a claim known to be false is refuted again is no failure; in capitals stands what was not known.
 
+exit codes:
+  0    every claim came out as it is known: the false ones refuted, and no other
+  1    a claim was refuted that is not known to be false, or one that is was not, or was not tried;
+       or the run failed
+  2    bad usage or bad input
+  130  interrupted (Ctrl-C)
 """
 
 
@@ -49,14 +59,14 @@ def add(commands: Any, exit_codes: str) -> None:
     ----------
     commands : the subparsers of an argparse.ArgumentParser
     exit_codes : str
-        For the end of the help text.
+        Not used: what a refutation means depends on the claim.
     """
     parser = commands.add_parser(
         "validate",
         help="attack the claims with random and adversarial instances",
         description="Try to break the claims: random batches, and searches that climb towards the "
         "worst instance and simplify it.",
-        epilog=EPILOG + exit_codes,
+        epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run, prog=parser.prog)
@@ -69,6 +79,12 @@ def add(commands: Any, exit_codes: str) -> None:
     )
     parser.add_argument(
         "--profile", choices=PROFILES, default="ci", help="how many instances (default: ci)"
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        metavar="M",
+        help="stop after M minutes and judge by what was tried; needs --resume",
     )
     parser.add_argument("--seed", type=int, default=0, help="which instances (default: 0)")
     campaign.add_options(parser)
@@ -84,23 +100,37 @@ def run(args: argparse.Namespace) -> int:
     files.claim({"--json": args.json, "--html": args.html}, {"--resume": args.resume})
     if args.seed < 0:
         raise ValueError(f"`seed` must be an integer >= 0, got {args.seed}")
+    if args.minutes is not None:
+        checks.positive("minutes", args.minutes)
+        if args.resume is None:
+            raise ValueError(
+                "`minutes` must be given with `resume`, the file that keeps what was tried"
+            )
     started = time.monotonic()
     verdicts = _carry_out(validations, names, args)
     parameters = {"claims": names, "profile": args.profile, "seed": args.seed}
-    parameters |= campaign.parameters(args)
+    parameters |= {"minutes": args.minutes} | campaign.parameters(args)
     seconds = time.monotonic() - started
     attacks = {name: validations.load(name).attacks(args.profile) for name in names}
-    content = {
+    content: dict[str, Any] = {
+        "claims": [CLAIMS[name].to_dict() for name in names],
         "verdicts": [report.plain(verdict.to_dict()) for verdict in verdicts],
         "attacks": attacks,
     }
+    if args.minutes is not None:
+        covered = validations.coverage(names, args.profile, args.seed, args.resume)
+        content["coverage"] = covered
+        print(_covered(covered))
     claims.write(args, content, parameters, seconds)
     if args.html is not None:
         manifest = report.manifest(args.command_line, parameters, seconds)
         files.write_text(
             args.html, report.verdicts_html(verdicts, manifest, attacks, _figures(verdicts))
         )
-    return 1 if any(verdict.status == "refuted" for verdict in verdicts) else 0
+    untried = [name for name in names if name not in {verdict.claim for verdict in verdicts}]
+    if untried:
+        print(f"Not tried: {', '.join(untried)}")
+    return 1 if untried or any(verdict.surprising for verdict in verdicts) else 0
 
 
 def _carry_out(validations: Any, names: list[str], args: argparse.Namespace) -> list[Verdict]:
@@ -113,6 +143,7 @@ def _carry_out(validations: Any, names: list[str], args: argparse.Namespace) -> 
     """
     found: dict[str, Verdict] = {}
     options = {"progress": campaign.show_progress} | campaign.options(args)
+    options["seconds"] = None if args.minutes is None else 60 * args.minutes
     with campaign.told_in_one_line():
         for verdict in validations.verdicts(names, args.profile, args.seed, **options):
             claims.show_status("")
@@ -120,7 +151,21 @@ def _carry_out(validations: Any, names: list[str], args: argparse.Namespace) -> 
                 print(HEADER)
             print("\n".join(_lines(verdict)), flush=True)
             found[verdict.claim] = verdict
-    return [found[name] for name in names]
+    return [found[name] for name in names if name in found]
+
+
+def _covered(coverage: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """How much of what was planned was tried, and what least."""
+    share = {
+        claim: sum(part["done"] for part in parts) / sum(part["planned"] for part in parts)
+        for claim, parts in coverage.items()
+    }
+    least = min(share, key=share.__getitem__)
+    spent = sum(part["seconds"] for parts in coverage.values() for part in parts)
+    return (
+        f"\nCovered in {spent:,.0f} s of computing: between {share[least]:.0%} ({least}) and "
+        f"{max(share.values()):.0%} of the instances planned for a claim."
+    )
 
 
 def _figures(verdicts: list[Verdict]) -> dict[str, str]:
@@ -137,21 +182,38 @@ def _figures(verdicts: list[Verdict]) -> dict[str, str]:
 
 def _lines(verdict: Verdict) -> list[str]:
     """A row of the table, with the unmet premises and what broke a claim below it."""
-    margin = f"{verdict.margin:.2e} ± {verdict.error:.1e}"
+    margin = f"{verdict.margin:.1e} ± {verdict.error:.0e}"
     row = (
-        f"{verdict.claim:<20} {verdict.standing:<24} {margin:<20} "
-        f"{verdict.instances:>9} {verdict.seconds:>6.1f} s"
+        f"{verdict.claim:<21}{report.status_text(verdict):<27}{margin:<17}"
+        f"{verdict.instances:>8}{verdict.seconds:>5.0f} s"
     )
     lines = [row]
     if verdict.status in ("proved", "conditional", "conjecture"):
         return lines
+    lines += _surprise(verdict)
     lines += [f"    not met: {premise.name}" for premise in verdict.unmet]
-    worst = verdict.witness.get("simplest") or verdict.witness
-    told = ", ".join(f"{key} {value}" for key, value in worst.items() if _is_short(key, value))
     return [
         *lines,
-        *textwrap.wrap(f"instance: {told}", 76, initial_indent=" " * 4, subsequent_indent=" " * 6),
+        *textwrap.wrap(_instance(verdict), 76, initial_indent=" " * 4, subsequent_indent=" " * 6),
     ]
+
+
+def _instance(verdict: Verdict) -> str:
+    """The smallest witness of a claim known to be false, else the instance of the worst margin."""
+    known = CLAIMS[verdict.claim].standing().witness
+    if known is not None:
+        return f"smallest witness: {known}"
+    told = (f"{key} {value}" for key, value in verdict.witness.items() if _is_short(key, value))
+    return f"instance: {', '.join(told)}"
+
+
+def _surprise(verdict: Verdict) -> list[str]:
+    """What contradicts the registry, in words."""
+    if not verdict.surprising:
+        return []
+    if verdict.known == "refuted":
+        return ["    known to be false, but its witness was not found again"]
+    return [f"    not known to be false: it is {verdict.known}"]
 
 
 def _is_short(key: str, value: Any) -> bool:

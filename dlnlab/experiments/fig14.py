@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from dlnlab import campaigns
 from dlnlab.experiments import pair
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.fig5 import CLAIMS, DIVERGES, READINGS
@@ -65,6 +66,7 @@ SMALL = {
 OURS = "not in the paper: d = 100, m = 2000 (Appendix A.1) with ranks of our choice in Figure 14"
 
 
+@campaigns.task("dlnlab.experiments.fig14.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Run both networks in every part; see `dlnlab.experiments.pair.measure_parts`.
 

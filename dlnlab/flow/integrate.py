@@ -349,7 +349,8 @@ class _Integration:
             if status is not None:
                 self._record(t_stop, self.stepper.between(t_stop))
                 return self.trajectory(status)
-        self._record(self.stepper.t, self.stepper.y)
+        # a step may end an ulp beyond t_end, which is no time of its own
+        self._record(min(self.stepper.t, self.t_end), self.stepper.y)
         return self.trajectory(Status.COMPLETED)
 
     def _over_at_start(self) -> Status | None:

@@ -52,10 +52,12 @@ def verdicts(
     scale = float(np.sum(compressed.targets**2)) + size * compressed.start**2
     errors = flow.records["errors"], law.errors()
     allowed = theorem2.allowance(compressed.r_hat, compressed.targets.size, size)
+    larger = theorem2.below_start(compressed.targets, compressed.start)
     forms = (
         (theorem2.CLAIM, 0, [balanced, same, enough, aligned]),
         (theorem2.REFINED_CLAIM, compressed.spare, [balanced, same, enough, below, ahead]),
         (theorem2.SHARP_CLAIM, allowed, [balanced, same, enough, below, ahead]),
+        (theorem2.ANY_EPS_CLAIM, allowed + larger, [balanced, same, enough, ahead]),
     )
     all_verdicts = [
         judged.worst(

@@ -20,17 +20,18 @@ from matplotlib.patches import Patch
 
 from dlnlab.plotting.style import STYLE
 
-__all__ = ["atlas_map", "descent", "width"]
+__all__ = ["atlas_map", "descent", "threshold", "width"]
 
 MAP = "viridis_r"
 EDGE = "0.75"
 LIMIT: dict[str, Any] = {"color": "#D55E00", "linewidth": 1.6}
 LINES: tuple[Any, ...] = ("-", (0, (4, 2)), ":")
-LOWEST = 1e-6
+LOWEST = 1e-11
 """Lower rim of the violations under descent; the points along it stand for none."""
 
-MARKERS = ("o", "s", "^", "v")
+MARKERS = ("o", "s", "^", "v", "D", "P")
 SHADES = ("0.0", "#0072B2", "#D55E00", "#009E73")
+TONES = (*SHADES, "#CC79A7", "#56B4E9")
 
 UNSPOKEN: dict[str, Any] = {
     "facecolor": "white",
@@ -282,19 +283,24 @@ def descent(cells: Sequence[Any]) -> Figure:
         axes = figure.subplots(2, len(depths), squeeze=False, sharey="row")
         for column, depth in enumerate(depths):
             here = [c for c in part if c.depth == depth and c.ratio == ratio]
-            single = [c for c in _of(cells, "smallest") if c.depth == depth]
+            single = [c for c in _of(cells, "smallest") if (c.depth, c.rank) == (depth, 1)]
+            single = [c for c in single if c.ratio == min(c.ratio for c in single)]
             _violations(axes[0, column], here, single)
             _excess(axes[1, column], [c for c in part if c.depth == depth])
-            axes[0, column].set_title(f"$L = {depth}$")
+            axes[0, column].set_title(rf"$L={depth}$; $d=2$: {_power(single[0].ratio)}")
         axes[0, 0].set_ylabel(r"worst violation / $\Vert M^{\!\ast}\Vert^2$")
         axes[1, 0].set_ylabel(r"$\max_{i,t}(\sigma_i-\widetilde\sigma_i)/\sigma_1^\ast$")
         first = axes[0, 0].get_legend_handles_labels()[0]
         figure.legend(handles=[*first, *_excess_key(ratios)], loc="outside lower center", ncols=3)
         figure.suptitle(
             rf"Gradient descent, $d={part[0].d}$, $r={part[0].rank}$; "
-            rf"above $\varepsilon^L/\sigma_r^\ast={ratio:g}$, {single[0].ratio:g} for $d=2$"
+            rf"above $\varepsilon^L/\sigma_r^\ast={ratio:g}$, for $d=2$ as in the titles"
         )
     return figure
+
+
+def _power(number: float) -> str:
+    return rf"$10^{{{np.log10(number):.0f}}}$"
 
 
 def _violations(ax: Axes, cells: Sequence[Any], single: Sequence[Any]) -> None:
@@ -312,13 +318,59 @@ def _violations(ax: Axes, cells: Sequence[Any], single: Sequence[Any]) -> None:
         bad = [c for c in chosen if c.violated]
         ax.plot([c.step for c in bad], [c.worst for c in bad], label=name, **style)
         none = [c.step for c in chosen if c.judged and not c.violated]
-        ax.plot(none, [LOWEST * 1.5 ** (k + 1)] * len(none), **style | {"linestyle": ""})
+        ax.plot(none, [LOWEST * 3 ** (k + 1)] * len(none), **style | {"linestyle": ""})
     steps = sorted({c.step for c in cells})
     lost = [c.step for c in cells if not c.judged]
     ax.set(yscale="log", ylim=(LOWEST, 0.1), xlim=(min(0.4, *steps[-2:]), max(steps) + 0.02))
     if lost:
         ax.axvspan(min(lost), max(steps) + 0.02, color="0.9", linewidth=0, label="do not converge")
     ax.set_xlabel(r"$\eta\,/\,\eta_{\max}$")
+
+
+def threshold(cells: Sequence[Any]) -> Figure:
+    """Draw the first step that violates the inequality for r̂ = r, against ε^L/σ_r*, for d = 2.
+
+    A bar reaches from the largest step tried below all violations to the smallest with one.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    part = [cell for cell in _of(cells, "smallest") if cell.r_hat == cell.rank and cell.judged]
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(5.4, 3.4), layout="constrained")
+        ax = figure.subplots()
+        kinds = sorted({(cell.rank, cell.depth) for cell in part})
+        for k, (rank, depth) in enumerate(kinds):
+            group = [cell for cell in part if (cell.rank, cell.depth) == (rank, depth)]
+            kernel = "without a kernel" if rank == group[0].d else "with a kernel"
+            _thresholds(ax, group, rf"$L={depth}$, $r={rank}$, {kernel}", k, len(kinds))
+        ax.axhline(0.5, color="0.0", linewidth=0.8, linestyle=":")
+        ax.set(xscale="log", ylim=(0.45, 1.0), xlabel=r"$\varepsilon^L/\sigma_r^\ast$")
+        ax.set_ylabel(r"first violating $\eta\,/\,\eta_{\max}$")
+        ax.invert_xaxis()
+        figure.legend(loc="outside lower center", ncols=2)
+        figure.suptitle(r"Gradient descent, $d=2$, $\hat r=r$: the smallest step that fails")
+    return figure
+
+
+def _thresholds(ax: Axes, cells: Sequence[Any], name: str, k: int, count: int) -> None:
+    """One kind of target: a bar for every ratio with a violation, apart from the others'."""
+    spots, lows, highs = [], [], []
+    for ratio in sorted({cell.ratio for cell in cells}):
+        row = [cell for cell in cells if cell.ratio == ratio]
+        bad = min((cell.step for cell in row if cell.violated), default=None)
+        if bad is not None:
+            spots.append(ratio * 10 ** (0.12 * (k - count / 2)))
+            lows.append(max((cell.step for cell in row if cell.step < bad), default=0.0))
+            highs.append(bad)
+    style: dict[str, Any] = {"color": TONES[k % len(TONES)], "marker": MARKERS[k % len(MARKERS)]}
+    ax.vlines(spots, lows, highs, color=style["color"], linewidth=2)
+    ax.plot(spots, highs, label=name, linestyle="", markersize=4.5, **style)
 
 
 def _excess(ax: Axes, cells: Sequence[Any]) -> None:

@@ -19,7 +19,7 @@ from dlnlab import arrays, checks, threads
 from dlnlab.arrays import Array
 from dlnlab.ensembles import GeneratedEnsemble, block_rows
 from dlnlab.problems.measured import Measured, checked_measurements
-from dlnlab.problems.problem import Target, checked_target
+from dlnlab.problems.problem import Target, Workspace, checked_target
 
 __all__ = ["Sensing", "sensing"]
 
@@ -41,6 +41,18 @@ class Sensing(Measured):
         self._at_hand = arrays.is_array(matrices) and not isinstance(matrices, np.memmap)
         if self._at_hand:
             self._rows = arrays.namespace(matrices).reshape(matrices, (matrices.shape[0], -1))
+
+    def workspace(self, members: int) -> Workspace:
+        """Return the numbers for losses and gradients, those of blocks that are drawn included."""
+        loss, gradient = super().workspace(members)
+        n = self.shape[0] * self.shape[1]
+        single = members == 1 and self.measurements.ndim == 1
+        if single and block_rows(n) > 1:  # partial sums, and what each thread adds to its own
+            gradient = (PARTS + 2 * threads.available()) * n
+        elif not self._at_hand:
+            gradient += members * n
+        drawn = 0 if self._at_hand else 2 * block_rows(n) * n * threads.available()
+        return Workspace(loss + drawn, gradient + drawn)
 
     def gradient(self, W: Array) -> Array:
         """Return ∇ℓ(W) = c Σ_i (⟨A_i, W⟩ − y_i) A_i, reading every A_i once; see `Problem`."""

@@ -18,6 +18,10 @@ class Factorization(Problem):
         super().__init__(tuple(M.shape[-2:]), M, normalization, reference)
         self._count_measurements(self.shape[0] * self.shape[1])
 
+    @property
+    def batch(self) -> tuple[int, ...]:
+        return tuple(self.target.shape[:-2])
+
     def residual(self, W: Array) -> Array:
         return W - self._dense_target
 

@@ -23,6 +23,10 @@ class Completion(Problem):
         self._share = count / (self.shape[0] * self.shape[1])
         self._count_measurements(count)
 
+    @property
+    def batch(self) -> tuple[int, ...]:
+        return tuple(self.observed.shape[:-2])
+
     def residual(self, W: Array) -> Array:
         return self.mask * W - self.observed
 

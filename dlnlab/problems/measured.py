@@ -11,7 +11,7 @@ import scipy.sparse.linalg
 
 from dlnlab import arrays, checks
 from dlnlab.arrays import Array
-from dlnlab.problems.problem import Problem
+from dlnlab.problems.problem import Problem, Workspace
 
 __all__ = ["Measured", "checked_measurements"]
 
@@ -28,6 +28,20 @@ class Measured(Problem):
     @abc.abstractmethod
     def _adjoint_vector(self, vectors: Array) -> Array:
         """Map (..., m) to (..., d_out·d_in)."""
+
+    @property
+    def batch(self) -> tuple[int, ...]:
+        return tuple(self.measurements.shape[:-1])
+
+    def workspace(self, members: int) -> Workspace:
+        """Return the numbers for losses and gradients: of two copies of the measurements.
+
+        One is the residual; the other its squares, or what it was computed from.
+        """
+        measured = 2 * members * self.measurements.shape[-1]
+        image = members * self.shape[0] * self.shape[1]
+        sums = (1 + (self.normalization == "mean")) * image
+        return Workspace(measured, max(measured, measured // 2 + sums))
 
     def residual(self, W: Array) -> Array:
         return self._measure(W) - self.measurements

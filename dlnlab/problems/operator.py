@@ -10,7 +10,7 @@ import scipy.sparse.linalg
 from dlnlab import arrays, checks
 from dlnlab.arrays import Array
 from dlnlab.problems.measured import Measured, checked_measurements
-from dlnlab.problems.problem import Target, checked_target
+from dlnlab.problems.problem import Target, Workspace, checked_target
 
 __all__ = ["LinearRecovery", "linear_recovery"]
 
@@ -30,6 +30,12 @@ class LinearRecovery(Measured):
         self.operator = operator
         self.measurements = measurements
         self._count_measurements(measurements.shape[-1])
+
+    def workspace(self, members: int) -> Workspace:
+        """Return the numbers for losses and gradients; operators take and return columns."""
+        loss, gradient = super().workspace(members)
+        columns = members * self.operator.shape[1] if members > 1 else 0
+        return Workspace(loss + columns, gradient + columns)
 
     def _measure(self, W: np.ndarray) -> np.ndarray:
         images = self._on_rows(self.operator.matmat, W.reshape(-1, self.operator.shape[1]))

@@ -12,9 +12,7 @@ from __future__ import annotations
 import abc
 import hashlib
 from functools import cached_property
-from typing import Any
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from dlnlab import arrays, checks, spectra, targets
 from dlnlab.arrays import Array
@@ -22,11 +20,25 @@ from dlnlab.products import FactoredMatrix
 from dlnlab.spectra import SVD
 from dlnlab.targets import FactoredTarget
 
-__all__ = ["Problem", "Target", "checked_target", "dense_or_factored"]
+__all__ = ["Problem", "Target", "Workspace", "checked_target", "dense_or_factored"]
 
 NORMALIZATIONS = ("sum", "mean")
 Target = Any
 """A dense array, a `FactoredTarget`, or None where the target is unknown."""
+
+
+class Workspace(NamedTuple):
+    """How many numbers a problem works with at most, beside W and its own data.
+
+    Attributes
+    ----------
+    loss : int
+    gradient : int
+        The result included.
+    """
+
+    loss: int
+    gradient: int
 
 
 class Problem(abc.ABC):
@@ -81,6 +93,19 @@ class Problem(abc.ABC):
         """Tell whether `compose` keeps the factors apart, for such a last layer."""
         return False
 
+    @property
+    def batch(self) -> tuple[int, ...]:
+        """Batch axes of the problem's data, and so of the loss of a single matrix."""
+        return ()
+
+    def workspace(self, members: int) -> Workspace:
+        """Return how many numbers losses and gradients of a batch of so many matrices take.
+
+        Here for a residual as large as the matrix, which is squared for the loss.
+        """
+        image = members * self.shape[0] * self.shape[1]
+        return Workspace(2 * image, (1 + (self.normalization == "mean")) * image)
+
     @abc.abstractmethod
     def residual(self, W: Array) -> Array:
         """Return A(W) − y."""
@@ -99,6 +124,11 @@ class Problem(abc.ABC):
         No mask means that all entries are seen.  Batch axes are those of the problem's data.
         """
         return None
+
+    @property
+    def is_entrywise(self) -> bool:
+        """Whether `entrywise` gives something, without forming it."""
+        return type(self).entrywise is not Problem.entrywise
 
     def surrogate_for(self, count: int) -> Any:
         """Return the surrogate in the form that suits finding its top-`count` singular vectors.
@@ -249,8 +279,7 @@ class Problem(abc.ABC):
         known = self.target.svd if isinstance(self.target, FactoredTarget) else (self.target,)
         digest.update(str(self.target is None).encode())
         for array in (*self._data(), *(part for part in known if part is not None)):
-            host = np.ascontiguousarray(arrays.to_host(array))
-            digest.update(f"{host.shape}{host.dtype}".encode() + host.tobytes())
+            arrays.feed(digest, array)
         return digest.hexdigest()
 
     @abc.abstractmethod

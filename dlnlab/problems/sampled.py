@@ -17,8 +17,8 @@ import scipy.sparse
 
 from dlnlab import arrays, checks
 from dlnlab.arrays import Array
-from dlnlab.problems.problem import Problem, Target
-from dlnlab.products import FactoredMatrix
+from dlnlab.problems.problem import Problem, Target, Workspace
+from dlnlab.products import BLOCK_NUMBERS, FactoredMatrix
 
 __all__ = ["COMPUTATIONS", "SampledCompletion", "sampling_pays"]
 
@@ -103,6 +103,16 @@ class SampledCompletion(Problem):
                 f"{tuple(left.shape)}; use 'auto' or 'dense'"
             )
         return single and self._sampled
+
+    def workspace(self, members: int) -> Workspace:
+        """Return the numbers for losses and gradients: of the observed entries, twice.
+
+        A dense gradient is one matrix more, and as many again if it is scaled.
+        """
+        observed = 2 * (members * self.values.shape[-1] + BLOCK_NUMBERS)
+        image = members * self.shape[0] * self.shape[1]
+        dense = 0 if self._sampled and members == 1 else image
+        return Workspace(observed, observed + (1 + (self.normalization == "mean")) * dense)
 
     def residual(self, W: Array | FactoredMatrix) -> Array:
         """Return W_ij − y_ij for the observed entries, row by row, shape (..., n)."""

@@ -4,7 +4,7 @@ from .comparison import comparison_html, comparison_json, comparison_text
 from .experiments import experiments_html, experiments_markdown, overview_markdown
 from .record import manifest, plain
 from .studies import STUDY_FORMAT, study_json
-from .verdicts import claim_title, margin_text, status_text, verdicts_html
+from .verdicts import claim_title, margin_text, standings, status_text, verdicts_html
 
 __all__ = [
     "STUDY_FORMAT",
@@ -18,6 +18,7 @@ __all__ = [
     "margin_text",
     "overview_markdown",
     "plain",
+    "standings",
     "status_text",
     "study_json",
     "verdicts_html",

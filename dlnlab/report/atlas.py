@@ -27,6 +27,8 @@ CAPTIONS = {
     "width": "Gradient flow of wide networks of any width, in their exact reduction.",
     "descent": "Gradient descent with step size η; η_max = 2/(L σ_1*^{2−2/L}). Only starts for "
     "which both networks converge are judged. Points along the lower rim: nothing violated.",
+    "threshold": "The smallest step from which gradient descent violates the inequality for r̂ = r, "
+    "between the last step tried below all violations and the first with one; d = 2.",
 }
 
 
@@ -74,7 +76,7 @@ def atlas_html(
     regions : sequence of Region
     notes : sequence of str
     figures : mapping
-        Images as data URIs by name: "map", "width", "descent".
+        Images as data URIs by the names of `CAPTIONS`.
     manifest : mapping
         See `manifest`.
 

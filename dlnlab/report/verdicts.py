@@ -7,11 +7,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dlnlab.claims import CLAIMS, Premise, Verdict
+from dlnlab.claims import CLAIMS, Claim, Premise, Standing, Verdict
 from dlnlab.report.page import definitions, escape, page, table, tag
 from dlnlab.report.record import plain
 
-__all__ = ["claim_title", "judged", "margin_text", "status_text", "verdicts_html"]
+__all__ = ["claim_title", "judged", "margin_text", "standings", "status_text", "verdicts_html"]
 
 MEANING = {
     "proved": "There is a proof, and every instance whose premises are met agrees with it to "
@@ -21,7 +21,7 @@ MEANING = {
     "conjecture": "The conclusion held on every instance whose premises are met, to within the "
     "numerical error; there is no proof.",
     "refuted": "The conclusion fails on an instance whose premises are all met, by more than the "
-    "numerical error.",
+    "numerical error; in capitals if that was not known before.",
     "not applicable": "The premises are not met, so the instances neither confirm nor refute the "
     "claim; what is shown is how its conclusion fares without them.",
 }
@@ -35,7 +35,6 @@ READING = (
 
 PARTS = (
     "outside_the_premises",
-    "where_it_is_met",
     "simplest",
     "quartiles",
     "powers_of_eps",
@@ -50,8 +49,9 @@ def claim_title(claim: str) -> str:
 
 
 def status_text(verdict: Verdict) -> str:
-    """Return the status in words, a refutation in capitals."""
-    return "REFUTED" if verdict.status == "refuted" else verdict.standing
+    """Return the status in words, in capitals a refutation that was not known."""
+    new = verdict.status == "refuted" and verdict.known != "refuted"
+    return "REFUTED" if new else verdict.standing
 
 
 def margin_text(verdict: Verdict) -> str:
@@ -64,6 +64,21 @@ def margin_text(verdict: Verdict) -> str:
 def judged(verdict: Verdict) -> tuple[str, str, str]:
     """Return a row of a table: the claim, the verdict on it, and its margin."""
     return claim_title(verdict.claim), status_text(verdict), margin_text(verdict)
+
+
+def standings(claim: Claim) -> list[tuple[str, str, str]]:
+    """Return for each scope of a claim the status, the scope, and what establishes it."""
+    return [
+        (standing.words, standing.scope or "all instances", _support(standing))
+        for standing in claim.standings
+    ]
+
+
+def _support(standing: Standing) -> str:
+    proofs = ", ".join(f"proofs/{name}.py" for name in standing.proofs)
+    if standing.witness is None:
+        return proofs or "validation only"
+    return f"{standing.witness}" + (f" ({proofs})" if proofs else "")
 
 
 def verdicts_html(
@@ -116,6 +131,8 @@ def _section(
         tag("p", tag("i", escape(verdict.statement))),
         tag("p", tag("b", escape(status_text(verdict))) + ". " + escape(MEANING[verdict.status])),
     ]
+    if verdict.claim in CLAIMS:
+        parts.append(table(("known", "for", "by"), standings(CLAIMS[verdict.claim])))
     if attacks:
         rows = [(a["part"], f"{a['count']:,}", a["description"]) for a in attacks]
         parts.append(table(("attack", "instances", "what was tried"), rows))

@@ -14,10 +14,20 @@ Other arrays, and problems that keep the end-to-end matrix in factors, take the 
 array for every product (`Plain`).
 """
 
-from dlnlab.steppers.choice import stepper
-from dlnlab.steppers.in_place import CACHE, InPlace
+from dlnlab.steppers.choice import fits_in_place, stepper
+from dlnlab.steppers.in_place import CACHE, InPlace, scratch_bytes
 from dlnlab.steppers.plain import Plain
 from dlnlab.steppers.protocol import Stepper
 from dlnlab.steppers.scalars import Bordered, Diagonal
 
-__all__ = ["CACHE", "Bordered", "Diagonal", "InPlace", "Plain", "Stepper", "stepper"]
+__all__ = [
+    "CACHE",
+    "Bordered",
+    "Diagonal",
+    "InPlace",
+    "Plain",
+    "Stepper",
+    "fits_in_place",
+    "scratch_bytes",
+    "stepper",
+]

@@ -14,7 +14,7 @@ from dlnlab.steppers.plain import Plain
 from dlnlab.steppers.protocol import Stepper
 from dlnlab.steppers.scalars import Bordered, Diagonal
 
-__all__ = ["stepper"]
+__all__ = ["fits_in_place", "stepper"]
 
 
 def stepper(
@@ -39,14 +39,14 @@ def stepper(
         Batch axes.
     """
     kind: type[Stepper] = Plain
-    if _fits_in_place(problem, weights, batch):
+    if fits_in_place(problem, weights, batch):
         kind = InPlace
         if not batch and rates[0] == rates[-1]:
             kind = _special(problem, weights) or InPlace
     return kind(problem, weights, rates, decay, batch)
 
 
-def _fits_in_place(problem: Problem, weights: Weights, batch: tuple[int, ...]) -> bool:
+def fits_in_place(problem: Problem, weights: Weights, batch: tuple[int, ...]) -> bool:
     """Whether the run is on the host, in one precision, with dense gradients of each member.
 
     The precision is one that BLAS has; others it would be handed copies of.
@@ -58,8 +58,9 @@ def _fits_in_place(problem: Problem, weights: Weights, batch: tuple[int, ...]) -
         return False
     if not batch:
         return not problem.samples(weights[-1])
-    data = problem.entrywise()
-    return data is not None and all(x is None or x.shape[:-2] in ((), batch) for x in data)
+    if not problem.is_entrywise or not problem.batch:
+        return problem.is_entrywise
+    return all(x is None or x.shape[:-2] in ((), batch) for x in problem.entrywise() or ())
 
 
 def _special(problem: Problem, weights: Weights) -> type[Stepper] | None:

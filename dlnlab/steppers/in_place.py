@@ -14,7 +14,7 @@ from dlnlab.problems import Problem
 from dlnlab.steppers.arithmetic import Blas, Ufuncs
 from dlnlab.steppers.protocol import Calls, repeat, shrinkage
 
-__all__ = ["CACHE", "WORTH_THREADS", "InPlace"]
+__all__ = ["CACHE", "WORTH_THREADS", "InPlace", "scratch_bytes"]
 
 CACHE = 2**21
 """Bytes of weights and products that are stepped together.  Threads hand over to each other at
@@ -57,13 +57,10 @@ class InPlace:
     def _cut(self, problem: Problem, rates: Sequence[Any], decay: Any) -> None:
         """Cut a batch into groups, each with its calls; the groups of a thread share scratch."""
         flat = [W.reshape(self._members, *W.shape[-2:]) for W in self._weights]
-        width = max(max(W.shape[-2:]) for W in flat)
-        self._ways = threads.available() if threads.shared(width, self._members) else 1
+        self._ways, size = _grouping(flat, self._members)
         self._steps = _columns([rate * problem.matrix_scale for rate in rates], self._batch)
         shrinks = shrinkage(rates, decay)
         self._shrinks = None if shrinks is None else _columns(shrinks, self._batch)
-        bytes_each = 2 * sum(W[0].nbytes for W in flat) + _Scratch.nbytes(flat)
-        size = int(max(1, min(CACHE // bytes_each, -(-self._members // self._ways))))
         slots = [_Scratch([W[:size] for W in flat]) for _ in range(self._ways)]
         self._pieces = []
         for number, start in enumerate(range(0, self._members, size)):
@@ -103,6 +100,28 @@ class InPlace:
         self._pieces = [(part, [] if done[part].all() else calls) for part, calls in self._pieces]
 
 
+def _grouping(flat: Sequence[np.ndarray], members: int) -> tuple[int, int]:
+    """Return by how many threads a batch is stepped, and how many members together."""
+    width = max(max(W.shape[-2:]) for W in flat)
+    ways = threads.available() if threads.shared(width, members) else 1
+    bytes_each = 2 * sum(W[0].nbytes for W in flat) + _Scratch.nbytes(flat)
+    return ways, int(max(1, min(CACHE // bytes_each, -(-members // ways))))
+
+
+def scratch_bytes(weights: Sequence[np.ndarray], members: int, stacked: bool) -> int:
+    """Return the bytes that `InPlace` has beside the weights, for networks of these layers.
+
+    Only the shapes of `weights` matter, without batch axes.
+    """
+    if not stacked:
+        return sum(int(np.prod(shape)) for kind in _Scratch.shapes(weights) for shape in kind) * (
+            weights[0].itemsize
+        )
+    flat = [W[None, ...] for W in weights]
+    ways, size = _grouping(flat, members)
+    return ways * size * _Scratch.nbytes(flat)
+
+
 def _columns(values: Sequence[Any], batch: tuple[int, ...]) -> list[np.ndarray]:
     """Numbers, or arrays of shape (..., 1, 1), as arrays of shape (members, 1, 1)."""
     return [np.broadcast_to(x, (*batch, 1, 1)).reshape(-1, 1, 1).copy() for x in values]
@@ -114,11 +133,11 @@ class _Scratch:
     def __init__(self, weights: Sequence[np.ndarray]) -> None:
         dtype = weights[0].dtype
         self.prefixes, self.carried, self.gradients = (
-            [np.empty(shape, dtype) for shape in shapes] for shapes in self._shapes(weights)
+            [np.empty(shape, dtype) for shape in shapes] for shapes in self.shapes(weights)
         )
 
     @staticmethod
-    def _shapes(weights: Sequence[np.ndarray]) -> tuple[list[Any], list[Any], list[Any]]:
+    def shapes(weights: Sequence[np.ndarray]) -> tuple[list[Any], list[Any], list[Any]]:
         *_, columns = weights[0].shape
         images = [(*W.shape[:-1], columns) for W in weights]
         stacked = weights[0].ndim > 2
@@ -127,7 +146,7 @@ class _Scratch:
     @classmethod
     def nbytes(cls, weights: Sequence[np.ndarray]) -> int:
         """Bytes for one member of a batch."""
-        shapes = [shape[1:] for kind in cls._shapes(weights) for shape in kind]
+        shapes = [shape[1:] for kind in cls.shapes(weights) for shape in kind]
         return sum(int(np.prod(shape)) for shape in shapes) * weights[0].itemsize
 
     def cut(self, count: int) -> _Scratch:

@@ -34,16 +34,21 @@ class Plain:
 
     def advance(self, count: int) -> None:
         for _ in range(count):
-            prefixes, W = networks.forward(self._problem, self._weights)
-            gradient = self._problem.gradient(W)
-            self._weights = self._descend(networks.backward(self._weights, prefixes, gradient))
+            self._weights = self._descended(self._gradients())
 
-    def _descend(self, gradients: Weights) -> Weights:
-        moves = [rate * g for rate, g in zip(self._rates, gradients, strict=True)]
-        kept = self._weights
-        if self._shrinks is not None:
-            kept = tuple(shrink * W for shrink, W in zip(self._shrinks, kept, strict=True))
-        return tuple(W - move for W, move in zip(kept, moves, strict=True))
+    def _gradients(self) -> Weights:
+        prefixes, W = networks.forward(self._problem, self._weights)
+        gradient = self._problem.gradient(W)
+        del W  # the large arrays go as soon as they are used up
+        return networks.backward(self._weights, prefixes, gradient)
+
+    def _descended(self, gradients: Weights) -> Weights:
+        shrinks = self._shrinks or [None] * len(gradients)
+        layers = zip(self._weights, gradients, self._rates, shrinks, strict=True)
+        return tuple(
+            (W if shrink is None else shrink * W) - rate * gradient
+            for W, gradient, rate, shrink in layers
+        )
 
     def calls(self) -> tuple[Calls, int]:
         return [], 0

@@ -14,7 +14,7 @@ import numpy as np
 
 from dlnlab import plotting
 
-from . import flows, recoveries, steps, vectors
+from . import descents, flows, recoveries, steps, vectors
 from .sketches import Sketch
 
 __all__ = ["MAKERS", "Sketch", "draw", "sketch"]
@@ -36,7 +36,22 @@ MAKERS: dict[tuple[str, str | None], Callable[[Mapping[str, Any]], Sketch | None
     ("assumption1", None): flows.sketch_assumption1,
     ("dominance", None): flows.sketch_dominance,
     ("dominance", "adversary"): flows.sketch_adversary,
-    ("theorem2", None): flows.sketch_theorem2,
+    ("closed_form_plane", None): descents.sketch_plane,
+    ("generally_c_vec_0", None): flows.sketch_assumption1,
+    ("eq26", None): descents.sketch_eq26,
+    ("dominance_descent", None): partial(descents.sketch_descent, kind="dominance"),
+    ("dominance_descent", "registered"): partial(
+        descents.sketch_registered_descent, kind="dominance"
+    ),
+    ("theorem2", None): partial(flows.sketch_theorem2, form="exact"),
+    ("eq13_compressing", None): flows.sketch_theorem2,
+    ("eq13_any_start", None): flows.sketch_theorem2,
+    ("eq13_large_start", None): flows.sketch_theorem2,
+    ("eq13_small_c_vec", None): descents.sketch_small_c_vec,
+    ("eq13_descent", None): descents.sketch_descent,
+    ("eq13_descent", "registered"): descents.sketch_registered_descent,
+    ("eq13_half_step", None): descents.sketch_descent,
+    ("theorem2_any_eps", None): partial(flows.sketch_theorem2, form="any ε"),
     ("theorem2_refined", None): partial(flows.sketch_theorem2, form="refined"),
     ("theorem2_sharp", None): partial(flows.sketch_theorem2, form="sharp"),
     ("gauge", "iterates"): recoveries.sketch_gauge,

@@ -12,9 +12,17 @@ from dlnlab import modes, plotting
 from dlnlab.claims import closed_form as closed_form_claim
 from dlnlab.claims import dominance as dominance_claim
 from dlnlab.claims import proposition1 as proposition1_claim
-from dlnlab.claims import theorem2 as theorem2_claim
 
-from .. import adversary, assumption1, closed_form, proposition1
+from .. import (
+    adversary,
+    assumption1,
+    closed_form,
+    inequality,
+    proposition1,
+    theorem2,
+    theorem2_any_eps,
+    theorem2_sharp,
+)
 from ..cases import Case
 from ..flows import Pair, flow_pairs
 from .sketches import Sketch, setting, titled
@@ -176,26 +184,42 @@ def sketch_adversary(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_theorem2(witness: Mapping[str, Any], form: str = "stated") -> Sketch:
-    """Both recovery errors, and the margin of the inequality as stated, refined or sharp."""
+    """Both recovery errors, and the margin of the inequality as stated, refined or sharp.
+
+    In the "exact" form it is the distance of both sides, for aligned starts.
+    """
     pair = _pair(witness)
-    case, size = pair.case, float(np.sum(pair.case.values**2))
+    case, errors = pair.case, pair.law.errors()
+    if form == "exact":
+        return _sketch_exact(pair, witness)
     spare = {
-        "stated": 0,
-        "refined": case.r_hat - case.rank,
-        "sharp": theorem2_claim.allowance(case.r_hat, case.rank, min(case.shape)),
-    }[form]
-    errors = pair.law.errors()
-    margin = theorem2_claim.refined_margins(pair.errors, errors, spare, pair.law.residual)
+        "stated": lambda: 0,
+        "refined": lambda: inequality.spare_rank(case),
+        "sharp": lambda: theorem2_sharp.allowance(case),
+        "any ε": lambda: theorem2_any_eps.spare(case),
+    }[form]()
+    margin, error = inequality.sides(pair, spare)
     extra = rf"{spare:+d}\,\beta^{{2L}}" if spare else ""
     both = partial(plotting.error_curves, pair.times, pair.errors, errors)
     difference = r"\Vert W-M^{\ast}\Vert^2-\Vert\widetilde W-M^{\ast}\Vert^2" + extra
     told = (f"Margin ${difference}$", r"margin$/\Vert M^{\ast}\Vert_F^2$")
-    error = pair.margin_error() / size
-    return _margin_sketch(pair, both, margin / size, error, told, witness)
+    return _margin_sketch(pair, both, margin, error, told, witness)
+
+
+def _sketch_exact(pair: Pair, witness: Mapping[str, Any]) -> Sketch:
+    """Both recovery errors, and how far their squares are from differing by (d − r̂)β^{2L}."""
+    margin, error = theorem2.judged(pair)
+    both = partial(plotting.error_curves, pair.times, pair.errors, pair.law.errors())
+    told = (
+        r"$-\,|\Vert W-M^{\ast}\Vert^2-\Vert\widetilde W-M^{\ast}\Vert^2-(d-\hat r)\,\beta^{2L}|$",
+        r"margin$/\Vert M^{\ast}\Vert_F^2$",
+    )
+    return _margin_sketch(pair, both, margin, error, told, witness)
 
 
 def _pair(witness: Mapping[str, Any]) -> Pair:
-    return flow_pairs([Case.from_witness(witness)])[0]
+    also = (float(witness["time"]),) if "time" in witness else ()
+    return flow_pairs([Case.from_witness(witness)], also=also)[0]
 
 
 def _margin_sketch(
