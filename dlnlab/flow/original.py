@@ -129,7 +129,7 @@ class OriginalFlow:
         self.fitted = within / 10 if network.trapped.size else min(FITTED, within / 10)
         W = networks.prefix_products(network.weights)[-1]
         self.candidates = Candidates(law, num_records, network.weights, W)
-        bar = Progress(progress, expected_end(law, t_end), "time")
+        bar = Progress(progress, network.units.time * expected_end(law, t_end), "time")
         try:
             with np.errstate(over="ignore", invalid="ignore", under="ignore"):
                 status = self._evaluate() if closed else self._integrate(max_steps, bar)
@@ -163,8 +163,9 @@ class OriginalFlow:
             return Status.STOPPED
         status = staged.run(bar)
         self.dropped, self.unresolved = staged.dropped, staged.unresolved
-        bar.total = staged.t  # now known: the bar ends at 100 %
-        bar.update(staged.t, float(staged.problem.loss(staged.W)))
+        units = self.network.units
+        bar.total = units.time * staged.t  # now known: the bar ends at 100 %
+        bar.update(bar.total, units.loss * float(staged.problem.loss(staged.W)))
         return status
 
     def _evaluate(self) -> Status:

@@ -9,6 +9,7 @@ or those that make up nearly all of ‖M*‖².
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -138,7 +139,8 @@ def _front(s: np.ndarray, problem: Factorization, depth: int) -> tuple[int, int,
         return gap, s.size, f"σ_{gap}* = {ratios[gap - 1]:.3g} σ_{gap + 1}*"
     shares = np.cumsum(s**2) / np.sum(s**2)
     count = min(int(np.searchsorted(shares, SHARE)) + 1, most)
-    return count, s.size, f"{100 * shares[count - 1]:.3g} % of ‖M‖²"
+    percent = math.floor(1e4 * shares[count - 1]) / 100  # never rounded up to all of it
+    return count, s.size, f"{percent:g} % of ‖M‖²"
 
 
 def plan(

@@ -188,7 +188,8 @@ class Staged:
             self._record(before, W)
             self.W = W
             if progress.due():
-                progress.update(self.t, float(self.problem.loss(W)))
+                units = self.network.units
+                progress.update(units.time * self.t, units.loss * float(self.problem.loss(W)))
             status = self._over()
             if status is not None:
                 return status
