@@ -182,9 +182,9 @@ class Suite:
             for name, part in self.parts.items()
         ]
 
-    def carry_out(self, configuration: Mapping[str, Any]) -> Tally:
-        """Return the tally of one task."""
-        tally = Tally(self.about)
+    def carry_out(self, configuration: Mapping[str, Any], tally: Tally | None = None) -> Tally:
+        """Return the tally of one task, `tally` if given, which counts it."""
+        tally = Tally(self.about) if tally is None else tally
         seed = int(np.random.SeedSequence(configuration["seed"]).generate_state(1)[0])
         task = Task(configuration["count"], configuration["shrinks"], seed)
         self.parts[configuration["part"]].attack(tally, task)
