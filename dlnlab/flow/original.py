@@ -188,7 +188,11 @@ class OriginalFlow:
         return float(self.network.problem.squared_norm(W - layers[1] @ layers[0])) ** 0.5
 
     def _closed_end(self, flow: TwoLayers) -> float:
-        """When the network has fitted all it can fit, or t_end."""
+        """When the network has fitted all it can fit, or t_end.
+
+        Two digits say it: a root by bisection would differ from one BLAS kernel to the next by
+        more than a margin's error at the last record allows.
+        """
         modes = np.arange(self.network.problem.target.rank)
         until = min(self._until(), self.t_end)
 
@@ -203,7 +207,7 @@ class OriginalFlow:
             if t >= self.t_end:
                 return self.t_end
             t = min(1.25 * t, self.t_end)
-        return float(optimize.brentq(unfitted, until, t, rtol=1e-6))
+        return min(_two_digits_up(optimize.brentq(unfitted, until, t, rtol=1e-6)), self.t_end)
 
     def _survey(self, flow: TwoLayers, end: float) -> np.ndarray:
         """Times between which no mode moves by more than `RESOLUTION` of its target."""
@@ -269,6 +273,15 @@ class OriginalFlow:
             right_alignments=self.records["right_alignments"],
             drift=float(np.max(self.records["drift"])),
         )
+
+
+def _two_digits_up(t: float) -> float:
+    """Return the next number of two significant digits, more than 1e-5 of `t` away.
+
+    So what it is rounded from may be off by 1e-6, but for the rare case just at a step.
+    """
+    unit = 10.0 ** (math.floor(math.log10(t)) - 1)
+    return unit * math.ceil(t / unit * (1 + 1e-5))
 
 
 def chosen_method(method: str, network: OriginalNetwork) -> str:
