@@ -210,6 +210,11 @@ def _held(first: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
         "differing": differing,
         "margins": len(numbers),
         "elsewhen": len(known) - len(numbers),
+        "moved": [
+            {"where": where, "reference": a, "here": b}
+            for where, a, b in known
+            if not same_time(a, b) and ratio(a, b) > 1
+        ],
         "unmeasured": sum(1 for _ in _numbers(first, run)) - len(known),
         "beyond": [
             {"where": where, "reference": a, "here": b, "ratio": r}
@@ -325,7 +330,7 @@ def _row(run: Mapping[str, Any]) -> list[str]:
         f"{run['margins']:,}",
         f"{run['largest']['ratio']:.2g}",
         str(len(run["beyond"])),
-        f"{run['elsewhen']:,}",
+        f"{run['elsewhen']:,} ({len(run['moved'])})",
         f"{run['unmeasured']:,}",
     ]
 
