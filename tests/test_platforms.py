@@ -42,7 +42,7 @@ def test_the_page_says_what_the_data_say(generate, stored):
 
 def test_verdicts_are_the_same_everywhere(generate, stored):
     for run in stored["runs"]:
-        assert run["differing"] == []
+        assert run["differing"] == run["beyond"] == []
         assert run["verdicts"] > len(CLAIMS) + 5 * len(generate.cases())
 
 
@@ -105,6 +105,7 @@ def test_a_margin_beyond_both_errors_is_seen(generate, changed):
 def test_a_margin_of_another_time_or_without_meaning_is_counted_apart(generate):
     found = held(generate, run(verdict(1.0, 1e-9, 2.0)), run(verdict(1.1, 1e-9, 2.1)))
     assert (found["margins"], found["elsewhen"], found["unmeasured"]) == (2, 1, 0)
+    assert [moved["where"] for moved in found["moved"]] == ["compare case: theorem2"]
     found = held(generate, run(verdict(math.nan, 1e4)), run(verdict(1.1, 1e-9)))
     assert (found["margins"], found["elsewhen"], found["unmeasured"]) == (2, 0, 1)
 
