@@ -52,7 +52,8 @@ class Layout:
     order : str
         "rising" along the first axis, "falling" along the last one, or neither.
     finite : str
-        "always"; "unless failed", where members that failed may have other entries; or "free".
+        "always"; "unless failed", where members that failed may have other entries; "or NaN"; or
+        "free".
     is_needed : bool
     """
 
@@ -176,9 +177,11 @@ def _must_be_finite(array: np.ndarray, layout: Layout, failed: np.ndarray) -> st
     """Return what is asked, if there are entries of no member that failed that are not finite."""
     if layout.finite == "free" or array.dtype.kind != "f":
         return ""
-    bad = ~np.isfinite(array)
+    bad = np.isinf(array) if layout.finite == "or NaN" else ~np.isfinite(array)
     if not bad.any():
         return ""
+    if layout.finite == "or NaN":
+        return "be finite or NaN"
     names = layout.axes.split()
     if layout.finite == "always" or BATCH not in names:
         return "be finite" if layout.finite == "always" or not failed.any() else ""

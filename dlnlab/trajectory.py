@@ -159,12 +159,14 @@ HEAD = {
 """What tells which other arrays a stored run has, and their batch axes."""
 
 
-def _layouts(depth: int, stored: Container[str], needed: Container[str] = ()) -> dict[str, Layout]:
+def _layouts(
+    depth: int, stored: dict[str, np.ndarray], needed: Container[str] = ()
+) -> dict[str, Layout]:
     """Describe the arrays of a stored run: the fields of `Trajectory` and what goes with them.
 
     The weights of a checkpoint are those that run, maybe of a reduction of the network that the
-    records tell of, and they may have diverged since the last record.  Of another run that took no
-    step they are what was given, maybe without the axes of its batch.
+    records tell of, and they may have diverged since the last record.  Of a run that took no step
+    they are what was given, maybe without the axes of its batch.
 
     Imbalances are squares of weights and may overflow where losses do not; alignments are NaN where
     singular vectors are not defined.
@@ -172,10 +174,14 @@ def _layouts(depth: int, stored: Container[str], needed: Container[str] = ()) ->
     is_checkpoint = "fingerprint" in stored
     layers, running = axis_names(depth), axis_names(depth, is_checkpoint)
     has_layers = "layers.0" in stored or f"layers.{depth - 1}" in stored or "layers" in needed
-    weights = Layout("", spreads=not is_checkpoint, is_needed=True)
-    weights = replace(weights, finite="free" if is_checkpoint else weights.finite)
+    last = np.ravel(stored.get("steps", 0))[-1:]
+    is_given = not is_checkpoint and np.array_equal(last, [0])
+    is_beyond = is_checkpoint and not np.array_equal(last, np.ravel(stored.get("extra_step", 0)))
+    weights = Layout(
+        "", spreads=is_given, finite="free" if is_beyond else "unless failed", is_needed=True
+    )
     number = Layout("records ...", "result", least=0)
-    alignment = Layout("records ... r", "result", least=0, finite="free")
+    alignment = Layout("records ... r", "result", least=0, finite="or NaN")
     known = {
         "version": Layout("", "text"),
         "fingerprint": Layout("", "text"),
