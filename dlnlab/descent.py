@@ -27,6 +27,7 @@ from dlnlab.trajectory import (
     Status,
     Trajectory,
     Unsaved,
+    axis_names,
     check_record,
 )
 
@@ -298,7 +299,10 @@ class _Descent:
 
     def resume(self) -> None:
         """Continue from the checkpoint, if it exists."""
-        stored = self.checkpoint.load() if self.checkpoint is not None else None
+        if self.checkpoint is None:
+            return
+        sizes = _sizes(self.given.weights) | _sizes(self.initial, is_running=True)
+        stored = self.checkpoint.load(self.recorder.fields, sizes)
         if stored is None:
             return
         run, extra = stored
@@ -337,6 +341,12 @@ def _paced(stretch: int, count: int, seconds: float) -> int:
     if seconds > STRETCH:
         return max(1, count // 2)
     return 2 * count if count == stretch and seconds < STRETCH / 2 else stretch
+
+
+def _sizes(weights: Weights, is_running: bool = False) -> dict[str, int]:
+    """Return the sizes d_0…d_L of the layers by the names that a checkpoint has for them."""
+    found = [int(weights[0].shape[-1]), *(int(W.shape[-2]) for W in weights)]
+    return dict(zip(axis_names(len(weights), is_running), found, strict=True))
 
 
 def _columns(run: Trajectory, reference: Array) -> dict[str, Any]:

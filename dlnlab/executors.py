@@ -244,7 +244,7 @@ def _opened(name: str) -> Iterator[Executor]:
     kind, _, value = name.partition("=")
     if name == "serial":
         yield Serial()
-    elif kind == "processes" and (not value or value.isdecimal()):
+    elif kind == "processes" and (not value or (value.isascii() and value.isdecimal())):
         with Processes(int(value[:20]) if value else None) as pool:  # of 20 digits too many anyway
             yield pool
     elif kind == "dask" and value:

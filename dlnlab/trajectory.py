@@ -12,15 +12,16 @@ import enum
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlnlab import arrays, checks, locks, networks, spectra, storage
+from dlnlab import arrays, checks, layouts, locks, networks, spectra, storage
 from dlnlab.arrays import Array
+from dlnlab.layouts import Layout
 from dlnlab.networks import Weights
 from dlnlab.problems import Problem
 from dlnlab.products import FactoredMatrix
@@ -150,6 +151,76 @@ class Trajectory:
         return _unpack(storage.read_npz(Path(path), message), message)
 
 
+HEAD = {
+    "depth": Layout("", "integer", least=1, is_needed=True),
+    "status": Layout("", "text", is_needed=True),
+    "status_shape": Layout("axes", "integer", least=0, is_needed=True),
+}
+"""What tells which other arrays a stored run has, and their batch axes."""
+
+
+def _layouts(
+    depth: int, stored: dict[str, np.ndarray], needed: Container[str] = ()
+) -> dict[str, Layout]:
+    """Describe the arrays of a stored run: the fields of `Trajectory` and what goes with them.
+
+    The weights of a checkpoint are those that run, maybe of a reduction of the network that the
+    records tell of, and they may have diverged since the last record.  Of a run that took no step
+    they are what was given, maybe without the axes of its batch.
+
+    Imbalances are squares of weights and may overflow where losses do not; alignments are NaN where
+    singular vectors are not defined.
+    """
+    is_checkpoint = "fingerprint" in stored
+    layers, running = axis_names(depth), axis_names(depth, is_checkpoint)
+    has_layers = "layers.0" in stored or f"layers.{depth - 1}" in stored or "layers" in needed
+    last = np.ravel(stored.get("steps", 0))[-1:]
+    is_given = not is_checkpoint and np.array_equal(last, [0])
+    is_beyond = is_checkpoint and not np.array_equal(last, np.ravel(stored.get("extra_step", 0)))
+    weights = Layout(
+        "", spreads=is_given, finite="free" if is_beyond else "unless failed", is_needed=True
+    )
+    number = Layout("records ...", "result", least=0)
+    alignment = Layout("records ... r", "result", least=0, finite="or NaN")
+    known = {
+        "version": Layout("", "text"),
+        "fingerprint": Layout("", "text"),
+        **{
+            f"weights.{k}": replace(weights, axes=f"... {running[k + 1]} {running[k]}")
+            for k in range(depth)
+        },
+        "seconds": Layout("", "double", least=0, finite="always", is_needed=True),
+        "drift": Layout("", "double", least=0),
+        "steps": Layout("records", "integer", least=0, order="rising", is_needed=True),
+        "times": Layout(
+            "records ...", "double", True, least=0, order="rising", finite="always", is_needed=True
+        ),
+        **{
+            f"layers.{k}": Layout(f"records ... {layers[k + 1]} {layers[k]}", is_needed=has_layers)
+            for k in range(depth)
+        },
+        "end_to_end": Layout("records ... d_out d_in", "result"),
+        "singular_values": Layout("records ... d_out&d_in", "result", least=0, order="falling"),
+        "losses": number,
+        "errors": number,
+        "imbalances": replace(number, finite="free"),
+        "left_alignments": alignment,
+        "right_alignments": alignment,
+        "extra_step": Layout("", "integer", least=0, is_needed=is_checkpoint),
+        "extra_done": Layout("...", "boolean", is_needed=is_checkpoint),
+    }
+    return HEAD | {
+        name: replace(layout, is_needed=layout.is_needed or name in needed)
+        for name, layout in known.items()
+    }
+
+
+def axis_names(depth: int, is_running: bool = False) -> list[str]:
+    """Name the sizes d_0…d_L of a network's layers, or of those of the network that runs."""
+    names = ["d_in", *(f"d_{k}" for k in range(1, depth)), "d_out"]
+    return [f"running_{name}" for name in names] if is_running else names
+
+
 class Interrupted(KeyboardInterrupt):
     """A run was interrupted (Ctrl-C); `run` holds everything it had recorded.
 
@@ -222,17 +293,18 @@ def _layers(problem: Problem, W: Any, weights: Weights, view: Any) -> Weights:
 
 
 class _Quantity(NamedTuple):
-    """How a quantity is measured, and the trajectory fields it fills."""
+    """How a quantity is measured, the trajectory fields it fills, and whether it needs a target."""
 
     measure: Callable[[Problem, Any, Weights, Any], Any]
     fields: tuple[str, ...]
+    needs_target: bool = False
 
 
 QUANTITIES = {
     "loss": _Quantity(_loss, ("losses",)),
-    "error": _Quantity(_error, ("errors",)),
+    "error": _Quantity(_error, ("errors",), True),
     "singular_values": _Quantity(_singular_values, ("singular_values",)),
-    "alignment": _Quantity(_alignment, ("left_alignments", "right_alignments")),
+    "alignment": _Quantity(_alignment, ("left_alignments", "right_alignments"), True),
     "end_to_end": _Quantity(_end_to_end, ("end_to_end",)),
     "imbalance": _Quantity(_imbalance, ("imbalances",)),
     "layers": _Quantity(_layers, ("layers",)),
@@ -272,6 +344,13 @@ class Recorder:
             parts = value if len(quantity.fields) > 1 else (value,)
             row.update(zip(quantity.fields, parts, strict=True))
         self.rows.append(row)
+
+    @property
+    def fields(self) -> set[str]:
+        """The fields of a trajectory that are recorded."""
+        known = self.problem.target is not None
+        quantities = [QUANTITIES[name] for name in self.names]
+        return {f for q in quantities if known or not q.needs_target for f in q.fields}
 
     @property
     def last_step(self) -> int:
@@ -353,13 +432,23 @@ class Checkpoint:
         """Leave the file to other runs."""
         self._lock.release()
 
-    def load(self) -> tuple[Trajectory, dict[str, np.ndarray]] | None:
+    def load(
+        self, recorded: Container[str], sizes: dict[str, int]
+    ) -> tuple[Trajectory, dict[str, np.ndarray]] | None:
         """Return the stored trajectory and extra state, or None if there is no file.
+
+        Parameters
+        ----------
+        recorded : container of str
+            The fields that the run records.
+        sizes : dict
+            The sizes of its layers, by the names of `axis_names`.
 
         Raises
         ------
         ValueError
-            If the file is not a checkpoint, or belongs to another run or another version.
+            If the file is not a checkpoint, belongs to another run or another version, or has been
+            changed.
         """
         if not self.path.exists():
             return None
@@ -379,10 +468,8 @@ class Checkpoint:
                 f"`checkpoint` {told} belongs to a run with other weights, problem or "
                 "settings; use another path, or delete it to start anew"
             )
-        extra = {k[6:]: value for k, value in stored.items() if k.startswith("extra_")}
-        if not {"step", "done"} <= extra.keys():
-            raise ValueError(message)
-        return _unpack(stored, message), extra
+        run = _unpack(stored, message, recorded, sizes)
+        return run, {k[6:]: value for k, value in stored.items() if k.startswith("extra_")}
 
     def due(self) -> bool:
         """Tell whether enough time has passed for the next write."""
@@ -435,20 +522,55 @@ def _pack(run: Trajectory) -> dict[str, np.ndarray]:
     return content
 
 
-def _unpack(content: dict[str, np.ndarray], message: str) -> Trajectory:
+def _unpack(
+    content: dict[str, np.ndarray],
+    message: str,
+    needed: Container[str] = (),
+    sizes: dict[str, int] | None = None,
+) -> Trajectory:
     """Return the trajectory, or raise ValueError with `message` if the arrays are not of one."""
     try:
-        depth = int(content["depth"])
+        layouts.check({k: v for k, v in content.items() if k in HEAD}, HEAD, np.array(False))
+        status, depth = _status(content), int(content["depth"])
+        failed = (status == Status.DIVERGED) | (status == Status.INTERRUPTED)
+        layouts.check(content, _layouts(depth, content, needed), np.asarray(failed), sizes)
+        _check_progress(content, status)
+    except ValueError as error:
+        raise ValueError(f"{message}: {error}") from error
+    values: dict[str, Any] = {"status": status if status.ndim else status[()]}
+    for name in (item.name for item in fields(Trajectory)):
+        if name in content and name != "status":
+            values[name] = float(content[name]) if content[name].ndim == 0 else content[name]
+        elif f"{name}.0" in content:
+            values[name] = tuple(content[f"{name}.{k}"] for k in range(depth))
+    return Trajectory(**values)
+
+
+def _status(content: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the status of every member, or raise ValueError."""
+    shape = tuple(content["status_shape"].tolist())
+    try:
         members = [Status[name] for name in json.loads(str(content["status"]))]
-        shape = tuple(content["status_shape"])
-        status: Any = np.array(members, dtype=object).reshape(shape)
-        values: dict[str, Any] = {"status": status if shape else members[0]}
-        for item in fields(Trajectory):
-            if item.name in content and item.name != "status":
-                value = content[item.name]
-                values[item.name] = float(value) if item.name in ("seconds", "drift") else value
-            elif f"{item.name}.0" in content:
-                values[item.name] = tuple(content[f"{item.name}.{k}"] for k in range(depth))
-        return Trajectory(**values)
-    except (KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"{message}: it lacks what a run consists of") from error
+        found = np.empty(len(members), dtype=object)
+        found[:] = members
+        return found.reshape(shape)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(
+            "its field `status` must be a JSON list of names of `Status`, as many as a batch of "
+            f"shape {shape} (its field `status_shape`) has, got {str(content['status'])[:60]!r}"
+        ) from error
+
+
+def _check_progress(content: dict[str, np.ndarray], status: np.ndarray) -> None:
+    """Raise unless a checkpoint's state is one that its records can have led to."""
+    if "fingerprint" not in content:
+        return
+    step, last = int(content["extra_step"]), content["steps"][-1:]
+    if (step < last).any():
+        raise ValueError(f"its field `extra_step` must be at least `steps[-1]`, got {step}")
+    over = (status == Status.CONVERGED) | (status == Status.DIVERGED)
+    if (content["extra_done"] != over).any():
+        raise ValueError(
+            "its field `extra_done` must be true for the members whose `status` is CONVERGED or "
+            "DIVERGED, and no others"
+        )

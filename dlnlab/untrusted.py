@@ -15,11 +15,11 @@ import stat
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import IO, Any, BinaryIO, NoReturn
 
 import numpy as np
 
-__all__ = ["array", "array_header", "content", "json_object", "member", "opened", "unpacked"]
+__all__ = ["array", "content", "json_object", "member", "opened", "unpacked"]
 
 HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -118,7 +118,7 @@ def _at_most(file: Any, most: int, what: str) -> bytes:
     return found
 
 
-def array_header(file: Any, size: int) -> None:
+def _check_header(file: Any, size: int) -> None:
     """Read the header of an array in NumPy's format, and check it against what follows.
 
     Parameters
@@ -144,8 +144,8 @@ def array_header(file: Any, size: int) -> None:
         raise ValueError(f"an array of shape {shape} has {wanted} bytes, but {there} are there")
 
 
-def array(file: BinaryIO, size: int, what: str) -> np.ndarray:
-    """Return the array in a ``.npy`` file, without unpickling anything.
+def array(file: IO[bytes], size: int, what: str) -> np.ndarray:
+    """Return an array in NumPy's format, a ``.npy`` file, without unpickling anything.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def array(file: BinaryIO, size: int, what: str) -> np.ndarray:
         If it is something else; nothing is allocated for an array larger than the file.
     """
     try:
-        array_header(file, size)
+        _check_header(file, size)
         file.seek(0)
         return np.lib.format.read_array(file, allow_pickle=False)
     except MemoryError:

@@ -21,6 +21,15 @@ settings.register_profile("hunt", max_examples=5000, deadline=None)
 settings.load_profile(os.environ.get("DLNLAB_HYPOTHESIS_PROFILE", "ci"))
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Give every process of a distributed run one thread of BLAS, or they take each other's cores.
+
+    The processes inherit what is set here before they start.
+    """
+    if getattr(config.option, "numprocesses", None):
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 @dataclass(frozen=True)
 class Backend:
     """An array library and a device of it."""

@@ -248,7 +248,7 @@ def test_progress_is_on_at_a_terminal(run, monkeypatch):
         (["--max-steps", "0"], "--max-steps must be an integer >= 1, got 0"),
         (["--shape", "4000000"], "use a smaller problem, or --factored"),
         (["--bogus"], "unrecognized arguments: --bogus; see dlnlab compare --help"),
-        (["--depth", "x"], "argument --depth: invalid int value: 'x'"),
+        (["--depth", "x"], "argument --depth: invalid integer value: 'x'"),
         (["--method", "euler"], "argument --method: invalid choice: 'euler'"),
         (["a.npy"], "--shape: only for a generated target, not with a TARGET file"),
         (["--rank", "auto"], "--rank must be a number for a generated target, got auto"),

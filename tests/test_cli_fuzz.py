@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import random
 from importlib import import_module
 
@@ -135,6 +136,33 @@ def test_every_command_line_ends_in_a_code_and_at_most_one_line(capsys, command)
     assert codes > {2}  # not all of them end at the first check
 
 
+def numeric_options():
+    """Every option of every command that takes numbers, found by what it makes of one."""
+    commands = cli._parser()._subparsers._group_actions[0].choices
+    for command, parser in commands.items():
+        for action in parser._actions:
+            if action.type is not None and action.option_strings:
+                try:
+                    found = action.type("3")
+                except (ValueError, argparse.ArgumentTypeError):
+                    continue
+                if isinstance(found, int | float):
+                    yield command, action.option_strings[0]
+
+
+@pytest.mark.parametrize("text", ["1_0", "１０", "٣", "0.1_5", "1e1_0"])
+@pytest.mark.parametrize(("command", "option"), list(numeric_options()))
+def test_numbers_are_typed_as_other_programs_read_them(capsys, command, option, text):
+    assert cli.main([command, option, text]) == 2
+    assert f"argument {option}: invalid" in capsys.readouterr().err
+
+
+def test_the_options_that_take_numbers_are_found():
+    found = set(numeric_options())
+    assert {("compare", "--eps"), ("compare", "--rank"), ("validate", "--minutes")} <= found
+    assert len(found) >= 15
+
+
 def test_a_defect_would_be_seen(monkeypatch):
     monkeypatch.setattr(dlnlab, "random_target", lambda *arguments, **options: None)
     with pytest.raises(AttributeError):
@@ -145,7 +173,7 @@ def test_a_long_value_is_not_told_in_full(capsys):
     assert cli.main(["compare", "--depth", "9" * 5000]) == 2
     err = capsys.readouterr().err
     assert len(err) < 700
-    assert err.startswith("dlnlab compare: error: argument --depth: invalid int value: '999")
+    assert err.startswith("dlnlab compare: error: argument --depth: invalid integer value: '999")
 
 
 @pytest.mark.parametrize("command", OPTIONS)

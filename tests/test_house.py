@@ -42,6 +42,7 @@ ORDER = [
     "formulations",
     "progress",
     "fingerprints",
+    "layouts",
     "locks",
     "storage",
     "executors",

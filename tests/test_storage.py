@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import subprocess
 import sys
 import zipfile
@@ -210,12 +211,30 @@ def archive(path, members, compression=zipfile.ZIP_STORED):
             file.writestr(name, content)
 
 
+def claim_size(path, size):
+    """Say in the archive and in the array that there are more bytes than the file has."""
+    content = header((size // 8,))
+    archive(path, {"a.npy": content})
+    told = struct.pack("<I", len(content)), struct.pack("<I", len(content) + size)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(*told))
+
+
+def flip(path, place):
+    np.savez(path, a=np.ones(1000))
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+
+
 BAD = {
     "larger than it is": lambda path: archive(path, {"a.npy": header((10**12,)) + b"0" * 8}),
     "smaller than it is": lambda path: archive(path, {"a.npy": header((1,)) + b"0" * 80}),
     "pickled": lambda path: np.savez(path, a=np.array([{}], dtype=object)),
     "pickled, by its name": lambda path: archive(path, {"a.npy": header((0,), "|O")}),
     "a bomb": lambda path: np.savez_compressed(path, a=np.zeros(10**6)),
+    "larger than the file": lambda path: claim_size(path, 8 * 10**8),
+    "changed by a bit": lambda path: flip(path, -400),
     "text": lambda path: archive(path, {"a.npy": b"hello"}),
 }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dlnlab import campaigns, report
-from dlnlab.commands import campaign, files
+from dlnlab.commands import campaign, files, numerals
 from dlnlab.report import atlas as text
 
 __all__ = ["add"]
@@ -73,7 +73,9 @@ def add(commands: Any, exit_codes: str) -> None:
     parser.add_argument(
         "--profile", choices=PROFILES, default="ci", help="how finely (default: ci)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="which starts (default: 0)")
+    parser.add_argument(
+        "--seed", type=numerals.integer, default=0, help="which starts (default: 0)"
+    )
     campaign.add_options(parser)
 
 

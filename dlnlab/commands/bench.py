@@ -16,7 +16,7 @@ from dlnlab.arrays import Array
 from dlnlab.bench import growth, literal, machine, measurement, peer, profile, telling
 from dlnlab.bench.instances import Instance
 from dlnlab.bench.rows import ROWS
-from dlnlab.commands import RunFailed, claims, files
+from dlnlab.commands import RunFailed, claims, files, numerals
 from dlnlab.report import page
 
 __all__ = ["add"]
@@ -67,7 +67,7 @@ def add(commands: Any, exit_codes: str) -> None:
     )
     parser.add_argument(
         "--threads",
-        type=int,
+        type=numerals.integer,
         metavar="N",
         help="as many threads as may be used (default: one per core)",
     )

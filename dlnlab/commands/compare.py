@@ -15,7 +15,7 @@ import numpy as np
 
 import dlnlab
 from dlnlab import checks, report
-from dlnlab.commands import RunFailed, files
+from dlnlab.commands import RunFailed, files, numerals
 from dlnlab.flow import Comparison, Plan
 from dlnlab.trajectory import Interrupted, Status
 
@@ -81,7 +81,7 @@ def _target_options(parser: argparse.ArgumentParser) -> None:
     text = "matrix in a .npy or .csv file (commas or blanks between numbers); default: generated"
     option("target", nargs="?", type=files.path, metavar="TARGET", help=text)
     text = "d_out and d_in, or one number for a square target (default: 100)"
-    option("--shape", nargs="+", type=int, metavar="D", help=text)
+    option("--shape", nargs="+", type=numerals.integer, metavar="D", help=text)
     text = (
         "rank r of a generated target (default: 10, if it fits); of a TARGET the modes that are "
         "asked about, a number, full for all, or auto: all modes if that takes seconds, else those "
@@ -89,11 +89,11 @@ def _target_options(parser: argparse.ArgumentParser) -> None:
     )
     option("--rank", type=_rank, metavar="R", help=text)
     text = "singular values σ_1* ≥ … ≥ σ_r* > 0 (default: evenly spaced from 1 to 1/r)"
-    option("--spectrum", nargs="+", type=float, metavar="S", help=text)
+    option("--spectrum", nargs="+", type=numerals.number, metavar="S", help=text)
     text = "store only singular vectors, for shapes whose matrix does not fit in memory"
     option("--factored", action="store_true", default=None, help=text)
     text = "seed of the target and, independently, of the network's random start"
-    _default(option, "--seed", "rng", text, type=int, metavar="N")
+    _default(option, "--seed", "rng", text, type=numerals.integer, metavar="N")
 
 
 def _network_options(parser: argparse.ArgumentParser) -> None:
@@ -102,15 +102,15 @@ def _network_options(parser: argparse.ArgumentParser) -> None:
         "width r̂ of the compressed network (default: twice the rank, at most min(d_out, d_in); "
         "for a TARGET the number of modes asked about)"
     )
-    option("--r-hat", type=int, metavar="N", help=text)
-    _default(option, "--depth", "depth", "number of layers L", type=int, metavar="L")
+    option("--r-hat", type=numerals.integer, metavar="N", help=text)
+    _default(option, "--depth", "depth", "number of layers L", type=numerals.integer, metavar="L")
     text = "ε, the singular value of every initial layer"
-    _default(option, "--eps", "eps", text, type=float, metavar="E")
+    _default(option, "--eps", "eps", text, type=numerals.number, metavar="E")
     text = (
         "hidden width of the original network, one or L − 1 of them (default: min(d_out, d_in), "
         "for which the start is balanced; the paper has max(d_out, d_in))"
     )
-    option("--width", nargs="+", type=int, metavar="D", help=text)
+    option("--width", nargs="+", type=numerals.integer, metavar="D", help=text)
     text = "loss ½‖W − M*‖² as it is, or divided by the number of entries"
     _default(option, "--normalization", "normalization", text, choices=("sum", "mean"))
 
@@ -121,18 +121,20 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
         "latest time (default: many times what the compressed network needs; a run ends before, "
         "once the original network has fitted the target)"
     )
-    option("--t-end", type=float, metavar="T", help=text)
-    _default(option, "--rtol", "rtol", "relative tolerance of a step", type=float, metavar="X")
+    option("--t-end", type=numerals.number, metavar="T", help=text)
+    _default(
+        option, "--rtol", "rtol", "relative tolerance of a step", type=numerals.number, metavar="X"
+    )
     text = (
         "auto evaluates two layers in closed form and integrates more by DOP853; stiff needs "
         "scikit-sundae"
     )
     _default(option, "--method", "method", text, choices=("auto", "DOP853", "RK45", "stiff"))
-    _default(option, "--max-steps", "max_steps", "step budget", type=int, metavar="N")
+    _default(option, "--max-steps", "max_steps", "step budget", type=numerals.integer, metavar="N")
     text = "σ_i counts as fitted within this fraction of σ_i*"
-    _default(option, "--within", "within", text, type=float, metavar="X")
+    _default(option, "--within", "within", text, type=numerals.number, metavar="X")
     text = "approximate number of recorded times"
-    _default(option, "--records", "num_records", text, type=int, metavar="N")
+    _default(option, "--records", "num_records", text, type=numerals.integer, metavar="N")
 
 
 def _output_options(parser: argparse.ArgumentParser) -> None:
@@ -193,7 +195,7 @@ def _claim_outputs(args: argparse.Namespace) -> None:
 
 def _rank(text: str) -> int | str:
     """Read a number of modes, or one of the words for them."""
-    return text if text in ("auto", "full") else int(text)
+    return text if text in ("auto", "full") else numerals.integer(text)
 
 
 def _problem(args: argparse.Namespace) -> tuple[Any, int | None, int | str]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from dlnlab import checks, storage, untrusted
+from dlnlab.commands import numerals
 
 __all__ = [
     "check_apart",
@@ -104,20 +105,10 @@ def _numbers(line: str, where: str) -> list[float]:
     row = []
     for cell in cells:
         try:
-            row.append(_number(cell))
+            row.append(numerals.number(cell))
         except ValueError:
             raise ValueError(f"{where}: {cell.strip()!r} is not a number") from None
     return row
-
-
-def _number(cell: str) -> float:
-    """Return the number that a cell is, as other programs read it.
-
-    Python's own syntax has more: underscores between digits, and the digits of other scripts.
-    """
-    if "_" in cell or not cell.isascii():
-        raise ValueError
-    return float(cell)
 
 
 def claim(outputs: Mapping[str, Path | None], used: Mapping[str, Any] | None = None) -> None:

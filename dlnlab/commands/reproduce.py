@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dlnlab import executors, experiments, movielens, report, untrusted
-from dlnlab.commands import campaign, claims, files, schedule
+from dlnlab.commands import campaign, claims, files, numerals, schedule
 from dlnlab.experiments import EXPERIMENTS, Experiment, Study, durations
 from dlnlab.experiments.durations import Estimate
 
@@ -69,7 +69,12 @@ def add(commands: Any, exit_codes: str) -> None:
     option("--as", dest="reading", default="every", metavar="READING", help=text)
     text = "small settings: nothing is judged, only whether the claims hold there is told"
     option("--quick", action="store_true", help=text)
-    option("--seeds", type=int, metavar="N", help="number of seeds (default: the experiment's)")
+    option(
+        "--seeds",
+        type=numerals.integer,
+        metavar="N",
+        help="number of seeds (default: the experiment's)",
+    )
     option("--data", metavar="PATH", default="", help="data set, for experiments that need one")
     option(
         "--executor",

@@ -11,7 +11,7 @@ from typing import Any
 
 from dlnlab import checks, report
 from dlnlab.claims import CLAIMS, Verdict
-from dlnlab.commands import campaign, claims, files
+from dlnlab.commands import campaign, claims, files, numerals
 
 __all__ = ["add"]
 
@@ -82,11 +82,13 @@ def add(commands: Any, exit_codes: str) -> None:
     )
     parser.add_argument(
         "--minutes",
-        type=float,
+        type=numerals.number,
         metavar="M",
         help="stop after M minutes and judge by what was tried; needs --resume",
     )
-    parser.add_argument("--seed", type=int, default=0, help="which instances (default: 0)")
+    parser.add_argument(
+        "--seed", type=numerals.integer, default=0, help="which instances (default: 0)"
+    )
     campaign.add_options(parser)
 
 
