@@ -579,6 +579,8 @@ DOORS: dict[str, Door] = {
         witness=({}, {"{}", "dict"}),
         seconds=(0.0, LOOSE),
         condition=("", TEXT),
+        known=("", {"empty text"}),
+        reproduced=(True, FLAG),
     ),
     "claims.judge": door(
         dlnlab.claims.judge,
