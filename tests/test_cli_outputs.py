@@ -182,7 +182,7 @@ def test_names_that_are_no_text_work(run, tmp_path, monkeypatch):
     assert "\udcfe" in told["command"]
     assert (tmp_path / "\udcfd.svg").is_file()
     assert run("prove", "lemma1", "--json", "\udcfc.json") == (0, "")
-    assert json.loads((tmp_path / "\udcfc.json").read_text("utf-8"))["verdicts"]
+    assert json.loads((tmp_path / "\udcfc.json").read_text("utf-8"))["claims"]
 
 
 def test_what_is_written_together_is_written_whole_or_not_at_all(tmp_path):

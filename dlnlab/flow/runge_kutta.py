@@ -34,6 +34,11 @@ OLD = 30
 REJECTIONS = 600
 """Attempts at one step; `SHRINK` to this power is far below the smallest number there is."""
 
+STALLED = 1e-6
+"""A step may be shorter than the spacing of the numbers around t, since the clock keeps what its
+rounding loses.  A million steps to that spacing are a solution that blows up, as no gradient
+flow does: without this limit it is followed until it overflows, in thousands of steps."""
+
 
 class RungeKutta:
     """One explicit method.
@@ -98,7 +103,7 @@ class RungeKutta:
         """Advance by one accepted step; False if none can be found."""
         for _ in range(REJECTIONS):
             h = min(self._h, self._longest, self.t_end - self.t)
-            if not h > 0:
+            if not h > STALLED * np.spacing(self.t):
                 return False
             error = self._attempt(h)
             if error < 1:
