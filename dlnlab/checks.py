@@ -44,6 +44,7 @@ __all__ = [
     "function",
     "generator",
     "host_array",
+    "in_double",
     "instance",
     "integer",
     "items",
@@ -59,6 +60,7 @@ __all__ = [
     "positive",
     "random_source",
     "real",
+    "require_double",
     "resident",
     "seed",
     "sequence",
@@ -380,15 +382,29 @@ def _least_axes(least: int) -> str:
 
 def _working(name: str, array: Array) -> Array:
     """Return an array in single or double precision: its own, or else double."""
-    if arrays.dtype_name(array) in LARGEST:
+    return array if arrays.dtype_name(array) in LARGEST else in_double(name, array)
+
+
+def in_double(name: str, array: Array) -> Array:
+    """Return an array in double precision, itself if it is."""
+    if arrays.dtype_name(array) == "float64":
         return array
     xp = arrays.namespace(array)
     with np.errstate(over="ignore"):  # then it is infinite, which is refused
-        converted = xp.astype(array, xp.float64)
+        return require_double(name, array, xp.astype(array, xp.float64))
+
+
+def require_double(name: str, array: Array, converted: Array) -> Array:
+    """Return what an array was converted to, or raise TypeError unless that is in double precision.
+
+    A library may have single precision only, as JAX unless told otherwise; what it computes would
+    be wrong by far more than the rounding that is counted on.
+    """
     if arrays.dtype_name(converted) != "float64":
         raise TypeError(
             f"`{name}` must be convertible to float64, got {describe(array)} in a library that "
-            "gives another type; switch its 64-bit numbers on (JAX: jax_enable_x64)"
+            f"gives another type; pass numpy.asarray({name}), or switch its 64-bit numbers on "
+            "(JAX: jax_enable_x64)"
         )
     return converted
 
@@ -538,6 +554,11 @@ def host_array(name: str, value: Any) -> np.ndarray:
     if found.dtype.kind not in "biufc":
         what = "numeric" if arrays.is_array(value) else "an array of numbers"
         raise TypeError(f"`{name}` must be {what}, got {describe(value)}")
+    if found.dtype.kind != "b" and _is_boolean(value):
+        raise TypeError(
+            f"`{name}` must be numbers only, got True or False among them: {describe(value)}; "
+            "write 1 or 0"
+        )
     return found
 
 
@@ -554,12 +575,23 @@ def plain_array(name: str, value: Any) -> np.ndarray:
         raise ValueError(f"`{name}` must be a rectangular array of numbers, got {error}") from error
 
 
-def _is_masked(value: Any, depth: int = 0) -> bool:
+def _is_masked(value: Any) -> bool:
     """Tell whether there is a masked array in nested lists; NumPy would forget its mask."""
-    if isinstance(value, list | tuple) and depth < MOST_AXES:
-        nested = (list, tuple, np.ma.MaskedArray)
-        return any(_is_masked(item, depth + 1) for item in value if isinstance(item, nested))
-    return isinstance(value, np.ma.MaskedArray)
+    return _holds(value, lambda item: isinstance(item, np.ma.MaskedArray))
+
+
+def _is_boolean(value: Any) -> bool:
+    """Tell whether there is a boolean in nested lists; NumPy makes 1 of True beside a number."""
+    return _holds(value, lambda item: np.asarray(item).dtype == bool)
+
+
+def _holds(value: Any, test: Callable[[Any], bool], depth: int = 0) -> bool:
+    """Tell whether one item of nested lists passes a test; plain numbers are not asked."""
+    if not isinstance(value, list | tuple) or depth == MOST_AXES:
+        return test(value)
+    if {*map(type, value)} <= {float, int, np.float64}:
+        return False
+    return any(_holds(item, test, depth + 1) for item in value)
 
 
 # ------------------------------------------------------------------ fields of a dataclass

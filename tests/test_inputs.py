@@ -287,3 +287,34 @@ SIZES = {
 def test_sizes_that_cannot_be_carried_out_are_refused_at_once(name):
     with pytest.raises(ValueError, match=f"`{name.split()[0]}"):
         SIZES[name]()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [1.0, True],
+        [False, 2],
+        [[1, 2], [True, 3]],
+        (1.0, np.True_),
+        [np.array([True, False]), [1.0, 2.0]],
+        [np.float64(1.0), np.array(True)],
+        [1.0, True, 1e-3],
+    ],
+    ids=repr,
+)
+def test_booleans_among_numbers_are_no_numbers(value):
+    """NumPy makes 1.0 of True beside a number."""
+    with pytest.raises(TypeError, match="`x` must be numbers only, got True or False among them"):
+        checks.numbers_in("x", value)
+    with pytest.raises(TypeError, match="`x` must be numbers only"):
+        checks.array("x", value)
+
+
+@pytest.mark.parametrize("value", [[1, 2.0], [np.float32(1), 2], [[1], [2.5]], [], [[]], 3, (1, 2)])
+def test_lists_of_numbers_are_read(value):
+    assert np.array_equal(checks.numbers_in("x", value), np.asarray(value, dtype=float))
+
+
+def test_step_sizes_are_no_booleans():
+    with pytest.raises(TypeError, match=r"`eta` must be .* True or False among them"):
+        dlnlab.gradient_descent(dlnlab.factorization(M), START, eta=[0.1, True], num_steps=1)

@@ -278,5 +278,24 @@ def test_fingerprints_do_not_depend_on_the_device(device):
         assert there.fingerprint() == instance(kind, (3, 4)).problem.fingerprint()
 
 
+@pytest.mark.parametrize("kind", ["factorization", "completion", "sensing"])
+@pytest.mark.parametrize("method", ["loss", "gradient", "error", "singular_values"])
+def test_a_batch_that_does_not_broadcast_is_named(kind, method):
+    M, mask = points((4, 3), (2,)), np.ones((2, 4, 3), dtype=bool)
+    problem = {
+        "factorization": lambda: dlnlab.factorization(M),
+        "completion": lambda: dlnlab.completion(M, mask),
+        "sensing": lambda: dlnlab.sensing(points((4, 3), (6,)), points((6,), (2,)), target=M),
+    }[kind]()
+    assert problem.batch == (2,)
+    for batch in [(3,), (2, 3), (4, 3)]:
+        with pytest.raises(ValueError, match=r"`W` must have batch axes .* problem's, \(2,\), got"):
+            getattr(problem, method)(points((4, 3), batch))
+    for batch in [(), (1,), (2,), (3, 1), (3, 2), (1, 1, 1)]:
+        found = getattr(problem, method)(points((4, 3), batch))
+        if method == "loss":
+            assert found.shape == np.broadcast_shapes(batch, (2,))
+
+
 def test_kinds_are_covered():
     assert set(ON_ANY_DEVICE) | set(HOST_ONLY) == set(KINDS)

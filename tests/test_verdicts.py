@@ -354,7 +354,7 @@ def test_loss_and_descent_have_the_same_symmetry(factor):
 def test_a_library_without_double_precision_is_refused(monkeypatch):
     M = dlnlab.random_target((3, 3), 1, rng=0).astype(np.float32)
     monkeypatch.setattr(dlnlab.targets, "in_double", lambda target: target)  # as JAX's astype does
-    with pytest.raises(TypeError, match=r"`M` must be had in double precision.*jax_enable_x64"):
+    with pytest.raises(TypeError, match=r"`M` must be convertible to float64, .*jax_enable_x64"):
         compare(M, 1)
     monkeypatch.undo()
     assert compare(M, 1, eps=0.3).verdicts["dominance"].status in AGREES

@@ -18,7 +18,7 @@ from dlnlab.claims.verdict import Verdict
 from dlnlab.flow import judging
 from dlnlab.flow.compressed import CompressedFlow, Evaluation
 from dlnlab.flow.integrate import checked_tolerance
-from dlnlab.flow.network import OriginalNetwork, require_double
+from dlnlab.flow.network import OriginalNetwork
 from dlnlab.flow.original import FITTED, METHODS, Coverage, OriginalFlow, chosen_method
 from dlnlab.flow.question import Plan, asked, plan
 from dlnlab.problems import Factorization, factorization
@@ -428,7 +428,7 @@ def _target(M: Any) -> Any:
         if not bool(arrays.namespace(M).any(M != 0)):
             raise ValueError("`M` must not be the zero matrix: it has no singular vectors to fit")
     target = targets.in_double(M)
-    require_double("M", target.U if factored else target)
+    checks.require_double("M", *((M.U, target.U) if factored else (M, target)))
     return target
 
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import csgraph
 
-from dlnlab import arrays, networks, parsimony
+from dlnlab import arrays, checks, networks, parsimony
 from dlnlab.arrays import Array
 from dlnlab.claims import assumption1, proposition1
 from dlnlab.flow.units import Units
@@ -106,7 +106,7 @@ class OriginalNetwork:
                     full.shape, depth, eps, rng=rng, width=width, like=full.reference
                 )
             layers = networks.check_weights(weights)
-            start = self._use([in_double("weights", W) for W in layers], depth)
+            start = self._use([checks.in_double("weights", W) for W in layers], depth)
         self.balancedness = proposition1.balancedness(start)
         self._diagonalize(start, s / s[0])
         self.start = self.eps**depth
@@ -250,30 +250,6 @@ def diagonal_problem(
     problem = ReducedFactorization(target, multiplicity, full)
     problem.scale = 1.0
     return problem
-
-
-def in_double(name: str, W: Array) -> Array:
-    """Return an array in double precision, or say that its library does not give that."""
-    xp = arrays.namespace(W)
-    return require_double(name, W if W.dtype == xp.float64 else xp.astype(W, xp.float64))
-
-
-def require_double(name: str, W: Array) -> Array:
-    """Return an array that was asked for in double precision, if it was had.
-
-    Raises
-    ------
-    TypeError
-        If the library has single precision only, as JAX unless told otherwise: what it computes
-        would be wrong by far more than a comparison's numerical error.
-    """
-    if arrays.dtype_name(W) != "float64":
-        raise TypeError(
-            f"`{name}` must be had in double precision, but its library gave "
-            f"{arrays.dtype_name(W)} for float64; pass numpy.asarray({name}), or for JAX set "
-            "jax.config.update('jax_enable_x64', True) first"
-        )
-    return W
 
 
 def _completed(frame: np.ndarray, corner: int) -> np.ndarray:

@@ -257,6 +257,11 @@ class Problem(abc.ABC):
             raise ValueError(
                 f"`W` must have shape (..., {self.shape[0]}, {self.shape[1]}), got {tuple(W.shape)}"
             )
+        if self.batch and not _broadcasts(tuple(W.shape[:-2]), self.batch):
+            raise ValueError(
+                f"`W` must have batch axes that broadcast with the problem's, {self.batch}, got "
+                f"shape {tuple(W.shape)}"
+            )
         return W
 
     def _admitted(self, W: Any) -> Any:
@@ -292,6 +297,11 @@ class Problem(abc.ABC):
             f"{type(self).__name__}(shape={self.shape}, normalization={self.normalization!r}, "
             f"target {known})"
         )
+
+
+def _broadcasts(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Tell whether two shapes broadcast with each other."""
+    return all(a == b or 1 in (a, b) for a, b in zip(one[::-1], other[::-1], strict=False))
 
 
 def dense_or_factored(name: str, value: Any) -> Any:
