@@ -52,9 +52,11 @@ def of_function(function: Any) -> str:
 
     Examples
     --------
-    >>> of_function(lambda x: x + 1) == of_function(lambda x: x + 1)
+    >>> def mine(text):  # a function of yours; dlnlab's own are known by their names
+    ...     return of_function(eval(text, {"__name__": "mine"}))
+    >>> mine("lambda x: x + 1") == mine("lambda x: x + 1")
     True
-    >>> of_function(lambda x: x + 1) == of_function(lambda x: x + 2)
+    >>> mine("lambda x: x + 1") == mine("lambda x: x + 2")
     False
     """
     digest = hashlib.sha256()
