@@ -634,9 +634,7 @@ def test_workers_whose_parent_is_killed_while_they_start_do_not_stay(tmp_path, d
     assert len(pids) == 6
     assert wait_for_the_end_of(pids) == set()
     if delay:
-        assert log.exists()  # some had come so far
-    else:
-        assert not log.exists()
+        assert log.exists()  # some had come so far; without delay a busy machine decides
 
 
 def test_an_interrupt_ends_the_workers_at_once(tmp_path):
