@@ -7,6 +7,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -635,6 +636,19 @@ def test_workers_whose_parent_is_killed_while_they_start_do_not_stay(tmp_path, d
     assert wait_for_the_end_of(pids) == set()
     if delay:
         assert log.exists()  # some had come so far; without delay a busy machine decides
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a process without a parent has another there")
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_worker_whose_parent_is_gone_ends_before_it_imports(gone, monkeypatch):
+    """A name carries the guard, and is what a worker is sent before all else."""
+    parent = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: parent + gone)
+    sent = pickle.dumps(executors._GuardedName("a worker")).hex()
+    code = "import pickle, sys; pickle.loads(bytes.fromhex(sys.argv[1])); print('imports')"
+    command = [sys.executable, "-c", code, sent]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == ((1, "") if gone else (0, "imports\n"))
 
 
 def test_an_interrupt_ends_the_workers_at_once(tmp_path):
