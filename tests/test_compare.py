@@ -13,7 +13,7 @@ import dlnlab
 from dlnlab import checks, modes, networks, parsimony, plotting
 from dlnlab.claims import assumption1, dominance, proposition1, theorem2
 from dlnlab.claims.verdict import Premise, judge
-from dlnlab.flow import network, velocity
+from dlnlab.flow import calls, network
 
 AGREES = ("proved", "conditional", "conjecture")
 """The statuses of a claim after an instance that meets its premises and does not refute it."""
@@ -371,7 +371,7 @@ def test_without_faults_the_claims_hold():
 
 def test_fault_alpha_on_the_wrong_layers_is_caught(monkeypatch):
     """The original network running 1.5 times as fast in one layer overtakes the bound."""
-    honest, honest_calls = networks.backward, velocity.downhill
+    honest, honest_calls = networks.backward, calls.downhill
 
     def fast(weights, prefixes, gradient, out=None):
         gradients = honest(weights, prefixes, gradient, out)
@@ -379,14 +379,14 @@ def test_fault_alpha_on_the_wrong_layers_is_caught(monkeypatch):
         return gradients
 
     def fast_calls(problem, weights, outs):
-        calls = honest_calls(problem, weights, outs)
+        lists = honest_calls(problem, weights, outs)
         return [
             [*c, functools.partial(np.multiply, out[0], 3, out[0])]
-            for c, out in zip(calls, outs, strict=True)
+            for c, out in zip(lists, outs, strict=True)
         ]
 
     monkeypatch.setattr(networks, "backward", fast)
-    monkeypatch.setattr(velocity, "downhill", fast_calls)
+    monkeypatch.setattr(calls, "downhill", fast_calls)
     statuses = _statuses()
     assert statuses["dominance"] not in AGREES
     assert statuses["proposition1"] not in AGREES

@@ -85,7 +85,7 @@ class RungeKutta:
         self._K = np.empty((stages + 1 + self._extra_stages(), self.y.size))
         self._trial = np.empty_like(self.y)
         rates = [system.unpack(row) for row in self._K]
-        self._calls = system.calls(system.unpack(self._trial), rates)
+        self._calls = system.prepared(system.unpack(self._trial), rates)
         self.velocity = system.velocity(t, self.y)
         self._norm, self._old, self._longest = 0.0, 0, math.inf
         self._dense: Any = None

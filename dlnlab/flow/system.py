@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from dlnlab import networks, spectra
-from dlnlab.flow import velocity
+from dlnlab.flow import calls
 from dlnlab.flow.runge_kutta import DormandPrince5, DormandPrince8
 from dlnlab.networks import Weights
 from dlnlab.problems import Problem
@@ -42,7 +42,7 @@ class System:
         self.places = list(zip(parts, self.shapes, strict=True))
         spread = [np.broadcast_to(W, shape) for W, shape in zip(weights, self.shapes, strict=True)]
         self.start = np.concatenate([W.ravel() for W in spread]).astype(float)
-        self._by_blas = not weight_decay and velocity.suits(problem, self.shapes)
+        self._by_blas = not weight_decay and calls.suits(problem, self.shapes)
 
     def unpack(self, y: np.ndarray) -> Weights:
         """Return the layers as views of `y`, which may have leading axes."""
@@ -65,10 +65,10 @@ class System:
             for W, slope in zip(weights, out, strict=True):
                 slope -= self.decay * W
 
-    def calls(self, weights: Weights, outs: Sequence[Weights]) -> list[list[velocity.Call]]:
+    def prepared(self, weights: Weights, outs: Sequence[Weights]) -> list[list[calls.Call]]:
         """Return, for each of `outs`, the calls that do what `slopes` does, again and again."""
         if self._by_blas:
-            return velocity.downhill(self.problem, weights, outs)
+            return calls.downhill(self.problem, weights, outs)
         return [[functools.partial(self.slopes, weights, out)] for out in outs]
 
     def end_to_end(self, y: np.ndarray) -> np.ndarray:
