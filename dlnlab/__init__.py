@@ -5,6 +5,8 @@ Models".  A network is a tuple of weight matrices; a problem knows only the end-
 verdict on a claim is a margin with its premises.
 """
 
+from pathlib import Path as _Path
+
 from dlnlab import (
     baselines,
     campaigns,
@@ -22,6 +24,7 @@ from dlnlab import (
     spectra,
     targets,
 )
+from dlnlab import siblings as _siblings
 from dlnlab.claims.verdict import Premise, Verdict
 from dlnlab.descent import gradient_descent
 from dlnlab.ensembles import GeneratedEnsemble
@@ -33,6 +36,8 @@ from dlnlab.targets import FactoredTarget, gaussian_ensemble, random_mask, rando
 from dlnlab.trajectory import Interrupted, Status, Trajectory
 
 __version__ = "0.1.0"
+
+_siblings.find(__name__, _Path(__file__).parent)
 
 __all__ = [
     "Comparison",

@@ -50,7 +50,7 @@ ROOTS = ("dlnlab", "dlnlab.executors", "dlnlab.formulations", "dlnlab.plotting",
 
 HOUSE = {
     *("arrays", "checks", "krylov", "products", "progress", "steppers", "threads"),  # below
-    *("fingerprints", "headroom", "layouts", "locks", "storage", "untrusted"),
+    *("fingerprints", "headroom", "layouts", "locks", "siblings", "storage", "untrusted"),
     *("descent", "ensembles", "ratings", "trajectory"),  # their public names are dlnlab's
     *("bench", "cli", "commands", "report"),  # what the command line is made of
 }
