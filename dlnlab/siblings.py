@@ -46,4 +46,4 @@ def find(package: str, folder: Path) -> None:
     if not any((folder / name).exists() for name in NAMES) and all(
         (beside / name / "__init__.py").exists() for name in NAMES
     ):
-        sys.meta_path.append(_Finder(package, beside))  # type: ignore[arg-type]
+        sys.meta_path.append(_Finder(package, beside))
