@@ -10,7 +10,7 @@ import pytest
 
 import dlnlab
 from dlnlab import campaigns, checks, cli, executors
-from dlnlab.commands import RunFailed, bench, reproduce, validate
+from dlnlab.commands import RunFailed, bench, validate
 
 VALUES = [
     "",
@@ -105,7 +105,6 @@ def quick(monkeypatch, tmp_path):
     monkeypatch.setattr(validate, "_carry_out", stop)
     monkeypatch.setattr(bench, "_measure", stop)
     monkeypatch.setattr(bench, "_profile", stop)
-    monkeypatch.setattr(reproduce.durations, "calibration", stop)
     monkeypatch.setattr(executors, "Processes", processes)
     true_compare = dlnlab.compare
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dlnlab.experiments import pair
+from dlnlab.experiments.common import COMPLETION_CODE, COMPLETION_PAPER, DIVERGES, READINGS
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
-from dlnlab.experiments.fig5 import DIVERGES, READINGS
-from dlnlab.experiments.fig6 import COMPLETION_CODE, COMPLETION_PAPER
 
-__all__ = ["FIG19"]
+__all__ = ["EXPERIMENT"]
 
 PUBLISHED = "plot in the authors' notebook fig_mc_depth_effect.ipynb (commit 4349b87)"
 
@@ -34,7 +33,7 @@ def _floor(network: str, error: float, reading_error: float) -> Yardstick:
     )
 
 
-FIG19 = Experiment(
+EXPERIMENT = Experiment(
     name="fig19",
     title="The effect of depth on completion",
     claim="With few measurements, networks of depth 2 recover much worse than those of depth 3, "
