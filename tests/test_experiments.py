@@ -647,8 +647,7 @@ def test_finished_runs_are_not_repeated(run, tmp_path, monkeypatch):
     code, out, _ = run("fig22", *QUICK, "--out", tmp_path)
     assert code == 0
     assert (tmp_path / "fig22" / "fig22.jsonl").read_bytes() == before
-    assert out.splitlines()[1].split() == ["fig22", "0", "2", "–", "–"]
-    assert "nothing to run; drawing" in out
+    assert out.startswith("fig22    0 runs to do, 2 finished (a seed took: paper ")
 
 
 def test_a_killed_run_resumes(run, tmp_path):
