@@ -139,7 +139,7 @@ YARDSTICKS = (
 )
 
 PANELS = (
-    Panel("steps", "singular_values", "iterations", "singular value σ_i", targets=True),
+    Panel("steps", "singular_values", "iterations", r"singular value $\sigma_i$", targets=True),
     Panel("steps", "right", "iterations", "mode", title="alignment, right", shades=True),
     Panel("steps", "left", "iterations", "mode", title="alignment, left", shades=True),
 )

@@ -10,7 +10,7 @@ EXPERIMENT = incremental.figure(
     "fig12",
     "factorization",
     5,
-    title="Incremental learning in matrix factorization, r = 5 (a closer view)",
+    title="Incremental learning in matrix factorization, seen closer",
     panels=incremental.PANELS[:1],
     apart="a closer view of Figure 4",
 )

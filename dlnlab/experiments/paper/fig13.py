@@ -157,7 +157,10 @@ EXPERIMENT = Experiment(
     ),
     panels=tuple(
         Panel("steps", name, "iterations", label, logy=True)
-        for name, label in (("c_val", "(σ_i − σ_i*)²"), ("c_vec", "1 − alignment"))
+        for name, label in (
+            ("c_val", r"$(\sigma_i-\sigma_i^{\ast})^2$"),
+            ("c_vec", "1 − alignment"),
+        )
     ),
     notes=(
         "The paper's claim is judged at the end of the run, as late as t_i can be. Two definitions "

@@ -33,6 +33,19 @@ def _floor(network: str, error: float, reading_error: float) -> Yardstick:
     )
 
 
+FLOORS = (_floor("original", 7.3e-3, 1e-3), _floor("compressed", 3.2e-2, 4e-3))
+ENDS = (
+    _ends("L = 2", "original", 7500),
+    _ends("L = 2", "compressed", 20850),
+    _ends("L = 3", "original", 3350),
+    _ends("L = 3", "compressed", 1800),
+)
+
+
+def _marks(axis: str, numbers: tuple[Yardstick, ...]) -> dict[str, str]:
+    return {yardstick.quantity: axis for yardstick in numbers}
+
+
 EXPERIMENT = Experiment(
     name="fig19",
     title="The effect of depth on completion",
@@ -71,16 +84,15 @@ EXPERIMENT = Experiment(
             low=0.05,
             source="Figure 19: depth 2 does not recover the target; 5 % is beyond any doubt",
         ),
-        _floor("original", 7.3e-3, 1e-3),
-        _floor("compressed", 3.2e-2, 4e-3),
-        _ends("L = 2", "original", 7500),
-        _ends("L = 2", "compressed", 20850),
-        _ends("L = 3", "original", 3350),
-        _ends("L = 3", "compressed", 1800),
+        *FLOORS,
+        *ENDS,
     ),
     panels=tuple(
-        Panel("steps", series, "iterations", label, logy=True)
-        for series, label in (("loss", "training loss"), ("error", "recovery error"))
+        Panel("steps", series, "iterations", label, logy=True, marks=marks)
+        for series, label, marks in (
+            ("loss", "training loss", _marks("x", ENDS)),
+            ("error", "recovery error", _marks("y", FLOORS)),
+        )
     ),
     why=f"{DIVERGES}; in the plot, the compressed network of depth 2 starts from ε = 1",
     notes=("The notebook leaves the compressed network's outer layers unscaled at depth 2 only.",),
