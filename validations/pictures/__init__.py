@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from dlnlab.lab.picture import Sketch
 
 from . import descents, flows, recoveries, steps, vectors
 
-__all__ = ["MAKERS", "Sketch", "draw", "sketch"]
+__all__ = ["MAKERS", "Sketch", "draw", "draws", "sketch"]
 
 MAKERS: dict[tuple[str, str | None], Callable[[Mapping[str, Any]], Sketch | None]] = {
     ("lemma1", None): steps.sketch_lemma1,
@@ -58,7 +59,8 @@ MAKERS: dict[tuple[str, str | None], Callable[[Mapping[str, Any]], Sketch | None
     ("gauge", "loss"): recoveries.sketch_loss,
     ("gradients", None): recoveries.sketch_gradients,
 }
-"""How an instance of a claim is drawn; some claims have parts of another kind."""
+"""How an instance of a claim is drawn that shares its picture with others, or has parts of another
+kind.  Any other validation may have a function `sketch` of its own."""
 
 
 def draw(claim: str, witness: Mapping[str, Any]) -> Any:
@@ -83,6 +85,12 @@ def draw(claim: str, witness: Mapping[str, Any]) -> Any:
     return plotting.arrange(found.panels, f"{found.title}\n{measured.replace('-', '−')}")
 
 
+def draws(claim: str) -> bool:
+    """Whether instances of a claim are drawn."""
+    own = import_module(f"dlnlab.validations.{claim}")
+    return hasattr(own, "sketch") or any(name == claim for name, _ in MAKERS)
+
+
 def sketch(claim: str, witness: Mapping[str, Any]) -> Sketch | None:
     """Build and run the instance again; None where there is nothing to draw.
 
@@ -92,4 +100,6 @@ def sketch(claim: str, witness: Mapping[str, Any]) -> Sketch | None:
         As for `draw`.
     """
     maker = MAKERS.get((claim, witness.get("part")))
+    if maker is None:
+        maker = getattr(import_module(f"dlnlab.validations.{claim}"), "sketch", None)
     return None if maker is None else maker(witness)
