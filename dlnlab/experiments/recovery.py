@@ -17,14 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import checks, descent, formulations
 from dlnlab.networks import Weights, check_network, check_problem, check_weights
-from dlnlab.parsimony import NoReductionError
+from dlnlab.numerics import checks
 from dlnlab.problems import Problem
 from dlnlab.progress import Progress
-from dlnlab.trajectory import Trajectory
+from dlnlab.reductions import choice
+from dlnlab.reductions.parsimony import NoReductionError
+from dlnlab.results import presenter
+from dlnlab.training import descent
+from dlnlab.training.trajectory import Trajectory
 
-__all__ = ["Curve", "Network", "Runs", "run", "steps_to_end"]
+__all__ = ["Curve", "Network", "Runs", "run", "steps_to", "steps_to_end"]
 
 TIMED_SECONDS = 0.3
 """How long steps are taken to measure their cost."""
@@ -105,9 +108,7 @@ class Runs:
 
     def plot(self, figure: Any = None) -> Any:
         """Draw the errors against iterations and against time; return the Matplotlib figure."""
-        from dlnlab.plotting import experiments as drawing
-
-        return drawing.runs(self, figure)
+        return presenter("plotting.experiments").runs(self, figure)
 
     def summary(self) -> str:
         """Return one line per network: how it ended, after how many steps, how close."""
@@ -223,7 +224,7 @@ def descend(
 def reduced(problem: Problem, weights: Weights) -> tuple[Problem, Weights] | None:
     """Return an exact smaller problem and network with the same trajectory, where there is one."""
     try:
-        small = formulations.choose(problem, weights, 0, "reduced")
+        small = choice.choose(problem, weights, 0, "reduced")
     except NoReductionError:
         return None
     return small.problem, small.weights
@@ -247,6 +248,16 @@ def steps_to_end(steps: np.ndarray, status: str) -> float:
     if status == "diverged":
         return math.nan
     return float(steps[-1]) if status == "converged" else math.inf
+
+
+def steps_to(problem: Problem, network: Network, settings: Mapping[str, Any]) -> float:
+    """Return after how many steps a network's loss is ≤ `tol`; see `steps_to_end`.
+
+    `settings` holds "num_steps", "tol" and "record_every".
+    """
+    options = {name: settings[name] for name in ("num_steps", "tol", "record_every")}
+    run, _ = descend(problem, network, record=("loss",), **options)
+    return steps_to_end(run.steps, run.status.value)
 
 
 def step_cost(problem: Problem, network: Network) -> float:
