@@ -507,6 +507,10 @@ def singular_values(name: str, value: Any, count: int) -> np.ndarray:
     return found
 
 
+UNNOTICED = 2**14
+"""Bytes that are not worth a look at what is free, which takes half a millisecond: four pages."""
+
+
 def resident(num_bytes: int) -> int:
     """Return the memory that is taken for arrays of so many bytes, a twentieth more.
 
@@ -539,6 +543,8 @@ def fits_in_memory(
     remedy : str
         What to do instead, as the end of the message.
     """
+    if num_bytes + working <= UNNOTICED:
+        return
     free = arrays.available_bytes(reference)
     if num_bytes + working > free:
         besides = f" and {working:,} more to be made" if working else ""
