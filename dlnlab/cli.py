@@ -44,6 +44,7 @@ exit codes:
 
 FLAGS = {
     "M": ["TARGET"],
+    "values": ["TARGET"],
     "num_records": ["--records"],
     "path": ["--resume", "--out"],
     "rng": ["--seed"],

@@ -183,7 +183,7 @@ SHAPE = {"[1, 2]"}
 WHOLE = COUNT | {"10**9"}
 SOME = COUNT - {"0"}
 LISTED = MATRIX | {"list of matrices"}
-TARGET = LISTED | {"factored"}
+TARGET = LISTED | {"factored", "sparse matrix"}
 SPECTRUM = {"vector", "descending", "[1, 2]", "[2.0, 1.0]", "range"}
 NUMBERS = POSITIVE | SPECTRUM | {"scalar array", "matrix", "integer matrix"}
 NONNEGATIVE = POSITIVE | {"0", "0.0"}
@@ -760,6 +760,15 @@ DOORS: dict[str, Door] = {
         )
         for name in ("cifar10", "fashion_mnist", "mnist")
     },
+    "data.read": door(
+        dlnlab.data.read,
+        tried=False,
+        path=("x.npy", PATH),
+        header=(None, OPTIONAL | FLAG),
+        index=(None, OPTIONAL | FLAG),
+        name=(None, OPTIONAL | TEXT),
+    ),
+    "data.Table": result(dlnlab.data.Table(EYE, "3 × 3 from x.npy")),
     "data.digits": door(dlnlab.data.digits),
     # plotting
     **{

@@ -64,8 +64,9 @@ ORDER = [
 ]
 """Rooms from the ground floor up; a room imports from those below it only."""
 
-LAZY = {("flow", "plotting"), ("flow", "report"), ("experiments", "plotting")}
-"""Results draw and print themselves: the only imports upwards, and only inside their methods."""
+LAZY = {("data", "plotting"), ("flow", "plotting"), ("flow", "report"), ("experiments", "plotting")}
+"""Results draw and print themselves, and images are read by who draws them: the only imports
+upwards, and only inside functions."""
 
 
 def modules():

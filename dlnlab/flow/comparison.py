@@ -270,7 +270,8 @@ def compare(
     Parameters
     ----------
     M : array, shape (d_out, d_in), or FactoredTarget
-        The target, on the host or a device; only the reduced network moves to the host.  Everything
+        The target, on the host or a device, or a pandas or polars frame, a SciPy sparse array, a
+        torch tensor; only the reduced network moves to the host.  Everything
         is computed in double precision.
     r_hat : int, optional
         r̂, between 1 and min(d_out, d_in); by default the number of modes asked about.  Below that
@@ -424,7 +425,7 @@ def _target(M: Any) -> Any:
     """The target in double precision."""
     factored = isinstance(M, FactoredTarget)
     if not factored:
-        M = checks.matrix("M", M, ndim=2)
+        M = checks.matrix("M", checks.dense("M", M), ndim=2)
         if not bool(arrays.namespace(M).any(M != 0)):
             raise ValueError("`M` must not be the zero matrix: it has no singular vectors to fit")
     target = targets.in_double(M)

@@ -305,7 +305,10 @@ def _broadcasts(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
 
 
 def dense_or_factored(name: str, value: Any) -> Any:
-    return value if isinstance(value, FactoredTarget) else checks.matrix(name, value)
+    """Return a matrix, or a batch of them, as a plain array; a factored target as it is."""
+    if isinstance(value, FactoredTarget):
+        return value
+    return checks.matrix(name, checks.dense(name, value))
 
 
 def checked_target(target: Target, shape: tuple[int, int], name: str, reference: Array) -> Target:
