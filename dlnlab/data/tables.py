@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import numpy as np
 import scipy.io
@@ -68,7 +68,8 @@ class Table:
         return checks.dense("values", self.values)
 
 
-class _Wanted(NamedTuple):
+@dataclass(frozen=True)
+class _Wanted:
     """What a reader is asked for."""
 
     where: str
@@ -247,7 +248,7 @@ def _chosen(names: Collection[str], wanted: _Wanted) -> str:
     """Return which of several arrays is meant."""
     if wanted.name is None and len(names) == 1:
         return next(iter(names))
-    if wanted.name not in names:
+    if wanted.name is None or wanted.name not in names:
         listed = ", ".join(sorted(names)[:20]) or "none"
         got = "none" if wanted.name is None else repr(wanted.name)
         raise ValueError(
