@@ -241,7 +241,7 @@ BOMBS = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_what_does_not_fit_in_memory_is_refused(tmp_path, monkeypatch, name):
     (tmp_path / name).write_bytes(BOMBS[name]())
-    monkeypatch.setattr("dlnlab.arrays.available_bytes", lambda reference=None: 30_000_000)
+    monkeypatch.setattr("dlnlab.numerics.arrays.available_bytes", lambda reference=None: 30_000_000)
     with pytest.raises(ValueError, match=r"would need|available"):
         dlnlab.data.read(tmp_path / name)
 

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 import dlnlab
-from dlnlab import checks, data, report
+from dlnlab import data, report
 from dlnlab.commands import RunFailed, files, numerals
 from dlnlab.data import tables
 from dlnlab.flow import Comparison, Plan
-from dlnlab.trajectory import Interrupted, Status
+from dlnlab.numerics import checks
+from dlnlab.training.trajectory import Interrupted, Status
 
 __all__ = ["add"]
 

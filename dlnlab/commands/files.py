@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dlnlab import storage
+from dlnlab.files import storage
 
 __all__ = [
     "check_apart",

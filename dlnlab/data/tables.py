@@ -22,8 +22,10 @@ import numpy as np
 import scipy.io
 import scipy.sparse
 
-from dlnlab import checks, untrusted
 from dlnlab.data import text
+from dlnlab.files import untrusted
+from dlnlab.numerics import checks
+from dlnlab.results import presenter
 
 __all__ = ["Table", "read"]
 
@@ -337,10 +339,8 @@ def _png(file: BinaryIO, wanted: _Wanted) -> tuple[Any, list[str]]:
     # eight numbers a pixel in single precision, while colours become a brightness
     checks.fits_in_memory(wanted.where, 8 * 8 * width * height)
     file.seek(0)
-    from dlnlab.plotting import pixels  # Matplotlib takes a second to load
-
     try:
-        return pixels.brightness(file), ["brightness from 0 to 1"]
+        return presenter("plotting.pixels").brightness(file), ["brightness from 0 to 1"]
     except MemoryError:
         raise
     except Exception as error:  # a damaged file ends in many ways
