@@ -7,6 +7,7 @@ only a run needs (Matplotlib, SymPy) is imported when it runs, so that ``dlnlab 
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import re
 import shlex
@@ -70,7 +71,19 @@ class _Parser(argparse.ArgumentParser):
         return namespace, unknown
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"{self.prog}: error: {_one_line(message)}; see {self.prog} --help\n")
+        told = _one_line(message) + self._nearest(message)
+        self.exit(USAGE, f"{self.prog}: error: {told}; see {self.prog} --help\n")
+
+    def _nearest(self, message: str) -> str:
+        """Say which option or word is closest to one that is not known."""
+        unknown = re.match(r"unrecognized arguments: (\S+)|.*invalid choice: '([^']*)'", message)
+        if unknown is None:
+            return ""
+        known = [name for action in self._actions for name in action.option_strings]
+        known += [str(word) for action in self._actions for word in action.choices or ()]
+        word = (unknown[1] or unknown[2]).split("=")[0]
+        near = difflib.get_close_matches(word, known, 1, cutoff=0.7)
+        return f"; did you mean {near[0]}?" if near else ""
 
     def flags(self) -> dict[str, str]:
         """Return what the library's arguments are called in this command."""
