@@ -14,6 +14,7 @@ import shlex
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import Any, NoReturn
 
 import numpy as np
@@ -94,6 +95,18 @@ class _Parser(argparse.ArgumentParser):
             name: next(filter(known.__contains__, flags), "") for name, flags in FLAGS.items()
         }
         return own | {name: flag for name, flag in renamed.items() if flag}
+
+
+class _Completion(argparse.Action):
+    """Prints the completions of a shell, and ends."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
+        try:
+            shtab = import_module("shtab")
+        except ModuleNotFoundError:
+            parser.error("completions need shtab: pip install 'dlnlab[shell]'")
+        print(shtab.complete(parser, values))
+        parser.exit(OK)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -208,6 +221,12 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"dlnlab {dlnlab.__version__}")
+    parser.add_argument(
+        "--print-completion",
+        action=_Completion,
+        choices=("bash", "zsh", "tcsh"),
+        help="print what lets a shell complete commands and options (needs shtab)",
+    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for add in COMMANDS:
         add(commands, EXIT_CODES)

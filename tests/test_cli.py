@@ -454,3 +454,16 @@ def test_a_slip_of_the_pen_is_answered_with_what_is_close(run, arguments, near):
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert ("did you mean" in err) == (near is not None)
     assert near is None or f"did you mean {near}?" in err
+
+
+def test_shells_complete_commands_and_options(run, monkeypatch):
+    pytest.importorskip("shtab")
+    for shell in ("bash", "zsh", "tcsh"):
+        code, out, err = run("--print-completion", shell)
+        assert (code, err) == (0, "")
+        assert "compare" in out
+        assert "--depth" in out or "depth" in out
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    code, out, err = run("--print-completion", "bash")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "pip install 'dlnlab[shell]'" in err

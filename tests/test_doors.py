@@ -400,7 +400,14 @@ DOORS: dict[str, Door] = {
         COMPARISON.plot_assumption1, tried=False, figure=(None, OPTIONAL)
     ),
     "Comparison.matrices": door(COMPARISON.matrices, record=(0, COUNT | {"-1"})),
+    **{
+        f"Problem.stable_step of {kind}": door(
+            problem.stable_step, weights=(WIDE, NETWORK), alpha=(1.0, POSITIVE)
+        )
+        for kind, problem in PROBLEMS.items()
+    },
     "Trajectory": result(RUN),
+    "Trajectory.plot": door(RUN.plot, tried=False, figure=(None, OPTIONAL)),
     "Trajectory.save": door(RUN.save, path=("run.npz", PATH)),
     "Trajectory.load": door(dlnlab.Trajectory.load, tried=False, path=("run.npz", PATH)),
     # data
