@@ -11,9 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import campaigns, executors, experiments, movielens, report, untrusted
+from dlnlab import campaigns, experiments, report
+from dlnlab.campaigns import executors
 from dlnlab.commands import campaign, claims, files, numerals, schedule
+from dlnlab.data import movielens
 from dlnlab.experiments import EXPERIMENTS, Experiment, Study
+from dlnlab.files import untrusted
 
 __all__ = ["add"]
 

@@ -29,7 +29,7 @@ from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.instance import CODE, PAPER, build
 from dlnlab.experiments.pair import thinned
 from dlnlab.experiments.recovery import Network
-from dlnlab.trajectory import Status
+from dlnlab.training.trajectory import Status
 
 __all__ = ["figure", "measure", "overlap"]
 
