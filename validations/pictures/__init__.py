@@ -18,7 +18,7 @@ from dlnlab.lab.picture import Sketch
 
 from . import descents, flows, recoveries, steps, vectors
 
-__all__ = ["MAKERS", "Sketch", "draw", "draws", "sketch"]
+__all__ = ["MAKERS", "Sketch", "draw", "draws", "message", "sketch"]
 
 MAKERS: dict[tuple[str, str | None], Callable[[Mapping[str, Any]], Sketch | None]] = {
     ("lemma1", None): steps.sketch_lemma1,
@@ -81,8 +81,27 @@ def draw(claim: str, witness: Mapping[str, Any]) -> Any:
     found = sketch(claim, witness)
     if found is None or not np.isfinite([found.margin, found.error]).all():
         return None
-    measured = f"worst margin {found.margin + 0.0:.3g}, numerical error {found.error:.2g}"
-    return plotting.arrange(found.panels, f"{found.title}\n{measured.replace('-', '−')}")
+    return plotting.arrange(found.panels, f"{message(found.margin, found.error)}\n{found.title}")
+
+
+def message(margin: float, error: float) -> str:
+    """Return what a picture says, in one line.
+
+    Examples
+    --------
+    >>> message(-0.156, 2e-14)
+    'Fails here: margin −0.156, numerical error 2e−14'
+    >>> message(-7.77e-16, 1e-9)
+    'Holds here to within the numerical error 1e−09: margin −7.77e−16'
+    >>> message(0.25, 1e-9)
+    'Holds here by 0.25, numerical error 1e−09'
+    """
+    value, bound = (text.replace("-", "−") for text in (f"{margin + 0.0:.3g}", f"{error:.2g}"))
+    if margin < -error:
+        return f"Fails here: margin {value}, numerical error {bound}"
+    if margin <= error:
+        return f"Holds here to within the numerical error {bound}: margin {value}"
+    return f"Holds here by {value}, numerical error {bound}"
 
 
 def draws(claim: str) -> bool:
