@@ -5,34 +5,39 @@ Models".  A network is a tuple of weight matrices; a problem knows only the end-
 verdict on a claim is a margin with its premises.
 """
 
-from dlnlab import (
-    baselines,
-    campaigns,
-    claims,
-    data,
-    experiments,
-    flow,
-    memory,
-    modes,
-    movielens,
-    nets,
-    networks,
-    parsimony,
-    problems,
-    spectra,
-    targets,
-)
+import sys
+
+from dlnlab import baselines, campaigns, claims, data, experiments, flow, nets, networks, problems
+from dlnlab.campaigns import executors
 from dlnlab.claims.verdict import Premise, Verdict
-from dlnlab.descent import gradient_descent
-from dlnlab.ensembles import GeneratedEnsemble
+from dlnlab.data import movielens
+from dlnlab.data.ratings import Ratings
 from dlnlab.flow import Comparison, compare, gradient_flow
 from dlnlab.networks import compressed_weights, end_to_end, layer_gradients, original_weights
-from dlnlab.problems import Problem, completion, factorization, linear_recovery, sensing
-from dlnlab.ratings import Ratings
-from dlnlab.targets import FactoredTarget, gaussian_ensemble, random_mask, random_target
-from dlnlab.trajectory import Interrupted, Status, Trajectory
+from dlnlab.numerics import spectra
+from dlnlab.problems import Problem, completion, factorization, linear_recovery, sensing, targets
+from dlnlab.problems.generated import GeneratedEnsemble
+from dlnlab.problems.targets import FactoredTarget, gaussian_ensemble, random_mask, random_target
+from dlnlab.reductions import choice, modes, parsimony, thin
+from dlnlab.training import memory
+from dlnlab.training.descent import gradient_descent
+from dlnlab.training.trajectory import Interrupted, Status, Trajectory
+from dlnlab.version import VERSION
 
-__version__ = "0.1.0"
+__version__ = VERSION
+
+for _name, _module in {
+    "executors": executors,
+    "formulations": choice,
+    "memory": memory,
+    "modes": modes,
+    "movielens": movielens,
+    "parsimony": parsimony,
+    "spans": thin,
+    "spectra": spectra,
+    "targets": targets,
+}.items():  # the names users import, ``import dlnlab.modes``, wherever the house keeps the module
+    sys.modules[f"{__name__}.{_name}"] = _module
 
 __all__ = [
     "Comparison",
@@ -53,6 +58,7 @@ __all__ = [
     "compressed_weights",
     "data",
     "end_to_end",
+    "executors",
     "experiments",
     "factorization",
     "flow",

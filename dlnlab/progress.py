@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from dlnlab import checks
+from dlnlab.numerics import checks
 
 __all__ = ["Progress"]
 

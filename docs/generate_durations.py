@@ -15,7 +15,8 @@ import statistics
 import sys
 from pathlib import Path
 
-from dlnlab import campaigns, executors
+from dlnlab import campaigns
+from dlnlab.campaigns import executors
 from dlnlab.experiments import EXPERIMENTS, Experiment, durations
 
 SEEDS = 20

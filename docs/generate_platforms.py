@@ -104,8 +104,8 @@ def cases() -> dict[str, tuple[np.ndarray, dict[str, Any]]]:
 def measure() -> dict[str, Any]:
     """Return every verdict and every margin with its error, of this environment."""
     compared = {name: _compared(M, settings) for name, (M, settings) in cases().items()}
-    suite = import_module("dlnlab.validations.suite")
-    tallied = import_module("dlnlab.validations.tally")
+    suite = import_module("dlnlab.lab.suite")
+    tallied = import_module("dlnlab.lab.tally")
 
     class Listed(tallied.Tally):
         """A tally that also lists what it counts."""
@@ -178,7 +178,9 @@ def where() -> dict[str, Any]:
         "blas": sorted({f"{part['internal_api']} {part['version']}" for part in blas}),
         "kernel": architecture,
         "instructions": KERNELS.get(architecture, "unknown"),
-        "threads": min([part["num_threads"] for part in blas] + [dlnlab.threads.available()]),
+        "threads": min(
+            [part["num_threads"] for part in blas] + [dlnlab.numerics.threads.available()]
+        ),
         "finished": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
 

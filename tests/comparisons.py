@@ -9,9 +9,9 @@ import functools
 import numpy as np
 
 import dlnlab
-from dlnlab import modes
 from dlnlab.flow import Comparison
 from dlnlab.flow.comparison import Pair
+from dlnlab.reductions import modes
 
 FAST = {"rtol": 1e-8, "num_records": 60}
 

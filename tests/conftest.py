@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from dlnlab import arrays, movielens
+from dlnlab.data import movielens
+from dlnlab.numerics import arrays
 
 # Derandomized runs give a change the same verdict every time; `hunt` is for long searches by hand.
 settings.register_profile("ci", derandomize=True, max_examples=25, deadline=None, database=None)

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from dlnlab.validations import blocks
 from dlnlab.validations import parsimony as attacks_parsimony
 
-from dlnlab import modes, networks, parsimony
+from dlnlab import networks
 from dlnlab.claims import (
     Premise,
     assumption1,
@@ -31,9 +30,11 @@ from dlnlab.claims import (
     theorem2,
 )
 from dlnlab.flow import compressed
-from dlnlab.parsimony import ReducedFactorization
+from dlnlab.lab import blocks
 from dlnlab.problems import Factorization, Problem, SampledCompletion
-from dlnlab.steppers import arithmetic, in_place
+from dlnlab.reductions import modes, parsimony
+from dlnlab.reductions.parsimony import ReducedFactorization
+from dlnlab.training.kernels import arithmetic, in_place
 
 REFUTED, UNMET, MISSED = "refuted", "not applicable", "not found again"
 

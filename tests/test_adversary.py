@@ -7,14 +7,14 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from dlnlab.validations import adversary
-from dlnlab.validations.adversary import Found, Instance
-from dlnlab.validations.tally import Tally
 from scipy import linalg
 
 import dlnlab
 from dlnlab import networks, problems
 from dlnlab.claims import dominance
+from dlnlab.lab import adversary
+from dlnlab.lab.adversary import Found, Instance
+from dlnlab.lab.tally import Tally
 
 STEP = 0.1
 """Step size of the gradient descent that is passed off as the flow."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from instances import assert_close
 
-from dlnlab import arrays, checks
+from dlnlab.numerics import arrays, checks
 
 
 @given(

@@ -9,14 +9,15 @@ from fractions import Fraction
 import mpmath
 import numpy as np
 import pytest
-from dlnlab.validations import atlas, atlas_cells, atlas_findings, blocks, reduced
-from dlnlab.validations.atlas import configurations, measure
 
 import dlnlab
 from dlnlab import campaigns, flow
+from dlnlab.atlas import cells, findings, survey
+from dlnlab.atlas.survey import configurations, measure
 from dlnlab.claims.theorem2 import allowance
 from dlnlab.cli import main
 from dlnlab.flow.compressed import CompressedFlow
+from dlnlab.lab import blocks, reduced
 
 CELL = {
     "part": "map",
@@ -33,16 +34,16 @@ CELL = {
 """The proved counterexample's setting: L = 2, d = r̂ = 2, r = 1, ε = 0.2, a turned start."""
 
 
-def cells(**changes):
+def measured(**changes):
     configuration = CELL | changes
-    return atlas_cells.cells([configuration], [measure(configuration)])
+    return cells.cells([configuration], [measure(configuration)])
 
 
 # ---------------------------------------------------------------------- known cells
 
 
 def test_the_proved_counterexample_violates():
-    equal, spare = cells()
+    equal, spare = measured()
     assert not equal.violated
     assert spare.share == 1.0
     assert spare.late
@@ -61,7 +62,7 @@ def test_the_enclosed_counterexample_is_measured(monkeypatch):
 
 def test_an_aligned_start_never_violates():
     for depth in (2, 4):
-        found = cells(starts="aligned", depth=depth, d=4, r_hats=[1, 2, 4])
+        found = measured(starts="aligned", depth=depth, d=4, r_hats=[1, 2, 4])
         assert not any(cell.violated for cell in found)
 
 
@@ -69,8 +70,8 @@ def test_an_aligned_start_never_violates():
 @pytest.mark.parametrize("starts", ["haar", "turned"])
 def test_where_the_premise_holds_the_bounds_do(depth, starts):
     settings = {"depth": depth, "starts": starts, "d": 5, "spectrum": [1.0, 0.5]}
-    found = cells(r_hats=[2, 3, 4, 5], ratio=0.3, **settings)
-    assert atlas_findings.contradictions(found) == []
+    found = measured(r_hats=[2, 3, 4, 5], ratio=0.3, **settings)
+    assert findings.contradictions(found) == []
     assert [cell.violated for cell in found[:2]] == [False, False]  # r̂ ≤ d − r
     assert found[-1].violated
     for cell in found:
@@ -80,7 +81,7 @@ def test_where_the_premise_holds_the_bounds_do(depth, starts):
 
 def test_a_full_target_and_a_large_start_violate_with_r_hat_equal_to_r():
     settings = {"d": 2, "spectrum": [1.0, 0.05], "r_hats": [2], "starts": "haar"}
-    below, above = (cells(ratio=ratio, **settings)[0] for ratio in (0.9, 20.0))
+    below, above = (measured(ratio=ratio, **settings)[0] for ratio in (0.9, 20.0))
     assert not below.violated
     assert above.violated
     assert not above.covered
@@ -89,7 +90,7 @@ def test_a_full_target_and_a_large_start_violate_with_r_hat_equal_to_r():
 def test_a_target_with_a_kernel_can_violate_from_a_large_start():
     """With one idle direction for three target ones, two of these are turned into each other."""
     settings = {"depth": 4, "d": 4, "spectrum": [1.0, 0.74, 0.07], "r_hats": [3], "count": 100}
-    below, above = (cells(ratio=ratio, seed=0, **settings)[0] for ratio in (0.95, 2.0))
+    below, above = (measured(ratio=ratio, seed=0, **settings)[0] for ratio in (0.95, 2.0))
     assert not below.violated
     assert above.share == 0.15
     assert above.worst == pytest.approx(1.46e-4, rel=0.01)
@@ -97,12 +98,12 @@ def test_a_target_with_a_kernel_can_violate_from_a_large_start():
 
 
 def test_a_start_exactly_at_its_target_is_measured():
-    assert all(cell.judged == 6 for cell in cells(ratio=1.0, depth=3, spectrum=[1.0, 0.5], d=4))
+    assert all(cell.judged == 6 for cell in measured(ratio=1.0, depth=3, spectrum=[1.0, 0.5], d=4))
 
 
 def test_descent_breaks_the_inequality_for_r_hat_equal_to_r_near_the_limit():
     settings = {"part": "smallest", "ratio": 0.01, "starts": "haar", "count": 60}
-    small, large = (cells(step=step, **settings)[0] for step in (0.5, 0.8))
+    small, large = (measured(step=step, **settings)[0] for step in (0.5, 0.8))
     assert small.judged == 60
     assert not small.violated
     assert large.violated
@@ -187,14 +188,14 @@ def test_the_first_failing_step_tends_to_a_half():
         found += [
             cell
             for step in (0.5, 0.52, 0.6, 0.8)
-            for cell in cells(step=step, r_hats=[1], **settings)
+            for cell in measured(step=step, r_hats=[1], **settings)
         ]
-    bounds = atlas_findings.first_failures(found)
+    bounds = findings.first_failures(found)
     assert [interval for _, interval in sorted(bounds.items())] == [(0.5, 0.52), (0.6, 0.8)]
 
 
 def test_beyond_the_limit_nothing_is_judged():
-    found = cells(step=1.3, starts="haar", spectrum=[1.0, 0.5], d=4, r_hats=[2, 4])
+    found = measured(step=1.3, starts="haar", spectrum=[1.0, 0.5], d=4, r_hats=[2, 4])
     assert [(cell.judged, cell.worst, cell.violated) for cell in found] == [(0, None, False)] * 2
 
 
@@ -286,7 +287,7 @@ FAULTS = {
         lambda right: lambda self, n: n - self.blocks.spectrum.size,
     ),
     "the bound allows too little": (
-        atlas,
+        survey,
         "allowance",
         lambda right: lambda n, r, d: right(n, r, d) - 1,
     ),
@@ -305,9 +306,11 @@ FAILING = [("turned", 5), ("turned", 6)]
 def outcome():
     """How many cells contradict the theorem, and where the inequality fails."""
     settings = {"d": 6, "spectrum": [1.0, 0.5], "r_hats": [2, 3, 4, 5, 6], "depth": 3}
-    found = [c for kind in ("turned", "aligned") for c in cells(ratio=0.1, starts=kind, **settings)]
+    found = [
+        c for kind in ("turned", "aligned") for c in measured(ratio=0.1, starts=kind, **settings)
+    ]
     violated = [(cell.starts, cell.r_hat) for cell in found if cell.violated]
-    return len(atlas_findings.contradictions(found)), violated
+    return len(findings.contradictions(found)), violated
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -330,23 +333,23 @@ def test_allowance():
 
 
 def test_cells_survive_a_file(tmp_path):
-    found = cells() + cells(step=0.8, starts="haar") + cells(step=1.3, starts="haar")
-    atlas_cells.write(found, tmp_path / "atlas.csv")
-    assert atlas_cells.read(tmp_path / "atlas.csv") == found
+    found = measured() + measured(step=0.8, starts="haar") + measured(step=1.3, starts="haar")
+    cells.write(found, tmp_path / "atlas.csv")
+    assert cells.read(tmp_path / "atlas.csv") == found
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match="the columns must be part, depth"):
-        atlas_cells.read(tmp_path / "bad.csv")
+        cells.read(tmp_path / "bad.csv")
 
 
 def test_a_contradiction_is_told():
-    cell = dataclasses.replace(cells()[1], over=1e-9)
-    assert atlas_findings.contradictions([cell]) == [cell]
-    assert atlas_findings.contradictions([dataclasses.replace(cell, ratio=1.5)]) == []
-    assert atlas_findings.contradictions([dataclasses.replace(cell, step=0.5)]) == []
+    cell = dataclasses.replace(measured()[1], over=1e-9)
+    assert findings.contradictions([cell]) == [cell]
+    assert findings.contradictions([dataclasses.replace(cell, ratio=1.5)]) == []
+    assert findings.contradictions([dataclasses.replace(cell, step=0.5)]) == []
 
 
 def test_regions_are_disjoint_and_cover_the_atlas():
-    some = cells()[0]
+    some = measured()[0]
     where = [
         dataclasses.replace(some, ratio=ratio, step=step, r_hat=r_hat, d=d)
         for ratio in (0.5, 2.0)
@@ -356,9 +359,9 @@ def test_regions_are_disjoint_and_cover_the_atlas():
         if step is None or ratio <= 1
     ]
     for cell in where:
-        inside = [name for name, test in atlas_findings.REGIONS.items() if test(cell)]
+        inside = [name for name, test in findings.REGIONS.items() if test(cell)]
         assert len(inside) == 1, (inside, cell)
-    assert sum(region.starts for region in atlas_findings.regions(where)) == 6 * len(where)
+    assert sum(region.starts for region in findings.regions(where)) == 6 * len(where)
 
 
 def test_the_power_of_a_known_excess_is_found():
@@ -373,24 +376,24 @@ def test_the_power_of_a_known_excess_is_found():
         }
         for step in steps
     ]
-    (fit,) = atlas_findings.exponents(configurations, results)
+    (fit,) = findings.exponents(configurations, results)
     assert (fit.value, fit.low, fit.high) == pytest.approx((3, 3, 3))
     assert fit.starts == 20
     for result in results:
         result["ahead_error"] = result["ahead"]  # nothing but error
-    assert atlas_findings.exponents(configurations, results) == []
+    assert findings.exponents(configurations, results) == []
 
 
 # ---------------------------------------------------------------------- the command
 
-TINY = atlas.Extent(
+TINY = survey.Extent(
     4, (2, 3), (0.1, 5.0), (3, 8), (0.125, 0.25, 0.8, 1.2), (2,), (0.1,), ((2, (1e-2,)),)
 )
 
 
 @pytest.fixture
 def tiny(monkeypatch):
-    monkeypatch.setitem(atlas.EXTENTS, "ci", TINY)
+    monkeypatch.setitem(survey.EXTENTS, "ci", TINY)
 
 
 def test_the_command_writes_the_atlas(tiny, tmp_path, capsys):
@@ -409,11 +412,11 @@ def test_the_command_writes_the_atlas(tiny, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "flow, ε^L ≤ σ_r*, r̂ ≤ max(r, d − r)" in said
     assert "0 cells contradict it" in said
-    assert len(atlas_cells.read(out / "atlas.csv")) > 40
+    assert len(cells.read(out / "atlas.csv")) > 40
 
 
 def test_the_command_fails_on_a_contradiction(tiny, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(atlas, "allowance", lambda r_hat, rank, d: -5)
+    monkeypatch.setattr(survey, "allowance", lambda r_hat, rank, d: -5)
     assert main(["atlas", "--out", str(tmp_path), "--executor", "serial"]) == 1
     assert " 0 cells contradict" not in capsys.readouterr().out
 

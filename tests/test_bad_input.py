@@ -10,8 +10,9 @@ import pytest
 import scipy.sparse
 
 import dlnlab
-from dlnlab import modes, parsimony, spectra
-from dlnlab.trajectory import Trajectory
+from dlnlab.numerics import spectra
+from dlnlab.reductions import modes, parsimony
+from dlnlab.training.trajectory import Trajectory
 
 EYE = np.eye(3)
 NAN = np.full((3, 3), np.nan)
@@ -447,7 +448,7 @@ def test_what_is_shown_of_a_bad_value_is_short():
 
 def test_arrays_of_no_library_are_refused():
     with pytest.raises(TypeError, match="`arrays` must all belong to one array library"):
-        dlnlab.arrays.namespace(EYE, STRICT)
+        dlnlab.numerics.arrays.namespace(EYE, STRICT)
 
 
 def test_nothing_is_written_before_the_arguments_are_checked(tmp_path):

@@ -12,7 +12,7 @@ from instances import assert_close, instance
 import dlnlab
 from dlnlab import baselines, networks
 from dlnlab.baselines import least_squares
-from dlnlab.products import FactoredMatrix
+from dlnlab.numerics.products import FactoredMatrix
 
 UNIT = np.finfo(float).eps
 

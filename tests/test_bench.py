@@ -14,7 +14,7 @@ import array_api_strict
 import numpy as np
 import pytest
 
-from dlnlab import arrays, bench, cli, parsimony, problems
+from dlnlab import bench, cli, problems
 from dlnlab.bench import (
     costs,
     growth,
@@ -28,6 +28,8 @@ from dlnlab.bench import (
     timing,
 )
 from dlnlab.bench.rows import ROWS, Row
+from dlnlab.numerics import arrays
+from dlnlab.reductions import parsimony
 
 HOST = np.empty(0)
 DOCS = Path(__file__).parent.parent / "docs"

@@ -18,7 +18,8 @@ import chores
 import pytest
 
 import dlnlab
-from dlnlab import campaigns, executors, validations
+from dlnlab import campaigns, validations
+from dlnlab.campaigns import executors
 
 SEEDS = [{"seed": n} for n in range(20)]
 
@@ -450,10 +451,11 @@ def test_a_task_may_move_to_another_module(tmp_path):
 
 def own_tasks():
     """The functions of dlnlab that campaigns run."""
-    from dlnlab.validations import atlas, suite
+    from dlnlab.atlas import measure
+    from dlnlab.lab import suite
 
     found = {experiment.measure for experiment in dlnlab.experiments.EXPERIMENTS.values()}
-    return sorted(found | {atlas.measure, suite.measure}, key=campaigns._identity)
+    return sorted(found | {measure.measure, suite.measure}, key=campaigns._identity)
 
 
 NAMES = [

@@ -17,8 +17,10 @@ import pytest
 from instances import network
 
 import dlnlab
-from dlnlab import descent, locks, progress
-from dlnlab.trajectory import Interrupted, Recorder, Status, Trajectory, Unsaved
+from dlnlab import progress
+from dlnlab.files import locks
+from dlnlab.training import descent
+from dlnlab.training.trajectory import Interrupted, Recorder, Status, Trajectory, Unsaved
 
 RECORD = ("loss", "error", "singular_values", "alignment", "end_to_end", "imbalance", "layers")
 
@@ -434,7 +436,7 @@ def test_a_refused_run_leaves_the_checkpoint_to_others(tmp_path):
 def test_a_path_that_cannot_be_written_is_refused_before_the_first_step(
     tmp_path, monkeypatch, name
 ):
-    monkeypatch.setattr(dlnlab.descent._Descent, "go", None)
+    monkeypatch.setattr(dlnlab.training.descent._Descent, "go", None)
     with pytest.raises(ValueError, match="`checkpoint`"):
         descend(checkpoint=os.path.join(tmp_path, name))
 

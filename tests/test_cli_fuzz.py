@@ -9,8 +9,10 @@ from importlib import import_module
 import pytest
 
 import dlnlab
-from dlnlab import campaigns, checks, cli, executors
+from dlnlab import campaigns, cli
+from dlnlab.campaigns import executors
 from dlnlab.commands import RunFailed, bench, reproduce, validate
+from dlnlab.numerics import checks
 
 VALUES = [
     "",

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 import dlnlab
-from dlnlab import checks, modes, networks, parsimony, plotting
+from dlnlab import networks, plotting
 from dlnlab.claims import assumption1, dominance, proposition1, theorem2
 from dlnlab.claims.verdict import Premise, judge
 from dlnlab.flow import network
+from dlnlab.numerics import checks
+from dlnlab.reductions import modes, parsimony
 
 AGREES = ("proved", "conditional", "conjecture")
 """The statuses of a claim after an instance that meets its premises and does not refute it."""

@@ -501,7 +501,7 @@ def test_scaled_images_lie_between_zero_and_one_where_they_are_asked_to(backend,
     like = backend.asarray(np.zeros(1, dtype))
     X, y = few().scaled(like)
     backend.assert_home(X, y)
-    assert dlnlab.arrays.dtype_name(X) == np.dtype(dtype).name
+    assert dlnlab.numerics.arrays.dtype_name(X) == np.dtype(dtype).name
     assert (backend.to_host(X) == 1.0).all()
     assert backend.to_host(y).tolist() == [0, 1, 2]
     assert few().scaled()[0].dtype == np.float64

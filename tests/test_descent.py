@@ -7,8 +7,9 @@ import pytest
 from instances import KINDS, ON_ANY_DEVICE, assert_close, instance, network
 
 import dlnlab
-from dlnlab import descent, networks, steppers
-from dlnlab.trajectory import QUANTITIES, Status
+from dlnlab import networks
+from dlnlab.training import descent, kernels
+from dlnlab.training.trajectory import QUANTITIES, Status
 
 UNIT = np.finfo(float).eps
 
@@ -85,7 +86,7 @@ def decay_that_grows(rates, decay):
 
 @pytest.mark.parametrize("wrong", [decay_without_alpha, decay_that_grows])
 def test_weight_decay_in_the_wrong_place_would_be_caught(monkeypatch, wrong):
-    monkeypatch.setattr(steppers.in_place, "shrinkage", wrong)
+    monkeypatch.setattr(kernels.in_place, "shrinkage", wrong)
     with pytest.raises(AssertionError):
         check_against_loop("factorization", 4, 0.3, decay=0.5)
 

@@ -43,9 +43,19 @@ from nasty import (
 )
 
 import dlnlab
-from dlnlab import executors, experiments, formulations, memory, plotting, spans, spectra
+from dlnlab import experiments, plotting
+from dlnlab.campaigns import executors
+from dlnlab.numerics import spectra
+from dlnlab.reductions import choice, thin
+from dlnlab.training import memory
 
-ROOTS = ("dlnlab", "dlnlab.executors", "dlnlab.formulations", "dlnlab.plotting", "dlnlab.spans")
+ROOTS = (
+    "dlnlab",
+    "dlnlab.executors",
+    "dlnlab.formulations",
+    "dlnlab.plotting",
+    "dlnlab.spans",
+)
 """Public, with the modules that they list."""
 
 HOUSE = {
@@ -161,7 +171,7 @@ PROBLEMS = {
 WIDE = dlnlab.original_weights((3, 3), 2, 0.1, rng=0)
 LARGE = dlnlab.factorization(dlnlab.random_target((9, 9), 1, rng=0))
 REDUCTION = dlnlab.parsimony.reduce(LARGE, dlnlab.original_weights((9, 9), 2, 0.1, rng=0))
-THIN = spans.reduce_thin(LARGE, dlnlab.compressed_weights(LARGE, 2, 2, 0.1))
+THIN = thin.reduce_thin(LARGE, dlnlab.compressed_weights(LARGE, 2, 2, 0.1))
 RUN = dlnlab.gradient_descent(PROBLEM, WIDE, eta=0.1, num_steps=2)
 RATINGS = dlnlab.Ratings([0, 0, 1, 2], [0, 2, 1, 1], [5.0, 3.0, 4.0, 1.0], (3, 3))
 ENSEMBLE = dlnlab.GeneratedEnsemble(3, (3, 3), 0)
@@ -427,7 +437,10 @@ DOORS: dict[str, Door] = {
         dlnlab.movielens.read, tried=False, path=("no", PATH), file=(FILE, NOTHING)
     ),
     "movielens.download": door(
-        dlnlab.movielens.download, tried=False, folder=(".", OPTIONAL | PATH), file=(FILE, NOTHING)
+        dlnlab.movielens.download,
+        tried=False,
+        folder=(".", OPTIONAL | PATH),
+        file=(FILE, NOTHING),
     ),
     # spectra
     "spectra.alignments": door(
@@ -497,13 +510,13 @@ DOORS: dict[str, Door] = {
     "Reduction.lift": door(REDUCTION.lift, weights=(REDUCTION.weights, NETWORK)),
     "Reduction.lift_end_to_end": door(REDUCTION.lift_end_to_end, W=(EYE, LISTED | UNKNOWN)),
     "spans.reduce_thin": door(
-        spans.reduce_thin, problem=(PROBLEM, NOTHING), weights=(WIDE, NETWORK)
+        thin.reduce_thin, problem=(PROBLEM, NOTHING), weights=(WIDE, NETWORK)
     ),
     "spans.ThinReduction": result(THIN),
     "ThinReduction.lift": door(THIN.lift, weights=(THIN.weights, NOTHING)),
     "ThinReduction.lift_end_to_end": door(THIN.lift_end_to_end, W=(np.eye(2), NOTHING)),
     "formulations.choose": door(
-        formulations.choose,
+        choice.choose,
         problem=(PROBLEM, NOTHING),
         weights=(WIDE, NETWORK),
         num_steps=(2, WHOLE),

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import dlnlab
-from dlnlab import ensembles, threads
+from dlnlab.numerics import threads
 from dlnlab.problems import ensemble as ensemble_module
+from dlnlab.problems import generated
 
 SHAPE, COUNT = (7, 5), 43
 
@@ -15,8 +16,8 @@ SHAPE, COUNT = (7, 5), 43
 @pytest.fixture
 def blocks(monkeypatch):
     """Blocks of four matrices, the last one incomplete."""
-    monkeypatch.setattr(ensembles, "BLOCK_BYTES", 4 * 8 * 35)
-    assert ensembles.block_rows(35) == 4
+    monkeypatch.setattr(generated, "BLOCK_BYTES", 4 * 8 * 35)
+    assert generated.block_rows(35) == 4
 
 
 def kinds(tmp_path):

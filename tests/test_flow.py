@@ -9,8 +9,9 @@ import pytest
 from scipy import integrate, linalg
 
 import dlnlab
-from dlnlab import modes, networks
+from dlnlab import networks
 from dlnlab.flow.system import System
+from dlnlab.reductions import modes
 
 
 def spectral_case(depth, eps=0.1, sigma=(2.0, 1.0), d=6):

@@ -37,8 +37,9 @@ from dlnlab.proofs import (
 from scipy.integrate import quad
 
 import dlnlab
-from dlnlab import claims, modes, networks
+from dlnlab import claims, networks
 from dlnlab.claims import CLAIMS
+from dlnlab.reductions import modes
 
 DRAWS = 20
 TIGHT = 1e-12

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import dlnlab
-from dlnlab import formulations, spans
-from dlnlab.descent import gradient_descent
-from dlnlab.parsimony import NoReductionError, ReducedFactorization
+from dlnlab.reductions import choice, thin
+from dlnlab.reductions.parsimony import NoReductionError, ReducedFactorization
+from dlnlab.training.descent import gradient_descent
 
 RECORD = ("loss", "error", "singular_values", "alignment", "end_to_end", "imbalance", "layers")
 EPS = np.finfo(float).eps
@@ -83,7 +83,7 @@ def test_a_wrong_reduction_is_noticed(monkeypatch, fault):
             ReducedFactorization, "residual", lambda self, W: right(self, W) - 1e-3 * W
         )
     else:
-        monkeypatch.setattr(spans, "_span", lambda own, frame: np.linalg.qr(own)[0])
+        monkeypatch.setattr(thin, "_span", lambda own, frame: np.linalg.qr(own)[0])
     try:
         reduced = gradient_descent(problem, weights, formulation="reduced", **options)
     except ValueError:  # a frame of the target outside the span is not orthonormal in it
@@ -121,7 +121,7 @@ def test_a_reduced_run_resumes_bit_for_bit(tmp_path):
 
 
 def chosen(problem, weights, num_steps=1000, wanted="auto"):
-    return formulations.choose(problem, weights, num_steps, wanted).name
+    return choice.choose(problem, weights, num_steps, wanted).name
 
 
 def test_the_rule():

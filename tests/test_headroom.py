@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dlnlab import arrays, headroom
+from dlnlab.numerics import arrays, headroom
 
 MIB = 2**20
 NONE = "9223372036854771712"

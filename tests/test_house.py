@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import pkgutil
 import re
@@ -13,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+import structure
 
 import dlnlab
 
@@ -20,51 +20,38 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dlnlab"
 
 ORDER = [
-    "threads",
-    "headroom",
-    "arrays",
-    "checks",
-    "untrusted",
-    "products",
-    "krylov",
-    "spectra",
-    "targets",
-    "ensembles",
+    "version",
+    "results",
+    "numerics",
+    "progress",
+    "files",
+    "campaigns",
     "problems",
     "networks",
     "nets",
     "data",
-    "ratings",
-    "movielens",
-    "modes",
-    "parsimony",
-    "spans",
-    "formulations",
-    "progress",
-    "fingerprints",
-    "layouts",
-    "locks",
-    "storage",
-    "executors",
-    "campaigns",
-    "trajectory",
-    "steppers",
-    "memory",
-    "descent",
+    "reductions",
+    "training",
     "baselines",
     "claims",
     "flow",
     "bench",
     "experiments",
+    "dlnlab",
+    "proofs",
     "plotting",
     "report",
+    "lab",
+    "atlas",
+    "validations",
     "commands",
     "cli",
+    "__main__",
 ]
 """Rooms from the ground floor up; a room imports from those below it only."""
 
-LAZY = {("flow", "plotting"), ("flow", "report"), ("experiments", "plotting")}
-"""Results draw and print themselves: the only imports upwards, and only inside their methods."""
+FLOORS = 12
+"""The house is no higher: the longest way down, from import to import."""
 
 
 def modules():
@@ -72,53 +59,43 @@ def modules():
     return [name for name in names if not name.endswith("__main__")]
 
 
-def room(module: str) -> str | None:
-    parts = module.split(".")
-    return parts[1] if parts[0] == "dlnlab" and len(parts) > 1 else None
-
-
-def imports(path: Path):
-    """Yield (imported module, whether inside a function) for every import of dlnlab in a file."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    inner = {id(n) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) for n in ast.walk(f)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            if node.module == "dlnlab":
-                names = [f"dlnlab.{alias.name}" for alias in node.names]
-            else:
-                names = [node.module]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
-            continue
-        yield from ((name, id(node) in inner) for name in names)
+HOUSE = structure.modules()
+ROOMS = structure.rooms(HOUSE)
 
 
 def test_every_room_has_its_floor():
-    assert {room(name) for name in modules()} == set(ORDER)
+    assert set(ROOMS) == set(ORDER)
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.stem)
-def test_imports_go_down_only(path):
-    here = room("dlnlab." + ".".join(path.relative_to(PACKAGE).with_suffix("").parts))
-    if here in ("__init__", "__main__"):
-        return
-    for name, inside_function in imports(path):
-        there = room(name)
-        if there is None or there == here or there not in ORDER:
-            continue
-        if inside_function and (here, there) in LAZY:
-            continue
-        assert ORDER.index(there) < ORDER.index(here), f"{here} imports {there}, which is above it"
+def test_imports_go_down_only():
+    assert structure.upward(ROOMS, ORDER) == []
 
 
-def test_the_import_test_can_fail(tmp_path):
-    bad = tmp_path / "bad.py"
-    bad.write_text("def f():\n    import dlnlab.cli\nfrom dlnlab import flow\n")
-    assert sorted(imports(bad)) == [("dlnlab.cli", True), ("dlnlab.flow", False)]
+def test_the_house_is_low():
+    assert max(structure.floors(ROOMS).values()) <= FLOORS
 
 
-@pytest.mark.parametrize(("library", "home"), [("cupy", "arrays"), ("matplotlib", "plotting")])
+@pytest.mark.parametrize("graph", [ROOMS, HOUSE], ids=["rooms", "modules"])
+def test_no_circles(graph):
+    """Imports inside functions are counted; there is no list of exceptions."""
+    assert structure.circle(graph) == []
+
+
+def test_the_tests_of_the_house_can_fail(tmp_path):
+    (tmp_path / "dlnlab" / "a").mkdir(parents=True)
+    (tmp_path / "dlnlab" / "__init__.py").write_text("")
+    (tmp_path / "dlnlab" / "a" / "__init__.py").write_text("def f():\n    from .. import b\n")
+    (tmp_path / "dlnlab" / "b.py").write_text("import dlnlab.a\n")
+    house = structure.modules(tmp_path)
+    assert house == {"dlnlab": set(), "dlnlab.a": {"dlnlab.b"}, "dlnlab.b": {"dlnlab.a"}}
+    rooms = structure.rooms(house)
+    assert set(structure.circle(house)) == {"dlnlab.a", "dlnlab.b"}
+    assert set(structure.circle(rooms)) == {"a", "b"}
+    assert structure.upward(rooms, ["dlnlab", "b", "a"]) == [("b", "a")]
+    assert structure.floors({"c": {"b"}, "b": {"a"}, "a": set()}) == {"a": 1, "b": 2, "c": 3}
+
+
+@pytest.mark.parametrize(("library", "home"), [("cupy", "numerics"), ("matplotlib", "plotting")])
 def test_one_room_only_names_a_backend(library, home):
     pattern = re.compile(rf"^\s*(import|from) {library}|modules\[.{library}", re.MULTILINE)
     using = [p for p in PACKAGE.rglob("*.py") if pattern.search(p.read_text("utf-8"))]
@@ -128,9 +105,7 @@ def test_one_room_only_names_a_backend(library, home):
 @pytest.mark.parametrize("name", modules())
 def test_all_lists_what_a_module_defines(name):
     module = importlib.import_module(name)
-    public = set(getattr(module, "__all__", ()))
-    assert public, f"{name} has no __all__"
-    assert all(hasattr(module, item) for item in public)
+    assert all(hasattr(module, item) for item in module.__all__)
     assert module.__doc__
 
 

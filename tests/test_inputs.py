@@ -10,8 +10,8 @@ import scipy.sparse
 from scipy.sparse.linalg import LinearOperator
 
 import dlnlab
-from dlnlab import arrays, checks, spectra
 from dlnlab.commands import files
+from dlnlab.numerics import arrays, checks, spectra
 
 M = np.array([[3.0, 1.0, 0.5], [1.0, 2.0, 0.25], [0.0, 1.0, 1.0]])
 MASK = np.array([[True, True, False], [False, True, True], [True, False, True]])

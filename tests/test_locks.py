@@ -13,8 +13,8 @@ import time
 
 import pytest
 
-from dlnlab import locks
-from dlnlab.locks import Busy, Lock
+from dlnlab.files import locks
+from dlnlab.files.locks import Busy, Lock
 
 fcntl = pytest.importorskip("fcntl", reason="the kernel's locks are those of POSIX")
 

@@ -10,8 +10,10 @@ import pytest
 import scipy.sparse
 
 import dlnlab
-from dlnlab import arrays, checks, formulations, memory
-from dlnlab.executors import Processes
+from dlnlab.campaigns.executors import Processes
+from dlnlab.numerics import arrays, checks
+from dlnlab.reductions import choice
+from dlnlab.training import memory
 
 ALL = ("loss", "error", "singular_values", "alignment", "end_to_end", "imbalance", "layers")
 
@@ -255,11 +257,11 @@ def test_where_a_reduction_does_not_fit_the_network_runs_in_full(monkeypatch):
     options = {"eta": 0.1, "num_steps": 10**4, "record_every": 10**4, "record": ("loss",)}
     room = 60 * 60 * 8 * 9
     monkeypatch.setattr(arrays, "available_bytes", lambda reference=None: room)
-    assert formulations.choose(problem, weights, 10**4).name == "full"
+    assert choice.choose(problem, weights, 10**4).name == "full"
     with pytest.raises(ValueError, match="`formulation`: finding a reduced network would need"):
         dlnlab.gradient_descent(problem, weights, formulation="reduced", **options)
     monkeypatch.undo()
-    assert formulations.choose(problem, weights, 10**4).name == "reduced"
+    assert choice.choose(problem, weights, 10**4).name == "reduced"
 
 
 def draw(case):

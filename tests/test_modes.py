@@ -11,7 +11,7 @@ from instances import assert_close
 from scipy import integrate
 
 import dlnlab
-from dlnlab import modes
+from dlnlab.reductions import modes
 
 UNIT = np.finfo(float).eps
 DEPTHS = [2, 3, 4, 5, 6]

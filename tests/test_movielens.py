@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 from instances import assert_close, network
 
 import dlnlab
-from dlnlab import movielens
-from dlnlab.movielens import MOVIELENS_100K, RatingsFile
-from dlnlab.ratings import Ratings
+from dlnlab.data import movielens
+from dlnlab.data.movielens import MOVIELENS_100K, RatingsFile
+from dlnlab.data.ratings import Ratings
 
 UNIT = np.finfo(float).eps
 USERS, ITEMS, COUNT = 12, 17, 60

@@ -15,9 +15,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import dlnlab
-from dlnlab import baselines, cli, movielens, networks
+from dlnlab import baselines, cli, networks
+from dlnlab.data import movielens
+from dlnlab.data.ratings import Ratings, Split
 from dlnlab.experiments import EXPERIMENTS, Network, held_out, simple_models
-from dlnlab.ratings import Ratings, Split
 
 UNIT = np.finfo(float).eps
 

@@ -14,9 +14,10 @@ import pytest
 from instances import assert_close
 
 import dlnlab
-from dlnlab import nets, networks, spectra
+from dlnlab import nets, networks
 from dlnlab.nets import block as blocks
 from dlnlab.nets import losses, maps, network
+from dlnlab.numerics import arrays, spectra
 
 UNIT = np.finfo(float).eps
 KINDS = ("dense", "dln", "compressed")
@@ -162,7 +163,7 @@ def test_the_block_of_a_wide_network_is_this_package_s_start():
     for W in layers:
         # Householder QR: orthonormal to a small multiple of d u (Higham 2002, thm 19.4).
         assert_close(W @ W.T, 0.01 * np.eye(len(W)), 10 * 20 * UNIT * 0.01)
-    child = dlnlab.checks.generator("rng", 0, "network").spawn(2)[1]
+    child = dlnlab.numerics.checks.generator("rng", 0, "network").spawn(2)[1]
     expected = dlnlab.original_weights((16, 20), 3, 0.1, rng=child)
     assert all(np.array_equal(a, b) for a, b in zip(layers, expected, strict=True))
 
@@ -475,7 +476,7 @@ def test_the_derivative_of_relu_at_zero_is_zero():
 def test_the_erf_is_that_of_the_c_library(backend):
     x = np.linspace(-6, 6, 101)
     # Both claim an error of a few units in the last place.
-    got = backend.to_host(dlnlab.arrays.erf(backend.asarray(x)))
+    got = backend.to_host(arrays.erf(backend.asarray(x)))
     assert_close(got, np.array([math.erf(v) for v in x]), 4 * UNIT)
 
 
@@ -553,7 +554,9 @@ def forgotten_mean_over_samples(monkeypatch):
 
 def tanh_for_erf(monkeypatch):
     monkeypatch.setattr(
-        dlnlab.arrays, "erf", lambda z: np.tanh(2 / math.sqrt(math.pi) * (z + 0.08943 * z**3))
+        arrays,
+        "erf",
+        lambda z: np.tanh(2 / math.sqrt(math.pi) * (z + 0.08943 * z**3)),
     )
 
 

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from instances import assert_close, instance, network
 
 import dlnlab
-from dlnlab import checks, networks, spectra, targets
+from dlnlab import networks
+from dlnlab.numerics import checks, spectra
+from dlnlab.problems import targets
 
 UNIT = np.finfo(float).eps
 

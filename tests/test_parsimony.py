@@ -18,8 +18,10 @@ import pytest
 from instances import assert_close
 
 import dlnlab
-from dlnlab import arrays, networks, parsimony
-from dlnlab.parsimony import NoReductionError, ReducedFactorization
+from dlnlab import networks
+from dlnlab.numerics import arrays
+from dlnlab.reductions import parsimony
+from dlnlab.reductions.parsimony import NoReductionError, ReducedFactorization
 
 UNIT = np.finfo(float).eps
 NUDGE = 1e-7

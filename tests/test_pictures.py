@@ -8,12 +8,12 @@ import faults
 import numpy as np
 import pytest
 from dlnlab.validations import MODULES, Profile, gauge, gradients, pictures, theorem1
-from dlnlab.validations.cases import Case, Frame
-from dlnlab.validations.recoveries import random_recovery
-from dlnlab.validations.tally import Tally
 from matplotlib.text import Text
 
-from dlnlab import claims, networks, plotting, report, validations
+from dlnlab import claims, networks, plotting, results, validations
+from dlnlab.lab.cases import Case, Frame
+from dlnlab.lab.recoveries import random_recovery
+from dlnlab.lab.tally import Tally
 
 MINI = Profile("mini", batch=24, examples=3, shrinks=4)
 
@@ -72,7 +72,7 @@ def worst():
         key = (self.about.name, "random" if random else content.get("part"))
         known = kept.get(key)
         if np.isfinite(margin) and (known is None or margin + error < known[0] + known[1]):
-            kept[key] = (margin, error, json.loads(json.dumps(report.plain(content))))
+            kept[key] = (margin, error, json.loads(json.dumps(results.plain(content))))
         right(self, margin, error, premises, content, count)
 
     with pytest.MonkeyPatch.context() as patch:

@@ -149,7 +149,10 @@ def same_problems():
     units = np.zeros((rows.size, 3, 4))
     units[np.arange(rows.size), rows, columns] = 1.0
     stored = scipy.sparse.coo_array((M[rows, columns], (rows, columns)), shape=(3, 4))
-    full, factored = dlnlab.completion, dlnlab.FactoredTarget(*dlnlab.spectra.compact_svd(M))
+    full, factored = (
+        dlnlab.completion,
+        dlnlab.FactoredTarget(*dlnlab.spectra.compact_svd(M)),
+    )
     rectangle = A.reshape(9, -1)
     for c in ("sum", "mean"):
         by_mask = dlnlab.completion(M, mask, c)

@@ -9,13 +9,14 @@ from fractions import Fraction
 import mpmath
 import numpy as np
 import pytest
-from dlnlab.validations import MODULES, inequality, witnesses
+from dlnlab.validations import MODULES
 
 import dlnlab
 from dlnlab import claims, proofs, report
 from dlnlab.claims import CLAIMS, Claim, Setting, Standing, Verdict, Witness, judge
 from dlnlab.claims.claim import STATUSES
 from dlnlab.cli import main
+from dlnlab.lab import inequality, witnesses
 
 REFUTED = [name for name, claim in CLAIMS.items() if claim.standing().status == "refuted"]
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import dlnlab
-from dlnlab import report
+from dlnlab import report, results
 from dlnlab.claims import Premise, Verdict
-from dlnlab.trajectory import Status
+from dlnlab.training.trajectory import Status
 
 
 @pytest.fixture(params=comparisons.ALL)
@@ -226,5 +226,5 @@ def test_manifest_says_what_ran_where_and_when():
     ],
 )
 def test_plain_has_only_what_json_has(value, expected):
-    assert report.plain(value) == expected
-    assert type(report.plain(value)) is type(expected)
+    assert results.plain(value) == expected
+    assert type(results.plain(value)) is type(expected)

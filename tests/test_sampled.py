@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from instances import assert_close, network
 
 import dlnlab
-from dlnlab import arrays, krylov, networks, products, spectra
+from dlnlab import networks
+from dlnlab.numerics import arrays, krylov, products, spectra
+from dlnlab.numerics.products import FactoredMatrix
 from dlnlab.problems import Completion, SampledCompletion, sampled
-from dlnlab.products import FactoredMatrix
 
 UNIT = np.finfo(float).eps
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from instances import assert_close
 
-from dlnlab import spectra, targets
+from dlnlab.numerics import spectra
+from dlnlab.problems import targets
 
 UNIT = np.finfo(float).eps
 

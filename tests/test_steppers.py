@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from instances import assert_close
 
 import dlnlab
-from dlnlab import formulations, networks, steppers
-from dlnlab.steppers import Bordered, Diagonal, InPlace, Plain
+from dlnlab import networks
+from dlnlab.reductions import choice
+from dlnlab.training import kernels
+from dlnlab.training.kernels import Bordered, Diagonal, InPlace, Plain
 
 UNIT = np.finfo(float).eps
 KINDS = ("factorization", "mask", "sensing")
@@ -83,21 +85,21 @@ def test_a_step_in_place_is_a_plain_step(kind, widths, normalization, alpha, dec
 
 @pytest.mark.parametrize("fault", ["no transpose", "first layer", "no mask", "shrinks twice"])
 def test_a_wrong_step_is_noticed(monkeypatch, fault):
-    right = steppers.arithmetic.Blas.descend
+    right = kernels.arithmetic.Blas.descend
     faults = {
         "no transpose": (
-            steppers.arithmetic.Blas,
+            kernels.arithmetic.Blas,
             "product",
             lambda self, A, B, out, flip=False: [lambda: np.matmul(A, B, out=out)],
         ),
-        "first layer": (steppers.arithmetic.Blas, "shift", lambda self, W, D: []),
+        "first layer": (kernels.arithmetic.Blas, "shift", lambda self, W, D: []),
         "no mask": (
             dlnlab.problems.Completion,
             "entrywise",
             lambda self: (None, self.observed),
         ),
         "shrinks twice": (
-            steppers.arithmetic.Blas,
+            kernels.arithmetic.Blas,
             "descend",
             lambda self, layer, W, *rest: [
                 *right(self, layer, W, *rest),
@@ -118,9 +120,9 @@ def test_a_wrong_step_is_noticed(monkeypatch, fault):
 @pytest.mark.parametrize("kind", ["factorization", "mask"])
 def test_a_stack_steps_as_its_members_do(monkeypatch, kind, own, normalization, ways):
     """With step sizes and decays of their own, and where `own`, with data of their own."""
-    monkeypatch.setattr(steppers.in_place.threads, "available", lambda: ways)
-    monkeypatch.setattr(steppers.in_place, "WORTH_THREADS", 0.0)
-    monkeypatch.setattr(steppers.in_place, "CACHE", 2000)  # groups of one or two members
+    monkeypatch.setattr(kernels.in_place.threads, "available", lambda: ways)
+    monkeypatch.setattr(kernels.in_place, "WORTH_THREADS", 0.0)
+    monkeypatch.setattr(kernels.in_place, "CACHE", 2000)  # groups of one or two members
     rng, batch, widths = np.random.default_rng(5), (2, 3), (4, 3, 5, 3)
     problem = make_problem(kind, (3, 4), normalization, rng, batch if own else ())
     weights = tuple(
@@ -169,7 +171,7 @@ def check_special(kind, case, eta, bound, alpha, decay, normalization):
     problem = dlnlab.factorization(target, normalization)
     eta = eta / problem.scale
     rates = [alpha * eta, *[eta] * (len(weights) - 2), alpha * eta]
-    assert type(steppers.stepper(problem, weights, rates, decay, ())) is kind
+    assert type(kernels.stepper(problem, weights, rates, decay, ())) is kind
     results = []
     for way in (InPlace, kind):
         stepper = way(problem, weights, rates, decay, ())
@@ -293,13 +295,13 @@ def test_a_wrong_corner_is_noticed(monkeypatch, method, fault):
 def test_the_reduction_of_a_wide_network_has_its_corner_apart():
     problem = dlnlab.factorization(dlnlab.random_target((40, 30), 2, rng=0))
     weights = dlnlab.original_weights((40, 30), 3, 0.3, rng=0)
-    small = formulations.choose(problem, weights, 0, "reduced")
-    found = steppers.stepper(small.problem, small.weights, [0.1] * 3, None, ())
+    small = choice.choose(problem, weights, 0, "reduced")
+    found = kernels.stepper(small.problem, small.weights, [0.1] * 3, None, ())
     assert type(found) is Bordered
     rates = [0.1, 0.1, 0.2]
-    assert type(steppers.stepper(small.problem, small.weights, rates, None, ())) is InPlace
+    assert type(kernels.stepper(small.problem, small.weights, rates, None, ())) is InPlace
     moved = (*small.weights[:2], small.weights[2] + 1e-30)
-    assert type(steppers.stepper(small.problem, moved, [0.1] * 3, None, ())) is InPlace
+    assert type(kernels.stepper(small.problem, moved, [0.1] * 3, None, ())) is InPlace
 
 
 def test_a_corner_that_diverges_is_told_as_any_other():
@@ -314,7 +316,7 @@ def test_what_is_not_diagonal_is_not_taken_for_it():
     problem, rates = dlnlab.factorization(target), [0.1, 0.1, 0.1]
 
     def kind(weights, problem=problem, rates=rates):
-        return type(steppers.stepper(problem, weights, rates, None, ()))
+        return type(kernels.stepper(problem, weights, rates, None, ()))
 
     assert kind(weights) is Diagonal
     assert kind(weights, rates=[0.1, 0.1, 0.2]) is InPlace
@@ -335,8 +337,8 @@ def test_a_spectral_start_runs_as_scalars_and_ends_where_the_network_does(r_hat,
     """Widths above the rank; below it the ends do not span the target, and matrices remain."""
     problem = dlnlab.factorization(dlnlab.random_target((30, 25), 4, rng=0))
     weights = dlnlab.compressed_weights(problem, r_hat, depth, 0.1)
-    small = formulations.choose(problem, weights, 0, "reduced")
-    found = type(steppers.stepper(small.problem, small.weights, [0.1] * depth, None, ()))
+    small = choice.choose(problem, weights, 0, "reduced")
+    found = type(kernels.stepper(small.problem, small.weights, [0.1] * depth, None, ()))
     assert found is (Diagonal if r_hat >= 4 else InPlace)
     options = {"eta": 0.1, "alpha": 2.0, "num_steps": 400, "record_every": 40}
     record = ("loss", "error", "singular_values", "alignment", "end_to_end")
@@ -359,8 +361,8 @@ def test_a_start_that_is_only_nearly_spectral_keeps_its_matrices():
     problem = dlnlab.factorization(dlnlab.random_target((30, 25), 4, rng=0))
     weights = dlnlab.compressed_weights(problem, 4, 3, 0.1)
     turned = (weights[0], weights[1] + 1e-10 * np.ones((4, 4)), weights[2])
-    small = formulations.choose(problem, turned, 0, "reduced")
-    found = type(steppers.stepper(small.problem, small.weights, [0.1] * 3, None, ()))
+    small = choice.choose(problem, turned, 0, "reduced")
+    found = type(kernels.stepper(small.problem, small.weights, [0.1] * 3, None, ()))
     assert found is InPlace
 
 
@@ -370,7 +372,7 @@ def test_what_runs_in_place():
     stack = tuple(np.stack([W, W]) for W in weights)
 
     def kind(problem, weights, batch=()):
-        return type(steppers.stepper(problem, weights, [0.1, 0.1], None, batch))
+        return type(kernels.stepper(problem, weights, [0.1, 0.1], None, batch))
 
     dense = make_problem("mask", (3, 3), "sum", rng)
     assert kind(dense, weights) is InPlace
@@ -387,7 +389,7 @@ def test_what_runs_in_place():
 
 
 def test_extended_precision_is_computed_in_double():
-    """The rule of `dlnlab.checks`: what BLAS and LAPACK lack is rounded once, at the door."""
+    """The rule of `numerics.checks`: what BLAS and LAPACK lack is rounded once, at the door."""
     M = np.array([[1.0, 0.25], [0.0, 0.5]], dtype=np.longdouble)
     weights = tuple(np.eye(2, dtype=np.longdouble) / 3 for _ in range(2))
     options = {"eta": 0.1, "num_steps": 5, "record": ("loss",)}
@@ -415,7 +417,7 @@ def test_an_interrupt_within_a_stretch_returns_to_its_start(monkeypatch):
     problem = dlnlab.factorization(np.diag([1.0, 0.5]))
     weights = dlnlab.compressed_weights(problem, 2, 3, 0.1)
     options = {"eta": 0.1, "record_every": 10}
-    right, calls = steppers.scalars.repeat, []
+    right, calls = kernels.scalars.repeat, []
 
     def interrupted(lists, count):
         if len(calls) < 3:
@@ -425,18 +427,18 @@ def test_an_interrupt_within_a_stretch_returns_to_its_start(monkeypatch):
             call()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(steppers.scalars, "repeat", interrupted)
+    monkeypatch.setattr(kernels.scalars, "repeat", interrupted)
     with pytest.raises(dlnlab.Interrupted) as caught:
         dlnlab.gradient_descent(problem, weights, num_steps=1000, **options)
-    monkeypatch.setattr(steppers.scalars, "repeat", right)
+    monkeypatch.setattr(kernels.scalars, "repeat", right)
     again = dlnlab.gradient_descent(problem, weights, num_steps=sum(calls), **options)
     for found, expected in zip(caught.value.run.weights, again.weights, strict=True):
         assert (found == expected).all()
 
 
 def test_overflow_in_a_thread_is_not_told_as_a_warning(monkeypatch):
-    monkeypatch.setattr(steppers.in_place, "WORTH_THREADS", 0.0)
-    monkeypatch.setattr(steppers.in_place.threads, "available", lambda: 2)
+    monkeypatch.setattr(kernels.in_place, "WORTH_THREADS", 0.0)
+    monkeypatch.setattr(kernels.in_place.threads, "available", lambda: 2)
     problem = dlnlab.factorization(np.eye(3))
     weights = tuple(np.stack([2.0 * np.eye(3)] * 4) for _ in range(3))
     run = dlnlab.gradient_descent(problem, weights, eta=50.0, num_steps=40)

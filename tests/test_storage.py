@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlnlab import locks, storage
+from dlnlab.files import locks, storage
 
 pytest.importorskip("fcntl", reason="modes and links are those of POSIX")
 

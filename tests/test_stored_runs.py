@@ -8,7 +8,7 @@ from test_checkpoints import RECORD, assert_same_run, descend
 
 import dlnlab
 from dlnlab import baselines
-from dlnlab.trajectory import Status, Trajectory
+from dlnlab.training.trajectory import Status, Trajectory
 
 M = dlnlab.random_target((4, 3), 2, rng=0)
 MASK = dlnlab.random_mask((4, 3), 0.8, rng=0)

@@ -8,14 +8,15 @@ import json
 import hypothesis
 import numpy as np
 import pytest
-from dlnlab.validations import gauge, gradients, strategies
-from dlnlab.validations.cases import Case, Frame, aligned_case, random_cases, stack
-from dlnlab.validations.recoveries import KINDS, Ensemble, Mask, Recovery, random_recovery
+from dlnlab.validations import gauge, gradients
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import dlnlab
-from dlnlab import report
+from dlnlab import results
+from dlnlab.lab import strategies
+from dlnlab.lab.cases import Case, Frame, aligned_case, random_cases, stack
+from dlnlab.lab.recoveries import KINDS, Ensemble, Mask, Recovery, random_recovery
 
 EPS = float(np.finfo(float).eps)
 FIRST = settings(
@@ -334,7 +335,7 @@ def test_recoveries_turns_and_lines_are_built_again(recovery, width):
         gradients.Line(recovery, tables, tables, tuple(width)),
         gradients.Line(recovery, 3, 4, tuple(width)),
     ):
-        told = json.loads(json.dumps(report.plain(whole.witness())))
+        told = json.loads(json.dumps(results.plain(whole.witness())))
         assert type(whole).from_witness(told) == whole
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from instances import assert_close
 
 import dlnlab
-from dlnlab import arrays, spectra, targets
+from dlnlab.numerics import arrays, spectra
+from dlnlab.problems import targets
 
 UNIT = np.finfo(float).eps
 

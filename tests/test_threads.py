@@ -12,7 +12,7 @@ import pytest
 import threadpoolctl
 
 import dlnlab
-from dlnlab import threads
+from dlnlab.numerics import threads
 
 with contextlib.suppress(ImportError):
     import sksundae.cvode  # noqa: F401  (has a BLAS of its own; dlnlab looks for BLAS only once)

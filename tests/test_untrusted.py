@@ -13,8 +13,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from dlnlab import cli, movielens, untrusted
+from dlnlab import cli
 from dlnlab.commands import files
+from dlnlab.data import movielens
+from dlnlab.files import untrusted
 
 
 class Trap:
@@ -117,7 +119,7 @@ def test_what_only_python_calls_a_number_is_none(tmp_path, cell):
 
 def test_a_text_that_does_not_fit_in_memory_is_refused(tmp_path, monkeypatch):
     (tmp_path / "m.csv").write_text("1 2\n" * 1000, encoding="utf-8")
-    monkeypatch.setattr("dlnlab.arrays.available_bytes", lambda reference=None: 50_000)
+    monkeypatch.setattr("dlnlab.numerics.arrays.available_bytes", lambda reference=None: 50_000)
     with pytest.raises(ValueError, match=r"save it as \.npy"):
         files.read_matrix(tmp_path / "m.csv")
 

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dlnlab.validations import MODULES, Profile, cases, flows, hunting
-from dlnlab.validations.tally import Tally
+from dlnlab.validations import MODULES, Profile
 from faults import FAULTS, MISSED, Fault
 from hypothesis import strategies as st
 
-from dlnlab import claims, descent, validations
+from dlnlab import claims, validations
 from dlnlab.claims import CLAIMS, Premise
 from dlnlab.cli import main
+from dlnlab.lab import cases, flows, search
+from dlnlab.lab.tally import Tally
+from dlnlab.training import descent
 
 BODY = ("<body>", "</body>")
 
@@ -330,7 +332,7 @@ def test_a_climb_looks_at_no_more_examples_than_asked():
         seen.append(example)
         return float(example)
 
-    hunting.climb(st.integers(0, 10**9), badness, examples=37, seed=1)
+    search.climb(st.integers(0, 10**9), badness, examples=37, seed=1)
     assert len(seen) == 37
     assert max(seen) > 10**5  # it climbed
 

@@ -9,7 +9,7 @@ from instances import assert_close
 import dlnlab
 from dlnlab import networks
 from dlnlab.claims import proposition1
-from dlnlab.targets import orthonormal_frame
+from dlnlab.problems.targets import orthonormal_frame
 
 UNIT = float(np.finfo(float).eps)
 SHAPES = [(3, 3), (5, 3), (2, 4)]

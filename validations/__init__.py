@@ -8,8 +8,7 @@ on a cluster.
 from __future__ import annotations
 
 from dlnlab.claims import CLAIMS, Verdict
-
-from .suite import PROFILES, Profile, coverage, load, verdicts
+from dlnlab.lab.suite import PROFILES, Profile, coverage, load, verdicts
 
 MODULES: tuple[str, ...] = tuple(CLAIMS)
 """Every claim is attacked."""

@@ -10,10 +10,9 @@ import numpy as np
 
 from dlnlab import flow, networks
 from dlnlab.claims import assumption1
-
-from .cases import EPS, Case, aligned_case, random_cases
-from .suite import Part, Suite, Task
-from .tally import Tally
+from dlnlab.lab.cases import EPS, Case, aligned_case, random_cases
+from dlnlab.lab.suite import Part, Suite, Task
+from dlnlab.lab.tally import Tally
 
 __all__ = ["DEPTH", "ERROR", "SIZE", "SUITE", "attack", "compare"]
 

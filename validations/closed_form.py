@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlnlab import modes, networks, problems
+from dlnlab import networks, problems
 from dlnlab.claims import Premise, closed_form
-
-from . import hunting, strategies
-from .cases import Case, random_cases
-from .flows import LOOSER, RTOL, SAFETY, quiet_flow
-from .suite import Part, Suite, Task
-from .tally import Tally
+from dlnlab.lab import search, strategies
+from dlnlab.lab.cases import Case, random_cases
+from dlnlab.lab.flows import LOOSER, RTOL, SAFETY, quiet_flow
+from dlnlab.lab.suite import Part, Suite, Task
+from dlnlab.lab.tally import Tally
+from dlnlab.reductions import modes
 
 __all__ = ["SUITE", "Integrated", "attack", "attack_time", "integrate", "time_error"]
 
@@ -127,7 +127,7 @@ def _times(tally: Tally, task: Task) -> None:
 
 def _climb(tally: Tally, task: Task) -> None:
     """A search for the largest deviation from the integrated flow."""
-    hunting.climb(HUNTED, lambda case: attack(tally, case), examples=task.count, seed=task.seed)
+    search.climb(HUNTED, lambda case: attack(tally, case), examples=task.count, seed=task.seed)
 
 
 SUITE = Suite(

@@ -7,12 +7,11 @@ from hypothesis import strategies as st
 
 from dlnlab import problems
 from dlnlab.claims import Premise, closed_form
-
-from . import hunting
-from .cases import EPS
-from .flows import bounded_flow
-from .suite import Part, Suite, Task
-from .tally import Tally
+from dlnlab.lab import search
+from dlnlab.lab.cases import EPS
+from dlnlab.lab.flows import bounded_flow
+from dlnlab.lab.suite import Part, Suite, Task
+from dlnlab.lab.tally import Tally
 
 __all__ = ["SUITE", "attack", "integrate", "sides"]
 
@@ -83,7 +82,7 @@ def _climb(tally: Tally, task: Task) -> None:
     def badness(point: tuple[float, float, float]) -> float:
         return attack(tally, np.array([point[0]]), point[1], point[2])
 
-    hunting.climb(HUNTED, badness, examples=task.count, seed=task.seed)
+    search.climb(HUNTED, badness, examples=task.count, seed=task.seed)
 
 
 SUITE = Suite(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dlnlab import networks, problems, spectra
+from dlnlab import networks, problems
 from dlnlab.claims import corollary1, dominance, theorem2
-
-from . import hunting, strategies
-from .cases import EPS, Case, aligned_case, random_cases
-from .suite import Part, Suite, Task
-from .tally import Tally
+from dlnlab.lab import search, strategies
+from dlnlab.lab.cases import EPS, Case, aligned_case, random_cases
+from dlnlab.lab.suite import Part, Suite, Task
+from dlnlab.lab.tally import Tally
+from dlnlab.numerics import spectra
 
 __all__ = ["SUITE", "attack"]
 
@@ -49,7 +49,7 @@ def _random(tally: Tally, task: Task) -> None:
 
 def _climb(tally: Tally, task: Task) -> None:
     """A search for the smallest excess over (d − r̂)ε^{2L}, with tiny, huge and repeated values."""
-    hunting.climb(HUNTED, lambda case: attack(tally, case), examples=task.count, seed=task.seed)
+    search.climb(HUNTED, lambda case: attack(tally, case), examples=task.count, seed=task.seed)
 
 
 SUITE = Suite(

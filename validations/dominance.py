@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from dlnlab.claims import dominance
-
-from . import adversary, hunting, strategies
-from .cases import Case
-from .flows import Pair, draw_groups, flow_pairs
-from .suite import Part, Suite, Task
-from .tally import Tally
+from dlnlab.lab import adversary, search, strategies
+from dlnlab.lab.cases import Case
+from dlnlab.lab.flows import Pair, draw_groups, flow_pairs
+from dlnlab.lab.suite import Part, Suite, Task
+from dlnlab.lab.tally import Tally
 
 __all__ = ["SUITE", "attack"]
 
@@ -63,7 +62,7 @@ def _climb(tally: Tally, task: Task) -> None:
     def badness(case: Case) -> float:
         return attack(tally, flow_pairs([case])[0])
 
-    hunting.climb(HUNTED, badness, examples=task.count, seed=task.seed)
+    search.climb(HUNTED, badness, examples=task.count, seed=task.seed)
 
 
 def _adversary(tally: Tally, task: Task) -> None:

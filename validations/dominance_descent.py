@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import spectra
 from dlnlab.claims import dominance, eq13
-
-from . import descents, witnesses
-from .cases import Case
-from .descents import Descents
-from .suite import Part, Suite, Task
-from .tally import Tally
+from dlnlab.lab import descents, witnesses
+from dlnlab.lab.cases import Case
+from dlnlab.lab.descents import Descents
+from dlnlab.lab.suite import Part, Suite, Task
+from dlnlab.lab.tally import Tally
+from dlnlab.numerics import spectra
 
 __all__ = ["SUITE", "attack", "registered_sides", "sides"]
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dlnlab.claims import Verdict, eq13
-
-from . import inequality
-from .suite import Part, Suite
-from .tally import Tally
+from dlnlab.lab import inequality
+from dlnlab.lab.suite import Part, Suite
+from dlnlab.lab.tally import Tally
 
 __all__ = ["SUITE"]
 

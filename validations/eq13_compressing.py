@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dlnlab.claims import Premise, eq13
+from dlnlab.lab import inequality
+from dlnlab.lab.flows import Pair
+from dlnlab.lab.suite import Part, Suite
 
-from . import inequality, theorem2_refined
-from .flows import Pair
-from .suite import Part, Suite
+from . import theorem2_refined
 
 __all__ = ["SUITE"]
 

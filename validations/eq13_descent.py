@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from dlnlab.claims import eq13, theorem2
-
-from . import descents, witnesses
-from .cases import Case
-from .descents import Descents
-from .suite import Part, Suite, Task
-from .tally import Tally
+from dlnlab.lab import descents, witnesses
+from dlnlab.lab.cases import Case
+from dlnlab.lab.descents import Descents
+from dlnlab.lab.suite import Part, Suite, Task
+from dlnlab.lab.tally import Tally
 
 __all__ = ["SUITE", "attack", "random", "registered_sides", "sides"]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from dlnlab.claims import eq13
+from dlnlab.lab import descents, search
+from dlnlab.lab.descents import Batch
+from dlnlab.lab.suite import Part, Suite, Task
+from dlnlab.lab.tally import Tally
 
-from . import descents, eq13_descent, hunting
-from .descents import Batch
-from .suite import Part, Suite, Task
-from .tally import Tally
+from . import eq13_descent
 
 __all__ = ["SUITE"]
 
@@ -35,7 +36,7 @@ def _climb(tally: Tally, task: Task) -> None:
     def badness(batch: Batch) -> float:
         return eq13_descent.attack(tally, descents.follow(batch), HALF)
 
-    hunting.climb(HUNTED, badness, examples=task.count, seed=task.seed)
+    search.climb(HUNTED, badness, examples=task.count, seed=task.seed)
 
 
 SUITE = Suite(

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dlnlab.claims import Premise, eq13
-
-from . import inequality
-from .flows import Pair
-from .suite import Part, Suite
+from dlnlab.lab import inequality
+from dlnlab.lab.flows import Pair
+from dlnlab.lab.suite import Part, Suite
 
 __all__ = ["SUITE"]
 

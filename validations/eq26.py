@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlnlab import modes
 from dlnlab.claims import Premise, Verdict, eq26
-
-from . import witnesses
-from .cases import EPS
-from .suite import Part, Suite, Task
-from .tally import Tally
+from dlnlab.lab import witnesses
+from dlnlab.lab.cases import EPS
+from dlnlab.lab.suite import Part, Suite, Task
+from dlnlab.lab.tally import Tally
+from dlnlab.reductions import modes
 
 __all__ = ["SUITE", "attack", "before", "rounding"]
 

@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 
 from dlnlab import gradient_descent, networks
 from dlnlab.claims import Premise, gauge
-
-from . import hunting, strategies
-from .cases import EPS, Frame
-from .recoveries import KINDS, Recovery, random_recovery
-from .suite import Part, Suite, Task
-from .tally import Tally
+from dlnlab.lab import search, strategies
+from dlnlab.lab.cases import EPS, Frame
+from dlnlab.lab.recoveries import KINDS, Recovery, random_recovery
+from dlnlab.lab.suite import Part, Suite, Task
+from dlnlab.lab.tally import Tally
 
 __all__ = ["SUITE", "Descents", "Turn", "attack", "descend"]
 
@@ -295,7 +294,7 @@ def _outside(tally: Tally, task: Task) -> None:
 
 def _climb(tally: Tally, task: Task) -> None:
     """A search for the largest deviation, over masks, ensembles and turns of small integers."""
-    hunting.climb(_turns(), lambda turn: attack(tally, turn), examples=task.count, seed=task.seed)
+    search.climb(_turns(), lambda turn: attack(tally, turn), examples=task.count, seed=task.seed)
 
 
 SUITE = Suite(

@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from dlnlab import networks, problems
 from dlnlab.claims import gradients
-
-from . import hunting, strategies
-from .recoveries import KINDS, Recovery, random_recovery
-from .suite import Part, Suite, Task
-from .tally import Tally
+from dlnlab.lab import search, strategies
+from dlnlab.lab.recoveries import KINDS, Recovery, random_recovery
+from dlnlab.lab.suite import Part, Suite, Task
+from dlnlab.lab.tally import Tally
 
 __all__ = ["SUITE", "Line", "Slopes", "attack", "compare"]
 
@@ -173,7 +172,7 @@ def _random(tally: Tally, task: Task) -> None:
 
 def _climb(tally: Tally, task: Task) -> None:
     """A search for the largest deviation, over problems, weights and directions of integers."""
-    hunting.climb(_lines(), lambda line: attack(tally, line), examples=task.count, seed=task.seed)
+    search.climb(_lines(), lambda line: attack(tally, line), examples=task.count, seed=task.seed)
 
 
 SUITE = Suite(

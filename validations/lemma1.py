@@ -9,11 +9,10 @@ import numpy as np
 from hypothesis import strategies as st
 
 from dlnlab.claims import lemma1
-
-from . import hunting, strategies
-from .cases import Frame
-from .suite import Part, Suite, Task
-from .tally import Tally
+from dlnlab.lab import search, strategies
+from dlnlab.lab.cases import Frame
+from dlnlab.lab.suite import Part, Suite, Task
+from dlnlab.lab.tally import Tally
 
 __all__ = ["SUITE", "attack", "pair"]
 
@@ -111,7 +110,7 @@ def _climb(tally: Tally, task: Task) -> None:
         told_all = {"shape": shape, "A": told[0], "B": told[1]}
         return attack(tally, _matrix(example[0]), _matrix(example[1]), told_all)
 
-    hunting.climb(_examples(), badness, examples=task.count, seed=task.seed)
+    search.climb(_examples(), badness, examples=task.count, seed=task.seed)
 
 
 SUITE = Suite(

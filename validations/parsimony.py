@@ -9,13 +9,12 @@ import numpy as np
 from hypothesis import strategies as st
 
 from dlnlab import gradient_descent, networks, problems
-from dlnlab import parsimony as reductions
 from dlnlab.claims import Premise, parsimony, theorem1
-
-from . import hunting, strategies
-from .cases import EPS, Case, random_cases
-from .suite import Part, Suite, Task
-from .tally import Tally
+from dlnlab.lab import search, strategies
+from dlnlab.lab.cases import EPS, Case, random_cases
+from dlnlab.lab.suite import Part, Suite, Task
+from dlnlab.lab.tally import Tally
+from dlnlab.reductions import parsimony as reductions
 
 __all__ = ["SUITE", "Descents", "attack", "descend", "scalar_error"]
 
@@ -128,7 +127,7 @@ def _random(tally: Tally, task: Task) -> None:
 
 def _climb(tally: Tally, task: Task) -> None:
     """A search for the largest deviation, with tiny, huge and repeated singular values."""
-    hunting.climb(HUNTED, lambda drawn: attack(tally, *drawn), examples=task.count, seed=task.seed)
+    search.climb(HUNTED, lambda drawn: attack(tally, *drawn), examples=task.count, seed=task.seed)
 
 
 SUITE = Suite(

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlnlab import networks, problems, spectra
+from dlnlab import networks, problems
 from dlnlab.claims import proposition1
-
-from .cases import EPS, Case, random_cases, stack
-from .flows import RTOL, draw_groups, quiet_flow
-from .suite import Part, Suite, Task
-from .tally import Tally
+from dlnlab.lab.cases import EPS, Case, random_cases, stack
+from dlnlab.lab.flows import RTOL, draw_groups, quiet_flow
+from dlnlab.lab.suite import Part, Suite, Task
+from dlnlab.lab.tally import Tally
+from dlnlab.numerics import spectra
 
 __all__ = [
     "SUITE",

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlnlab import networks, problems, spectra
+from dlnlab import networks, problems
 from dlnlab.claims import Premise, proposition1
+from dlnlab.lab.cases import Case
+from dlnlab.lab.suite import Part, Suite, Task
+from dlnlab.lab.tally import Tally
+from dlnlab.numerics import spectra
 
-from .cases import Case
 from .proposition1 import (
     STEP,
     Differences,
@@ -27,8 +30,6 @@ from .proposition1 import (
     simple_values,
     units,
 )
-from .suite import Part, Suite, Task
-from .tally import Tally
 
 __all__ = ["SUITE", "Vectors", "attack", "attack_by_differencing", "difference", "follow"]
 

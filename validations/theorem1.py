@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from dlnlab import gradient_descent, modes, networks, problems
+from dlnlab import gradient_descent, networks, problems
 from dlnlab.claims import Premise, theorem1
-
-from . import hunting, strategies
-from .cases import Case, Frame, random_cases
-from .suite import Part, Suite, Task
-from .tally import Tally
+from dlnlab.lab import search, strategies
+from dlnlab.lab.cases import Case, Frame, random_cases
+from dlnlab.lab.suite import Part, Suite, Task
+from dlnlab.lab.tally import Tally
+from dlnlab.reductions import modes
 
 __all__ = [
     "SUITE",
@@ -198,7 +198,7 @@ def _step_sizes(tally: Tally, task: Task) -> None:
 
 def _climb(tally: Tally, task: Task) -> None:
     """A search for the largest deviation, with tiny, huge and repeated singular values."""
-    hunting.climb(
+    search.climb(
         HUNTED, lambda example: attack(tally, *example), examples=task.count, seed=task.seed
     )
 

@@ -10,11 +10,10 @@ import numpy as np
 
 from dlnlab import networks
 from dlnlab.claims import Premise, assumption1, theorem2
-
-from .cases import Case, aligned_case
-from .flows import GROUPS, Pair, draw_groups, flow_pairs
-from .suite import Part, Suite, Task
-from .tally import Tally
+from dlnlab.lab.cases import Case, aligned_case
+from dlnlab.lab.flows import GROUPS, Pair, draw_groups, flow_pairs
+from dlnlab.lab.suite import Part, Suite, Task
+from dlnlab.lab.tally import Tally
 
 __all__ = ["SUITE", "attack", "judged"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dlnlab.claims import Premise, theorem2
+from dlnlab.lab import inequality
+from dlnlab.lab.cases import Case
+from dlnlab.lab.flows import Pair
+from dlnlab.lab.suite import Part, Suite
 
-from . import inequality
-from .cases import Case
 from .dominance import HUNTED
-from .flows import Pair
-from .suite import Part, Suite
 
 __all__ = ["SUITE", "spare"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dlnlab.claims import Claim, Premise, theorem2
+from dlnlab.lab import inequality
+from dlnlab.lab.flows import Pair
+from dlnlab.lab.inequality import Spare, spare_rank
+from dlnlab.lab.suite import Part, Suite
 
-from . import inequality
 from .dominance import HUNTED
-from .flows import Pair
-from .inequality import Spare, spare_rank
-from .suite import Part, Suite
 
 __all__ = ["SUITE", "premises", "with_correction"]
 

@@ -5,8 +5,8 @@ no correction at all.
 from __future__ import annotations
 
 from dlnlab.claims import theorem2
+from dlnlab.lab.cases import Case
 
-from .cases import Case
 from .theorem2_refined import with_correction
 
 __all__ = ["SUITE", "allowance"]

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dlnlab import checks, networks
+from dlnlab import networks
 from dlnlab.baselines.least_squares import half_steps
 from dlnlab.baselines.two_factors import STARTS, spectral_factors
 from dlnlab.networks import Weights
+from dlnlab.numerics import checks
 from dlnlab.problems import Completion, SampledCompletion, Sensing
-from dlnlab.trajectory import Recorder, Status, Trajectory, check_record
+from dlnlab.training.trajectory import Recorder, Status, Trajectory, check_record
 
 __all__ = ["alternating_minimization"]
 

@@ -16,9 +16,9 @@ import numpy as np
 import scipy.sparse
 import scipy.sparse.linalg
 
-from dlnlab import checks
+from dlnlab.data.ratings import Ratings
 from dlnlab.networks import Weights
-from dlnlab.ratings import Ratings
+from dlnlab.numerics import checks
 
 __all__ = ["biases"]
 

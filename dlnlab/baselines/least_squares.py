@@ -19,7 +19,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse
 
-from dlnlab import arrays, checks
+from dlnlab.numerics import arrays, checks
 from dlnlab.problems import Completion, Problem, SampledCompletion, Sensing
 
 __all__ = ["DesignLeastSquares", "RowLeastSquares", "half_steps"]

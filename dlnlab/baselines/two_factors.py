@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import arrays, checks, networks
-from dlnlab.descent import gradient_descent
+from dlnlab import networks
 from dlnlab.networks import Weights
+from dlnlab.numerics import arrays, checks
 from dlnlab.problems import Problem
-from dlnlab.targets import FactoredTarget
-from dlnlab.trajectory import Trajectory
+from dlnlab.problems.targets import FactoredTarget
+from dlnlab.training.descent import gradient_descent
+from dlnlab.training.trajectory import Trajectory
 
 __all__ = ["burer_monteiro", "spectral_factors"]
 

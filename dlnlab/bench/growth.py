@@ -16,12 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import flow, memory, targets
+from dlnlab import flow
 from dlnlab.bench import instances as make
 from dlnlab.bench import timing
 from dlnlab.bench.instances import Instance
 from dlnlab.bench.measurement import engine_run
-from dlnlab.executors import Processes
+from dlnlab.campaigns.executors import Processes
+from dlnlab.problems import targets
+from dlnlab.training import memory
 
 __all__ = ["AXES", "Axis", "Growth", "exponent", "grow"]
 

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-import dlnlab.problems as problems
-from dlnlab import arrays, networks, targets
-from dlnlab.arrays import Array
+from dlnlab import networks, problems
 from dlnlab.networks import Weights
-from dlnlab.problems import Problem
-from dlnlab.targets import FactoredTarget
+from dlnlab.numerics import arrays
+from dlnlab.numerics.arrays import Array
+from dlnlab.problems import Problem, targets
+from dlnlab.problems.targets import FactoredTarget
 
 __all__ = [
     "Instance",

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import arrays
-from dlnlab.arrays import Array
 from dlnlab.bench import timing
 from dlnlab.bench.costs import Cost
+from dlnlab.numerics import arrays
+from dlnlab.numerics.arrays import Array
 
 __all__ = ["Limits", "gemm_rate", "read_rate"]
 

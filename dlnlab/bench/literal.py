@@ -14,7 +14,7 @@ import numpy as np
 
 from dlnlab.bench.instances import Instance
 from dlnlab.networks import Weights
-from dlnlab.targets import FactoredTarget
+from dlnlab.problems.targets import FactoredTarget
 
 __all__ = ["JaxLoop", "Loop", "NumpyLoop", "load_jax"]
 

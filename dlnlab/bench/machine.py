@@ -6,11 +6,11 @@ import importlib.metadata
 import os
 from typing import Any
 
-from dlnlab import arrays, threads
-from dlnlab.arrays import Array
 from dlnlab.bench import timing
 from dlnlab.bench.limits import gemm_rate, read_rate
 from dlnlab.bench.measurement import Effort
+from dlnlab.numerics import arrays, threads
+from dlnlab.numerics.arrays import Array
 
 __all__ = ["describe", "load"]
 

@@ -25,17 +25,18 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import arrays, formulations
-from dlnlab.arrays import Array
 from dlnlab.bench import costs, timing
 from dlnlab.bench.instances import Instance, stacked
 from dlnlab.bench.limits import Limits
 from dlnlab.bench.literal import Loop, NumpyLoop
 from dlnlab.bench.rows import Row
 from dlnlab.bench.timing import Sample
-from dlnlab.descent import gradient_descent
-from dlnlab.threads import available, limited
-from dlnlab.trajectory import Trajectory
+from dlnlab.numerics import arrays
+from dlnlab.numerics.arrays import Array
+from dlnlab.numerics.threads import available, limited
+from dlnlab.reductions import choice
+from dlnlab.training.descent import gradient_descent
+from dlnlab.training.trajectory import Trajectory
 
 __all__ = [
     "QUICK",
@@ -289,7 +290,7 @@ def engine_run(
 def long_run_formulation(instance: Instance, reference: Array, num_steps: int = LONG) -> str:
     """Return the formulation that the engine chooses for so many steps."""
     problem, weights = instance.problem(reference), instance.start(reference)
-    return formulations.choose(problem, weights, num_steps).name
+    return choice.choose(problem, weights, num_steps).name
 
 
 def agreement(

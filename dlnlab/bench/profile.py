@@ -1,8 +1,8 @@
 """Where the time of a step goes.
 
-Networks on the host step by a fixed list of calls (`dlnlab.steppers`), each of which is timed.
-Other runs are given to Python's profiler; operators such as ``@`` are no function calls, so that
-there the time of a matrix product is that of the function it stands in.
+Networks on the host step by a fixed list of calls (`dlnlab.training.kernels`), each of which is
+timed.  Other runs are given to Python's profiler; operators such as ``@`` are no function calls, so
+that there the time of a matrix product is that of the function it stands in.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import formulations, steppers, threads
-from dlnlab.arrays import Array
 from dlnlab.bench import timing
 from dlnlab.bench.instances import Instance
 from dlnlab.bench.measurement import LONG, engine_run, long_run_formulation
 from dlnlab.bench.rows import Row
+from dlnlab.numerics import threads
+from dlnlab.numerics.arrays import Array
+from dlnlab.reductions import choice
+from dlnlab.training import kernels
 
 __all__ = ["of_row"]
 
@@ -56,9 +58,9 @@ def of_row(row: Row, reference: Array, seconds: float = 0.5) -> list[tuple[str, 
 def _calls(part: Instance, reference: Array) -> tuple[Sequence[Callable[[], Any]], int]:
     """Return the calls of a step, and of how many networks; none where steps are not taken so."""
     problem, weights = part.problem(reference), part.start(reference)
-    run = formulations.choose(problem, weights, LONG)
+    run = choice.choose(problem, weights, LONG)
     rates = [part.eta] * len(weights)
-    found = steppers.stepper(run.problem, run.weights, rates, None, weights[0].shape[:-2])
+    found = kernels.stepper(run.problem, run.weights, rates, None, weights[0].shape[:-2])
     return found.calls()
 
 

@@ -19,9 +19,9 @@ from fractions import Fraction as F
 
 import numpy as np
 
-from dlnlab import spectra
 from dlnlab.claims.claim import Claim, Witness, proved, refuted
 from dlnlab.claims.verdict import Premise
+from dlnlab.numerics import spectra
 
 __all__ = ["CLAIM", "GENERALLY_CLAIM", "GENERALLY_STATEMENT", "SOURCE", "STATEMENT"]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlnlab import spectra
 from dlnlab.claims.claim import Claim, proved
+from dlnlab.numerics import spectra
 
 __all__ = ["CLAIM", "SOURCE", "STATEMENT"]
 

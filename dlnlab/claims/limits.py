@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import special
 
-from dlnlab import checks
+from dlnlab.numerics import checks
 
 __all__ = ["Limit", "PowerLaw", "fit_limit", "fit_power"]
 

@@ -21,9 +21,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dlnlab import networks, spectra
+from dlnlab import networks
 from dlnlab.claims.claim import Claim, proved
 from dlnlab.claims.verdict import Premise
+from dlnlab.numerics import spectra
 
 __all__ = ["CLAIM", "SOURCE", "STATEMENT", "VECTOR_CLAIM", "VECTOR_STATEMENT"]
 

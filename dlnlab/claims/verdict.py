@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dlnlab import checks
 from dlnlab.claims.claim import CONJECTURE, STATUSES, Standing
+from dlnlab.numerics import checks
 
 __all__ = ["Premise", "Verdict", "judge", "status_of"]
 

@@ -11,6 +11,7 @@ from typing import Any
 from dlnlab import campaigns, report
 from dlnlab.commands import campaign, files, numerals
 from dlnlab.report import atlas as text
+from dlnlab.results import plain
 
 __all__ = ["add"]
 
@@ -81,7 +82,7 @@ def add(commands: Any, exit_codes: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw the atlas and return the exit code."""
-    atlas = import_module("dlnlab.validations.atlas")
+    atlas = import_module("dlnlab.atlas.survey")
     if args.seed < 0:
         raise ValueError(f"`seed` must be an integer >= 0, got {args.seed}")
     files.claim_folder("--out", args.out, FILES)
@@ -102,8 +103,8 @@ def _tell(
     seconds: float,
 ) -> int:
     """Summarize, print and write."""
-    summary = import_module("dlnlab.validations.atlas_cells")
-    findings = import_module("dlnlab.validations.atlas_findings")
+    summary = import_module("dlnlab.atlas.cells")
+    findings = import_module("dlnlab.atlas.findings")
     cells = summary.cells(configurations, results)
     regions, notes = findings.regions(cells), findings.notes(configurations, results)
     parameters = {"profile": args.profile, "seed": args.seed} | campaign.parameters(args)
@@ -118,7 +119,7 @@ def _tell(
             "notes": list(notes),
             "manifest": manifest,
         }
-        files.write_json(directory / "atlas.json", report.plain(content))
+        files.write_json(directory / "atlas.json", plain(content))
         page = text.atlas_html(regions, notes, images, manifest)
         files.write(directory / "index.html", page)
         names = sorted(path.name for path in directory.iterdir())

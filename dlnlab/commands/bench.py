@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import arrays, bench, report
-from dlnlab.arrays import Array
+from dlnlab import bench, report, results
 from dlnlab.bench import growth, literal, machine, measurement, peer, profile, telling
 from dlnlab.bench.instances import Instance
 from dlnlab.bench.rows import ROWS
 from dlnlab.commands import RunFailed, claims, files, numerals
+from dlnlab.numerics import arrays
+from dlnlab.numerics.arrays import Array
 from dlnlab.report import page
 
 __all__ = ["add"]
@@ -156,7 +157,7 @@ def _measure(
     print("\n".join(telling.machine_lines(told["machine"])))
     if args.quick:
         print("Quick runs show that everything runs; these times and ratios mean little.")
-    return report.plain(told)
+    return results.plain(told)
 
 
 def _batches(
@@ -191,7 +192,7 @@ def _row(
         raise RunFailed(f"{name}: {error}") from error
     finally:
         claims.show_status("")
-    row = report.plain(found.to_dict())
+    row = results.plain(found.to_dict())
     print(telling.line(telling.row_cells(row)), flush=True)
     return row
 

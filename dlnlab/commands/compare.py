@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 import dlnlab
-from dlnlab import checks, report
+from dlnlab import report
 from dlnlab.commands import RunFailed, files, numerals
 from dlnlab.flow import Comparison, Plan
-from dlnlab.trajectory import Interrupted, Status
+from dlnlab.numerics import checks
+from dlnlab.training.trajectory import Interrupted, Status
 
 __all__ = ["add"]
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import checks, storage, untrusted
 from dlnlab.commands import numerals
+from dlnlab.files import storage, untrusted
+from dlnlab.numerics import checks
 
 __all__ = [
     "check_apart",

@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import executors, experiments, movielens, report, untrusted
+from dlnlab import experiments, report
+from dlnlab.campaigns import executors
 from dlnlab.commands import campaign, claims, files, numerals, schedule
+from dlnlab.data import movielens
 from dlnlab.experiments import EXPERIMENTS, Experiment, Study, durations
 from dlnlab.experiments.durations import Estimate
+from dlnlab.files import untrusted
 
 __all__ = ["add"]
 

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from dlnlab import checks, report
+from dlnlab import report, results
 from dlnlab.claims import CLAIMS, Verdict
 from dlnlab.commands import campaign, claims, files, numerals
+from dlnlab.numerics import checks
 
 __all__ = ["add"]
 
@@ -116,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
     attacks = {name: validations.load(name).attacks(args.profile) for name in names}
     content: dict[str, Any] = {
         "claims": [CLAIMS[name].to_dict() for name in names],
-        "verdicts": [report.plain(verdict.to_dict()) for verdict in verdicts],
+        "verdicts": [results.plain(verdict.to_dict()) for verdict in verdicts],
         "attacks": attacks,
     }
     if args.minutes is not None:
@@ -174,7 +175,7 @@ def _figures(verdicts: list[Verdict]) -> dict[str, str]:
     """Draw the worst instance of each claim that can be drawn, as an image within the page."""
     pictures = import_module("dlnlab.validations.pictures")
     plotting = import_module("dlnlab.plotting")  # Matplotlib is loaded here
-    figures = {v.claim: pictures.draw(v.claim, report.plain(v.witness)) for v in verdicts}
+    figures = {v.claim: pictures.draw(v.claim, results.plain(v.witness)) for v in verdicts}
     return {
         claim: f'<img alt="worst instance of {claim}" src="{plotting.to_data_uri(figure)}"/>'
         for claim, figure in figures.items()

@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import checks, untrusted
 from dlnlab.data import pickles
 from dlnlab.data.downloads import Source, check_checksum, download, find
 from dlnlab.data.images import Images, ImageSet
+from dlnlab.files import untrusted
+from dlnlab.numerics import checks
 
 __all__ = ["CIFAR10", "Batches", "cifar10", "load"]
 

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from dlnlab import checks, untrusted
 from dlnlab.data.downloads import Source, check_checksum, download, find
 from dlnlab.data.images import Images, ImageSet
+from dlnlab.files import untrusted
+from dlnlab.numerics import checks
 
 __all__ = ["FASHION_MNIST", "MNIST", "IdxFiles", "fashion_mnist", "load", "mnist", "parse"]
 

@@ -23,8 +23,10 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from dlnlab import campaigns, descent, networks, problems, targets
+from dlnlab import campaigns, networks, problems
 from dlnlab.experiments.experiment import Experiment
+from dlnlab.problems import targets
+from dlnlab.training import descent
 
 __all__ = ["Estimate", "calibration", "estimate", "known", "makespan"]
 

@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dlnlab import checks
 from dlnlab.experiments.wording import number, span
+from dlnlab.numerics import checks
 
 __all__ = ["Experiment", "Panel", "Yardstick"]
 

@@ -29,7 +29,7 @@ from dlnlab.experiments.fig5 import DIVERGES, READINGS
 from dlnlab.experiments.instance import CODE, PAPER, build
 from dlnlab.experiments.pair import thinned
 from dlnlab.experiments.recovery import Network
-from dlnlab.trajectory import Status
+from dlnlab.training.trajectory import Status
 
 __all__ = ["FIG13", "measure", "supremum_after"]
 

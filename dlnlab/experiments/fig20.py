@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import campaigns, spectra
+from dlnlab import campaigns
 from dlnlab.experiments import recovery
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.fig5 import READINGS
 from dlnlab.experiments.instance import CODE, PAPER, build
 from dlnlab.experiments.pair import thinned
 from dlnlab.experiments.recovery import Network
-from dlnlab.trajectory import Status
+from dlnlab.numerics import spectra
+from dlnlab.training.trajectory import Status
 
 __all__ = ["FIG20", "measure"]
 

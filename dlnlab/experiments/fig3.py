@@ -16,7 +16,7 @@ from dlnlab.experiments.fig6 import COMPLETION_PAPER
 from dlnlab.experiments.instance import CODE, PAPER, build
 from dlnlab.experiments.pair import thinned
 from dlnlab.experiments.recovery import Network, steps_to_end
-from dlnlab.trajectory import Status
+from dlnlab.training.trajectory import Status
 
 __all__ = ["FIG3", "measure"]
 

@@ -30,12 +30,15 @@ import numpy as np
 import scipy.sparse
 import scipy.sparse.linalg
 
-from dlnlab import baselines, checks, descent, movielens, networks
+from dlnlab import baselines, networks
+from dlnlab.data import movielens
+from dlnlab.data.ratings import Ratings, Split
 from dlnlab.experiments.pair import thinned
 from dlnlab.experiments.recovery import Network
+from dlnlab.numerics import checks
 from dlnlab.problems import Problem
-from dlnlab.ratings import Ratings, Split
-from dlnlab.trajectory import Status
+from dlnlab.training import descent
+from dlnlab.training.trajectory import Status
 
 __all__ = [
     "METHODS",

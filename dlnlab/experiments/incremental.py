@@ -24,7 +24,7 @@ from dlnlab.experiments.fig14 import SENSING_CODE, SENSING_PAPER
 from dlnlab.experiments.instance import CODE, PAPER, build
 from dlnlab.experiments.pair import thinned
 from dlnlab.experiments.recovery import Network
-from dlnlab.trajectory import Status
+from dlnlab.training.trajectory import Status
 
 __all__ = ["EXPERIMENTS", "measure", "overlap"]
 

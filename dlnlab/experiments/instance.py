@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlnlab import checks, networks, problems, targets
+from dlnlab import networks, problems
 from dlnlab.networks import Weights
-from dlnlab.problems import Problem
+from dlnlab.numerics import checks
+from dlnlab.problems import Problem, targets
 
 __all__ = ["CODE", "PAPER", "SETTINGS", "Instance", "build", "draw_target"]
 

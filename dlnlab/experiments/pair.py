@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import campaigns, checks
+from dlnlab import campaigns
 from dlnlab.experiments.instance import Instance, build
 from dlnlab.experiments.recovery import Curve, Network, Runs, run, steps_to_end
+from dlnlab.numerics import checks
 from dlnlab.problems import Completion, Problem
 
 __all__ = ["ERRORS", "measure", "measure_parts"]

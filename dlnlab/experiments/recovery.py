@@ -17,12 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import checks, descent, formulations
 from dlnlab.networks import Weights, check_network, check_problem, check_weights
-from dlnlab.parsimony import NoReductionError
+from dlnlab.numerics import checks
 from dlnlab.problems import Problem
 from dlnlab.progress import Progress
-from dlnlab.trajectory import Trajectory
+from dlnlab.reductions import choice
+from dlnlab.reductions.parsimony import NoReductionError
+from dlnlab.results import presenter
+from dlnlab.training import descent
+from dlnlab.training.trajectory import Trajectory
 
 __all__ = ["Curve", "Network", "Runs", "run", "steps_to_end"]
 
@@ -105,9 +108,7 @@ class Runs:
 
     def plot(self, figure: Any = None) -> Any:
         """Draw the errors against iterations and against time; return the Matplotlib figure."""
-        from dlnlab.plotting import experiments as drawing
-
-        return drawing.runs(self, figure)
+        return presenter("plotting.experiments").runs(self, figure)
 
     def summary(self) -> str:
         """Return one line per network: how it ended, after how many steps, how close."""
@@ -223,7 +224,7 @@ def descend(
 def reduced(problem: Problem, weights: Weights) -> tuple[Problem, Weights] | None:
     """Return an exact smaller problem and network with the same trajectory, where there is one."""
     try:
-        small = formulations.choose(problem, weights, 0, "reduced")
+        small = choice.choose(problem, weights, 0, "reduced")
     except NoReductionError:
         return None
     return small.problem, small.weights

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from dlnlab import baselines
+from dlnlab.data.ratings import Ratings, Split
 from dlnlab.networks import Weights
-from dlnlab.ratings import Ratings, Split
 
 __all__ = ["MODELS", "measured"]
 

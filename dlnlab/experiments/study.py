@@ -8,10 +8,12 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
 
-from dlnlab import campaigns, checks
+from dlnlab import campaigns
 from dlnlab.experiments import judging
 from dlnlab.experiments.experiment import MOST_SEEDS, Experiment
 from dlnlab.experiments.judging import Judgement, Tally
+from dlnlab.numerics import checks
+from dlnlab.results import presenter
 
 __all__ = ["Study", "study"]
 
@@ -72,9 +74,7 @@ class Study:
 
     def plot(self, figure: Any = None) -> Any:
         """Draw the experiment, a row of panels for each reading; return the Matplotlib figure."""
-        from dlnlab.plotting import experiments as drawing
-
-        return drawing.study(self, figure)
+        return presenter("plotting.experiments").study(self, figure)
 
 
 def study(

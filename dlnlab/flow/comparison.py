@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlnlab import arrays, checks, networks, targets
-from dlnlab.arrays import Array
+from dlnlab import networks
 from dlnlab.claims import assumption1, theorem2
 from dlnlab.claims.verdict import Verdict
 from dlnlab.flow import judging
@@ -21,9 +20,12 @@ from dlnlab.flow.integrate import checked_tolerance
 from dlnlab.flow.network import OriginalNetwork
 from dlnlab.flow.original import FITTED, METHODS, Coverage, OriginalFlow, chosen_method
 from dlnlab.flow.question import Plan, asked, plan
-from dlnlab.problems import Factorization, factorization
-from dlnlab.targets import FactoredTarget
-from dlnlab.trajectory import Interrupted, Status, Trajectory
+from dlnlab.numerics import arrays, checks
+from dlnlab.numerics.arrays import Array
+from dlnlab.problems import Factorization, factorization, targets
+from dlnlab.problems.targets import FactoredTarget
+from dlnlab.results import presenter
+from dlnlab.training.trajectory import Interrupted, Status, Trajectory
 
 __all__ = ["Comparison", "Pair", "compare"]
 
@@ -115,9 +117,7 @@ class Comparison:
         figure : matplotlib.figure.Figure, optional
             To draw into; a new one by default.
         """
-        from dlnlab import plotting
-
-        return plotting.comparison(self, figure)
+        return presenter("plotting").comparison(self, figure)
 
     def plot_assumption1(self, figure: Any = None) -> Any:
         """Draw the diagnostics of Assumption 1; return the Matplotlib figure.
@@ -127,9 +127,7 @@ class Comparison:
         figure : matplotlib.figure.Figure, optional
             To draw into; a new one by default.
         """
-        from dlnlab import plotting
-
-        return plotting.assumption1(self, figure)
+        return presenter("plotting").assumption1(self, figure)
 
     def constants(self) -> dict[str, float]:
         """Return Assumption 1's constants for the original network, of its worst mode.
@@ -152,17 +150,13 @@ class Comparison:
 
     def summary(self) -> str:
         """Return a table of the outcome as text."""
-        from dlnlab import report
-
-        return report.comparison_text(self)
+        return presenter("report").comparison_text(self)
 
     def __repr__(self) -> str:
         return self.summary()
 
     def _repr_html_(self) -> str:
-        from dlnlab import report
-
-        return report.comparison_html(self)
+        return presenter("report").comparison_html(self)
 
     def to_dict(self) -> dict[str, np.ndarray]:
         """Return all recorded arrays by name, for `numpy.savez` and the like."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlnlab import modes
-from dlnlab.trajectory import Status, Trajectory
+from dlnlab.reductions import modes
+from dlnlab.training.trajectory import Status, Trajectory
 
 __all__ = ["CompressedFlow", "Evaluation"]
 

@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
-from dlnlab import arrays, checks, networks
-from dlnlab.arrays import Array
-from dlnlab.flow.system import STEPPERS, Stepper, System
+from dlnlab import networks
+from dlnlab.flow.methods import STEPPERS, Stepper
+from dlnlab.flow.system import System
 from dlnlab.networks import Weights
+from dlnlab.numerics import arrays, checks
+from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Problem
 from dlnlab.progress import Progress
-from dlnlab.trajectory import Interrupted, Recorder, Status, Trajectory, check_record
+from dlnlab.training.trajectory import Interrupted, Recorder, Status, Trajectory, check_record
 
 __all__ = ["gradient_flow"]
 

@@ -20,14 +20,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import csgraph
 
-from dlnlab import arrays, checks, networks, parsimony
-from dlnlab.arrays import Array
+from dlnlab import networks
 from dlnlab.claims import assumption1, proposition1
 from dlnlab.flow.units import Units
 from dlnlab.networks import Weights
-from dlnlab.parsimony import ReducedFactorization, Reduction
+from dlnlab.numerics import arrays, checks
+from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Factorization
-from dlnlab.targets import FactoredTarget
+from dlnlab.problems.targets import FactoredTarget
+from dlnlab.reductions import parsimony
+from dlnlab.reductions.parsimony import ReducedFactorization, Reduction
 
 __all__ = ["Block", "OriginalNetwork", "diagonal_problem"]
 

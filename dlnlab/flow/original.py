@@ -29,7 +29,7 @@ from dlnlab.flow.riccati import TwoLayers
 from dlnlab.flow.stages import PIECES, RESOLUTION, Staged
 from dlnlab.networks import Weights
 from dlnlab.progress import Progress
-from dlnlab.trajectory import Status, Trajectory
+from dlnlab.training.trajectory import Status, Trajectory
 
 __all__ = ["CLOSED", "FITTED", "METHODS", "RESOLVED", "Coverage", "OriginalFlow", "chosen_method"]
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import arrays, checks
 from dlnlab.flow.original import CLOSED
+from dlnlab.numerics import arrays, checks
 from dlnlab.problems import Factorization
-from dlnlab.targets import FactoredTarget
+from dlnlab.problems.targets import FactoredTarget
 
 __all__ = ["Plan", "asked", "plan"]
 

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dlnlab import networks, spectra
+from dlnlab import networks
 from dlnlab.claims import proposition1
 from dlnlab.flow.integrate import default_atol
 from dlnlab.networks import Weights
+from dlnlab.numerics import spectra
 from dlnlab.problems import Problem
 
 __all__ = ["Records"]

@@ -9,13 +9,12 @@ of being tried with ever smaller steps that are not numbers.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy import integrate
 
-if TYPE_CHECKING:
-    from dlnlab.flow.system import System
+from dlnlab.flow.system import System
 
 __all__ = ["DormandPrince5", "DormandPrince8", "RungeKutta"]
 

@@ -25,11 +25,12 @@ import numpy as np
 
 from dlnlab import networks
 from dlnlab.flow.integrate import Rest, default_atol
+from dlnlab.flow.methods import STEPPERS
 from dlnlab.flow.network import OriginalNetwork, diagonal_problem
-from dlnlab.flow.system import STEPPERS, System
+from dlnlab.flow.system import System
 from dlnlab.networks import Weights
 from dlnlab.progress import Progress
-from dlnlab.trajectory import Status
+from dlnlab.training.trajectory import Status
 
 __all__ = ["Sink", "Staged"]
 

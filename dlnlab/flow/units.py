@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dlnlab.trajectory import Trajectory
+from dlnlab.training.trajectory import Trajectory
 
 __all__ = ["Units"]
 

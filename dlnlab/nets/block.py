@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import arrays, checks, networks, problems, spectra
-from dlnlab.targets import FactoredTarget, orthonormal_frame
+from dlnlab import networks, problems
+from dlnlab.numerics import arrays, checks, spectra
+from dlnlab.problems.targets import FactoredTarget, orthonormal_frame
 
 __all__ = ["DEPTH", "KINDS", "Block", "check_block"]
 

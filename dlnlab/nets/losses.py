@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dlnlab import arrays
-from dlnlab.arrays import Array
 from dlnlab.nets.maps import softmax
+from dlnlab.numerics import arrays
+from dlnlab.numerics.arrays import Array
 
 __all__ = ["LOSSES", "Loss", "cross_entropy", "squared"]
 

@@ -13,8 +13,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dlnlab import arrays, networks
-from dlnlab.arrays import Array
+from dlnlab import networks
+from dlnlab.numerics import arrays
+from dlnlab.numerics.arrays import Array
 
 __all__ = [
     "affine",

@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import arrays, checks, networks
-from dlnlab.arrays import Array
+from dlnlab import networks
 from dlnlab.nets.block import Block
 from dlnlab.nets.losses import LOSSES, Loss
 from dlnlab.nets.parameters import STARTS, Named, Parameter, check_parameters, draw
 from dlnlab.nets.samples import check_classes, check_samples, one_hot
+from dlnlab.numerics import arrays, checks
+from dlnlab.numerics.arrays import Array
 
 __all__ = ["Network"]
 

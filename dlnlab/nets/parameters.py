@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlnlab import arrays, checks
-from dlnlab.arrays import Array
-from dlnlab.targets import orthonormal_frame
+from dlnlab.numerics import arrays, checks
+from dlnlab.numerics.arrays import Array
+from dlnlab.problems.targets import orthonormal_frame
 
 __all__ = ["STARTS", "Named", "Parameter", "check_parameters", "draw"]
 

@@ -10,12 +10,13 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dlnlab import checks, networks
-from dlnlab.arrays import Array
+from dlnlab import networks
 from dlnlab.nets.block import check_block
 from dlnlab.nets.maps import linear, relu
 from dlnlab.nets.network import Network, Pullback
 from dlnlab.nets.parameters import Named, Parameter
+from dlnlab.numerics import checks
+from dlnlab.numerics.arrays import Array
 
 __all__ = ["MLP", "mlp"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from dlnlab import arrays, checks
-from dlnlab.arrays import Array
+from dlnlab.numerics import arrays, checks
+from dlnlab.numerics.arrays import Array
 
 __all__ = ["check_classes", "check_samples", "cross_correlation", "one_hot"]
 

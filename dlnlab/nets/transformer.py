@@ -25,12 +25,13 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import arrays, checks, networks
-from dlnlab.arrays import Array
+from dlnlab import networks
 from dlnlab.nets import maps
 from dlnlab.nets.block import check_block
 from dlnlab.nets.network import Network, Pullback
 from dlnlab.nets.parameters import Named, Parameter
+from dlnlab.numerics import arrays, checks
+from dlnlab.numerics.arrays import Array
 
 __all__ = ["ViT", "vit"]
 

@@ -1,6 +1,6 @@
 """Figures of the atlas of Theorem 2: its map, its dependence on the width, and on the step size.
 
-What is drawn are cells (`dlnlab.validations.atlas_cells.Cell`).  Colours run from pale to dark, so
+What is drawn are cells (`dlnlab.atlas.cells.Cell`).  Colours run from pale to dark, so
 they keep their order in a grey print; a cell in which nothing was violated is white with a dot, a
 cell of which no bound speaks is hatched.
 """

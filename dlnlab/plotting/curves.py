@@ -14,7 +14,7 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from dlnlab import checks
+from dlnlab.numerics import checks
 from dlnlab.plotting import given, style
 
 __all__ = ["deviation", "families", "sides", "signed_margin", "spectra"]

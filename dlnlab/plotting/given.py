@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
-from dlnlab import checks
 from dlnlab.flow import Comparison
+from dlnlab.numerics import checks
 
 __all__ = ["axes", "comparison", "figure", "labels", "panels", "place", "series", "whole_figure"]
 

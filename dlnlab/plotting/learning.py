@@ -11,10 +11,10 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from dlnlab import checks
 from dlnlab.claims import assumption1 as assumption
 from dlnlab.claims import limits
 from dlnlab.flow import Comparison
+from dlnlab.numerics import checks
 from dlnlab.plotting import flows, given, style
 from dlnlab.plotting.style import COMPRESSED
 

@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.transforms import ScaledTranslation
 
-from dlnlab import checks
+from dlnlab.numerics import checks
 from dlnlab.plotting import given
 
 __all__ = [

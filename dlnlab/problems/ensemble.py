@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import arrays, checks, threads
-from dlnlab.arrays import Array
-from dlnlab.ensembles import GeneratedEnsemble, block_rows
+from dlnlab.numerics import arrays, checks, threads
+from dlnlab.numerics.arrays import Array
+from dlnlab.problems.generated import GeneratedEnsemble, block_rows
 from dlnlab.problems.measured import Measured, checked_measurements
 from dlnlab.problems.problem import Target, Workspace, checked_target
 

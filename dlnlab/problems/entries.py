@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from dlnlab import arrays, checks
-from dlnlab.arrays import Array
+from dlnlab.numerics import arrays, checks
+from dlnlab.numerics.arrays import Array
 from dlnlab.problems.masked import Completion
 from dlnlab.problems.problem import Target, checked_target, dense_or_factored
 from dlnlab.problems.sampled import COMPUTATIONS, SampledCompletion, sampling_pays
-from dlnlab.targets import FactoredTarget
+from dlnlab.problems.targets import FactoredTarget
 
 __all__ = ["completion"]
 

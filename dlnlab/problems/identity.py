@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dlnlab import arrays
-from dlnlab.arrays import Array
+from dlnlab.numerics import arrays
+from dlnlab.numerics.arrays import Array
 from dlnlab.problems.problem import Problem, dense_or_factored
-from dlnlab.targets import FactoredTarget
+from dlnlab.problems.targets import FactoredTarget
 
 __all__ = ["Factorization", "factorization"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from dlnlab import arrays
-from dlnlab.arrays import Array
+from dlnlab.numerics import arrays
+from dlnlab.numerics.arrays import Array
 from dlnlab.problems.problem import Problem, Target
 
 __all__ = ["Completion"]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse.linalg
 
-from dlnlab import arrays, checks
-from dlnlab.arrays import Array
+from dlnlab.numerics import arrays, checks
+from dlnlab.numerics.arrays import Array
 from dlnlab.problems.problem import Problem, Workspace
 
 __all__ = ["Measured", "checked_measurements"]

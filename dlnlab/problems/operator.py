@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse.linalg
 
-from dlnlab import arrays, checks
-from dlnlab.arrays import Array
+from dlnlab.numerics import arrays, checks
+from dlnlab.numerics.arrays import Array
 from dlnlab.problems.measured import Measured, checked_measurements
 from dlnlab.problems.problem import Target, Workspace, checked_target
 

@@ -14,11 +14,12 @@ import hashlib
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from dlnlab import arrays, checks, spectra, targets
-from dlnlab.arrays import Array
-from dlnlab.products import FactoredMatrix
-from dlnlab.spectra import SVD
-from dlnlab.targets import FactoredTarget
+from dlnlab.numerics import arrays, checks, spectra
+from dlnlab.numerics.arrays import Array
+from dlnlab.numerics.products import FactoredMatrix
+from dlnlab.numerics.spectra import SVD
+from dlnlab.problems import targets
+from dlnlab.problems.targets import FactoredTarget
 
 __all__ = ["Problem", "Target", "Workspace", "checked_target", "dense_or_factored"]
 

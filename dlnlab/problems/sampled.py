@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from dlnlab import arrays, checks
-from dlnlab.arrays import Array
+from dlnlab.numerics import arrays, checks
+from dlnlab.numerics.arrays import Array
+from dlnlab.numerics.products import BLOCK_NUMBERS, FactoredMatrix
 from dlnlab.problems.problem import Problem, Target, Workspace
-from dlnlab.products import BLOCK_NUMBERS, FactoredMatrix
 
 __all__ = ["COMPUTATIONS", "SampledCompletion", "sampling_pays"]
 

@@ -2,7 +2,7 @@
 
 from .comparison import comparison_html, comparison_json, comparison_text
 from .experiments import experiments_html, experiments_markdown, overview_markdown
-from .record import manifest, plain
+from .record import manifest
 from .studies import STUDY_FORMAT, study_json
 from .verdicts import claim_title, margin_text, standings, status_text, verdicts_html
 
@@ -17,7 +17,6 @@ __all__ = [
     "manifest",
     "margin_text",
     "overview_markdown",
-    "plain",
     "standings",
     "status_text",
     "study_json",

@@ -12,9 +12,9 @@ import numpy as np
 
 from dlnlab.claims import Premise, Verdict
 from dlnlab.report.page import escape, table, tag
-from dlnlab.report.record import plain
 from dlnlab.report.verdicts import judged
-from dlnlab.trajectory import Status
+from dlnlab.results import plain
+from dlnlab.training.trajectory import Status
 
 if TYPE_CHECKING:
     from dlnlab.flow import Comparison

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import math
 import os
 import platform
 from collections.abc import Mapping
@@ -12,7 +11,10 @@ from typing import Any
 import numpy as np
 import scipy
 
-__all__ = ["manifest", "plain"]
+from dlnlab.results import plain
+from dlnlab.version import VERSION
+
+__all__ = ["manifest"]
 
 
 def manifest(command: str, parameters: Mapping[str, Any], seconds: float) -> dict[str, Any]:
@@ -32,8 +34,6 @@ def manifest(command: str, parameters: Mapping[str, Any], seconds: float) -> dic
     dict
         Ready for JSON.  Times are UTC.
     """
-    import dlnlab
-
     return {
         "command": command,
         "seed": plain(parameters.get("seed")),
@@ -41,7 +41,7 @@ def manifest(command: str, parameters: Mapping[str, Any], seconds: float) -> dic
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "seconds": plain(seconds),
         "versions": {
-            "dlnlab": dlnlab.__version__,
+            "dlnlab": VERSION,
             "python": platform.python_version(),
             "numpy": np.__version__,
             "scipy": scipy.__version__,
@@ -49,16 +49,3 @@ def manifest(command: str, parameters: Mapping[str, Any], seconds: float) -> dic
         "platform": platform.platform(),
         "processors": os.cpu_count(),
     }
-
-
-def plain(value: Any) -> Any:
-    """Return `value` in the types JSON has; NaN becomes None, infinities "inf" and "-inf"."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(part) for key, part in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
-    return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -12,8 +12,7 @@ from typing import Any
 
 from dlnlab.experiments import Study, judging
 from dlnlab.experiments.wording import number, numbers
-
-from .record import plain
+from dlnlab.results import plain
 
 __all__ = [
     "HEADERS",

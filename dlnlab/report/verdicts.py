@@ -9,7 +9,7 @@ from typing import Any
 
 from dlnlab.claims import CLAIMS, Claim, Premise, Standing, Verdict
 from dlnlab.report.page import definitions, escape, page, table, tag
-from dlnlab.report.record import plain
+from dlnlab.results import plain
 
 __all__ = ["claim_title", "judged", "margin_text", "standings", "status_text", "verdicts_html"]
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from dlnlab import plotting
+from dlnlab.lab.picture import Sketch
 
 from . import descents, flows, recoveries, steps, vectors
-from .sketches import Sketch
 
 __all__ = ["MAKERS", "Sketch", "draw", "sketch"]
 

@@ -8,21 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import modes, plotting, spectra
+from dlnlab import plotting
 from dlnlab.claims import closed_form as closed_form_claim
 from dlnlab.claims import eq26 as eq26_claim
+from dlnlab.lab import descents, witnesses
+from dlnlab.lab.cases import Case
+from dlnlab.lab.picture import Sketch, setting, titled
+from dlnlab.numerics import spectra
+from dlnlab.reductions import modes
 
 from .. import (
     closed_form_plane,
-    descents,
     dominance_descent,
     eq13_descent,
     eq13_small_c_vec,
     eq26,
-    witnesses,
 )
-from ..cases import Case
-from .sketches import Sketch, setting, titled
 
 __all__ = [
     "sketch_descent",

@@ -8,24 +8,24 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import modes, plotting
+from dlnlab import plotting
 from dlnlab.claims import closed_form as closed_form_claim
 from dlnlab.claims import dominance as dominance_claim
 from dlnlab.claims import proposition1 as proposition1_claim
+from dlnlab.lab import adversary, inequality
+from dlnlab.lab.cases import Case
+from dlnlab.lab.flows import Pair, flow_pairs
+from dlnlab.lab.picture import Sketch, setting, titled
+from dlnlab.reductions import modes
 
 from .. import (
-    adversary,
     assumption1,
     closed_form,
-    inequality,
     proposition1,
     theorem2,
     theorem2_any_eps,
     theorem2_sharp,
 )
-from ..cases import Case
-from ..flows import Pair, flow_pairs
-from .sketches import Sketch, setting, titled
 
 __all__ = [
     "sketch_adversary",

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import networks, plotting, spectra
+from dlnlab import networks, plotting
 from dlnlab.claims import gauge as gauge_claim
+from dlnlab.lab.picture import Sketch, titled
+from dlnlab.lab.recoveries import Recovery
+from dlnlab.numerics import spectra
 
 from .. import gauge, gradients
-from ..recoveries import Recovery
-from .sketches import Sketch, titled
 
 __all__ = ["sketch_gauge", "sketch_gradients", "sketch_loss"]
 

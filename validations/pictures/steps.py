@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import networks, plotting, problems, spectra
+from dlnlab import networks, plotting, problems
 from dlnlab.claims import corollary1 as corollary1_claim
 from dlnlab.claims import lemma1 as lemma1_claim
 from dlnlab.claims import theorem1 as theorem1_claim
+from dlnlab.lab.cases import Case
+from dlnlab.lab.picture import Sketch, setting, titled
+from dlnlab.numerics import spectra
 
 from .. import lemma1, parsimony, theorem1
-from ..cases import Case
-from .sketches import Sketch, setting, titled
 
 __all__ = [
     "sketch_corollary1",

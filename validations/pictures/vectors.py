@@ -10,10 +10,10 @@ import numpy as np
 
 from dlnlab import plotting
 from dlnlab.claims import proposition1 as proposition1_claim
+from dlnlab.lab.cases import Case
+from dlnlab.lab.picture import Sketch, setting, titled
 
 from .. import proposition1, proposition1_vectors
-from ..cases import Case
-from .sketches import Sketch, setting, titled
 
 __all__ = ["sketch_differencing", "sketch_velocities"]
 

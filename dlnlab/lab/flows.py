@@ -1,0 +1,280 @@
+"""Both gradient flows of many cases at once, with a bound on the numerical error of each.
+
+The wide networks of one shape, depth and ε are integrated as one batch, twice: the distance to a
+run a hundred times looser bounds the error, as in `dlnlab.flow.original`.  The compressed flows are
+evaluated in closed form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from dlnlab import networks, problems
+from dlnlab.claims import Premise, dominance, proposition1, theorem2
+from dlnlab.flow import gradient_flow
+from dlnlab.flow.compressed import CompressedFlow, Evaluation
+from dlnlab.lab.cases import EPS, Case, random_cases, stack
+from dlnlab.numerics import spectra
+from dlnlab.training.trajectory import Status, Trajectory
+
+__all__ = [
+    "GROUPS",
+    "Group",
+    "Pair",
+    "bounded_flow",
+    "draw_groups",
+    "flow_pairs",
+    "integrate",
+    "quiet_flow",
+]
+
+RTOL = 1e-10
+LOOSER = 100.0
+SAFETY = 4.0
+"""On starts whose flow is known in closed form the error was at most 1.5 times the distance of the
+two runs; four times it is allowed."""
+
+NEAR = 5
+"""Two runs may cross by chance, so the largest distance over this many records counts."""
+
+PATIENCE = 4.0
+"""How long a flow is followed, in units of the time the compressed network takes: random starts
+take 1 to 3 of them."""
+
+LARGEST_TIME = 500.0
+"""No flow is followed longer than this over σ_1*^{2−2/L}, however slow its last mode."""
+
+Group = tuple[tuple[int, int], int, float, int | None]
+"""Shape, L, ε and hidden width of a batch."""
+
+GROUPS: tuple[Group, ...] = (
+    ((2, 2), 2, 0.1, None),
+    ((3, 3), 2, 0.4, None),
+    ((2, 3), 2, 0.3, 2),
+    ((3, 3), 3, 0.2, None),
+    ((4, 4), 3, 0.4, None),
+    ((4, 2), 3, 0.3, 2),
+    ((3, 3), 4, 0.4, None),
+    ((2, 2), 5, 0.5, None),
+    ((5, 5), 3, 0.3, None),
+    ((3, 3), 3, 0.8, None),
+)
+"""The batches: small enough that a search meets the bad directions,
+with balanced rectangular ones, and one whose start is above the smaller targets."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Both flows of one case.
+
+    Attributes
+    ----------
+    case : Case
+    times : array, shape (records,)
+    values : array, shape (records, n)
+        Singular values of the wide network.
+    errors : array, shape (records,)
+        ‖W − M*‖_F.
+    accuracy : array, shape (records,)
+        Bound on the Frobenius error of W.
+    law : Evaluation
+        The compressed flow.
+    premises : dict of Premise
+        "balanced", "same_start", "enough_rank", "small_start".
+    """
+
+    case: Case
+    times: np.ndarray
+    values: np.ndarray
+    errors: np.ndarray
+    accuracy: np.ndarray
+    law: Evaluation
+    premises: dict[str, Premise]
+
+    @property
+    def scale(self) -> float:
+        """max(σ_1*, ε^L), the size of the matrices."""
+        return max(self.case.spectrum[0], self.case.eps**self.case.depth)
+
+    def margin_error(self) -> np.ndarray:
+        """Bound the numerical error of the difference of squared errors."""
+        return theorem2.margin_error(
+            self.errors,
+            self.law.errors(),
+            self.accuracy,
+            self.law.matrix_rounding(),
+            max(self.case.shape),
+        )
+
+
+def draw_groups(
+    rng: np.random.Generator,
+    total: int,
+    *,
+    enough_rank: bool = True,
+    groups: Sequence[Group] = GROUPS,
+    batch: int = 200,
+) -> Iterator[list[Case]]:
+    """Draw about `total` cases in batches of one shape, L, ε and width."""
+    share = max(1, total // len(groups))
+    for shape, depth, eps, width in groups:
+        for done in range(0, share, batch):
+            count = min(batch, share - done)
+            options: dict[str, Any] = {"enough_rank": enough_rank, "width": width}
+            yield random_cases(rng, count, shape, depth, eps, **options)
+
+
+def quiet_flow(*args: Any, **options: Any) -> Trajectory:
+    """Run `dlnlab.gradient_flow` without warnings of overflow.
+
+    Off a plateau the method may try a step far too long; it overflows, is rejected and shortened.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return gradient_flow(*args, **options)
+
+
+def flow_pairs(cases: Sequence[Case], rtol: float = RTOL, also: Sequence[float] = ()) -> list[Pair]:
+    """Integrate both flows of cases of one shape, depth, ε and width.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+    rtol : float
+    also : sequence of float
+        Times to record beside those at which modes rise.
+    """
+    targets, weights = stack(cases)
+    problem = problems.factorization(targets)
+    grid = np.union1d(_time_grid(cases), also)
+    times, blocks, accuracy = bounded_flow(problem, weights, grid[1:], rtol=rtol)
+    values, errors = spectra.singular_values(blocks), problem.error(blocks)
+    return [
+        Pair(
+            case,
+            times,
+            values[:, k],
+            errors[:, k],
+            accuracy[:, k],
+            _law(case).at(times),
+            _premises(case, tuple(W[k] for W in weights)),
+        )
+        for k, case in enumerate(cases)
+    ]
+
+
+def _law(case: Case) -> CompressedFlow:
+    return CompressedFlow(case.values[: case.rank], case.r_hat, case.depth, case.eps, 1.0)
+
+
+def _time_grid(cases: Sequence[Case]) -> np.ndarray:
+    """Times at which modes rise, evenly spread ones, and 0."""
+    first = cases[0]
+    flat = np.concatenate([case.values[: case.rank] for case in cases])
+    largest = float(np.max(flat))
+    law = CompressedFlow(np.quantile(flat, [1, 0.5, 0]), 1, first.depth, first.eps, 1.0)
+    fitted = PATIENCE * law.horizon(0.05)
+    t_end = min(fitted, LARGEST_TIME / largest ** (2 - 2 / first.depth))
+    rises = law.rises(t_end)
+    even = np.linspace(0, t_end, 60)
+    return np.unique(even if rises is None else np.concatenate([even, rises]))
+
+
+def bounded_flow(
+    problem: Any,
+    weights: networks.Weights,
+    times: np.ndarray,
+    *,
+    rtol: float = RTOL,
+    stop: Callable[[float, np.ndarray], float] | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Integrate a batch of wide networks, with a bound on the error of each.
+
+    Parameters
+    ----------
+    problem, weights
+        The batch and its start.
+    times : array, shape (records,)
+        Positive, increasing.
+    rtol : float
+    stop : callable, optional
+        As in `dlnlab.gradient_flow`; the end is then recorded too.
+
+    Returns
+    -------
+    times : array, shape (records,)
+        0 and those times that were reached.
+    blocks : array, shape (records, batch, d_out, d_in)
+        End-to-end matrices.
+    accuracy : array, shape (records, batch)
+        Bound on their Frobenius error.
+
+    Raises
+    ------
+    RuntimeError
+        If the flow ends before its last time without being stopped.
+    """
+    times, tight = integrate(problem, weights, times, rtol, stop)
+    loose = networks.prefix_products(integrate(problem, weights, times[1:], LOOSER * rtol)[1])[-1]
+    blocks = networks.prefix_products(tight)[-1]
+    distance = np.linalg.norm(blocks - loose, axis=(-2, -1))
+    distance = ndimage.maximum_filter1d(distance, size=NEAR, axis=0)
+    return times, blocks, SAFETY * distance + _local_error(tight, rtol)
+
+
+def integrate(
+    problem: Any, weights: networks.Weights, times: np.ndarray, rtol: float, stop: Any = None
+) -> tuple[np.ndarray, networks.Weights]:
+    """Return 0 and the times that a flow reached of those asked for, and its layers there.
+
+    Raises
+    ------
+    RuntimeError
+        If the flow ends early, other than by `stop` or by standing still.
+    """
+    run = quiet_flow(
+        problem,
+        weights,
+        t_end=float(times[-1]),
+        rtol=rtol,
+        times=times,
+        record=("layers",),
+        stationarity=0.0,
+        stop=stop,
+    )
+    assert run.layers is not None  # asked for
+    if run.status is Status.STOPPED:
+        return run.times, run.layers
+    missing = times.size + 1 - run.times.size
+    if missing and run.status is Status.STATIONARY:  # the velocity is zero, and remains so
+        layers = tuple(np.concatenate([W, *[W[-1:]] * missing]) for W in run.layers)
+        return np.concatenate([[0.0], times]), layers
+    if missing:
+        raise RuntimeError(f"the flow ended at t = {run.times[-1]:g}: {run.status}")
+    return run.times, run.layers
+
+
+def _local_error(layers: networks.Weights, rtol: float) -> np.ndarray:
+    """What one step's tolerance permits: Σ_l rtol ‖W_l‖_F ∏_{k≠l} ‖W_k‖₂, twice over for atol."""
+    norms = np.stack([np.linalg.norm(W, 2, axis=(-2, -1)) for W in layers])
+    total = np.zeros(norms.shape[1:])
+    for layer, W in enumerate(layers):
+        others = np.prod(np.delete(norms, layer, axis=0), axis=0)
+        total += 2 * rtol * np.linalg.norm(W, axis=(-2, -1)) * others
+    return total
+
+
+def _premises(case: Case, weights: networks.Weights) -> dict[str, Premise]:
+    start, rounding = case.eps**case.depth, 100 * case.depth * max(case.shape) * EPS
+    found = spectra.singular_values(networks.prefix_products(weights)[-1])
+    smallest = float(case.values[case.rank - 1])
+    return {
+        "balanced": proposition1.balancedness(weights),
+        "same_start": dominance.same_start(found, start, rounding),
+        "enough_rank": theorem2.enough_rank(case.r_hat, case.rank),
+        "small_start": theorem2.small_start(start, smallest, 8 * EPS),
+    }

@@ -1,0 +1,214 @@
+"""Where training starts: the paper's initializations of wide and of compressed networks.
+
+A start is a whole network, so that layers may be drawn jointly.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from dlnlab.networks.linear import Weights, check_problem
+from dlnlab.numerics import arrays, checks, spectra
+from dlnlab.numerics.arrays import Array
+from dlnlab.problems import Problem
+from dlnlab.problems.targets import FactoredTarget, frame_bytes, orthonormal_frame
+
+__all__ = ["compressed_weights", "original_weights"]
+
+
+def original_weights(
+    shape: tuple[int, int],
+    depth: int,
+    eps: float,
+    *,
+    rng: np.random.Generator | int,
+    init: str = "orthogonal",
+    width: int | Sequence[int] | None = None,
+    batch: tuple[int, ...] = (),
+    like: Array | None = None,
+) -> Weights:
+    """Draw the initial weights of the original, wide network.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        (d_out, d_in) of the end-to-end matrix.
+    depth : int
+        L ≥ 2.
+    eps : float
+        Initialization scale ε, the singular value of every layer.  The paper's Eq. (3) reads
+        W_lᵀW_l = εI, but its Algorithm 1, its proofs and its code all use W_lᵀW_l = ε²I.
+    rng : numpy.random.Generator or int
+        Source of randomness, or a seed.
+    init : {"orthogonal", "gaussian", "uniform"}
+        "orthogonal": ε times uniformly random (semi-)orthogonal matrices (Eq. 3 and 4).
+        "gaussian", "uniform": independent entries of mean 0 and standard deviation ε/√n, with n the
+        larger side of the layer, so that singular values are of order ε as well.
+    width : int or sequence of depth − 1 ints, optional
+        Hidden widths; max(shape) by default.  Hidden layers wider than an end are not balanced
+        (Proposition 1 does not apply); ``width=min(shape)`` is the widest that always is.
+    batch : tuple of ints
+        Leading batch axes: independent draws.
+    like : array, optional
+        A float32 or float64 array whose library, device and precision the weights shall have.
+
+    Returns
+    -------
+    tuple of L arrays
+        Shapes (*batch, d_l, d_{l−1}).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range or the weights would not fit in memory.
+
+    Examples
+    --------
+    >>> import dlnlab
+    >>> weights = dlnlab.original_weights((4, 4), 3, 1e-2, rng=0)
+    >>> dlnlab.spectra.singular_values(dlnlab.end_to_end(weights)).round(12).tolist()
+    [1e-06, 1e-06, 1e-06, 1e-06]
+    """
+    shape = checks.shape("shape", shape)
+    eps, depth = checks.start(eps, depth)
+    rng = checks.generator("rng", rng, "network")
+    init = checks.choice("init", init, _DRAWS)
+    batch = batch_axes(batch)
+    like = None if like is None else checks.like("like", like)
+    sizes = (shape[1], *_hidden_widths(width, depth, max(shape)), shape[0])
+    members = math.prod(batch)
+    count = members * sum(a * b for a, b in zip(sizes[1:], sizes[:-1], strict=True))
+    what = f"`width`: a {depth}-layer network of widths {sizes}"
+    ends = [sorted(pair, reverse=True) for pair in itertools.pairwise(sizes)]
+    draws = [frame_bytes(*pair) if init == "orthogonal" else 16 * math.prod(pair) for pair in ends]
+    checks.fits_in_memory(what, 8 * count, working=max(draws))
+    layers = []
+    for rows, columns in zip(sizes[1:], sizes[:-1], strict=True):
+        W = np.empty((members, rows, columns))
+        for member in W:
+            member[...] = _DRAWS[init](rows, columns, rng)
+        W *= eps
+        W = W.reshape(*batch, rows, columns)
+        layers.append(W if like is None else arrays.like(W, like))
+    return tuple(layers)
+
+
+def batch_axes(batch: Any) -> tuple[int, ...]:
+    """Return batch axes as a tuple of integers >= 1."""
+    if not isinstance(batch, Sequence) or isinstance(batch, str | bytes):
+        raise TypeError(f"`batch` must be a tuple of integers >= 1, got {checks.describe(batch)}")
+    return tuple(checks.integer("batch", n, 1) for n in checks.sequence("batch", batch))
+
+
+def _hidden_widths(width: Any, depth: int, default: int) -> tuple[int, ...]:
+    if width is None:
+        return (default,) * (depth - 1)
+    if isinstance(width, Sequence) and not isinstance(width, str | bytes):
+        if len(width) != depth - 1:
+            raise ValueError(
+                f"`width` must be an integer or {depth - 1} of them (depth - 1), got {len(width)}"
+            )
+        return tuple(checks.integer("width", w, 1) for w in width)
+    return (checks.integer("width", width, 1),) * (depth - 1)
+
+
+def _orthogonal(rows: int, columns: int, rng: np.random.Generator) -> np.ndarray:
+    if rows >= columns:
+        return orthonormal_frame(rows, columns, rng)
+    return orthonormal_frame(columns, rows, rng).T
+
+
+def _gaussian(rows: int, columns: int, rng: np.random.Generator) -> np.ndarray:
+    return rng.standard_normal((rows, columns)) / np.sqrt(max(rows, columns))
+
+
+def _uniform(rows: int, columns: int, rng: np.random.Generator) -> np.ndarray:
+    return rng.uniform(-1.0, 1.0, (rows, columns)) * np.sqrt(3 / max(rows, columns))
+
+
+_DRAWS = {"orthogonal": _orthogonal, "gaussian": _gaussian, "uniform": _uniform}
+
+
+def compressed_weights(problem: Problem, r_hat: int, depth: int, eps: float) -> Weights:
+    """Return the initial weights of the compressed network (Algorithm 1, lines 1–3).
+
+    W̃_1 = ε V_r̂ᵀ, W̃_l = ε I_r̂ for 1 < l < L, W̃_L = ε U_r̂, where U_r̂ and V_r̂ are the top-r̂
+    singular vectors of the problem's surrogate matrix.  (The paper prints W̃_1 = ε V_r̂; the shape
+    asks for the transpose.)
+
+    Parameters
+    ----------
+    problem : Problem
+        Whose surrogate is decomposed; the weights live where it lives.
+    r_hat : int
+        r̂, between 1 and min(d_out, d_in).
+    depth : int
+        L ≥ 2.
+    eps : float
+        Initialization scale ε.
+
+    Returns
+    -------
+    tuple of L arrays
+        Shapes (..., r̂, d_in), (..., r̂, r̂), …, (..., d_out, r̂).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np, dlnlab
+    >>> problem = dlnlab.factorization(np.diag([3.0, 2.0, 0.0]))
+    >>> W = dlnlab.end_to_end(dlnlab.compressed_weights(problem, 1, depth=2, eps=0.1))
+    >>> W.round(12).tolist()
+    [[0.01, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    """
+    check_problem(problem)
+    r_hat = checks.integer("r_hat", r_hat, 1, min(problem.shape))
+    eps, depth = checks.start(eps, depth)
+    U, Vh = _leading_vectors(problem, r_hat)
+    xp = arrays.namespace(U)
+    core = xp.eye(r_hat, dtype=U.dtype, device=arrays.device_of(U))
+    core = xp.broadcast_to(core, (*U.shape[:-2], r_hat, r_hat))
+    return (eps * Vh, *(eps * core for _ in range(depth - 2)), eps * U)
+
+
+def _leading_vectors(problem: Problem, count: int) -> tuple[Array, Array]:
+    """Return the top-`count` left and transposed right singular vectors of the surrogate."""
+    surrogate = problem.surrogate_for(count)
+    if scipy.sparse.issparse(surrogate):
+        found = spectra.leading_svd(surrogate, count)
+        if found is not None:
+            return found.U, found.Vh
+        surrogate = problem.surrogate()
+    if isinstance(surrogate, FactoredTarget):
+        size = 8 * 5 * sum(problem.shape) * count  # of QR factorizations
+        checks.fits_in_memory("`r_hat`: the leading singular vectors", size, surrogate.U)
+        return _complete(surrogate.U, count), _complete(surrogate.Vh.mT, count).mT
+    size = np.dtype(arrays.dtype_name(surrogate)).itemsize * spectra.svd_numbers(problem.shape)
+    checks.fits_in_memory("`r_hat`: the SVD of the surrogate", size, surrogate)
+    U, _, Vh = arrays.namespace(surrogate).linalg.svd(surrogate, full_matrices=False)
+    return U[..., :, :count], Vh[..., :count, :]
+
+
+def _complete(frame: Array, count: int) -> Array:
+    """Cut or extend an orthonormal frame to `count` columns.
+
+    The extra columns span null directions of the target, where every orthonormal choice is a valid
+    SVD; a fixed draw, orthogonalized against the frame, makes the choice repeatable.
+    """
+    rows, rank = frame.shape
+    if count <= rank:
+        return frame[:, :count]
+    xp = arrays.namespace(frame)
+    draw = np.random.default_rng(0).standard_normal((rows, count - rank))
+    Q, _ = xp.linalg.qr(xp.concat([frame, arrays.like(draw, frame)], axis=-1))
+    return xp.concat([frame, Q[:, rank:]], axis=-1)

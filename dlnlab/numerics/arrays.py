@@ -1,0 +1,216 @@
+"""Which library an array belongs to, and moving arrays between host and device.
+
+The numerics of dlnlab are written against the array API standard, so the array decides where the
+work is done: NumPy arrays on the CPU, CuPy arrays on a GPU, and any other conforming library.  This
+is the only module that names CuPy.  It is looked up without being imported: an array can only be a
+CuPy array if its user has imported CuPy already.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import sys
+from typing import Any
+
+import array_api_compat
+import numpy as np
+import scipy.special
+from array_api_compat import device as device_of
+
+from dlnlab.numerics import headroom
+
+Array = Any
+"""An array of any library that follows the array API standard."""
+
+__all__ = [
+    "Array",
+    "available_bytes",
+    "default_device_name",
+    "device_name",
+    "device_of",
+    "dtype_name",
+    "erf",
+    "feed",
+    "gpu_reference",
+    "is_array",
+    "is_host",
+    "like",
+    "namespace",
+    "on_gpu",
+    "synchronize",
+    "to_host",
+    "triangular_factor",
+]
+
+
+def namespace(*arrays: Array, names: tuple[str, ...] = ("arrays",)) -> Any:
+    """Return the array-API namespace that all of `arrays` belong to; `names` is for the message.
+
+    Raises
+    ------
+    TypeError
+        If they belong to different libraries, since nothing is copied silently.
+    """
+    try:
+        return array_api_compat.array_namespace(*arrays)
+    except TypeError as error:
+        kinds = sorted({type(a).__module__.split(".")[0] for a in arrays})
+        listed = ", ".join(f"`{name}`" for name in names)
+        raise TypeError(
+            f"{listed} must all belong to one array library, got {', '.join(kinds)}; "
+            "move them first, for instance with cupy.asarray(x) or x.get()"
+        ) from error
+
+
+def is_array(value: object) -> bool:
+    """Tell whether `value` is an array of a library dlnlab can compute with.
+
+    NumPy's subclasses count; `dlnlab.numerics.checks` makes plain arrays of them.
+    """
+    return isinstance(value, np.ndarray) or array_api_compat.is_array_api_obj(value)
+
+
+def is_host(value: object) -> bool:
+    """Tell whether `value` is a NumPy array."""
+    return isinstance(value, np.ndarray)
+
+
+def on_gpu(value: object) -> bool:
+    """Tell whether `value` is a CuPy array."""
+    return array_api_compat.is_cupy_array(value)
+
+
+def to_host(value: Array) -> np.ndarray:
+    """Return `value` as a NumPy array, copying it from its device if it lives on one."""
+    if isinstance(value, np.ndarray | np.generic):
+        return np.asarray(value)
+    if on_gpu(value):
+        return value.get()
+    if is_array(value):
+        return np.array(np.from_dlpack(value))
+    return np.asarray(value)
+
+
+def like(host: Any, reference: Array, *, keep_dtype: bool = False) -> Array:
+    """Move a NumPy array to the library, device and dtype of `reference`, a floating one.
+
+    Random draws are made on the host and moved here, so that one seed gives the same numbers
+    everywhere.
+    """
+    if not is_array(reference):
+        raise TypeError(f"`like` must be an array, got {type(reference).__name__}")
+    host = np.asarray(host)
+    if not keep_dtype:
+        host = host.astype(dtype_name(reference), copy=False)
+    if is_host(reference):
+        return host
+    return namespace(reference).asarray(host, device=device_of(reference))
+
+
+def feed(digest: Any, array: Array) -> None:
+    """Add an array's shape, dtype and bytes to a hash, without copying a NumPy array."""
+    host = np.ascontiguousarray(to_host(array))
+    digest.update(f"{host.shape}{host.dtype}".encode())
+    digest.update(host.reshape(-1).view(np.uint8))
+
+
+def triangular_factor(A: Array) -> Array:
+    """Return the factor R of A = QR, without forming Q where the library allows it.
+
+    The array API standard always forms Q, which for a tall matrix doubles time and memory.
+    """
+    if is_host(A):
+        return np.linalg.qr(A, mode="r")
+    if on_gpu(A):
+        return sys.modules["cupy"].linalg.qr(A, mode="r")
+    return namespace(A).linalg.qr(A)[1]
+
+
+def erf(value: Array) -> Array:
+    """Return the error function of every entry, which the array API standard lacks.
+
+    For a library that has none (neither NumPy nor CuPy) it is computed on the host and moved back.
+    """
+    if on_gpu(value):
+        return importlib.import_module("cupyx.scipy.special").erf(value)
+    if is_host(value):
+        return scipy.special.erf(value)
+    return like(scipy.special.erf(to_host(value)), value)
+
+
+def dtype_name(value: Array) -> str:
+    """Return the name of the dtype of `value`, such as ``'float64'``, in any library."""
+    return str(value.dtype).rsplit(".", maxsplit=1)[-1]
+
+
+def available_bytes(reference: Array | None = None) -> int:
+    """Return the bytes of memory that can still be allocated where `reference` lives.
+
+    On the host this is the kernel's own estimate (``MemAvailable``), or the physical memory where
+    there is no such estimate, or what the limits of this process leave if that is less
+    (`dlnlab.numerics.headroom`); on a GPU it is the free device memory, and what CuPy's pool holds
+    of it for arrays to come.
+    """
+    if reference is not None and on_gpu(reference):
+        cupy = sys.modules["cupy"]
+        free, _ = cupy.cuda.runtime.memGetInfo()
+        return int(free) + int(cupy.get_default_memory_pool().free_bytes())
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            fields = dict(line.split(":", 1) for line in lines)
+        free = int(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(0, min([free, *headroom.limits()]))
+
+
+def default_device_name(value: Array) -> str:
+    """Return a short readable name of where `value` lives, for messages."""
+    return f"{type(value).__module__.split('.')[0]} on {device_of(value)}"
+
+
+def device_name(value: Array) -> str:
+    """Return the name of the processor that `value` lives on, as its maker calls it."""
+    if on_gpu(value):
+        runtime = sys.modules["cupy"].cuda.runtime
+        return runtime.getDeviceProperties(device_of(value).id)["name"].decode()
+    if not is_host(value):
+        return default_device_name(value)
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            names = [line.split(":", 1)[1] for line in lines if line.startswith("model name")]
+        return names[0].strip()
+    except (OSError, IndexError):
+        return platform.processor() or platform.machine()
+
+
+def gpu_reference() -> Array:
+    """Return an empty CuPy array on the current GPU, for `like` and the other functions here.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If CuPy is not installed.
+    ValueError
+        If there is no CUDA device.
+    """
+    try:
+        cupy = importlib.import_module("cupy")
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "a GPU needs CuPy, which is not installed: pip install 'dlnlab[cuda12]', or "
+            "'dlnlab[cuda13]', whichever CUDA the driver has"
+        ) from None
+    if not cupy.cuda.is_available():
+        raise ValueError(
+            "there is no CUDA device here (CuPy is installed, but cupy.cuda.is_available() says no)"
+        )
+    return cupy.empty(0)
+
+
+def synchronize(reference: Array) -> None:
+    """Wait until all work on the device of `reference` is done; on the host it always is."""
+    if on_gpu(reference):
+        sys.modules["cupy"].cuda.Device(device_of(reference).id).synchronize()

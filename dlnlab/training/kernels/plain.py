@@ -1,0 +1,61 @@
+"""Steps of any arrays, with a new array for every product."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from dlnlab import networks
+from dlnlab.networks import Weights
+from dlnlab.numerics import arrays
+from dlnlab.problems import Problem
+from dlnlab.training.kernels.protocol import Calls, shrinkage
+
+__all__ = ["Plain"]
+
+
+class Plain:
+    """Steps of any arrays, by the functions of `dlnlab.networks`."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        weights: Weights,
+        rates: Sequence[Any],
+        decay: Any,
+        batch: tuple[int, ...],
+    ) -> None:
+        self._problem, self._weights = problem, weights
+        self._rates, self._shrinks = list(rates), shrinkage(rates, decay)
+
+    def weights(self) -> Weights:
+        return self._weights
+
+    def advance(self, count: int) -> None:
+        for _ in range(count):
+            self._weights = self._descended(self._gradients())
+
+    def _gradients(self) -> Weights:
+        prefixes, W = networks.forward(self._problem, self._weights)
+        gradient = self._problem.gradient(W)
+        del W  # the large arrays go as soon as they are used up
+        return networks.backward(self._weights, prefixes, gradient)
+
+    def _descended(self, gradients: Weights) -> Weights:
+        shrinks = self._shrinks or [None] * len(gradients)
+        layers = zip(self._weights, gradients, self._rates, shrinks, strict=True)
+        return tuple(
+            (W if shrink is None else shrink * W) - rate * gradient
+            for W, gradient, rate, shrink in layers
+        )
+
+    def calls(self) -> tuple[Calls, int]:
+        return [], 0
+
+    def freeze(self, done: np.ndarray) -> None:
+        moving = arrays.like((~done)[..., None, None], self._weights[0])
+        self._rates = [rate * moving for rate in self._rates]
+        if self._shrinks is not None:
+            self._shrinks = [1.0 - (1.0 - shrink) * moving for shrink in self._shrinks]

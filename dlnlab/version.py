@@ -1,0 +1,5 @@
+"""The version, which every record and file of a run carries."""
+
+__all__ = ["VERSION"]
+
+VERSION = "0.1.0"
