@@ -3,8 +3,8 @@
     python docs/generate_overview.py
 
 A wide and a compressed network of three layers learn the same matrix under gradient flow: singular
-values rise one after the other, those of the compressed network earlier, and its error is smaller at
-all times.
+values rise one after the other, those of the compressed network earlier, and its error is smaller
+at all times.
 """
 
 from __future__ import annotations

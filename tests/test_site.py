@@ -213,7 +213,7 @@ def test_no_link_is_broken(site):
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_page_opens(site, browser, width):
-    """All pages but the highlighted sources, of which there is one kind: the first stands for it."""
+    """All pages; of the highlighted sources, which are of one kind, the first."""
     names = [path.relative_to(site).as_posix() for path in sorted(site.rglob("*.html"))]
     names = [name for name in names if not name.startswith("_static/")]  # templates of the theme
     sources = [name for name in names if name.startswith("_modules/")]

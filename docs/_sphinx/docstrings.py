@@ -1,8 +1,8 @@
 """Docstrings are plain text with mathematical signs: σ_i*, ‖W_l‖, |Ω|.  None of that is markup.
 
 reStructuredText would read a star, a bar or a trailing underscore as the begin of emphasis, of a
-substitution, or as a link.  What stands in backticks is left alone, and so are doctests and indented
-blocks, whose text is literal anyway.
+substitution, or as a link.  What stands in backticks is left alone, and so are doctests and literal
+blocks.
 """
 
 from __future__ import annotations
