@@ -134,12 +134,29 @@ def overview() -> Iterator[str]:
         for found in BLOCK.finditer(page.read_text("utf-8"))
         if found[1] == "standing"
     }
-    yield "| Statement | Known | Smallest witness against it | Name |"
-    yield "|---|---|---|---|"
+    yield "| Statement | Proved | Conditional or conjectured | Refuted, smallest witness | Name |"
+    yield "|---|---|---|---|---|"
     for claim in CLAIMS.values():
-        witness = starred(str(claim.standing().witness or "–"))
         head = f"[{claim.title}]({pages[claim.name]})"
-        yield f"| {head} | {starred(claim.known)} | {witness} | `{claim.name}` |"
+        cells = (
+            scopes(claim, "proved"),
+            scopes(claim, "conditional", "conjecture"),
+            "; ".join(str(known.witness) for known in claim.standings if known.witness),
+        )
+        yield f"| {head} | {' | '.join(starred(cell) or '–' for cell in cells)} | `{claim.name}` |"
+
+
+def scopes(claim: Claim, *statuses: str) -> str:
+    """Say for which instances a claim has one of some statuses; "proved" is the column's name."""
+    found: dict[str, list[str]] = {}
+    for known in claim.standings:
+        if known.status in statuses:
+            found.setdefault(known.words.removeprefix("proved"), []).append(
+                known.scope or "all instances"
+            )
+    return "; ".join(
+        f"{words}: {', or '.join(some)}".removeprefix(": ") for words, some in found.items()
+    )
 
 
 def hunt() -> Iterator[str]:
@@ -188,7 +205,7 @@ def attack(name: str, report: Mapping[str, Any]) -> str:
             for part in report[name]["attacks"]
         ),
         "",
-        f"**Result.** {words}. Worst margin {verdict['margin']:.2e} ± "
+        f"**Results.** {words}. Worst margin {verdict['margin']:.2e} ± "
         f"{verdict['error']:.1e} over {verdict['instances']:,} instances.",
     ]
     lines += [f"- {sentence}" for sentence in asides(verdict["witness"])]
