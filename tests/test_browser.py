@@ -20,7 +20,7 @@ CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
 
-VERDICTS = Path(__file__).parent.parent / "docs" / "data" / "verdicts.json"
+VERDICTS = Path(__file__).parent.parent / "docs" / "data" / "verdicts"
 FIELDS = [field.name for field in dataclasses.fields(Verdict)]
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium to open the page with")
@@ -89,13 +89,18 @@ def test_the_index_is_whole_and_nothing_overflows(results, width):
 def verdicts(tmp_path_factory):
     """The page of the verdicts in the docs, which hold every kind of witness; two are drawn."""
     folder = tmp_path_factory.mktemp("verdicts")
-    told = json.loads(VERDICTS.read_text("utf-8"))
+    told = {path.stem: json.loads(path.read_text("utf-8")) for path in VERDICTS.glob("*.json")}
     judged = [
         Verdict(**{name: v[name] for name in FIELDS if name in v} | {"premises": premises(v)})
-        for v in told["verdicts"]
+        for v in (part["verdict"] for part in told.values())
     ]
     drawn = [verdict for verdict in judged if verdict.claim in ("corollary1", "eq13_any_start")]
-    page = report.verdicts_html(judged, told["manifest"], told["attacks"], validate._figures(drawn))
+    page = report.verdicts_html(
+        judged,
+        told["lemma1"]["manifest"],
+        {name: part["attacks"] for name, part in told.items()},
+        validate._figures(drawn),
+    )
     (folder / "verdicts.html").write_text(page, encoding="utf-8")
     return folder
 

@@ -31,5 +31,6 @@ def shown_once(draw: Callable[[Any, Any], Any], result: Any, figure: Any = None)
     if figure is None:
         import matplotlib.pyplot as plt  # which chooses a backend when it is loaded
 
-        plt.figure(FigureClass=lambda *_, **__: drawn)  # it asks for a figure, and gets this one
+        known: Any = lambda *_, **__: drawn  # noqa: E731 - it asks for a class, and gets this one
+        plt.figure(FigureClass=known)
     return drawn
