@@ -34,7 +34,7 @@ MODULES = (
 )
 """The modules with claims, in the order in which they build on each other."""
 
-__all__ = ["CLAIMS", "MODULES", "STATUSES", "Claim", "Premise", "Verdict", "judge"]
+__all__ = ["CLAIMS", "MODULES", "STATUSES", "Claim", "Premise", "Verdict", "judge", *MODULES]
 
 CLAIMS: dict[str, Claim] = {
     claim.name: claim
