@@ -6,11 +6,13 @@ to other libraries fall back on a list of names where their inventories cannot b
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS / "_sphinx"))
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of notebooks: their matrices are small
 
 import dlnlab  # noqa: E402  the folder of the extensions is on the path now
 
