@@ -54,6 +54,7 @@ autodoc_typehints = "none"  # the types stand in the docstrings, with shapes
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"  # words of a type line that are no names: shape, or, optional
 numpydoc_xref_aliases = {
     **dict.fromkeys(("sequence", "sequences"), "collections.abc.Sequence"),
     "iterable": "collections.abc.Iterable",
