@@ -7,7 +7,18 @@ verdict on a claim is a margin with its premises.
 
 import sys
 
-from dlnlab import baselines, campaigns, claims, data, experiments, flow, nets, networks, problems
+from dlnlab import (
+    baselines,
+    campaigns,
+    claims,
+    data,
+    experiments,
+    flow,
+    methods,
+    nets,
+    networks,
+    problems,
+)
 from dlnlab.campaigns import executors
 from dlnlab.claims.verdict import Premise, Verdict
 from dlnlab.data import movielens
@@ -37,7 +48,7 @@ for _name, _module in {
     "spectra": spectra,
     "targets": targets,
 }.items():  # the names users import, ``import dlnlab.modes``, wherever the house keeps the module
-    sys.modules[f"{__name__}.{_name}"] = _module
+    sys.modules[f"{__name__}.{_name}"] = globals()[_name] = _module
 
 __all__ = [
     "Comparison",
@@ -68,6 +79,7 @@ __all__ = [
     "layer_gradients",
     "linear_recovery",
     "memory",
+    "methods",
     "modes",
     "movielens",
     "nets",
