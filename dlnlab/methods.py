@@ -26,7 +26,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from dlnlab.numerics import arrays, checks
 from dlnlab.numerics.arrays import Array
@@ -195,18 +195,34 @@ def check_method(method: Any) -> Method:
     )
 
 
-Schedule = Callable[[int, int], float]
-"""The factor on the step sizes of step k = 0, 1, … of so many."""
+class Schedule(NamedTuple):
+    """How step sizes change in the course of K steps.
+
+    Attributes
+    ----------
+    factor : callable
+        Takes k and K, and returns the factor on the step sizes at step k = 0, 1, …, K − 1.
+    total : callable
+        Takes k and K, and returns the sum of the factors of the steps before k.
+    """
+
+    factor: Callable[[int, int], float]
+    total: Callable[[int, int], float]
 
 
-def constant(step: int, num_steps: int) -> float:
-    """1."""
-    return 1.0
-
-
-def cosine(step: int, num_steps: int) -> float:
+def _cosine(step: int, num_steps: int) -> float:
     """½(1 + cos(πk/K)), from 1 at the first step to nearly 0 at the last one."""
     return 0.5 * (1 + math.cos(math.pi * step / num_steps))
 
 
-SCHEDULES: dict[str, Schedule] = {"constant": constant, "cosine": cosine}
+def _cosines(step: int, num_steps: int) -> float:
+    """½(k + Σ_{j<k} cos jθ), θ = π/K, where the sum is ½(1 + sin((k − ½)θ)/sin(θ/2))."""
+    theta = math.pi / max(num_steps, 1)
+    return 0.5 * (step + 0.5 * (1 + math.sin((step - 0.5) * theta) / math.sin(theta / 2)))
+
+
+SCHEDULES = {
+    "constant": Schedule(lambda step, num_steps: 1.0, lambda step, num_steps: float(step)),
+    "cosine": Schedule(_cosine, _cosines),
+}
+"""The schedules that have a name; "cosine" anneals as Loshchilov and Hutter (2017) do."""

@@ -77,6 +77,10 @@ def check_records(record_every: Any, num_steps: Any) -> Records:
     return Records(checks.integer("record_every", record_every, 1), (), num_steps)
 
 
+LAYERED = {"layers", "layer_singular_values"}
+"""Fields of a trajectory that have an array for each layer."""
+
+
 class State(NamedTuple):
     """Where a run is, and all that its next steps depend on.
 
@@ -104,10 +108,20 @@ class Form:
         Of the axes of all arrays, by the names that `storage` has for them.
     names : tuple of str, optional
         Of the weights, for those of a model.
+    layers : tuple of str
+        Those of them that are recorded one by one.
     """
 
     sizes: dict[str, int]
     names: tuple[str, ...] | None = None
+    layers: tuple[str, ...] = ()
+
+    def needed(self, fields: set[str]) -> set[str]:
+        """Return the names of what must be stored of recorded fields."""
+        if self.names is None:
+            return fields
+        parts = {f"{field}.{name}" for field in fields & LAYERED for name in self.layers}
+        return fields - LAYERED | parts | {"clock", "extra_clock"}
 
     def written(self, weights: Sequence[Array]) -> Any:
         """Return weights, or what a method keeps for them, as they are stored."""
@@ -307,7 +321,9 @@ class Loop:
         if self.checkpoint is None:
             return
         slots = self.method.slots
-        stored = self.checkpoint.load(self.recorder.fields, self.form.sizes, slots)
+        stored = self.checkpoint.load(
+            self.form.needed(self.recorder.fields), self.form.sizes, slots
+        )
         if stored is None:
             return
         run, extra = stored

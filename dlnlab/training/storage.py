@@ -19,7 +19,7 @@ from dlnlab.training.layouts import Layout
 from dlnlab.training.status import Status
 from dlnlab.version import VERSION
 
-__all__ = ["axis_names", "named_axes", "pack", "unpack"]
+__all__ = ["axis_names", "named_axes", "pack", "unpack", "values_axis"]
 
 HEAD = {
     "depth": Layout("", "integer", least=1, is_needed=True),
@@ -113,7 +113,7 @@ def _of_named(
         **{f"layers.{name}": Layout(f"records {axes[name]}") for name in names},
         **{
             f"layer_singular_values.{name}": Layout(
-                f"records values_{name}", "result", least=0, order="falling"
+                f"records {values_axis(name)}", "result", least=0, order="falling"
             )
             for name in names
         },
@@ -137,6 +137,11 @@ def axis_names(depth: int, is_running: bool = False) -> list[str]:
 def named_axes(name: str, ndim: int) -> list[str]:
     """Name the axes of an array of a model."""
     return [f"{name}[{axis}]" for axis in range(ndim)]
+
+
+def values_axis(name: str) -> str:
+    """Name the axis of the singular values of a model's layer."""
+    return f"values_of_{name}"
 
 
 def pack(run: Any) -> dict[str, np.ndarray]:
