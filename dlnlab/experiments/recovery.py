@@ -27,7 +27,7 @@ from dlnlab.results import presenter
 from dlnlab.training import descent
 from dlnlab.training.trajectory import Trajectory
 
-__all__ = ["Curve", "Network", "Runs", "run", "steps_to_end"]
+__all__ = ["Curve", "Network", "Runs", "run", "steps_to", "steps_to_end"]
 
 TIMED_SECONDS = 0.3
 """How long steps are taken to measure their cost."""
@@ -90,7 +90,7 @@ class Curve:
     reduced: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Runs:
     """Networks run on the same problem.
 
@@ -103,12 +103,20 @@ class Runs:
     problem: Problem = field(repr=False)
     curves: Mapping[str, Curve]
 
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        return presenter("report").runs_cell(self)
+
     def __getitem__(self, name: str) -> Curve:
         return self.curves[name]
 
     def plot(self, figure: Any = None) -> Any:
         """Draw the errors against iterations and against time; return the Matplotlib figure."""
-        return presenter("plotting.experiments").runs(self, figure)
+        return presenter("plotting.display").shown_once(
+            presenter("plotting.experiments").runs, self, figure
+        )
 
     def summary(self) -> str:
         """Return one line per network: how it ended, after how many steps, how close."""
@@ -248,6 +256,16 @@ def steps_to_end(steps: np.ndarray, status: str) -> float:
     if status == "diverged":
         return math.nan
     return float(steps[-1]) if status == "converged" else math.inf
+
+
+def steps_to(problem: Problem, network: Network, settings: Mapping[str, Any]) -> float:
+    """Return after how many steps a network's loss is ≤ `tol`; see `steps_to_end`.
+
+    `settings` holds "num_steps", "tol" and "record_every".
+    """
+    options = {name: settings[name] for name in ("num_steps", "tol", "record_every")}
+    run, _ = descend(problem, network, record=("loss",), **options)
+    return steps_to_end(run.steps, run.status.value)
 
 
 def step_cost(problem: Problem, network: Network) -> float:
