@@ -721,6 +721,15 @@ DOORS: dict[str, Door] = {
     "experiments.pair.measure_parts": door(
         experiments.pair.measure_parts, tried=False, configuration=({}, NOTHING)
     ),
+    "networks.lambda_balanced_weights": door(
+        dlnlab.networks.lambda_balanced_weights,
+        shape=((3, 3), SHAPE),
+        eps=(0.1, POSITIVE),
+        imbalance=(0.5, NUMBER),
+        rng=(0, SEED),
+        width=(None, OPTIONAL | SOME),
+        like=(None, OPTIONAL | LIKE),
+    ),
     # methods of descent
     "methods.Method": result(dlnlab.methods.Method()),
     "methods.Descent": result(dlnlab.methods.Descent()),
