@@ -209,6 +209,7 @@ DESCENT: dict[str, tuple[Any, set[str]]] = {
     "record": (("loss",), NAMES),
     "tol": (0.0, NONNEGATIVE | {"5e-324"}),
     "formulation": ("auto", NOTHING),
+    "method": ("descent", NOTHING),
     "progress": (False, PROGRESS),
     "checkpoint": (None, OPTIONAL | PATH),
     "checkpoint_every": (10.0, NONNEGATIVE | {"5e-324"}),
@@ -528,6 +529,7 @@ DOORS: dict[str, Door] = {
         weights=(WIDE, NETWORK),
         num_steps=(2, WHOLE),
         formulation=("auto", NOTHING),
+        method=("descent", NOTHING),
     ),
     "memory.of_descent": door(
         memory.of_descent,
@@ -538,6 +540,7 @@ DOORS: dict[str, Door] = {
         batch=(None, OPTIONAL | NAMES | SHAPE),
         run=(None, OPTIONAL),
         checkpoint=(False, FLAG),
+        method=("descent", NOTHING),
     ),
     "memory.Footprint": door(
         memory.Footprint,
@@ -707,6 +710,25 @@ DOORS: dict[str, Door] = {
     "experiments.pair.measure_parts": door(
         experiments.pair.measure_parts, tried=False, configuration=({}, NOTHING)
     ),
+    "networks.lambda_balanced_weights": door(
+        dlnlab.networks.lambda_balanced_weights,
+        shape=((3, 3), SHAPE),
+        eps=(0.1, POSITIVE),
+        imbalance=(0.5, NUMBER),
+        rng=(0, SEED),
+        width=(None, OPTIONAL | SOME),
+        like=(None, OPTIONAL | LIKE),
+    ),
+    # methods of descent
+    "methods.Method": result(dlnlab.methods.Method()),
+    "methods.Descent": result(dlnlab.methods.Descent()),
+    "methods.Momentum": door(dlnlab.methods.Momentum, beta=(0.9, NUMBER), nesterov=(False, FLAG)),
+    "methods.Adam": door(
+        dlnlab.methods.Adam,
+        beta1=(0.9, NUMBER),
+        beta2=(0.999, NUMBER),
+        epsilon=(1e-8, POSITIVE),
+    ),
     # classifiers and what they are trained on
     "nets.mlp": door(
         dlnlab.nets.mlp,
@@ -730,6 +752,27 @@ DOORS: dict[str, Door] = {
         X=(EYE, SAMPLES),
         y=(np.arange(3), {"range"}),
         classes=(3, {"10**9", "np.int64"}),
+    ),
+    "nets.train": door(
+        dlnlab.nets.train,
+        model=(CLASSIFIER, NOTHING),
+        params=(PARAMETERS, NOTHING),
+        data=((EYE, np.arange(3)), NOTHING),
+        test=(None, OPTIONAL),
+        method=("adam", NOTHING),
+        eta=(0.1, POSITIVE),
+        alpha=(None, OPTIONAL),
+        weight_decay=(0.0, NONNEGATIVE | {"5e-324"}),
+        batch=(None, OPTIONAL | SOME),
+        num_steps=(1, SOME),
+        schedule=("cosine", NOTHING),
+        loss=("cross_entropy", NOTHING),
+        rng=(0, SEED),
+        record_every=(1, WHOLE),
+        record=(("loss",), NAMES),
+        progress=(False, PROGRESS),
+        checkpoint=(None, OPTIONAL | PATH),
+        checkpoint_every=(10.0, NONNEGATIVE | {"5e-324"}),
     ),
     "Network.init": door(
         CLASSIFIER.init,
@@ -884,8 +927,8 @@ INNER = {
         "surrogate_for",
         "workspace",
     )
-}
-"""What a problem is made of: a subclass defines it, and the doors beside it call it."""
+} | {f"{kind}.move" for kind in ("Method", "Descent", "Momentum", "Adam")}
+"""What a problem or a method is made of: a subclass defines it, and the doors beside it call it."""
 
 PROTOCOL = {"Serial.submit", "Processes.submit", "Processes.shutdown"}
 """The interface of `concurrent.futures.Executor`: what a function raises is in the future."""

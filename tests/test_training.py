@@ -325,3 +325,21 @@ def test_bad_arguments_are_refused_by_name(name, value):
 def test_what_is_no_model_is_refused():
     with pytest.raises(TypeError, match="`model` must be"):
         dlnlab.nets.train(None, {}, samples(), eta=0.1, num_steps=1)
+
+
+def test_a_run_that_does_not_fit_is_refused_before_it_starts():
+    with pytest.raises(ValueError, match="would need"):
+        train(num_steps=10**12, record_every=1, record=("layers",))
+
+
+def test_memory_counts_what_a_method_keeps(monkeypatch):
+    """Each of a method's arrays is there twice, and a third time where a step's work allows."""
+    found = []
+    monkeypatch.setattr(
+        training.memory.Footprint, "require", lambda self, like: found.append(self.work)
+    )
+    for method in ("sgd", "momentum", "adam"):
+        train(method=method, num_steps=0)
+    size = 8 * model().num_parameters
+    assert 2 * size <= found[1] - found[0] <= 3 * size
+    assert 2 * size <= found[2] - found[1] <= 3 * size

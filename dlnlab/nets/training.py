@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -24,8 +25,8 @@ from dlnlab.nets.parameters import Named, check_parameters
 from dlnlab.nets.samples import check_classes, check_samples, one_hot
 from dlnlab.numerics import arrays, checks, spectra, threads
 from dlnlab.numerics.arrays import Array
-from dlnlab.training import kernels, storage
-from dlnlab.training.loop import Form, Loop, State, check_records
+from dlnlab.training import kernels, memory, storage
+from dlnlab.training.loop import Form, Loop, Records, State, check_records
 from dlnlab.training.recorder import Quantity, Recorder, copied
 from dlnlab.training.trajectory import Trajectory
 
@@ -159,6 +160,7 @@ def train(
     course = SCHEDULES[checks.choice("schedule", schedule, SCHEDULES)]
     recorder = Recorder(_check_record(record, held_out is not None))
     start = tuple(params.values())
+    _foreseen(objective, params, method, records, recorder).require(start[0])
 
     def stepper(state: State) -> kernels.Stateful:
         return kernels.Stateful(
@@ -366,6 +368,31 @@ def _seed(rng: Any) -> int:
         return int(checks.random_source("rng", rng).integers(2**63))
     checks.random_source("rng", rng)
     return int(rng)
+
+
+def _foreseen(
+    objective: Classifier, params: Named, method: Method, records: Records, recorder: Recorder
+) -> memory.Footprint:
+    """Return the memory that a run needs, at least.
+
+    Parameters and what the method keeps of them are there twice, and a third time when a stretch of
+    steps ends, when there are no gradients and activations (`Network.memory`).
+    """
+    model, start = objective.model, next(iter(params.values()))
+    item = np.dtype(arrays.dtype_name(start)).itemsize
+    copies = (1 + len(method.slots)) * item * model.num_parameters
+    seen = objective.batch or objective.data[0].shape[0]
+    piece = next(model._pieces(objective.data[0]))
+    step = model.memory(min(seen, piece.stop), item) - item * model.num_parameters
+    layers = [math.prod(params[name].shape) for name in model.block_names]
+    numbers = {"layers": sum(layers), "end_to_end": math.prod(model.block.shape)}
+    each = item * sum(numbers.get(name, 1) for name in recorder.quantities)
+    return memory.Footprint(
+        work=2 * copies + max(copies, step),
+        records=records.count * each,
+        objects=records.count * memory.PER_RECORD,
+        held=2 * copies,
+    )
 
 
 def _form(model: Network, params: Named) -> Form:
