@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dlnlab.experiments.catalogue import ABSENT
+from dlnlab.experiments import classifier_settings
 from dlnlab.experiments.instance import SETTINGS
 
 from .page import escape, page, table, tag, unmarked
@@ -39,7 +39,7 @@ th { text-align: left; }
 
 
 def overview_markdown(studies: Sequence[Mapping[str, Any]]) -> str:
-    """Return one row per figure and table of the paper, those not run included.
+    """Return one row per figure and table of the paper that was run.
 
     Parameters
     ----------
@@ -55,8 +55,6 @@ def overview_markdown(studies: Sequence[Mapping[str, Any]]) -> str:
         s["name"]: (f"[{figure_name(s['name'])}](#{s['name']})", *(cell for cell, _ in overview(s)))
         for s in studies
     }
-    for name, (title, reason) in ABSENT.items():
-        rows[name] = (figure_name(name), "not run", "–", "–", f"{title}: {reason}")
     return _markdown_table(OVERVIEW, [rows[name] for name in sorted(rows, key=place)])
 
 
@@ -231,7 +229,7 @@ def _settings(readings: Mapping[str, Any]) -> str:
         (
             key,
             *(_text(column.get(key)) for column in columns.values()),
-            SETTINGS.get(key.rsplit(": ", 1)[-1], ""),
+            (SETTINGS | classifier_settings.SETTINGS).get(key.rsplit(": ", 1)[-1], ""),
         )
         for key in keys
     ]

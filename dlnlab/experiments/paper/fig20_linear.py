@@ -61,8 +61,8 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 
 EXPERIMENT = Experiment(
-    name="fig20",
-    title="Distance of consecutive singular subspaces (Eq. 14)",
+    name="fig20-linear",
+    title="Distance of consecutive singular subspaces (Eq. 14), in matrix factorization",
     claim="The top-r singular subspaces of a weight matrix hardly change from one step to the "
     "next, so that training happens in an invariant subspace.",
     settings={
