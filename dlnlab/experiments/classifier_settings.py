@@ -88,7 +88,7 @@ MEANINGS = {
     "reaches 86 % in about 130 iterations, where gradient descent has 59 %",
     "subset": "as adam, on the first 4,000 samples and for 130 iterations, minutes on a CPU",
     "descent": "the paper's gradient descent, on the first 2,000 samples and for 130 iterations",
-    "vit-digits": "a small vision transformer (2 blocks, tokens of 32) on scikit-learn's digits, by "
+    "vit-digits": "a small vision transformer (2 blocks, tokens of 32) on scikit-learn's digits by "
     "Adam with cosine annealing: the full one on CIFAR-10 needs a GPU and was not run",
 }
 

@@ -86,7 +86,8 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     configuration : mapping
-        `dlnlab.experiments.classifier_settings.SETTINGS`, "parts": {name: settings that differ}, and "seed".
+        "parts": {name: settings that differ}, "seed", and
+        `dlnlab.experiments.classifier_settings.SETTINGS`.
 
     Returns
     -------
@@ -124,6 +125,7 @@ def _train(
         test=test,
         num_steps=settings["num_steps"],
         record_every=settings["record_every"],
+        record=("loss", "accuracy", "test_accuracy", *(("layers",) if settings["spectra"] else ())),
         **options,
     )
     curve: dict[str, Any] = {
@@ -165,7 +167,7 @@ def _cost(
     spent = []
     for _ in range(3):
         begun = time.process_time()
-        nets.train(model, params, train, num_steps=1, record_every=10**9, **options)
+        nets.train(model, params, train, num_steps=1, record=(), **options)
         spent.append(time.process_time() - begun)
     return min(spent)
 
