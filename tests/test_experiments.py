@@ -19,6 +19,7 @@ import pytest
 
 import dlnlab
 from dlnlab import cli, experiments
+from dlnlab.commands import reproduce
 from dlnlab.experiments import (
     EXPERIMENTS,
     Experiment,
@@ -28,6 +29,7 @@ from dlnlab.experiments import (
     classifiers,
     judging,
     pair,
+    penultimate,
     study,
 )
 from dlnlab.experiments.common import COMPLETION_CODE
@@ -44,7 +46,7 @@ def tiny(experiment: Experiment, reading: str, seed: int = 0) -> dict:
     """The quick configuration of a reading, cut down further."""
     configuration = experiment.configurations(reading, seed + 1, quick=True)[seed]
     if experiment.measure is classifiers.measure:
-        return configuration | {"num_steps": 40, "record_every": 10, "samples": 200}
+        return configuration | {"num_steps": 20, "record_every": 5, "samples": 100}
     configuration |= {name: TINY[name] for name in TINY if name in configuration}
     if "etas" in configuration:  # with steps enough to converge
         configuration |= {"etas": [2.0, 3.0, 2], "num_steps": 4000}
@@ -116,6 +118,45 @@ def test_targets_of_both_kinds_have_the_rank_and_the_values_they_should():
     assert (spread[4:] < 1e-12).all()
     assert top[0] == pytest.approx(spread[0])
     assert spread[3] < 0.8 * top[3]
+
+
+def test_a_structureless_change_has_the_share_of_marchenko_and_pastur():
+    for shape, count in (((300, 300), 30), ((200, 400), 20)):
+        G = np.random.default_rng(0).standard_normal(shape)
+        share, null = penultimate.energy_share(G, count), penultimate.null_share(shape, count)
+        assert abs(share - null) < 0.01 * null  # fluctuations of the largest values
+        assert abs(penultimate.excess(share, null)) < 0.01
+    assert penultimate.null_share((50, 50), 50) == pytest.approx(1.0)
+    low = np.outer(*np.random.default_rng(1).standard_normal((2, 300)))
+    assert penultimate.excess(penultimate.energy_share(low, 20), 0.1) == pytest.approx(1.0)
+
+
+def test_a_subspace_that_turns_is_seen_and_one_that_stays_is_not():
+    rng = np.random.default_rng(2)
+    W, D = rng.standard_normal((2, 60, 60))
+    still = np.stack([W, 2 * W, 3 * W])
+    assert penultimate.follow(still, 3, defined=True)[1]["turned"] < 1e-12
+    turned = np.stack([W, W + 20 * D, W + 400 * D])
+    values = penultimate.follow(turned, 3, defined=True)[1]
+    assert values["turned"] > 0.8
+    assert values["excess"] < 0.1
+    assert values["share"] == pytest.approx(penultimate.energy_share(D, 6))
+
+
+def test_data_are_of_the_experiments_that_they_fit(run, tmp_path, small_movielens, monkeypatch):
+    for name in list(EXPERIMENTS):
+        if name not in ("fig22", "fig6-movielens", "fig21"):
+            monkeypatch.delitem(EXPERIMENTS, name)
+    chosen = []
+    monkeypatch.setattr(reproduce, "_check_outputs", lambda some, args: chosen.extend(some))
+    monkeypatch.setattr(reproduce, "_carry_out", lambda *_: 1 / 0)  # nothing shall be run
+    _, out, _ = run("all", "--data", small_movielens, "--out", tmp_path)
+    assert "fig21 is left out: --data must be the folder of the image files" in out
+    assert {e.name for e in chosen} == {"fig6-movielens", "fig22"}
+    code, _, err = run("fig21", "--data", small_movielens, "--out", tmp_path)
+    assert code == 2
+    assert "train-images-idx3-ubyte" in err or "folder" in err
+    assert EXPERIMENTS["fig21"].needed(quick=True) == ""  # scikit-learn's digits
 
 
 # ---------------------------------------------------------------------- yardsticks

@@ -120,12 +120,16 @@ FIGURE1_MEANINGS = {
 QUICK: Settings = {
     "images": "digits",
     "samples": 0,
-    "num_steps": 400,
-    "record_every": 20,
+    "num_steps": 200,
+    "record_every": 10,
     "eta": 0.1,
     "width": 0,
     "r_hat": 20,
-    "readings": {"adam": {"eta": 5e-3}},
+    "readings": {
+        "adam": {"eta": 5e-3},
+        "subset": {"eta": 5e-3},
+        "vit-digits": {"eta": 2e-3, "samples": 512, "num_steps": 60, "record_every": 10},
+    },
 }
 """Of a quick run: scikit-learn's digits."""
 

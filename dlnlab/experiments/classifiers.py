@@ -139,7 +139,7 @@ def _train(
     if run.status is Status.DIVERGED:
         return curve, values | dict.fromkeys((*MEASURED, *WORST), math.nan)
     if settings["spectra"]:
-        matrices = _followed(model, run.layers)
+        matrices = _followed(model, list(run.layers.values()))
         found, more = penultimate.follow(
             matrices, model.classes, defined=settings["network"] != "linear"
         )
@@ -198,9 +198,10 @@ def _compared(
     found: dict[str, float] = {}
     if set(KINDS) <= set(curves):
         wide, narrow = (np.asarray(curves[name]["accuracy"]) for name in ("DLN", "C-DLN"))
+        behind = values["DLN: accuracy"] - values["C-DLN: accuracy"]
         found |= {
-            "behind": values["DLN: accuracy"] - values["C-DLN: accuracy"],
-            "behind throughout": _mean_difference(wide, narrow),
+            "behind": behind,
+            "behind throughout": math.nan if math.isnan(behind) else _later_mean(wide - narrow),
             "ahead of the matrix": values["DLN: accuracy"] - values["original: accuracy"],
             "speedup": values["DLN: seconds"] / values["C-DLN: seconds"],
             "speedup over the matrix": values["original: seconds"] / values["C-DLN: seconds"],
@@ -226,11 +227,9 @@ WORST: dict[str, Callable[[Sequence[float]], float]] = {
 """Of the quantities that follow a matrix, which end of the parts a figure is judged by."""
 
 
-def _mean_difference(wide: np.ndarray, narrow: np.ndarray) -> float:
-    """The mean of wide − narrow but for its first tenth; NaN if one run ended before the other."""
-    if wide.shape != narrow.shape:
-        return math.nan
-    return float(np.mean((wide - narrow)[len(wide) // 10 :]))
+def _later_mean(series: np.ndarray) -> float:
+    """The mean but for the first tenth."""
+    return float(np.mean(series[len(series) // 10 :]))
 
 
 def _followed(model: nets.Network, layers: Sequence[np.ndarray]) -> np.ndarray:

@@ -1,4 +1,9 @@
-"""What happens to the penultimate matrix in training: the spectrum of its change, its subspace."""
+"""What happens to the penultimate matrix in training: the spectrum of its change, its subspace.
+
+With D = W(t) − W(0) and σ_1 ≥ σ_2 ≥ … its singular values, the share of its energy in the top k
+directions is Σ_{i≤k} σ_i²/Σ_i σ_i².  A matrix of independent entries of the same shape has such a
+share too, by the law of Marchenko and Pastur; only what goes beyond that is structure.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +14,61 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab.claims.low_rank_updates import energy_share, excess, null_share
 from dlnlab.numerics import spectra
 
-__all__ = ["follow"]
+__all__ = ["energy_share", "excess", "follow", "null_share"]
 
 SUBSPACE = 10
 """r of Eq. (14) in Section A.4."""
 
 KEPT = 20
 """Singular values of the change that are drawn."""
+
+
+POINTS = 2**14
+"""Of the quadrature; its error is below 1e-6, since the integrand is smooth in the angle."""
+
+
+def energy_share(change: Any, count: int) -> float:
+    """Return Σ_{i≤count} σ_i² / Σ_i σ_i² of a matrix, NaN if it is zero.
+
+    Parameters
+    ----------
+    change : array, shape (d_out, d_in)
+    count : int
+    """
+    s = np.linalg.svd(np.asarray(change, dtype=float), compute_uv=False) ** 2
+    total = float(np.sum(s))
+    return float(np.sum(s[:count])) / total if total else math.nan
+
+
+def null_share(shape: tuple[int, int], count: int) -> float:
+    """Return the share of the top `count` directions if the entries are independent.
+
+    For n × m entries of variance 1/m, n ≤ m, the squared singular values follow the law of
+    Marchenko and Pastur with y = n/m: density √((b − x)(x − a))/(2πyx) between a, b = (1 ∓ √y)²,
+    and mean 1.  With x = 1 + y + 2√y cos θ the share of those above the quantile of count/n is
+
+        (2/π) ∫_0^φ sin²θ dθ,   where   count/n = (2/π) ∫_0^φ sin²θ/x dθ.
+
+    Parameters
+    ----------
+    shape : (int, int)
+    count : int
+        At most n.
+    """
+    n, m = min(shape), max(shape)
+    y = n / m
+    theta = (np.arange(POINTS) + 0.5) * (math.pi / POINTS)
+    x = 1 + y + 2 * math.sqrt(y) * np.cos(theta)
+    energy = np.sin(theta) ** 2 * (2 / POINTS)
+    above = np.cumsum(energy / x)
+    return float(np.interp(count / n, above / above[-1], np.cumsum(energy)))
+
+
+def excess(share: float, null: float) -> float:
+    """Return (share − null)/(1 − null): 0 of a structureless change, 1 of one of low rank."""
+    return (share - null) / (1 - null)
 
 
 def follow(

@@ -27,7 +27,7 @@ EXPERIMENT = Experiment(
             "excess",
             "the same beyond what a matrix of independent entries has, of what is left to have",
             low=0.5,
-            source="Figure 1; the null and the threshold are those of the claim low_rank_updates",
+            source="Figure 1 has no null; half of what a structureless change leaves is ours",
             ours=True,
         ),
     ),
