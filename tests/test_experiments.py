@@ -632,7 +632,7 @@ def test_the_index_sets_each_figure_beside_the_claim_the_settings_and_the_verdic
     assert "t_i(compressed) ≤ t_i(original)" in page
     assert "Verdict: </b>runs; the claims hold on a small instance" in page
     assert "not judged</span> code: 1 of 1 claims hold" in page
-    assert '<a href="#fig20-linear">Fig.\N{NO-BREAK SPACE}20</a>' in page
+    assert '<a href="#fig20-linear">Fig.\N{NO-BREAK SPACE}20, linear</a>' in page
     assert '<h2 id="fig20-linear">' in page
     for suffix in (".pdf", ".csv", ".npz", ".json", "-manifest.json"):
         assert f'href="fig20-linear/fig20-linear{suffix}"' in page

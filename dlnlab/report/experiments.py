@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dlnlab.experiments import classifier_settings
+from dlnlab.experiments import EXPERIMENTS, classifier_settings
 from dlnlab.experiments.instance import SETTINGS
 
 from .page import escape, page, table, tag, unmarked
@@ -39,7 +39,7 @@ th { text-align: left; }
 
 
 def overview_markdown(studies: Sequence[Mapping[str, Any]]) -> str:
-    """Return one row per figure and table of the paper that was run.
+    """Return one row per figure and table of the paper, those not run included.
 
     Parameters
     ----------
@@ -55,6 +55,8 @@ def overview_markdown(studies: Sequence[Mapping[str, Any]]) -> str:
         s["name"]: (f"[{figure_name(s['name'])}](#{s['name']})", *(cell for cell, _ in overview(s)))
         for s in studies
     }
+    for name, experiment in EXPERIMENTS.items():
+        rows.setdefault(name, (figure_name(name), "not run", "–", "–", experiment.title))
     return _markdown_table(OVERVIEW, [rows[name] for name in sorted(rows, key=place)])
 
 
