@@ -193,7 +193,7 @@ SHAPE = {"[1, 2]"}
 WHOLE = COUNT | {"10**9"}
 SOME = COUNT - {"0"}
 LISTED = MATRIX | {"list of matrices"}
-TARGET = LISTED | {"factored"}
+TARGET = LISTED | {"factored", "sparse matrix"}
 SPECTRUM = {"vector", "descending", "[1, 2]", "[2.0, 1.0]", "range"}
 NUMBERS = POSITIVE | SPECTRUM | {"scalar array", "matrix", "integer matrix"}
 NONNEGATIVE = POSITIVE | {"0", "0.0"}
@@ -209,6 +209,7 @@ DESCENT: dict[str, tuple[Any, set[str]]] = {
     "record": (("loss",), NAMES),
     "tol": (0.0, NONNEGATIVE | {"5e-324"}),
     "formulation": ("auto", NOTHING),
+    "method": ("descent", NOTHING),
     "progress": (False, PROGRESS),
     "checkpoint": (None, OPTIONAL | PATH),
     "checkpoint_every": (10.0, NONNEGATIVE | {"5e-324"}),
@@ -400,7 +401,14 @@ DOORS: dict[str, Door] = {
         COMPARISON.plot_assumption1, tried=False, figure=(None, OPTIONAL)
     ),
     "Comparison.matrices": door(COMPARISON.matrices, record=(0, COUNT | {"-1"})),
+    **{
+        f"Problem.stable_step of {kind}": door(
+            problem.stable_step, weights=(WIDE, NETWORK), alpha=(1.0, POSITIVE)
+        )
+        for kind, problem in PROBLEMS.items()
+    },
     "Trajectory": result(RUN),
+    "Trajectory.plot": door(RUN.plot, tried=False, figure=(None, OPTIONAL)),
     "Trajectory.save": door(RUN.save, path=("run.npz", PATH)),
     "Trajectory.load": door(dlnlab.Trajectory.load, tried=False, path=("run.npz", PATH)),
     # data
@@ -521,6 +529,7 @@ DOORS: dict[str, Door] = {
         weights=(WIDE, NETWORK),
         num_steps=(2, WHOLE),
         formulation=("auto", NOTHING),
+        method=("descent", NOTHING),
     ),
     "memory.of_descent": door(
         memory.of_descent,
@@ -531,6 +540,7 @@ DOORS: dict[str, Door] = {
         batch=(None, OPTIONAL | NAMES | SHAPE),
         run=(None, OPTIONAL),
         checkpoint=(False, FLAG),
+        method=("descent", NOTHING),
     ),
     "memory.Footprint": door(
         memory.Footprint,
@@ -714,6 +724,16 @@ DOORS: dict[str, Door] = {
     "experiments.pair.measure_parts": door(
         experiments.pair.measure_parts, tried=False, configuration=({}, NOTHING)
     ),
+    # methods of descent
+    "methods.Method": result(dlnlab.methods.Method()),
+    "methods.Descent": result(dlnlab.methods.Descent()),
+    "methods.Momentum": door(dlnlab.methods.Momentum, beta=(0.9, NUMBER), nesterov=(False, FLAG)),
+    "methods.Adam": door(
+        dlnlab.methods.Adam,
+        beta1=(0.9, NUMBER),
+        beta2=(0.999, NUMBER),
+        epsilon=(1e-8, POSITIVE),
+    ),
     # classifiers and what they are trained on
     "nets.deep_linear": door(dlnlab.nets.deep_linear, inputs=(3, SIZE), classes=(3, SIZE - {"1"})),
     "nets.mlp": door(
@@ -738,6 +758,27 @@ DOORS: dict[str, Door] = {
         X=(EYE, SAMPLES),
         y=(np.arange(3), {"range"}),
         classes=(3, {"10**9", "np.int64"}),
+    ),
+    "nets.train": door(
+        dlnlab.nets.train,
+        model=(CLASSIFIER, NOTHING),
+        params=(PARAMETERS, NOTHING),
+        data=((EYE, np.arange(3)), NOTHING),
+        test=(None, OPTIONAL),
+        method=("adam", NOTHING),
+        eta=(0.1, POSITIVE),
+        alpha=(None, OPTIONAL),
+        weight_decay=(0.0, NONNEGATIVE | {"5e-324"}),
+        batch=(None, OPTIONAL | SOME),
+        num_steps=(1, SOME),
+        schedule=("cosine", NOTHING),
+        loss=("cross_entropy", NOTHING),
+        rng=(0, SEED),
+        record_every=(1, WHOLE),
+        record=(("loss",), NAMES),
+        progress=(False, PROGRESS),
+        checkpoint=(None, OPTIONAL | PATH),
+        checkpoint_every=(10.0, NONNEGATIVE | {"5e-324"}),
     ),
     "Network.init": door(
         CLASSIFIER.init,
@@ -777,6 +818,15 @@ DOORS: dict[str, Door] = {
         )
         for name in ("cifar10", "fashion_mnist", "mnist")
     },
+    "data.read": door(
+        dlnlab.data.read,
+        tried=False,
+        path=("x.npy", PATH),
+        header=(None, OPTIONAL | FLAG),
+        index=(None, OPTIONAL | FLAG),
+        name=(None, OPTIONAL | TEXT),
+    ),
+    "data.Table": result(dlnlab.data.Table(EYE, "3 × 3 from x.npy")),
     "data.digits": door(dlnlab.data.digits),
     # plotting
     **{
@@ -883,8 +933,8 @@ INNER = {
         "surrogate_for",
         "workspace",
     )
-}
-"""What a problem is made of: a subclass defines it, and the doors beside it call it."""
+} | {f"{kind}.move" for kind in ("Method", "Descent", "Momentum", "Adam")}
+"""What a problem or a method is made of: a subclass defines it, and the doors beside it call it."""
 
 PROTOCOL = {"Serial.submit", "Processes.submit", "Processes.shutdown"}
 """The interface of `concurrent.futures.Executor`: what a function raises is in the future."""

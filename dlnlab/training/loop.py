@@ -249,6 +249,7 @@ class Loop:
             if bar.due():
                 bar.update(step, largest)
             if step >= self.num_steps or self.done.all():
+                bar.finish(step, largest)
                 return
             count = min(stretch, self.records.wait(step))
             started = time.monotonic()

@@ -6,6 +6,7 @@ recorded of it.
 
 from __future__ import annotations
 
+import collections
 import os
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,10 +17,14 @@ import numpy as np
 from dlnlab.files import storage as files
 from dlnlab.numerics import checks
 from dlnlab.numerics.arrays import Array
+from dlnlab.results import presenter
 from dlnlab.training import storage
 from dlnlab.training.status import Status as Status
 
 __all__ = ["Interrupted", "Trajectory", "Unsaved"]
+
+NAMED = 10
+"""Members of a batch that are named one by one."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -98,14 +103,57 @@ class Trajectory:
             checks.instance(name, getattr(self, name), least, what)
 
     def __repr__(self) -> str:
-        status = self.status.value if isinstance(self.status, Status) else "batch"
-        if not self.steps.size:
-            return f"Trajectory(no records, {status})"
         recorded = [f.name for f in fields(self)[5:] if getattr(self, f.name) is not None]
+        return f"Trajectory({'; '.join([self.summary(), *[', '.join(recorded)] * bool(recorded)])})"
+
+    def summary(self) -> str:
+        """Return in one line how far the run came and how it ended.
+
+        Of a batch it is said how many members ended in which way, and which ones diverged.
+        """
+        if not self.steps.size:
+            return f"no records, {self._ending()}"
         return (
-            f"Trajectory({self.steps.size} records to t = {np.max(self.times[-1]):.6g} "
-            f"after {self.steps[-1]} steps, {status}; {', '.join(recorded)})"
+            f"{self.steps.size} records to t = {np.max(self.times[-1]):.6g} "
+            f"after {self.steps[-1]} steps, {self._ending()}"
         )
+
+    def _ending(self) -> str:
+        if isinstance(self.status, Status):
+            return self.status.value
+        codes = np.asarray(self.status, dtype=object)
+        counts = collections.Counter(status.value for status in codes.flat)
+        told = ", ".join(f"{count} {value}" for value, count in counts.items())
+        failed = [
+            k[0] if len(k) == 1 else k
+            for k in np.ndindex(codes.shape)
+            if codes[k] is Status.DIVERGED
+        ]
+        which = ", ".join(map(str, failed[:NAMED])) + ", …" * (len(failed) > NAMED)
+        return f"batch of {codes.size}: {told}" + (f" (members {which})" if failed else "")
+
+    def _repr_html_(self) -> str:
+        return presenter("report").trajectory_cell(self)
+
+    def plot(self, figure: Any = None) -> Any:
+        """Draw the error, or else the loss, and the singular values against time.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure, optional
+            To draw into; by default a new one, which pyplot knows and a cell shows once.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        ValueError
+            If nothing that can be drawn was recorded.
+        """
+        draw = presenter("plotting.runs").trajectory
+        return presenter("plotting.display").shown_once(draw, self, figure)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the trajectory to one ``.npz`` file, bit for bit; device arrays are copied.
