@@ -661,7 +661,10 @@ DOORS: dict[str, Door] = {
         meanings=({}, {"{}"}),
         seeds=(3, WHOLE),
         **dict.fromkeys(("notes", "on_request", "rows"), ((), {"()"})),
+        check_data=(None, CALL | {"None"}),
+        quick_data=(True, FLAG),
     ),
+    "Experiment.needed": door(EXPERIMENT.needed, quick=(False, FLAG)),
     "Experiment.configurations": door(
         EXPERIMENT.configurations,
         reading=("paper", NOTHING),
@@ -730,6 +733,7 @@ DOORS: dict[str, Door] = {
         epsilon=(1e-8, POSITIVE),
     ),
     # classifiers and what they are trained on
+    "nets.deep_linear": door(dlnlab.nets.deep_linear, inputs=(3, SIZE), classes=(3, SIZE - {"1"})),
     "nets.mlp": door(
         dlnlab.nets.mlp,
         **dict.fromkeys(("inputs", "width"), (3, SIZE)),
