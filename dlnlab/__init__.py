@@ -7,7 +7,18 @@ verdict on a claim is a margin with its premises.
 
 import sys
 
-from dlnlab import baselines, campaigns, claims, data, experiments, flow, nets, networks, problems
+from dlnlab import (
+    baselines,
+    campaigns,
+    claims,
+    compression,
+    data,
+    experiments,
+    flow,
+    nets,
+    networks,
+    problems,
+)
 from dlnlab.campaigns import executors
 from dlnlab.claims.verdict import Premise, Verdict
 from dlnlab.data import movielens
@@ -56,6 +67,7 @@ __all__ = [
     "compare",
     "completion",
     "compressed_weights",
+    "compression",
     "data",
     "end_to_end",
     "executors",

@@ -436,7 +436,7 @@ def test_a_refused_run_leaves_the_checkpoint_to_others(tmp_path):
 def test_a_path_that_cannot_be_written_is_refused_before_the_first_step(
     tmp_path, monkeypatch, name
 ):
-    monkeypatch.setattr(dlnlab.training.descent._Descent, "go", None)
+    monkeypatch.setattr(dlnlab.training.descent.Descent, "go", None)
     with pytest.raises(ValueError, match="`checkpoint`"):
         descend(checkpoint=os.path.join(tmp_path, name))
 

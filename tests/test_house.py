@@ -33,6 +33,7 @@ ORDER = [
     "reductions",
     "training",
     "baselines",
+    "compression",
     "claims",
     "flow",
     "bench",

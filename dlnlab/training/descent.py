@@ -34,7 +34,16 @@ from dlnlab.training.trajectory import (
     check_record,
 )
 
-__all__ = ["gradient_descent"]
+__all__ = [
+    "Descent",
+    "Schedule",
+    "as_rate",
+    "batch_shape",
+    "carry_out",
+    "gradient_descent",
+    "schedule",
+    "spread",
+]
 
 STRETCH = 0.2
 """Seconds of steps that are taken between looks at the clock, at most."""
@@ -133,6 +142,11 @@ def gradient_descent(
     run = _prepare(
         problem, weights, steps, num_steps, record_every, record, tol, formulation, keeps
     )
+    return carry_out(run, progress, checkpoint, checkpoint_every)
+
+
+def carry_out(run: Descent, progress: Any, checkpoint: Any, checkpoint_every: Any) -> Trajectory:
+    """Take all steps of a run, with its checkpoint and what is shown of its progress."""
     bar = Progress(progress, run.num_steps, "step")
     every = checks.nonnegative("checkpoint_every", checkpoint_every)
     with ExitStack() as stack:
@@ -150,12 +164,12 @@ def gradient_descent(
             raise Interrupted(run.trajectory(Status.INTERRUPTED), unsaved) from None
     finished = run.trajectory()
     if unsaved is not None:
-        warnings.warn(Unsaved(finished, unsaved), stacklevel=2)
+        warnings.warn(Unsaved(finished, unsaved), stacklevel=3)
     return finished
 
 
 @dataclass
-class _Schedule:
+class Schedule:
     """After which steps a record is taken: every so many, or those of a sorted list."""
 
     every: int | None
@@ -185,7 +199,7 @@ class _Schedule:
         return len({step for step in self.steps if step <= self.num_steps} | {0, self.num_steps})
 
 
-class _Descent:
+class Descent:
     """The state of a run: step, weights, and which members of the batch are done."""
 
     checkpoint: Checkpoint | None = None
@@ -200,7 +214,7 @@ class _Descent:
         rates: list[Any],
         decay: Any,
         eta: Any,
-        schedule: _Schedule,
+        schedule: Schedule,
         recorder: Recorder,
         tol: float,
         batch: tuple[int, ...],
@@ -222,6 +236,10 @@ class _Descent:
             return nullcontext()
         return threads.for_matrices(max(max(W.shape[-2:]) for W in weights), self.done.size)
 
+    def stepper(self) -> kernels.Stepper:
+        """Return what takes the steps from here on."""
+        return kernels.stepper(self.problem, self.state[1], self.rates, self.decay, self.done.shape)
+
     def go(self, bar: Progress) -> None:
         """Take steps until all members are done or the steps are used up.
 
@@ -229,9 +247,7 @@ class _Descent:
         the next one has lost a fifth of a second.
         """
         largest, stretch = float("nan"), 1
-        stepper = kernels.stepper(
-            self.problem, self.state[1], self.rates, self.decay, self.done.shape
-        )
+        stepper = self.stepper()
         stepper.freeze(self.done)
         while True:
             step, weights = self.state
@@ -378,31 +394,31 @@ def _prepare(
     tol: Any,
     wanted: Any,
     keeps: bool,
-) -> _Descent:
+) -> Descent:
     """Check the arguments, choose what to run, and bring it to the common batch shape.
 
     Nothing that takes memory happens before it is known that there is enough.
     """
     given, weights = weights, networks.check_network(problem, weights)
     names = check_record(record)
-    schedule = _schedule(record_every, checks.integer("num_steps", num_steps, 0))
+    plan = schedule(record_every, checks.integer("num_steps", num_steps, 0))
     tol = checks.nonnegative("tol", tol)
     steps = {k: checks.per_member(k, x, zero=k == "weight_decay") for k, x in steps.items()}
     eta, alpha, decay = steps.values()
-    batch = _batch_shape(problem, weights, steps)
-    run = choice.choose(problem, weights, schedule.num_steps, wanted)
-    certain = 1 if tol else schedule.count  # a run may converge long before its last step
+    batch = batch_shape(problem, weights, steps)
+    run = choice.choose(problem, weights, plan.num_steps, wanted)
+    certain = 1 if tol else plan.count  # a run may converge long before its last step
     memory.of_descent(problem, given, certain, names, batch, run, keeps).require(weights[0])
-    outer, inner = (_as_rate(rate, weights[0]) for rate in (alpha * eta, eta))
+    outer, inner = (as_rate(rate, weights[0]) for rate in (alpha * eta, eta))
     rates = [outer, *[inner] * (len(weights) - 2), outer]
-    shrink = _as_rate(decay, weights[0]) if np.any(decay) else None
+    shrink = as_rate(decay, weights[0]) if np.any(decay) else None
     recorder = Recorder(run.problem, names, run.view)
     whole = Formulation(run.name, problem, weights)
-    moving = tuple(_spread(W, batch) for W in run.weights)
-    return _Descent(whole, run, moving, rates, shrink, eta, schedule, recorder, tol, batch)
+    moving = tuple(spread(W, batch) for W in run.weights)
+    return Descent(whole, run, moving, rates, shrink, eta, plan, recorder, tol, batch)
 
 
-def _batch_shape(problem: Problem, weights: Weights, steps: dict[str, Any]) -> tuple[int, ...]:
+def batch_shape(problem: Problem, weights: Weights, steps: dict[str, Any]) -> tuple[int, ...]:
     """Return the batch axes that the weights, the problem and the step sizes broadcast to."""
     problem.samples(weights[-1])  # raises if it can do with single networks only
     shapes = [weights[0].shape[:-2], problem.batch]
@@ -417,22 +433,24 @@ def _batch_shape(problem: Problem, weights: Weights, steps: dict[str, Any]) -> t
         ) from error
 
 
-def _spread(W: Array, batch: tuple[int, ...]) -> Array:
+def spread(W: Array, batch: tuple[int, ...]) -> Array:
+    """Return a layer with all batch axes of the run."""
     xp = arrays.namespace(W)
     shape = (*batch, *W.shape[-2:])
     return W if tuple(W.shape) == shape else xp.broadcast_to(W, shape)
 
 
-def _as_rate(rate: Any, reference: Array) -> Any:
+def as_rate(rate: Any, reference: Array) -> Any:
     """A step size as a float, or as an array that multiplies batched matrices."""
     return arrays.like(rate[..., None, None], reference) if np.ndim(rate) else float(rate)
 
 
-def _schedule(record_every: Any, num_steps: int) -> _Schedule:
+def schedule(record_every: Any, num_steps: int) -> Schedule:
+    """Return after which steps a record is taken, or raise."""
     if isinstance(record_every, np.ndarray) and record_every.ndim == 1:
         record_every = record_every.tolist()
     if isinstance(record_every, Sequence) and not isinstance(record_every, str | bytes):
         listed = checks.sequence("record_every", record_every)
         steps = {checks.integer("record_every", step, 0) for step in listed}
-        return _Schedule(None, tuple(sorted(steps)), num_steps)
-    return _Schedule(checks.integer("record_every", record_every, 1), (), num_steps)
+        return Schedule(None, tuple(sorted(steps)), num_steps)
+    return Schedule(checks.integer("record_every", record_every, 1), (), num_steps)
