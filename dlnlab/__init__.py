@@ -6,6 +6,7 @@ verdict on a claim is a margin with its premises.
 """
 
 import sys
+from pathlib import Path as _Path
 
 from dlnlab import (
     baselines,
@@ -19,6 +20,7 @@ from dlnlab import (
     networks,
     problems,
 )
+from dlnlab import siblings as _siblings
 from dlnlab.campaigns import executors
 from dlnlab.claims.verdict import Premise, Verdict
 from dlnlab.data import movielens
@@ -49,6 +51,8 @@ for _name, _module in {
     "targets": targets,
 }.items():  # the names users import, ``import dlnlab.modes``, wherever the house keeps the module
     sys.modules[f"{__name__}.{_name}"] = _module
+
+_siblings.find(__name__, _Path(__file__).parent)
 
 __all__ = [
     "Comparison",

@@ -41,7 +41,7 @@ from .words import identity, letters, matrix, require_same, symmetric
 
 try:
     import flint
-except ImportError:  # the enclosures are the only part of the package that needs python-flint
+except ImportError:  # on a system for which there is no python-flint; nothing else needs it
     flint = None  # type: ignore[assignment]
 
 PRECISION = 400
@@ -322,7 +322,7 @@ def build(*, thorough: bool = False) -> Proof:
     del thorough
     if flint is None:
         raise ImportError(
-            "the enclosures need python-flint (`pip install python-flint`, or the extra `exact`); "
+            "the enclosures need python-flint, which is missing (`pip install python-flint`); "
             "`late_times` refutes the same inequality without it"
         )
     return Proof(

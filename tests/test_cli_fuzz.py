@@ -11,7 +11,7 @@ import pytest
 import dlnlab
 from dlnlab import campaigns, cli
 from dlnlab.campaigns import executors
-from dlnlab.commands import RunFailed, bench, reproduce, validate
+from dlnlab.commands import RunFailed, bench, validate
 from dlnlab.numerics import checks
 
 VALUES = [
@@ -107,7 +107,6 @@ def quick(monkeypatch, tmp_path):
     monkeypatch.setattr(validate, "_carry_out", stop)
     monkeypatch.setattr(bench, "_measure", stop)
     monkeypatch.setattr(bench, "_profile", stop)
-    monkeypatch.setattr(reproduce.durations, "calibration", stop)
     monkeypatch.setattr(executors, "Processes", processes)
     true_compare = dlnlab.compare
 

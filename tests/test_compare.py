@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 
 import numpy as np
@@ -12,7 +13,7 @@ import dlnlab
 from dlnlab import networks, plotting
 from dlnlab.claims import assumption1, dominance, proposition1, theorem2
 from dlnlab.claims.verdict import Premise, judge
-from dlnlab.flow import network
+from dlnlab.flow import calls, network
 from dlnlab.numerics import checks
 from dlnlab.reductions import modes, parsimony
 
@@ -372,14 +373,22 @@ def test_without_faults_the_claims_hold():
 
 def test_fault_alpha_on_the_wrong_layers_is_caught(monkeypatch):
     """The original network running 1.5 times as fast in one layer overtakes the bound."""
-    honest = networks.backward
+    honest, honest_calls = networks.backward, calls.downhill
 
     def fast(weights, prefixes, gradient, out=None):
         gradients = honest(weights, prefixes, gradient, out)
         gradients[0][...] *= 3
         return gradients
 
+    def fast_calls(problem, weights, outs):
+        lists = honest_calls(problem, weights, outs)
+        return [
+            [*c, functools.partial(np.multiply, out[0], 3, out[0])]
+            for c, out in zip(lists, outs, strict=True)
+        ]
+
     monkeypatch.setattr(networks, "backward", fast)
+    monkeypatch.setattr(calls, "downhill", fast_calls)
     statuses = _statuses()
     assert statuses["dominance"] not in AGREES
     assert statuses["proposition1"] not in AGREES

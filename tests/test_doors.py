@@ -60,7 +60,7 @@ ROOTS = (
 
 HOUSE = {
     *("arrays", "checks", "krylov", "products", "progress", "steppers", "threads"),  # below
-    *("fingerprints", "headroom", "layouts", "locks", "storage", "untrusted"),
+    *("fingerprints", "headroom", "layouts", "locks", "siblings", "storage", "untrusted"),
     *("descent", "ensembles", "ratings", "trajectory"),  # their public names are dlnlab's
     *("bench", "cli", "commands", "report"),  # what the command line is made of
 }

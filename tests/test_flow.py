@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from scipy import integrate, linalg
 
 import dlnlab
 from dlnlab import networks
+from dlnlab.flow import calls
 from dlnlab.flow.system import System
 from dlnlab.reductions import modes
 
@@ -148,15 +151,47 @@ def test_a_broken_gradient_shows_in_the_drift(monkeypatch):
     """Mutation: a wrong sign of one layer's gradient no longer conserves W'W − WW'."""
     problem, _ = spectral_case(3)
     wide = dlnlab.original_weights((6, 6), 3, 0.3, rng=1)
-    honest = networks.backward
+    honest = calls.downhill
 
-    def broken(weights, prefixes, gradient, out):
-        honest(weights, prefixes, gradient, out)
-        out[0][...] *= -1
+    def broken(problem, weights, outs):
+        lists = honest(problem, weights, outs)
+        return [
+            [*part, partial(np.negative, out[0], out[0])]
+            for part, out in zip(lists, outs, strict=True)
+        ]
 
-    monkeypatch.setattr(networks, "backward", broken)
+    monkeypatch.setattr(calls, "downhill", broken)
     run = dlnlab.gradient_flow(problem, wide, t_end=2.0, stationarity=0)
     assert run.drift > 1e-3
+
+
+@pytest.mark.parametrize("normalization", ["sum", "mean"])
+@pytest.mark.parametrize("sizes", [(3, 3, 3), (4, 6, 3), (2, 5, 1, 4), (3, 3, 3, 3, 3), (1, 1, 1)])
+def test_the_velocity_by_blas_calls_is_the_chain_rule(sizes, normalization):
+    """Products in other orders: to rounding; and again after the weights have changed."""
+    rng = np.random.default_rng(len(sizes))
+    M = rng.standard_normal((sizes[-1], sizes[0]))
+    problem = dlnlab.factorization(M, normalization)
+    weights = [rng.standard_normal((b, a)) for a, b in pairwise(sizes)]
+    outs = [[np.full_like(W, np.nan) for W in weights] for _ in range(2)]
+    assert calls.suits(problem, [W.shape for W in weights])
+    lists = calls.downhill(problem, weights, outs)
+    for ours, out in zip(lists, outs, strict=True):
+        for W in weights:
+            W += 0.1
+        for call in ours:
+            call()
+        gradients = networks.layer_gradients(weights, problem.gradient(dlnlab.end_to_end(weights)))
+        size = max(np.abs(G).max() for G in gradients)
+        for velocity_of_layer, G in zip(out, gradients, strict=True):
+            np.testing.assert_allclose(velocity_of_layer, -G, rtol=0, atol=1e-14 * size)
+
+
+def test_other_problems_and_batches_are_not_for_the_velocity_by_blas_calls():
+    mask = np.eye(3, dtype=bool)
+    assert not calls.suits(dlnlab.completion(np.eye(3), mask), [(3, 3)] * 2)
+    assert not calls.suits(dlnlab.factorization(np.eye(3)), [(5, 3, 3)] * 2)
+    assert not calls.suits(dlnlab.factorization(np.ones((5, 3, 3))), [(3, 3)] * 2)
 
 
 def test_ends_by_stationarity_long_before_t_end():

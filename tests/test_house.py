@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dlnlab"
 
 ORDER = [
+    "siblings",
     "version",
     "results",
     "numerics",

@@ -25,7 +25,7 @@ from dlnlab.proofs.scopes import AtLeast
 from dlnlab import claims, proofs
 
 NO_FLINT = vars(counterexamples)["flint"] is None
-REASON = "ball arithmetic needs python-flint (extra `exact`)"
+REASON = "ball arithmetic needs python-flint"
 needs_flint = pytest.mark.skipif(NO_FLINT, reason=REASON)
 NAMES = [
     pytest.param(name, marks=needs_flint) if name == "counterexamples" else name

@@ -203,3 +203,17 @@ def test_fitting_from_above_and_relative_precision():
     times = np.array([0.0, 1.0])
     result = spectra.fitting_times(times, np.array([[4.0], [2.0]]), np.array([2.0]), 0.5)
     assert_close(result, np.array([0.5]), 4 * UNIT)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 3), (20, 7), (6, 40), (50, 50)])
+def test_bounds_of_spectral_norms_hold_and_are_as_close_as_they_say(shape):
+    """Random matrices, the zero matrix, and the worst case: all singular values equal."""
+    rng = np.random.default_rng(0)
+    k = min(shape)
+    W = np.stack([*rng.standard_normal((20, *shape)), np.zeros(shape), 1e-9 * np.eye(*shape)])
+    exact, bounds = np.linalg.norm(W, 2, axis=(-2, -1)), spectra.norm_bounds(W)
+    loose = spectra.norm_looseness(shape)
+    rounding = 1e-14 * exact
+    assert np.all(bounds >= exact - rounding)
+    assert np.all(bounds <= loose * exact + rounding)
+    assert bounds[-1] == pytest.approx(k ** (1 / 64) * 1e-9, rel=1e-14)

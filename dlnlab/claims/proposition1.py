@@ -64,7 +64,12 @@ def balancedness(weights: Sequence[np.ndarray]) -> Premise:
     )
 
 
-def margins(weights: Sequence[np.ndarray], gradient: np.ndarray, speed: float) -> np.ndarray:
+def margins(
+    weights: Sequence[np.ndarray],
+    gradient: np.ndarray,
+    speed: float,
+    parts: spectra.SVD | None = None,
+) -> np.ndarray:
     """Return minus the relative violation of Eq. (23), for every member of a batch of networks.
 
     Parameters
@@ -75,12 +80,14 @@ def margins(weights: Sequence[np.ndarray], gradient: np.ndarray, speed: float) -
     speed : float
         c·σ_1*: violations are measured relative to L σ_1^{2−2/L} (c σ_1* + ‖∇ℓ‖₂), which bounds the
         speed of the fastest mode and the rounding of both sides.
+    parts : SVD, optional
+        Of W_{L:1}, if it is known.
 
     Returns
     -------
     array, shape (...,)
     """
-    measured, formula, s = sides(weights, gradient)
+    measured, formula, s = sides(weights, gradient, parts)
     depth = len(weights)
     size = speed + np.linalg.norm(gradient, 2, axis=(-2, -1))
     scale = depth * s[..., 0] ** (2 - 2 / depth) * size
@@ -106,13 +113,13 @@ def numerical_error(layers: Sequence[np.ndarray]) -> np.ndarray:
     """
     depth, width = len(layers), max(max(W.shape[-2:]) for W in layers)
     gaps = [np.linalg.norm(D - D[:1], axis=(-2, -1)) for D in networks.imbalance(layers)]
-    norms = [np.linalg.norm(W, 2, axis=(-2, -1)) for W in layers]
+    norms = [spectra.norm_bounds(W) / spectra.norm_looseness(W.shape) for W in layers]
     drift = np.max(gaps, axis=0) / np.min(norms, axis=0) ** 2
     return 100 * width * float(np.finfo(layers[0].dtype).eps) + depth * (depth - 1) * drift
 
 
 def sides(
-    weights: Sequence[np.ndarray], gradient: np.ndarray
+    weights: Sequence[np.ndarray], gradient: np.ndarray, parts: spectra.SVD | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return both sides of Eq. (23) for every singular value, and the values.
 
@@ -124,6 +131,8 @@ def sides(
     weights : sequence of L arrays, shapes (..., d_l, d_{l−1})
     gradient : array, shape (..., d_out, d_in)
         ∇ℓ(W_{L:1}).
+    parts : SVD, optional
+        Of W_{L:1}, if it is known.
 
     Returns
     -------
@@ -133,7 +142,7 @@ def sides(
     prefixes = networks.prefix_products(weights)
     moves = networks.backward(weights, prefixes, gradient)
     velocity = _velocity(weights, prefixes, moves)
-    U, s, Vh = np.linalg.svd(prefixes[-1], full_matrices=False)
+    U, s, Vh = np.linalg.svd(prefixes[-1], full_matrices=False) if parts is None else parts
     formula = -depth * s ** (2 - 2 / depth) * _diagonal(U, gradient, Vh)
     return _diagonal(U, velocity, Vh), formula, s
 

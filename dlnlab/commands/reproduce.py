@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import experiments, report
+from dlnlab import campaigns, experiments, report
 from dlnlab.campaigns import executors
 from dlnlab.commands import campaign, claims, files, numerals, schedule
 from dlnlab.data import movielens
-from dlnlab.experiments import EXPERIMENTS, Experiment, Study, durations
-from dlnlab.experiments.durations import Estimate
+from dlnlab.experiments import EXPERIMENTS, Experiment, Study
 from dlnlab.files import untrusted
 
 __all__ = ["add"]
@@ -24,7 +23,6 @@ __all__ = ["add"]
 LARGEST = 10_000_000
 """Bytes of the JSON of an experiment; those of the paper take some ten thousand."""
 
-NOT_COUNTED = "Drawing adds a few seconds a figure; a machine busy with other work takes longer."
 EPILOG = """\
 examples:
   dlnlab reproduce fig5 --out results            all readings, as many seeds as the figure needs
@@ -109,19 +107,14 @@ def run(args: argparse.Namespace) -> int:
     _check_data(chosen, args.data)
     _check_outputs(chosen, args)
     with campaign.told_in_one_line(), executors.using(args.executor) as pool:
-        workers = executors.under_way(pool) // 2
-        unit = pool.submit(durations.calibration).result()  # where the runs will be
-        estimates = [_estimate(experiment, args, unit) for experiment in chosen]
-        print(f"{schedule.table(estimates, workers)}\n{NOT_COUNTED}", flush=True)
-        total = [0.0, 0.0]
-        for number, (experiment, expected) in enumerate(zip(chosen, estimates, strict=True), 1):
+        for experiment in chosen:
+            print(f"{experiment.name:<8} {schedule.to_do(_spent(experiment, args))}", flush=True)
+        for number, experiment in enumerate(chosen, 1):
             label = f"{experiment.name} ({number} of {len(chosen)})"
-            study, *spent = _carry_out(experiment, args, pool, label)
+            study, seconds = _carry_out(experiment, args, pool, label)
             print(f"{experiment.name:<8} {study.verdict} ({study.basis})")
-            print(f"{'':<8} {_took(spent, [expected], workers)}", flush=True)
-            total = [before + now for before, now in zip(total, spent, strict=True)]
-    if len(chosen) > 1:
-        print(f"all      {_took(total, estimates, workers)}")
+            told = schedule.took(_spent(experiment, args))
+            print(f"{'':<8} done in {schedule.duration(seconds)}; {told}", flush=True)
     print(f"Wrote {args.out / 'index.html'}")
     return 0
 
@@ -174,22 +167,17 @@ def _seeds(experiment: Experiment, args: argparse.Namespace) -> int:
     return args.seeds or (1 if args.quick else experiment.seeds)
 
 
-def _estimate(experiment: Experiment, args: argparse.Namespace, unit: float) -> Estimate:
-    """Return what is still to run of an experiment, and how long it will take."""
-    options = {"quick": args.quick, "data": args.data}
-    configurations = {
-        reading: experiment.configurations(reading, _seeds(experiment, args), **options)
+def _spent(experiment: Experiment, args: argparse.Namespace) -> dict[str, list[float | None]]:
+    """Return how long each seed of each reading took; None of those still to run."""
+    path, options = _kept(experiment, args), {"quick": args.quick, "data": args.data}
+    return {
+        reading: campaigns.seconds(
+            experiment.measure,
+            experiment.configurations(reading, _seeds(experiment, args), **options),
+            path,
+        )
         for reading in _readings(experiment, args)
     }
-    kept = _kept(experiment, args)
-    return durations.estimate(experiment, configurations, kept, unit, quick=args.quick)
-
-
-def _took(spent: Sequence[float], estimates: Sequence[Estimate], workers: int) -> str:
-    """Say how long runs and drawing took."""
-    ran, drew = spent
-    told = schedule.compared(ran, estimates, workers)
-    return f"{told}; drawing {schedule.duration(drew)}"
 
 
 def _kept(experiment: Experiment, args: argparse.Namespace) -> Path:
@@ -200,10 +188,10 @@ def _kept(experiment: Experiment, args: argparse.Namespace) -> Path:
 
 def _carry_out(
     experiment: Experiment, args: argparse.Namespace, pool: Any, label: str
-) -> tuple[Study, float, float]:
+) -> tuple[Study, float]:
     """Carry one experiment out and write what came of it, and the index of all.
 
-    Returns the study, and the seconds that its runs and its figures took.
+    Returns the study, and the seconds that all of it took.
     """
     started = time.monotonic()
     path = _kept(experiment, args)
@@ -215,15 +203,17 @@ def _carry_out(
         quick=args.quick,
         executor=pool,
         path=path,
-        progress=lambda done, total: claims.show_status(f"{label}: {done} of {total} runs done"),
+        progress=lambda done, total: claims.show_status(
+            f"{label}: {done} of {total} runs done, "
+            f"{schedule.duration(time.monotonic() - started)} so far"
+        ),
         data=args.data,
     )
-    ran = time.monotonic()
     claims.show_status(f"{label}: drawing")
-    _write(study, path.parent, args, ran - started)
+    _write(study, path.parent, args, time.monotonic() - started)
     files_index(args.out)
     claims.show_status("")
-    return study, ran - started, time.monotonic() - ran
+    return study, time.monotonic() - started
 
 
 def _names(experiment: Experiment) -> list[str]:

@@ -1,17 +1,16 @@
-"""What `dlnlab reproduce` says of time: the estimate before a run, and what it came to after."""
+"""What `dlnlab reproduce` says of time: what is still to run, and how long finished seeds took."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from dlnlab.experiments.durations import Estimate, makespan
+__all__ = ["duration", "to_do", "took"]
 
-__all__ = ["compared", "duration", "table"]
-
-NOT_KNOWN = "not known"
 UNITS = ((7200, 3600, "hours"), (90, 60, "minutes"), (0, 1, "s"))
 """From how many seconds on a unit is used, and its own."""
+
+Spent = Mapping[str, Sequence[float | None]]
+"""For each reading the seconds of each seed, None of one that is still to run."""
 
 
 def duration(seconds: float) -> str:
@@ -19,88 +18,37 @@ def duration(seconds: float) -> str:
 
     Examples
     --------
-    >>> [duration(x) for x in (0.04, 7.2, 95.0, 9000.0, float("nan"))]
-    ['0.04 s', '7.2 s', '1.6 minutes', '2.5 hours', 'not known']
+    >>> [duration(x) for x in (0.04, 7.2, 95.0, 9000.0)]
+    ['0.04 s', '7.2 s', '1.6 minutes', '2.5 hours']
     """
-    if math.isnan(seconds):
-        return NOT_KNOWN
     _, size, unit = next(row for row in UNITS if seconds >= row[0])
     number = seconds / size
     return f"{number:.0f} {unit}" if number >= 10 else f"{number:.2g} {unit}"
 
 
-def table(estimates: Sequence[Estimate], workers: int) -> str:
-    """Return a line for each figure, and their sum, with the time that its runs will take.
+def to_do(spent: Spent) -> str:
+    """Return how many seeds are still to run, and how long finished ones of their reading took.
 
-    Parameters
-    ----------
-    estimates : sequence of Estimate
-    workers : int
-
-    Returns
-    -------
-    str
+    Examples
+    --------
+    >>> to_do({"paper": [0.2, 0.3], "code": [95.0, None]})
+    '1 run to do, 3 finished (a seed took: paper 0.3 s, code 1.6 minutes)'
+    >>> to_do({"paper": [None, None]})
+    '2 runs to do'
     """
-    end = "1 worker" if workers == 1 else f"{workers} workers"
-    rows = [("", "to do", "finished", "seconds a run", f"on {end}")]
-    rows += [
-        (
-            each.name,
-            str(len(each.runs)),
-            str(each.finished),
-            _span(each.runs),
-            duration(makespan(each.runs, workers)) if each.runs else "–",
-        )
-        for each in estimates
-    ]
-    rows.append(
-        (
-            "all",
-            str(sum(len(each.runs) for each in estimates)),
-            str(sum(each.finished for each in estimates)),
-            "",
-            _sum(estimates, workers),
-        )
-    )
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
-    )
+    seeds = [seconds for part in spent.values() for seconds in part]
+    missing = seeds.count(None)
+    text = f"{missing} run{'' if missing == 1 else 's'} to do"
+    known = took(spent)
+    return f"{text}, {len(seeds) - missing} finished ({known})" if known else text
 
 
-def _span(runs: Sequence[float]) -> str:
-    """The times of the runs still to do, from the shortest to the longest."""
-    times = [seconds for seconds in runs if not math.isnan(seconds)]
-    if not times:
-        return NOT_KNOWN if runs else "–"
-    low, high = (f"{x:.0f}" if x >= 100 else f"{x:.2g}" for x in (min(times), max(times)))
-    text = low if low == high else f"{low} to {high}"
-    return text if len(times) == len(runs) else f"{text}, or {NOT_KNOWN}"
-
-
-def _sum(estimates: Sequence[Estimate], workers: int) -> str:
-    """Figures run one after another, so that their times add up."""
-    times = [makespan(each.runs, workers) for each in estimates]
-    text = duration(math.fsum(seconds for seconds in times if not math.isnan(seconds)))
-    missing = sum(map(math.isnan, times))
-    return f"{text} and {missing} not known" if missing else text
-
-
-def compared(spent: float, estimates: Sequence[Estimate], workers: int) -> str:
-    """Return how long the runs of some figures took, beside the estimate.
-
-    Parameters
-    ----------
-    spent : float
-        Seconds.
-    estimates : sequence of Estimate
-    workers : int
-
-    Returns
-    -------
-    str
-    """
-    if not any(each.runs for each in estimates):
-        return "nothing to run"
-    expected = math.fsum(makespan(each.runs, workers) for each in estimates)
-    return f"runs took {duration(spent)}, estimated {duration(expected)}"
+def took(spent: Spent) -> str:
+    """Return how long a seed of each reading took, the longest one; empty if none is finished."""
+    longest = {
+        reading: max(seconds for seconds in part if seconds is not None)
+        for reading, part in spent.items()
+        if set(part) - {None}
+    }
+    told = ", ".join(f"{reading} {duration(seconds)}" for reading, seconds in longest.items())
+    return f"a seed took: {told}" if told else ""

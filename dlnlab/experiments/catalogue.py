@@ -1,26 +1,17 @@
-"""All experiments by name, in the order of the paper."""
+"""All experiments by name, in the order of the paper: whatever `dlnlab.experiments.paper` holds.
+
+A module there has an `Experiment` of the name EXPERIMENT; nothing else needs to know of it.
+"""
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
+from collections.abc import Iterator
 
-from dlnlab.experiments import incremental
+from dlnlab.experiments import paper
 from dlnlab.experiments.experiment import Experiment
-from dlnlab.experiments.fig2 import FIG2
-from dlnlab.experiments.fig3 import FIG3
-from dlnlab.experiments.fig5 import FIG5
-from dlnlab.experiments.fig6 import FIG6
-from dlnlab.experiments.fig6_movielens import FIG6_MOVIELENS, FIG6_MOVIELENS_PAIR
-from dlnlab.experiments.fig13 import FIG13
-from dlnlab.experiments.fig14 import FIG14
-from dlnlab.experiments.fig15 import FIG15
-from dlnlab.experiments.fig16 import FIG16
-from dlnlab.experiments.fig17 import FIG17
-from dlnlab.experiments.fig18 import FIG18
-from dlnlab.experiments.fig19 import FIG19
-from dlnlab.experiments.fig20 import FIG20
-from dlnlab.experiments.fig22 import FIG22
-from dlnlab.experiments.table3 import TABLE3
 
 __all__ = ["ABSENT", "EXPERIMENTS"]
 
@@ -31,17 +22,13 @@ def _order(experiment: Experiment) -> tuple[str, int, str]:
     return kind, int(number), part
 
 
+def _found() -> Iterator[Experiment]:
+    for module in pkgutil.iter_modules(paper.__path__):
+        yield importlib.import_module(f"{paper.__name__}.{module.name}").EXPERIMENT
+
+
 EXPERIMENTS: dict[str, Experiment] = {
-    experiment.name: experiment
-    for experiment in sorted(
-        (
-            *(FIG2, FIG3, FIG5, FIG6, FIG13, FIG14, FIG15, FIG16, FIG18, FIG19, FIG20, FIG22),
-            *incremental.EXPERIMENTS,
-            *(FIG6_MOVIELENS, FIG6_MOVIELENS_PAIR, FIG17),
-            TABLE3,
-        ),
-        key=_order,
-    )
+    experiment.name: experiment for experiment in sorted(_found(), key=_order)
 }
 
 ABSENT = {

@@ -1,4 +1,4 @@
-"""Figures 4 and 7 to 12: singular values and vectors are fitted one after another.
+"""What Figures 4 and 7 to 12 share: singular values and vectors are fitted one after another.
 
 The paper shows surfaces; here singular values are curves, and alignments maps of mode by time.  Two
 quantities say what the surfaces show.  "overlap" is how far the next singular value has come, as a
@@ -17,16 +17,21 @@ import numpy as np
 
 from dlnlab import campaigns
 from dlnlab.experiments import recovery
+from dlnlab.experiments.common import (
+    COMPLETION_CODE,
+    COMPLETION_PAPER,
+    DIVERGES,
+    READINGS,
+    SENSING_CODE,
+    SENSING_PAPER,
+)
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
-from dlnlab.experiments.fig5 import DIVERGES, READINGS
-from dlnlab.experiments.fig6 import COMPLETION_CODE, COMPLETION_PAPER
-from dlnlab.experiments.fig14 import SENSING_CODE, SENSING_PAPER
 from dlnlab.experiments.instance import CODE, PAPER, build
 from dlnlab.experiments.pair import thinned
 from dlnlab.experiments.recovery import Network
 from dlnlab.training.trajectory import Status
 
-__all__ = ["EXPERIMENTS", "measure", "overlap"]
+__all__ = ["figure", "measure", "overlap"]
 
 FITTED = 0.95
 
@@ -134,7 +139,7 @@ YARDSTICKS = (
 )
 
 PANELS = (
-    Panel("steps", "singular_values", "iterations", "singular value σ_i", targets=True),
+    Panel("steps", "singular_values", "iterations", r"singular value $\sigma_i$", targets=True),
     Panel("steps", "right", "iterations", "mode", title="alignment, right", shades=True),
     Panel("steps", "left", "iterations", "mode", title="alignment, left", shades=True),
 )
@@ -169,105 +174,90 @@ QUICK: dict[str, dict[str, Any]] = {
     | {"readings": {"code": {"eta": 2.5}, "top": {"eta": 2.5}, "figs": {"eta": 2.5}}},
 }
 
-FIGS: dict[int, dict[str, Any]] = {
-    9: CODE | {"d": 500, "eta": 25.0},
-    10: SENSING_CODE | {"d": 200, "m": 8000, "eta": 40.0, "record_every": 20},
-    11: COMPLETION_CODE
-    | {"d": 500, "observed": 0.2, "eta": 200.0, "num_steps": 15_000, "record_every": 100},
-}
-"""The sizes at which the target of the authors' code has the singular values at which the plots in
-their repository end, 44 to 20 (d = 500) and 29 to 13 (d = 200).  The plots tell neither η nor the
-number of measurements: η is the code's, scaled as d² (m), and m is twice the notebook's, since its
-4,000 are hardly more than the 3,900 parameters of a matrix of rank 10."""
-
-PLOTS = {
-    9: ("incremental_mf_r10.png", 44.0, 20.0),
-    10: ("incremental_ms_r10.png", 29.0, 13.0),
-    11: ("incremental_mc_r10.png", 44.0, 20.0),
-}
-"""Plots in the authors' repository, almost surely those of these figures, and where their largest
-and smallest fitted singular values end."""
-
-WHY = {
-    9: f"{DIVERGES}; the plot has a larger d than the text",
-    10: f"{DIVERGES}; at d = 100 the code's η is too large for r = 10, and the plot has a larger d",
-    11: f"{DIVERGES}; at d = 100 a fifth of the entries does not determine rank 10, and the plot "
-    "has a larger d",
-}
+NOTEBOOK = {"factorization": 5, "completion": 6, "sensing": 14}
+"""The figure whose notebook has the code's settings."""
 
 
-def _read_off(number: int) -> tuple[Yardstick, ...]:
-    """The ends of the singular values in the plot of a figure, if there is one."""
-    if number not in PLOTS:
-        return ()
-    name, *ends = PLOTS[number]
-    return tuple(
-        Yardstick(
-            f"{which}",
-            f"{which} of the r singular values at the end",
-            published=end,
-            reading_error=1.0,
-            source=f"Figure {number}: plot figs/{name} (comp-deep-nets, commit 4349b87)",
-        )
-        for which, end in zip(("largest", "smallest"), ends, strict=True)
-    )
+def figure(
+    name: str,
+    kind: str,
+    rank: int,
+    *,
+    figs: Mapping[str, Any] | None = None,
+    plot: tuple[str, float, float] | None = None,
+    why: str = DIVERGES,
+    **others: Any,
+) -> Experiment:
+    """Return the experiment of one of these figures.
 
-
-def _marked(number: int) -> Panel:
-    """The panel of singular values, with the published ends where there are any."""
-    marks = {"largest": "y", "smallest": "y"} if number in PLOTS else {}
-    return replace(PANELS[0], marks=marks)
-
-
-def _where_it_ends(number: int) -> tuple[str, ...]:
-    """What the reader should know of the plot of a figure, if there is one."""
-    if number not in PLOTS:
-        return ()
-    name, *_ = PLOTS[number]
-    return (
-        f"A plot in the authors' repository, figs/{name}, is almost surely this figure. It ends at "
-        "singular values that no target with d = 100 has; the spread target has them with a larger "
-        "d. Reading figs takes that.",
-    )
-
-
-def _experiment(number: int, kind: str, rank: int) -> Experiment:
+    Parameters
+    ----------
+    name : str
+    kind : {"factorization", "completion", "sensing"}
+    rank : int
+    figs : mapping, optional
+        Settings of the reading "figs": the size at which the target of the authors' code has the
+        singular values at which the plot ends.
+    plot : tuple of str and two float, optional
+        A plot in the authors' repository that is almost surely this figure, and where its largest
+        and smallest fitted singular values end.
+    why, others
+        Further fields of `Experiment`.
+    """
     size = {"rank": rank, "r_hat": 2 * rank}
     settings = {reading: s | size for reading, s in SETTINGS[kind].items()}
-    if number in FIGS:
-        settings["figs"] = FIGS[number] | size
-    closer = " (a closer view)" if number == 12 else ""
+    if figs is not None:
+        settings["figs"] = {**figs, **size}
+    fields: dict[str, Any] = {
+        "title": f"Incremental learning in matrix {kind}, r = {rank}",
+        "panels": (replace(PANELS[0], marks=ENDS if plot else {}), *PANELS[1:]),
+    }
     return Experiment(
-        name=f"fig{number}",
-        title=f"Incremental learning in matrix {kind}, r = {rank}{closer}",
+        name=name,
         claim=f"In matrix {kind}, the first {rank} singular values are fitted one at a time, with "
         "their singular vectors, while the others stay near their start.",
         settings=settings,
         meanings={name: READINGS[name] for name in settings if name in READINGS},
         quick=QUICK[kind],
         measure=measure,
-        yardsticks=(*YARDSTICKS, *_read_off(number)),
-        panels=PANELS[:1] if number == 12 else (_marked(number), *PANELS[1:]),
-        on_request=("figs",) if number == 10 else (),
-        why=WHY.get(number, DIVERGES),
-        apart="a closer view of Figure 4" if number == 12 else "",
+        yardsticks=(*YARDSTICKS, *_read_off(name, plot)),
+        why=why,
         notes=(
             "No notebook draws this figure; the code's settings are those of its Figure "
-            f"{ {'factorization': 5, 'completion': 6, 'sensing': 14}[kind] } with this rank.",
-            *_where_it_ends(number),
+            f"{NOTEBOOK[kind]} with this rank.",
+            *_where_it_ends(plot),
         ),
+        **fields | others,
     )
 
 
-EXPERIMENTS = tuple(
-    _experiment(number, kind, rank)
-    for number, kind, rank in (
-        (4, "factorization", 5),
-        (7, "completion", 5),
-        (8, "sensing", 5),
-        (9, "factorization", 10),
-        (10, "sensing", 10),
-        (11, "completion", 10),
-        (12, "factorization", 5),
+ENDS = {"largest": "y", "smallest": "y"}
+
+
+def _read_off(name: str, plot: tuple[str, float, float] | None) -> tuple[Yardstick, ...]:
+    """The ends of the singular values in the plot of a figure, if there is one."""
+    if plot is None:
+        return ()
+    file, *ends = plot
+    return tuple(
+        Yardstick(
+            which,
+            f"{which} of the r singular values at the end",
+            published=end,
+            reading_error=1.0,
+            source=f"Figure {name[3:]}: plot figs/{file} (comp-deep-nets, commit 4349b87)",
+        )
+        for which, end in zip(ENDS, ends, strict=True)
     )
-)
+
+
+def _where_it_ends(plot: tuple[str, float, float] | None) -> tuple[str, ...]:
+    """What the reader should know of the plot of a figure, if there is one."""
+    if plot is None:
+        return ()
+    return (
+        f"A plot in the authors' repository, figs/{plot[0]}, is almost surely this figure. It ends "
+        "at singular values that no target with d = 100 has; the spread target has them with a "
+        "larger d. Reading figs takes that; the plot tells neither η nor the number of "
+        "measurements.",
+    )

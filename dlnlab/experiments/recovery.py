@@ -27,7 +27,7 @@ from dlnlab.results import presenter
 from dlnlab.training import descent
 from dlnlab.training.trajectory import Trajectory
 
-__all__ = ["Curve", "Network", "Runs", "run", "steps_to_end"]
+__all__ = ["Curve", "Network", "Runs", "run", "steps_to", "steps_to_end"]
 
 TIMED_SECONDS = 0.3
 """How long steps are taken to measure their cost."""
@@ -248,6 +248,16 @@ def steps_to_end(steps: np.ndarray, status: str) -> float:
     if status == "diverged":
         return math.nan
     return float(steps[-1]) if status == "converged" else math.inf
+
+
+def steps_to(problem: Problem, network: Network, settings: Mapping[str, Any]) -> float:
+    """Return after how many steps a network's loss is ≤ `tol`; see `steps_to_end`.
+
+    `settings` holds "num_steps", "tol" and "record_every".
+    """
+    options = {name: settings[name] for name in ("num_steps", "tol", "record_every")}
+    run, _ = descend(problem, network, record=("loss",), **options)
+    return steps_to_end(run.steps, run.status.value)
 
 
 def step_cost(problem: Problem, network: Network) -> float:

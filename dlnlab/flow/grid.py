@@ -67,19 +67,31 @@ class Candidates:
         size = sum(layer.nbytes for layer in start)
         self.most = max(min(SPARE * count, ROOM // size), 2 * count)
 
-    def add(self, t: float, step: int, layers: Weights, W: np.ndarray, error: float) -> None:
-        """Take the next state.
+    def add(
+        self,
+        times: np.ndarray,
+        steps: np.ndarray,
+        layers: Weights,
+        W: np.ndarray,
+        errors: np.ndarray,
+    ) -> None:
+        """Take the next states, W of shape (states, d_out, d_in) and so on.
 
-        Its way from the one before is counted in two units, that of the whole target and that of
-        every single mode, since a small mode's is nothing in terms of the whole.
+        The way of each from the one before is counted in two units, that of the whole target and
+        that of every single mode, since a small mode's is nothing in terms of the whole.
         """
-        targets, last = self.law.targets, self.kept[-1]
-        values = np.diagonal(W)[: targets.size].copy()
-        single = (values - last.values) / np.maximum(targets, np.abs(last.values))
-        whole = np.linalg.norm(W - self._W) / max(np.linalg.norm(targets), np.linalg.norm(self._W))
-        way = last.way + float(np.linalg.norm(single) + whole)
-        self._W = W
-        self.kept.append(Candidate(t, step, layers, way, error, values))
+        targets, path = self.law.targets, np.concatenate([self._W[None], W])
+        values = np.diagonal(path, axis1=1, axis2=2)[:, : targets.size].copy()
+        single = np.diff(values, axis=0) / np.maximum(targets, np.abs(values[:-1]))
+        size = np.maximum(np.linalg.norm(targets), np.linalg.norm(path[:-1], axis=(1, 2)))
+        whole = np.linalg.norm(np.diff(path, axis=0), axis=(1, 2)) / size
+        way = self.kept[-1].way + np.cumsum(np.linalg.norm(single, axis=1) + whole)
+        self._W = W[-1].copy()
+        numbers = (part.tolist() for part in (times, steps, way, errors))
+        self.kept += [
+            Candidate(t, step, tuple(layer[k].copy() for layer in layers), far, error, now)
+            for k, (t, step, far, error, now) in enumerate(zip(*numbers, values[1:], strict=True))
+        ]
         if len(self.kept) > self.most:
             self.kept = self._even(self.most // 2)
 

@@ -181,7 +181,8 @@ class OriginalFlow:
                 self._apart(W, other.layers(t * (1 + sign * ROUNDING)))
                 for other, sign in zip(moved, (1, -1, 1), strict=True)
             )
-            self.candidates.add(float(t), 0, layers, W, distance)
+            told = np.array([t]), np.zeros(1, dtype=int), tuple(A[None] for A in layers)
+            self.candidates.add(*told, W[None], np.array([distance]))
         return Status.STOPPED if end < self.t_end else Status.COMPLETED
 
     def _apart(self, W: np.ndarray, layers: Weights) -> float:

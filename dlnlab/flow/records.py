@@ -61,19 +61,20 @@ class Records:
     def _measure(self, *layers: np.ndarray) -> dict[str, np.ndarray]:
         """Return numbers about a stack of states, layers of shapes (states, d_l, d_{l−1})."""
         blocks, problem = networks.prefix_products(layers)[-1], self.problem
-        vectors = spectra.alignments(blocks, problem.target_svd)
+        parts = spectra.finite_svd(blocks)
+        vectors = spectra.alignments_of(parts, problem.target_svd)
         since_start = [np.stack([W, *states]) for W, states in zip(self.start, layers, strict=True)]
-        gradient = problem.gradient(blocks)
+        gradient, others = problem.gradient(blocks), _norms_of_the_others(layers)
         return {
             "blocks": blocks,
             "losses": problem.loss(blocks),
             "errors": problem.error(blocks),
             "left_alignments": vectors.left,
             "right_alignments": vectors.right,
-            "rate_margins": proposition1.margins(layers, gradient, 1.0),
+            "rate_margins": proposition1.margins(layers, gradient, 1.0, parts),
             "rate_errors": proposition1.numerical_error(since_start)[1:],
-            "local_errors": self._local_error(layers),
-            "rounding": _rounding(layers),
+            "local_errors": self._local_error(layers, others),
+            "rounding": _rounding(layers, others),
             "drift": _drift(since_start),
         }
 
@@ -82,10 +83,10 @@ class Records:
         self.blocks = self.blocks[:count]
         self._numbers = {name: values[:count] for name, values in self._numbers.items()}
 
-    def _local_error(self, layers: Weights) -> np.ndarray:
+    def _local_error(self, layers: Weights, others: np.ndarray) -> np.ndarray:
         """Error of W_{L:1} if every layer is off by the tolerance of one step."""
         return _of_product(
-            layers,
+            others,
             [
                 self.rtol * np.linalg.norm(W, axis=(-2, -1)) + self.atol * W[0].size ** 0.5
                 for W in layers
@@ -104,16 +105,19 @@ def _drift(layers: Sequence[np.ndarray]) -> np.ndarray:
     return (np.max(gaps, axis=0) / np.max(sizes, axis=0))[1:]
 
 
-def _rounding(layers: Weights) -> np.ndarray:
+def _rounding(layers: Weights, others: np.ndarray) -> np.ndarray:
     """What computing W_{L:1} in double precision does to it: four units per layer."""
     unit = 4 * float(np.finfo(float).eps)
-    return _of_product(layers, [unit * np.linalg.norm(W, axis=(-2, -1)) for W in layers])
+    return _of_product(others, [unit * np.linalg.norm(W, axis=(-2, -1)) for W in layers])
 
 
-def _of_product(layers: Weights, errors: Sequence[np.ndarray]) -> np.ndarray:
+def _of_product(others: np.ndarray, errors: Sequence[np.ndarray]) -> np.ndarray:
     """Error of W_{L:1} from those of the layers, to first order: Σ_l δ_l ∏_{k≠l} ‖W_k‖₂."""
-    norms = np.stack([np.linalg.norm(W, 2, axis=(-2, -1)) for W in layers])
-    return sum(
-        error * np.prod(np.delete(norms, layer, axis=0), axis=0)
-        for layer, error in enumerate(errors)
-    )
+    return np.sum(others * np.stack(errors), axis=0)
+
+
+def _norms_of_the_others(layers: Weights) -> np.ndarray:
+    """Bounds of ∏_{k≠l} ‖W_k‖₂ for every l, shape (L, states)."""
+    norms = np.stack([spectra.norm_bounds(W) for W in layers])
+    rest = [np.prod(np.delete(norms, layer, axis=0), axis=0) for layer in range(len(norms))]
+    return np.stack(rest)

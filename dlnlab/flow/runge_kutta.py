@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from scipy import integrate
+from scipy.linalg import blas
 
 from dlnlab.flow.system import System
 
@@ -81,9 +82,9 @@ class RungeKutta:
         self._lost = 0.0  # what the clock's rounding has lost, as in a compensated sum
         stages = self.tableau.B.size
         self._K = np.empty((stages + 1 + self._extra_stages(), self.y.size))
-        self._rates = [system.unpack(row) for row in self._K]
         self._trial = np.empty_like(self.y)
-        self._layers = system.unpack(self._trial)
+        rates = [system.unpack(row) for row in self._K]
+        self._calls = system.prepared(system.unpack(self._trial), rates)
         self.velocity = system.velocity(t, self.y)
         self._norm, self._old, self._longest = 0.0, 0, math.inf
         self._dense: Any = None
@@ -116,14 +117,11 @@ class RungeKutta:
 
     def _attempt(self, h: float) -> float:
         """Take all stages of a step of length h; return its error in units of the tolerance."""
-        A, B, K, trial = self.tableau.A, self.tableau.B, self._K, self._trial
-        K[0] = self.velocity
+        A, B, trial = self.tableau.A, self.tableau.B, self._trial
+        self._K[0] = self.velocity
         for stage in range(1, B.size):
-            self._stage(stage, A[stage, :stage], h)
-        np.dot(B, K[: B.size], out=trial)
-        trial *= h
-        trial += self.y
-        self.system.slopes(self._layers, self._rates[B.size])
+            self._stage(stage, A[stage], h)
+        self._stage(B.size, B, h)
         scale = np.maximum(np.abs(self.y), np.abs(trial))
         floor = max(self.atol, ROUNDING * float(np.max(scale)))
         scale *= self.rtol
@@ -131,10 +129,11 @@ class RungeKutta:
         return self._error(h, scale)
 
     def _stage(self, stage: int, weights: np.ndarray, h: float) -> None:
-        np.dot(weights, self._K[: weights.size], out=self._trial)
-        self._trial *= h
-        self._trial += self.y
-        self.system.slopes(self._layers, self._rates[stage])
+        """Move from y by the stages so far, h Σ_k a_k K_k, and take the velocity there."""
+        self._trial[:] = self.y
+        blas.dgemv(h, self._K[:stage].T, weights, 1.0, self._trial, 0, 1, 0, 1, 0, 1)
+        for call in self._calls[stage]:
+            call()
 
     def _error(self, h: float, scale: np.ndarray) -> float:
         raise NotImplementedError
@@ -211,7 +210,7 @@ class DormandPrince8(RungeKutta):
         here = self.y
         self.y, first = self._before, tableau.B.size + 1
         for extra, weights in enumerate(tableau.A_EXTRA):
-            self._stage(first + extra, weights[: first + extra], h)
+            self._stage(first + extra, weights, h)
         self.y = here
         change = self.y - self._before
         start, end = K[0], K[first - 1]

@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -55,8 +56,20 @@ LAGGING = 10
 FROZEN = 20
 """Steps without progress of the clock after which a run is over."""
 
-Sink = Callable[[float, int, Weights, np.ndarray, float], None]
-"""Takes time, step, layers, W_{L:1}, and the distance of the two runs."""
+TOGETHER = 64
+"""States that are handed on together: a stack of them costs hardly more calls than one does."""
+
+Sink = Callable[[np.ndarray, np.ndarray, Weights, np.ndarray, np.ndarray], None]
+"""Takes times, steps, layers, W_{L:1}, and the distance of the two runs, of several states."""
+
+
+class _State(NamedTuple):
+    """Both runs at a time; there is no looser one where it cannot follow."""
+
+    t: float
+    step: int
+    tight: np.ndarray
+    loose: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -134,6 +147,7 @@ class Staged:
         self.active = _Active(
             np.arange(rows), np.arange(columns), nothing.astype(int), np.empty((2, 0)), nothing
         )
+        self._waiting: list[_State] = []
         self.dropped = 0.0
         """What was neglected so far, as a Frobenius norm."""
         self.rest = Rest(network.problem, network.weights, math.inf)
@@ -153,7 +167,7 @@ class Staged:
             self.network.problem.multiplicity,
             self.network.full,
         )
-        self.target = self.problem.target.to_dense()
+        self.target = self.problem.entrywise()[1]
         self.system = System(self.problem, runs[0])
         steppers = [
             self.method(System(self.problem, weights), self.t_end, *tolerance, cap, t)
@@ -175,6 +189,12 @@ class Staged:
 
     def run(self, progress: Progress) -> Status:
         """Step until the end, for whatever reason."""
+        try:
+            return self._run(progress)
+        finally:
+            self._hand_on()
+
+    def _run(self, progress: Progress) -> Status:
         while self.t < self.t_end:
             if self.steps >= self.max_steps:
                 return Status.BUDGET
@@ -216,7 +236,7 @@ class Staged:
         return self.network.unfitted(self.W, self.active.modes(self.s.size)) - self.fitted
 
     def _record(self, before: float, W: np.ndarray) -> None:
-        """Hand on what falls due in the last step."""
+        """Keep what falls due in the last step, to hand it on."""
         count = self.problem.target.rank
         moved = np.abs(np.diagonal(W - self.W)[:count]) / self.s[self.active.modes(self.s.size)]
         pieces = int(np.clip(np.ceil(np.max(moved) / RESOLUTION), 1, PIECES))
@@ -225,18 +245,31 @@ class Staged:
         for t in np.unique(np.concatenate([self.times[low:high], inside, [self.t]])):
             if t > before:  # a step may be shorter than the clock can tell
                 y = self.tight.y if t == self.t else self.tight.between(t)
-                layers = self.assembled(float(t), y)
-                W_all = networks.prefix_products(layers)[-1]
-                self.sink(float(t), self.steps, layers, W_all, self._distance(float(t), y))
+                self._waiting.append(_State(float(t), self.steps, y, self._followed(float(t))))
+        if len(self._waiting) >= TOGETHER:
+            self._hand_on()
 
-    def _distance(self, t: float, y: np.ndarray) -> float:
-        """Distance of the two runs; infinite where the looser one cannot follow."""
-        other = self._followed(t)
-        if other is None:
-            return math.inf
-        W = self.system.end_to_end(y) - self.system.end_to_end(other)
-        apart = np.diff(self._gaps(t), axis=0)
-        return math.sqrt(float(self.problem.squared_norm(W)) + float(np.sum(apart**2)))
+    def _hand_on(self) -> None:
+        """Give the states that wait to the sink; all are of the present stage."""
+        states, self._waiting = self._waiting, []
+        if not states:
+            return
+        times, steps, tight, loose = (list(part) for part in zip(*states, strict=True))
+        layers = self.assembled(np.array(times), np.stack(tight))
+        W = networks.prefix_products(layers)[-1]
+        distances = self._distances(np.array(times), np.stack(tight), loose)
+        self.sink(np.array(times), np.array(steps), layers, W, distances)
+
+    def _distances(
+        self, times: np.ndarray, tight: np.ndarray, loose: list[np.ndarray | None]
+    ) -> np.ndarray:
+        """Distances of the two runs; infinite where the looser one cannot follow."""
+        lost = np.array([y is None for y in loose])
+        others = np.stack([b if y is None else y for y, b in zip(loose, tight, strict=True)])
+        W = self.system.end_to_end(tight) - self.system.end_to_end(others)
+        tight_gaps, loose_gaps = self._gaps(times)
+        apart = np.sum((tight_gaps - loose_gaps) ** 2, axis=-1)
+        return np.where(lost, math.inf, np.sqrt(self.problem.squared_norm(W) + apart))
 
     def _followed(self, t: float) -> np.ndarray | None:
         """State of the looser run at a time, None if it does not get there."""
@@ -247,26 +280,27 @@ class Staged:
                 return None
         return self.loose.y if self.loose.t == t else self.loose.between(t)
 
-    def _gaps(self, t: float) -> np.ndarray:
-        """σ_i* − σ_i of the modes taken out, for both runs."""
+    def _gaps(self, times: np.ndarray) -> np.ndarray:
+        """σ_i* − σ_i of the modes taken out, for both runs, shape (2, times, fitted)."""
         active = self.active
         rates = self.depth * self.s[active.fitted] ** (2 - 2 / self.depth)
-        return active.gaps * np.exp(-rates * (t - active.since))
+        decay = np.exp(-rates * (times[:, None] - active.since))
+        return active.gaps[:, None, :] * decay
 
-    def assembled(self, t: float, y: np.ndarray) -> Weights:
+    def assembled(self, times: np.ndarray, states: np.ndarray) -> Weights:
         """Return the layers of the whole; what was taken out comes first in hidden spaces."""
-        layers, active = self.system.unpack(y), self.active
+        layers, active = self.system.unpack(states), self.active
         if not active.fitted.size:
-            return tuple(W.copy() for W in layers)
-        values = (self.s[active.fitted] - self._gaps(t)[0]) ** (1 / self.depth)
+            return layers
+        values = (self.s[active.fitted] - self._gaps(times)[0]) ** (1 / self.depth)
         count, whole = active.fitted.size, []
         for layer, (W, shape) in enumerate(zip(layers, self._shapes(), strict=True)):
             first, last = layer == 0, layer == self.depth - 1
             rows = (active.fitted, active.outputs) if last else _split(count, shape[0])
             columns = (active.fitted, active.inputs) if first else _split(count, shape[1])
-            full = np.zeros(shape)
-            full[rows[0], columns[0]] = values
-            full[np.ix_(rows[1], columns[1])] = W
+            full = np.zeros((times.size, *shape))
+            full[:, rows[0], columns[0]] = values
+            full[:, rows[1][:, None], columns[1]] = W
             whole.append(full)
         return tuple(whole)
 
@@ -297,12 +331,13 @@ class Staged:
             for y in (self.tight.y, other)
         ]
         self.dropped += float(np.linalg.norm(apart[places]))
+        self._hand_on()
         old, taken = self.active, remaining[places]
         self.active = _Active(
             np.delete(old.outputs, places),
             np.delete(old.inputs, places),
             np.concatenate([old.fitted, taken]),
-            np.concatenate([self._gaps(self.t), gaps], axis=1),
+            np.concatenate([self._gaps(np.array([self.t]))[:, 0], gaps], axis=1),
             np.full(old.fitted.size + taken.size, self.t),
         )
         self._start(self.t, [part.layers for part in split])

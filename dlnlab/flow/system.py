@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from dlnlab import networks
+from dlnlab.flow import calls
 from dlnlab.networks import Weights
+from dlnlab.numerics import spectra
 from dlnlab.problems import Problem
 
 __all__ = ["System"]
@@ -27,10 +31,12 @@ class System:
         self.places = list(zip(parts, self.shapes, strict=True))
         spread = [np.broadcast_to(W, shape) for W, shape in zip(weights, self.shapes, strict=True)]
         self.start = np.concatenate([W.ravel() for W in spread]).astype(float)
+        self._by_blas = not weight_decay and calls.suits(problem, self.shapes)
 
     def unpack(self, y: np.ndarray) -> Weights:
-        """Return the layers as views of `y`."""
-        return tuple([y[part].reshape(shape) for part, shape in self.places])
+        """Return the layers as views of `y`, which may have leading axes."""
+        ahead = y.shape[:-1]
+        return tuple([y[..., part].reshape(ahead + shape) for part, shape in self.places])
 
     def velocity(self, t: float, y: np.ndarray) -> np.ndarray:
         """−∇ℓ − μ W_l for all layers."""
@@ -48,6 +54,12 @@ class System:
             for W, slope in zip(weights, out, strict=True):
                 slope -= self.decay * W
 
+    def prepared(self, weights: Weights, outs: Sequence[Weights]) -> list[list[calls.Call]]:
+        """Return, for each of `outs`, the calls that do what `slopes` does, again and again."""
+        if self._by_blas:
+            return calls.downhill(self.problem, weights, outs)
+        return [[functools.partial(self.slopes, weights, out)] for out in outs]
+
     def end_to_end(self, y: np.ndarray) -> np.ndarray:
         """W_{L:1}."""
         return networks.prefix_products(self.unpack(y))[-1]
@@ -57,8 +69,8 @@ class System:
         return float(np.max(self.problem.loss(self.end_to_end(y))))
 
     def stiffness(self, y: np.ndarray) -> float:
-        """λ = c‖A‖² Σ_l ∏_{k≠l} ‖W_k‖₂² + μ, the largest over a batch."""
-        norms = np.stack([np.linalg.norm(W, 2, axis=(-2, -1)) for W in self.unpack(y)])
+        """λ = c‖A‖² Σ_l ∏_{k≠l} ‖W_k‖₂² + μ, the largest over a batch, or a few percent more."""
+        norms = np.stack([spectra.norm_bounds(W) for W in self.unpack(y)])
         others = [np.prod(np.delete(norms, layer, axis=0), axis=0) for layer in range(len(norms))]
         largest = float(np.max(np.sum(np.square(others), axis=0)))
         return self.problem.curvature * largest + self.decay

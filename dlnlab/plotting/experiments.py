@@ -227,7 +227,7 @@ def _scale(p: Panel, ax: Axes) -> None:
             axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.6g}"))
     if math.isfinite(p.high):
         ax.set_ylim(top=p.high)
-    if math.isfinite(p.low):
+    if ax.get_ylim()[0] < p.low:
         ax.set_ylim(bottom=p.low)
     for axis, log in ((ax.xaxis, p.logx), (ax.yaxis, p.logy)):
         low, high = sorted(axis.get_view_interval())
@@ -305,9 +305,10 @@ def _draw(
 
 def _style(name: str, index: int, parts: Sequence[str]) -> dict[str, Any]:
     """How a curve is drawn: by its network, and marked by its part."""
-    label = name if len(parts) > 1 else name.rsplit(": ", 1)[-1]
-    network = name.rsplit(": ", 1)[-1].split(",")[0]
+    alone = name.rsplit(": ", 1)[-1]
+    network = alone.split(",")[0]
     known = {"original": ORIGINAL, "compressed": COMPRESSED}
+    label = name if len(parts) > 1 else network if network in known else alone
     other = {"color": OTHERS[index % len(OTHERS)], "linestyle": LINES[index % len(LINES)]}
     style = known.get(network, other) | {"label": label}
     if len(parts) > 1:

@@ -19,6 +19,7 @@ monotone concave function, on which Newton's method started below the root never
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -290,12 +291,19 @@ def _lerch(y: np.ndarray, b: float) -> np.ndarray:
     y = np.asarray(y, dtype=float)
     near, result = y <= 0, np.empty_like(y)
     result[near] = special.hyp2f1(1.0, b, 1.0 + b, special.expit(y[near])) / b
+    q, log_q = special.expit(-y[~near]), special.log_expit(-y[~near])
+    constant, logarithmic = polyval(q, _series(b))
+    result[~near] = constant - log_q * logarithmic
+    return result
+
+
+@functools.lru_cache(maxsize=64)
+def _series(b: float) -> np.ndarray:
+    """The coefficients (b)_k/k! [ψ(k + 1) − ψ(k + b)] and (b)_k/k!, shape (terms, 2)."""
     k = np.arange(SERIES_TERMS)
     coefficient = special.poch(b, k) / special.factorial(k)
     constant = coefficient * (special.digamma(k + 1) - special.digamma(k + b))
-    q, log_q = special.expit(-y[~near]), special.log_expit(-y[~near])
-    result[~near] = polyval(q, constant) - log_q * polyval(q, coefficient)
-    return result
+    return np.stack([constant, coefficient], axis=1)
 
 
 def _invert(tau: np.ndarray, y_0: float, depth: int, above: bool) -> np.ndarray:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dlnlab.experiments import pair
+from dlnlab.experiments.common import CLAIMS, COMPLETION_CODE, COMPLETION_PAPER, DIVERGES, READINGS
 from dlnlab.experiments.experiment import Experiment, Panel
-from dlnlab.experiments.fig5 import CLAIMS, DIVERGES, READINGS
-from dlnlab.experiments.fig6 import COMPLETION_CODE, COMPLETION_PAPER
 from dlnlab.experiments.instance import CODE, PAPER
 
-__all__ = ["FIG18"]
+__all__ = ["EXPERIMENT"]
 
 NAMES = ("factorization", "completion")
 
@@ -20,7 +19,7 @@ def _parts(completion: dict, **settings: object) -> dict:
 
 SMALL = {"init": "gaussian"}
 
-FIG18 = Experiment(
+EXPERIMENT = Experiment(
     name="fig18",
     title="Small random start of the original network",
     claim="The compressed network is ahead of the original also if the latter starts with small "

@@ -9,15 +9,15 @@ import numpy as np
 
 from dlnlab import campaigns
 from dlnlab.experiments import recovery
+from dlnlab.experiments.common import READINGS
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
-from dlnlab.experiments.fig5 import READINGS
 from dlnlab.experiments.instance import CODE, PAPER, build
 from dlnlab.experiments.pair import thinned
 from dlnlab.experiments.recovery import Network
 from dlnlab.numerics import spectra
 from dlnlab.training.trajectory import Status
 
-__all__ = ["FIG20", "measure"]
+__all__ = ["EXPERIMENT", "measure"]
 
 
 @campaigns.task("dlnlab.experiments.fig20.measure")
@@ -60,7 +60,7 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-FIG20 = Experiment(
+EXPERIMENT = Experiment(
     name="fig20",
     title="Distance of consecutive singular subspaces (Eq. 14)",
     claim="The top-r singular subspaces of a weight matrix hardly change from one step to the "

@@ -10,15 +10,14 @@ import numpy as np
 
 from dlnlab import campaigns
 from dlnlab.experiments import recovery
+from dlnlab.experiments.common import COMPLETION_PAPER, DIVERGES, READINGS
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
-from dlnlab.experiments.fig5 import DIVERGES, READINGS
-from dlnlab.experiments.fig6 import COMPLETION_PAPER
 from dlnlab.experiments.instance import CODE, PAPER, build
 from dlnlab.experiments.pair import thinned
 from dlnlab.experiments.recovery import Network, steps_to_end
 from dlnlab.training.trajectory import Status
 
-__all__ = ["FIG3", "measure"]
+__all__ = ["EXPERIMENT", "measure"]
 
 PUBLISHED = "plot in the authors' notebook fig_power_method.ipynb (commit 4349b87)"
 SIMILAR = 0.99
@@ -99,7 +98,7 @@ def _pair(part: str, turned: float, end: float) -> tuple[Yardstick, ...]:
 STEP = {"eta": 3.0, "tol": 1e-9, "record_every": 100, "num_steps": 100_000}
 POWER = {"observed": 0.3, "mask": "exact"}
 
-FIG3 = Experiment(
+EXPERIMENT = Experiment(
     name="fig3",
     title="The outer layers and the power method",
     claim="The first singular vectors of W_L and W_1 turn towards those of the target, so that "

@@ -10,37 +10,20 @@ import numpy as np
 
 from dlnlab import baselines, campaigns
 from dlnlab.experiments import pair
+from dlnlab.experiments.common import (
+    CLAIMS,
+    COMPLETION_CODE,
+    COMPLETION_PAPER,
+    DIVERGES,
+    PANELS,
+    READINGS,
+)
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
-from dlnlab.experiments.fig5 import CLAIMS, DIVERGES, PANELS, READINGS
-from dlnlab.experiments.instance import CODE, PAPER, build
+from dlnlab.experiments.instance import build
 
-__all__ = ["COMPLETION_CODE", "COMPLETION_PAPER", "FIG6", "measure"]
+__all__ = ["EXPERIMENT", "measure"]
 
 PUBLISHED = "plot in the authors' notebook fig_traj_mc.ipynb (comp-deep-nets, commit 4349b87)"
-
-COMPLETION_PAPER = PAPER | {
-    "problem": "completion",
-    "observed": 0.3,
-    "mask": "bernoulli",
-    "error": "half_mse_unobserved",
-    "tol": 1e-12,
-    "num_steps": 120_000,
-}
-"""Section 4.1; the tolerance is that of the notebooks and of the paper's grid search."""
-
-COMPLETION_CODE = CODE | {
-    "problem": "completion",
-    "rank": 5,
-    "r_hat": 10,
-    "observed": 0.3,
-    "mask": "exact",
-    "eta": 10.0,
-    "alpha": 5.0,
-    "error": "half_mse_unobserved",
-    "tol": 1e-12,
-    "num_steps": 25_000,
-    "record_every": 50,
-}
 
 ALTERNATIONS = {"altmin_iterations": 300, "altmin_ridge": 1e-3}
 
@@ -94,7 +77,7 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-FIG6 = Experiment(
+EXPERIMENT = Experiment(
     name="fig6",
     title="Deep matrix completion, 30 % observed (left panel)",
     claim="With 30 % of the entries observed, the compressed network recovers the target in fewer "

@@ -5,50 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dlnlab.experiments import pair
-from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
+from dlnlab.experiments.common import CLAIMS, DIVERGES, PANELS, READINGS
+from dlnlab.experiments.experiment import Experiment, Yardstick
 from dlnlab.experiments.instance import CODE, PAPER
 
-__all__ = ["CLAIMS", "DIVERGES", "FIG5", "PANELS", "READINGS"]
+__all__ = ["EXPERIMENT"]
 
 PUBLISHED = "plot in the authors' notebook fig_traj_mf.ipynb (comp-deep-nets, commit 4349b87)"
 
-READINGS = {
-    "mean": "the paper's settings, with its η as a step on the mean of the loss, not on the sum",
-    "top": "the code's settings, with the top-r target that it holds commented out",
-    "uniform": "the code's settings, with a small uniform start of the original (footnote 2)",
-    "figs": "the code's settings, at the size that the plots in the authors' repository fit",
-}
-"""What further readings test, of any figure."""
-
-DIVERGES = "the stated η diverges on the stated loss"
-
-CLAIMS = (
-    Yardstick(
-        "excess",
-        "largest ‖W̃ − M*‖/‖W − M*‖ − 1 at equal steps",
-        high=0.1,
-        source="Section 4.1 and Figures 2, 5, 6, 14, 18: never worse; the lines hide 10 %",
-    ),
-    Yardstick(
-        "gain",
-        "steps to arrive, original / compressed",
-        low=1.0,
-        source="Section 4.1: fewer iterations to a given error; of Figures 2, 6, 14, 18 the same",
-    ),
-    Yardstick(
-        "speedup",
-        "time to arrive, original / compressed",
-        low=1.0,
-        source="Section 4.1: iterations are faster, too; of Figures 2, 6 and 14 the same",
-    ),
-)
-
-PANELS = (
-    Panel("steps", "error", "iterations", "recovery error", logy=True),
-    Panel("seconds", "error", "processor time (s)", "", logy=True),
-)
-
-FIG5 = Experiment(
+EXPERIMENT = Experiment(
     name="fig5",
     title="Deep matrix factorization",
     claim="The compressed network's recovery error is below the original's at every iteration, so "

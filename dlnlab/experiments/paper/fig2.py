@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dlnlab.experiments import pair
+from dlnlab.experiments.common import (
+    CLAIMS,
+    COMPLETION_CODE,
+    COMPLETION_PAPER,
+    DIVERGES,
+    PANELS,
+    READINGS,
+)
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
-from dlnlab.experiments.fig5 import CLAIMS, DIVERGES, PANELS, READINGS
-from dlnlab.experiments.fig6 import COMPLETION_CODE, COMPLETION_PAPER
 
-__all__ = ["FIG2"]
+__all__ = ["EXPERIMENT"]
 
 TEN = {"rank": 10, "r_hat": 20, "singular_values": 12}
 
-FIG2 = Experiment(
+EXPERIMENT = Experiment(
     name="fig2",
     title="Singular values and errors in completion, r = 10",
     claim="In completion of a target of rank 10, only ten singular values of the original network "

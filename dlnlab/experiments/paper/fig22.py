@@ -12,7 +12,7 @@ from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.instance import CODE, PAPER, draw_target
 from dlnlab.experiments.pair import thinned
 
-__all__ = ["FIG22", "measure"]
+__all__ = ["EXPERIMENT", "measure"]
 
 
 @campaigns.task("dlnlab.experiments.fig22.measure")
@@ -62,7 +62,7 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 KEYS = ("problem", "d", "rank", "r_hat", "target", "depth", "eps")
 
-FIG22 = Experiment(
+EXPERIMENT = Experiment(
     name="fig22",
     title="The proof of Theorem 2 in a picture",
     claim="Every singular value of the compressed network is fitted before that of the original: "

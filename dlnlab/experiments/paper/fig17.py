@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from dlnlab import campaigns
+from dlnlab.experiments.common import DIVERGES
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
-from dlnlab.experiments.fig5 import DIVERGES
-from dlnlab.experiments.fig6_movielens import MOVIELENS_PAPER, NEEDED
 from dlnlab.experiments.held_out import Scored, run_method, scored_values, split_ratings
+from dlnlab.experiments.movielens import MOVIELENS_PAPER, NEEDED
 
-__all__ = ["FIG17", "measure"]
+__all__ = ["EXPERIMENT", "measure"]
 
 
 @campaigns.task("dlnlab.experiments.fig17.measure")
@@ -62,7 +62,7 @@ PAPER = {name: value for name, value in MOVIELENS_PAPER.items() if name not in (
 FACTORS = {"factors": [0.1, 1.0, 5.0, 10.0, 50.0]}
 CODE = PAPER | FACTORS | {"loss": "mean", "eps": 1e-2}
 
-FIG17 = Experiment(
+EXPERIMENT = Experiment(
     name="fig17",
     title="The effect of α on MovieLens-100K",
     claim="With a large α the compressed network overfits; with a small one it takes far longer.",

@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 
 from dlnlab import campaigns
-from dlnlab.experiments import pair
+from dlnlab.experiments import pair, recovery
+from dlnlab.experiments.common import COMPLETION_CODE, COMPLETION_PAPER, DIVERGES, READINGS
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
-from dlnlab.experiments.fig5 import DIVERGES, READINGS
-from dlnlab.experiments.fig6 import COMPLETION_CODE, COMPLETION_PAPER
-from dlnlab.experiments.fig15 import steps_to
 from dlnlab.experiments.instance import build
 
-__all__ = ["FIG16", "measure"]
+__all__ = ["EXPERIMENT", "measure"]
 
 
 @campaigns.task("dlnlab.experiments.fig16.measure")
@@ -42,7 +40,7 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     for eta in etas:
         networks = pair.networks_of(instance, {**configuration, "eta": float(eta), "alpha": 1.0})
         for name, network in networks.items():
-            steps[name].append(steps_to(instance.problem, network, configuration))
+            steps[name].append(recovery.steps_to(instance.problem, network, configuration))
     curves: dict[str, Any] = {
         f"{name}, all η": {"eta": etas.tolist(), "steps_to_end": counts}
         for name, counts in steps.items()
@@ -66,7 +64,7 @@ def _curve(configuration: Mapping[str, Any], eta: float, name: str) -> dict[str,
 GRID = {"alpha": 1.0, "etas": [10.0, 100.0, 20]}
 CODE = COMPLETION_CODE | GRID | {"rank": 10, "r_hat": 20, "num_steps": 20_000}
 
-FIG16 = Experiment(
+EXPERIMENT = Experiment(
     name="fig16",
     title="The best step size of each network, α = 1",
     claim="Without the advantage of α > 1, and with the best of 20 step sizes for each network, "

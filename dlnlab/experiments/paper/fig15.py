@@ -10,14 +10,12 @@ import numpy as np
 
 from dlnlab import campaigns
 from dlnlab.experiments import recovery
+from dlnlab.experiments.common import COMPLETION_CODE, COMPLETION_PAPER, DIVERGES, READINGS
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
-from dlnlab.experiments.fig5 import DIVERGES, READINGS
-from dlnlab.experiments.fig6 import COMPLETION_CODE, COMPLETION_PAPER
 from dlnlab.experiments.instance import build
 from dlnlab.experiments.recovery import Network
-from dlnlab.problems import Problem
 
-__all__ = ["FIG15", "measure"]
+__all__ = ["EXPERIMENT", "measure"]
 
 PUBLISHED = "plot in the authors' notebook fig_ablation_dlr_mc.ipynb (commit 4349b87)"
 
@@ -46,7 +44,9 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
         name: recovery.step_cost(instance.problem, network)
         for name, network in (("original", wide), ("compressed", narrow[0]))
     }
-    ends = [steps_to(instance.problem, network, configuration) for network in (wide, *narrow)]
+    ends = [
+        recovery.steps_to(instance.problem, network, configuration) for network in (wide, *narrow)
+    ]
     steps = {"original": np.full(alphas.shape, ends[0]), "compressed": np.array(ends[1:])}
     curves = {
         name: {
@@ -57,16 +57,6 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
         for name, counts in steps.items()
     }
     return {"curves": curves, "values": _values(alphas, steps, costs)}
-
-
-def steps_to(problem: Problem, network: Network, settings: Mapping[str, Any]) -> float:
-    """Return after how many steps a network's loss is ≤ `tol`; see `recovery.steps_to_end`.
-
-    `settings` holds "num_steps", "tol" and "record_every".
-    """
-    options = {name: settings[name] for name in ("num_steps", "tol", "record_every")}
-    run, _ = recovery.descend(problem, network, record=("loss",), **options)
-    return recovery.steps_to_end(run.steps, run.status.value)
 
 
 def _values(alphas: np.ndarray, steps: Mapping, costs: Mapping[str, float]) -> dict[str, float]:
@@ -125,7 +115,7 @@ CODE = COMPLETION_CODE | {
     "alphas": [0.5, 9.75, 0.25],
 }
 
-FIG15 = Experiment(
+EXPERIMENT = Experiment(
     name="fig15",
     title="The effect of α",
     claim="A larger factor α on the outer layers' step makes the compressed network converge in "

@@ -24,14 +24,14 @@ import numpy as np
 
 from dlnlab import campaigns
 from dlnlab.experiments import recovery
+from dlnlab.experiments.common import DIVERGES, READINGS
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
-from dlnlab.experiments.fig5 import DIVERGES, READINGS
 from dlnlab.experiments.instance import CODE, PAPER, build
 from dlnlab.experiments.pair import thinned
 from dlnlab.experiments.recovery import Network
 from dlnlab.training.trajectory import Status
 
-__all__ = ["FIG13", "measure", "supremum_after"]
+__all__ = ["EXPERIMENT", "measure", "supremum_after"]
 
 NEAR = 0.01
 """How near to its target, or how far on its way, a singular value is at t_i, relative to it."""
@@ -125,7 +125,7 @@ def _constants(when: str, suffix: str, source: str, *, ours: bool) -> tuple[Yard
     )
 
 
-FIG13 = Experiment(
+EXPERIMENT = Experiment(
     name="fig13",
     title="c_val and c_vec along gradient descent",
     claim="After a principal component has been learned, its singular value and vectors differ "
@@ -157,7 +157,10 @@ FIG13 = Experiment(
     ),
     panels=tuple(
         Panel("steps", name, "iterations", label, logy=True)
-        for name, label in (("c_val", "(σ_i − σ_i*)²"), ("c_vec", "1 − alignment"))
+        for name, label in (
+            ("c_val", r"$(\sigma_i-\sigma_i^{\ast})^2$"),
+            ("c_vec", "1 − alignment"),
+        )
     ),
     notes=(
         "The paper's claim is judged at the end of the run, as late as t_i can be. Two definitions "

@@ -15,41 +15,12 @@ import numpy as np
 
 from dlnlab import campaigns
 from dlnlab.experiments import pair
+from dlnlab.experiments.common import CLAIMS, DIVERGES, READINGS, SENSING_CODE, SENSING_PAPER
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
-from dlnlab.experiments.fig5 import CLAIMS, DIVERGES, READINGS
-from dlnlab.experiments.instance import CODE, PAPER
 
-__all__ = ["FIG14", "SENSING_CODE", "SENSING_PAPER", "measure"]
+__all__ = ["EXPERIMENT", "measure"]
 
 PUBLISHED = "plot in the authors' notebook fig_traj_ms.ipynb (comp-deep-nets, commit 4349b87)"
-
-SENSING_PAPER = PAPER | {
-    "problem": "sensing",
-    "rank": 5,
-    "r_hat": 10,
-    "m": 2000,
-    "sensing_scale": "1",
-    "alpha": 2.0,
-    "error": "relative",
-    "num_steps": 5000,
-    "record_every": 50,
-}
-"""Appendix A.1."""
-
-SENSING_CODE = CODE | {
-    "problem": "sensing",
-    "rank": 5,
-    "r_hat": 10,
-    "m": 2000,
-    "sensing_scale": "1/m",
-    "loss": "sum",
-    "eta": 20.0,
-    "error": "relative",
-    "tol": 1e-12,
-    "num_steps": 2500,
-    "record_every": 50,
-}
-"""The notebook, with the paper's d and m."""
 
 LARGE = "d = 200, r = 5, m = 4000"
 PARTS = {
@@ -90,7 +61,7 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-FIG14 = Experiment(
+EXPERIMENT = Experiment(
     name="fig14",
     title="Deep matrix sensing",
     claim="For several dimensions, ranks and numbers of Gaussian measurements, the compressed "

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dlnlab.experiments import pair
+from dlnlab.experiments.common import COMPLETION_CODE, COMPLETION_PAPER, DIVERGES, READINGS
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
-from dlnlab.experiments.fig5 import DIVERGES, READINGS
-from dlnlab.experiments.fig6 import COMPLETION_CODE, COMPLETION_PAPER
 
-__all__ = ["FIG19"]
+__all__ = ["EXPERIMENT"]
 
 PUBLISHED = "plot in the authors' notebook fig_mc_depth_effect.ipynb (commit 4349b87)"
 
@@ -34,7 +33,20 @@ def _floor(network: str, error: float, reading_error: float) -> Yardstick:
     )
 
 
-FIG19 = Experiment(
+FLOORS = (_floor("original", 7.3e-3, 1e-3), _floor("compressed", 3.2e-2, 4e-3))
+ENDS = (
+    _ends("L = 2", "original", 7500),
+    _ends("L = 2", "compressed", 20850),
+    _ends("L = 3", "original", 3350),
+    _ends("L = 3", "compressed", 1800),
+)
+
+
+def _marks(axis: str, numbers: tuple[Yardstick, ...]) -> dict[str, str]:
+    return {yardstick.quantity: axis for yardstick in numbers}
+
+
+EXPERIMENT = Experiment(
     name="fig19",
     title="The effect of depth on completion",
     claim="With few measurements, networks of depth 2 recover much worse than those of depth 3, "
@@ -72,16 +84,15 @@ FIG19 = Experiment(
             low=0.05,
             source="Figure 19: depth 2 does not recover the target; 5 % is beyond any doubt",
         ),
-        _floor("original", 7.3e-3, 1e-3),
-        _floor("compressed", 3.2e-2, 4e-3),
-        _ends("L = 2", "original", 7500),
-        _ends("L = 2", "compressed", 20850),
-        _ends("L = 3", "original", 3350),
-        _ends("L = 3", "compressed", 1800),
+        *FLOORS,
+        *ENDS,
     ),
     panels=tuple(
-        Panel("steps", series, "iterations", label, logy=True)
-        for series, label in (("loss", "training loss"), ("error", "recovery error"))
+        Panel("steps", series, "iterations", label, logy=True, marks=marks)
+        for series, label, marks in (
+            ("loss", "training loss", _marks("x", ENDS)),
+            ("error", "recovery error", _marks("y", FLOORS)),
+        )
     ),
     why=f"{DIVERGES}; in the plot, the compressed network of depth 2 starts from ε = 1",
     notes=("The notebook leaves the compressed network's outer layers unscaled at depth 2 only.",),
