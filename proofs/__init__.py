@@ -34,6 +34,9 @@ MODULES: tuple[str, ...] = (
     "turned_start",
     "large_steps",
     "gauge",
+    "weighted_projection",
+    "thresholding",
+    "greedy_pruning",
 )
 
 __all__ = [

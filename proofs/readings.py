@@ -33,6 +33,9 @@ READINGS: dict[str, str] = {
     "turned_start": "c9c019b9abf2",
     "large_steps": "9a0a75c604a4",
     "gauge": "edd2747b0b9e",
+    "weighted_projection": "d902976aa24e",
+    "thresholding": "c3b714cfd7c4",
+    "greedy_pruning": "ba55ac6d8e20",
 }
 
 

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 from instances import assert_close, instance
@@ -172,6 +173,30 @@ def test_a_saddle_is_told_from_a_minimum():
         lam = lam * 2 * 1.0 * np.sqrt(0.01)
         found = compression.stationarity(problem, np.zeros((8, 8)), penalty=lam, smoothing=0.01)
         assert np.sign(found.smallest_eigenvalue) == sign
+
+
+def haar_p_value(problem, U, starts):
+    """Kolmogorov–Smirnov on ‖q_1‖² of the limits U⋆Q against Beta(r/2, (k − r)/2), Haar's law."""
+    run = lasso(
+        problem, starts.shape[-1], penalty=0.0, start=starts, eta=0.1, num_steps=1500,
+        record_every=1500, record=("error",),
+    )  # fmt: skip
+    frames = np.linalg.pinv(U) @ run.factor  # rows within the range of the target
+    # out of the range the surplus columns decay as 1/t only, which does not concern Q
+    assert np.abs(frames @ frames.mT - np.eye(U.shape[1])).max() < 1e-3
+    squares = np.sum(frames[..., 0] ** 2, axis=-1)
+    r, k = U.shape[1], starts.shape[-1]
+    return scipy.stats.kstest(squares, scipy.stats.beta(r / 2, (k - r) / 2).cdf).pvalue
+
+
+def test_without_the_penalty_the_limit_is_a_haar_frame():
+    """One column of each of 300 independent runs; another law of starts is told apart."""
+    M, U = target(5, (1.0, 0.8), seed=3)
+    starts = 0.3 * np.random.default_rng(7).standard_normal((300, 5, 8)) / np.sqrt(8)
+    problem = dlnlab.factorization(M)
+    assert haar_p_value(problem, U, starts) > 0.01
+    starts[..., 0] *= 3.0  # the first column is longer: turns change this law
+    assert haar_p_value(problem, U, starts) < 1e-6
 
 
 # ---------------------------------------------------------------------- proximal maps
