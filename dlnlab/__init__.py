@@ -16,6 +16,7 @@ from dlnlab import (
     data,
     experiments,
     flow,
+    methods,
     nets,
     networks,
     problems,
@@ -50,7 +51,7 @@ for _name, _module in {
     "spectra": spectra,
     "targets": targets,
 }.items():  # the names users import, ``import dlnlab.modes``, wherever the house keeps the module
-    sys.modules[f"{__name__}.{_name}"] = _module
+    sys.modules[f"{__name__}.{_name}"] = globals()[_name] = _module
 
 _siblings.find(__name__, _Path(__file__).parent)
 
@@ -84,6 +85,7 @@ __all__ = [
     "layer_gradients",
     "linear_recovery",
     "memory",
+    "methods",
     "modes",
     "movielens",
     "nets",

@@ -23,7 +23,6 @@ import sympy as sp
 
 from .facts import require_identity, require_limit, require_positive
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
-from .readings import READINGS
 from .words import identity, letters, matrix, require_same, symmetric
 
 sigma, other, lam, beta, norm = sp.symbols("σ σ_j λ β n", positive=True)
@@ -173,7 +172,7 @@ def build(*, thorough: bool = False) -> Proof:
             "That descent with the penalty ends at exactly r columns: proved in the paper for "
             "approximate second-order minima, measured here.",
         ),
-        reading=READINGS["greedy_pruning"],
+        reading="ba55ac6d8e20",
         steps=STEPS,
     )
 

@@ -18,7 +18,6 @@ import sympy as sp
 
 from .facts import require_identity, require_less, require_positive
 from .proof import Clause, Proof, Step, argument, cited, exact, main, symbolic
-from .readings import READINGS
 
 y, tau = sp.symbols("y τ", positive=True)
 alpha, lam, lipschitz, moved = sp.symbols("α λ L_s m", positive=True)
@@ -131,7 +130,7 @@ def build(*, thorough: bool = False) -> Proof:
         ),
         source="dlnlab; that thresholding converges is Shumaylov et al. 2025",
         open=("Convergence of the whole sequence (by the Kurdyka–Łojasiewicz property).",),
-        reading=READINGS["thresholding"],
+        reading="c3b714cfd7c4",
         steps=STEPS,
     )
 

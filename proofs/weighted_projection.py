@@ -12,7 +12,6 @@ import sympy as sp
 
 from .facts import require_identity
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
-from .readings import READINGS
 from .words import Words, diagonal, identity, letters, matrix, require_same, symmetric, zero
 
 leading, rest = matrix("U", "out", "k"), matrix("R", "out", "rest")
@@ -91,7 +90,7 @@ def build(*, thorough: bool = False) -> Proof:
             ),
         ),
         source="dlnlab; the projection of Shumaylov et al. 2025 for a Gaussian output",
-        reading=READINGS["weighted_projection"],
+        reading="d902976aa24e",
         steps=STEPS,
     )
 

@@ -1,24 +1,27 @@
 """Any map weights → weights, run by the loop of gradient descent.
 
-The loop of `dlnlab.training.descent` records, keeps checkpoints, shows progress and freezes members
-that are done; here the step is given as a function.
+The loop of `dlnlab.training` records, keeps checkpoints, shows progress and freezes members that
+are done; here the step is given as a function.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from dlnlab.methods import Descent
 from dlnlab.networks import Weights
 from dlnlab.networks.linear import check_problem
 from dlnlab.numerics import arrays, checks
 from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Problem
-from dlnlab.reductions.choice import Formulation
 from dlnlab.training import descent, memory
-from dlnlab.training.trajectory import Recorder, Trajectory, check_record
+from dlnlab.training.loop import Form, Loop, Records, State, check_records
+from dlnlab.training.objective import LinearNetwork, check_record, recorder
+from dlnlab.training.trajectory import Trajectory
 
 __all__ = ["Iteration", "checked_factor", "checked_square"]
 
@@ -65,25 +68,33 @@ class Iteration:
     ) -> Trajectory:
         """Take the steps, as `dlnlab.gradient_descent` does its own."""
         names = check_record(record)
-        plan = descent.schedule(record_every, checks.integer("num_steps", num_steps, 0))
+        records = check_records(record_every, num_steps)
         tol = checks.nonnegative("tol", tol)
-        self._require_memory(1 if tol else plan.count, names, checkpoint is not None)
+        self._require_memory(1 if tol else records.count, names, checkpoint is not None)
         weights = tuple(descent.spread(W, self.batch) for W in self.weights)
-        whole = Formulation(self.name, self.problem, weights)
-        run = _Run(
-            whole,
-            whole,
-            weights,
-            [self.spread(number) for number in self.numbers.values()],
-            None,
-            self.numbers["eta"],
-            plan,
-            Recorder(self.problem, names),
-            tol,
-            self.batch,
+        eta = self.numbers["eta"]
+        loop = Loop(
+            LinearNetwork(self.problem, None),
+            lambda state: _Stepper(self.problem, step, self.spread(eta), state),
+            Descent(),
+            State(0, weights),
+            lambda count: eta * count,
+            records,
+            recorder(self.problem, names),
+            Form(descent.sizes(weights) | descent.sizes(weights, is_running=True)),
+            lambda: self._fingerprint(records, names, tol),
+            tol=tol,
+            batch=self.batch,
         )
-        run.step, run.rate = step, self.spread(self.numbers["eta"])
-        return descent.carry_out(run, progress, checkpoint, checkpoint_every)
+        return loop.run(progress, checkpoint, checkpoint_every)
+
+    def _fingerprint(self, records: Records, names: tuple[str, ...], tol: float) -> str:
+        """Hash everything that determines the run, the number of steps excepted."""
+        settings = (records.every, list(records.steps), names, tol)
+        digest = hashlib.sha256(f"{self.problem.fingerprint()}{self.name}{settings}".encode())
+        for array in (*self.weights, *self.numbers.values()):
+            arrays.feed(digest, array)
+        return digest.hexdigest()
 
     def _require_memory(self, count: int, names: tuple[str, ...], keeps: bool) -> None:
         """Raise unless there is room for the records, and for steps with arrays of their own."""
@@ -99,25 +110,18 @@ class Iteration:
         of_descent.require(self.weights[0])
 
 
-class _Run(descent.Descent):
-    """A descent whose steps are those of a given map."""
-
-    step: Step
-    rate: Any
-
-    def stepper(self) -> Any:
-        return _Stepper(self)
-
-
 class _Stepper:
     """Weights, and a way to take steps; see `dlnlab.training.kernels.Stepper`."""
 
-    def __init__(self, run: _Run) -> None:
-        self._run, self._moving = run, None
-        self._number, self._weights = run.state
+    def __init__(self, problem: Problem, step: Step, eta: Any, state: State) -> None:
+        self._problem, self._step, self._eta = problem, step, eta
+        self._number, self._weights, self._moving = state.step, state.weights, None
 
     def weights(self) -> Weights:
         return self._weights
+
+    def slots(self) -> tuple[()]:
+        return ()
 
     def freeze(self, done: np.ndarray) -> None:
         self._moving = None
@@ -125,9 +129,8 @@ class _Stepper:
             self._moving = arrays.like(~done, self._weights[0], keep_dtype=True)[..., None, None]
 
     def advance(self, count: int) -> None:
-        run = self._run
         for number in range(self._number, self._number + count):
-            after = run.step(run.problem, self._weights, run.rate, number)
+            after = self._step(self._problem, self._weights, self._eta, number)
             if self._moving is not None:
                 xp = arrays.namespace(after[0])
                 pairs = zip(after, self._weights, strict=True)
