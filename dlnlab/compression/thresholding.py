@@ -137,8 +137,8 @@ def singular_value_thresholding(
 
     Notes
     -----
-    Convergence is not recovery: in completion, hard thresholding from a random matrix converges at
-    nearly full rank (`validations/thresholding_recovers.py`).
+    Convergence is not recovery: every matrix that fits the measurements and whose singular values
+    exceed √(2ηλ) is a fixed point of the hard rule, whatever its rank (`proofs/thresholding.py`).
 
     Examples
     --------

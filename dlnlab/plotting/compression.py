@@ -38,6 +38,7 @@ def _panel(ax: Axes, kind: str, rows: Mapping[str, Any]) -> Axes:
     ax.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_minor_formatter(ticker.NullFormatter())
+    ax.tick_params(axis="x", labelrotation=60, labelsize="small")
     ax.set_title(kind)
     ax.set_xlabel("error rate, held out" if kind == "digits" else "relative recovery error")
     if kind == "factorization":
