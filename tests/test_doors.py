@@ -173,6 +173,7 @@ LARGE = dlnlab.factorization(dlnlab.random_target((9, 9), 1, rng=0))
 REDUCTION = dlnlab.parsimony.reduce(LARGE, dlnlab.original_weights((9, 9), 2, 0.1, rng=0))
 THIN = thin.reduce_thin(LARGE, dlnlab.compressed_weights(LARGE, 2, 2, 0.1))
 RUN = dlnlab.gradient_descent(PROBLEM, WIDE, eta=0.1, num_steps=2)
+FACTOR_RUN = dlnlab.compression.fine_tune(PROBLEM, np.eye(3), eta=0.1, num_steps=2)
 RATINGS = dlnlab.Ratings([0, 0, 1, 2], [0, 2, 1, 1], [5.0, 3.0, 4.0, 1.0], (3, 3))
 ENSEMBLE = dlnlab.GeneratedEnsemble(3, (3, 3), 0)
 COMPARISON = dlnlab.compare(M, 1, eps=0.3)
@@ -214,6 +215,7 @@ DESCENT: dict[str, tuple[Any, set[str]]] = {
     "checkpoint": (None, OPTIONAL | PATH),
     "checkpoint_every": (10.0, NONNEGATIVE | {"5e-324"}),
 }
+TIED = {name: DESCENT[name] for name in DESCENT.keys() - {"alpha", "weight_decay", "formulation"}}
 MODE: dict[str, tuple[Any, set[str]]] = {
     "eps": (0.1, POSITIVE),
     "depth": (3, {"2", "np.int64"}),
@@ -582,6 +584,70 @@ DOORS: dict[str, Door] = {
     "baselines.spectral_factors": door(
         dlnlab.baselines.spectral_factors, problem=(PROBLEM, NOTHING), rank=(1, SOME)
     ),
+    # compression
+    "compression.FactorRun": result(FACTOR_RUN),
+    "compression.group_lasso": door(
+        dlnlab.compression.group_lasso,
+        tried=False,
+        problem=(PROBLEM, NOTHING),
+        width=(2, SOME),
+        penalty=(0.1, NUMBERS | NONNEGATIVE | {"stack", "5e-324"} | LISTED),
+        smoothing=(0.1, POSITIVE | SPECTRUM | {"scalar array", "stack"}),
+        eps=(0.5, POSITIVE),
+        rng=(0, SEED),
+        batch=((), NAMES | {"[1, 2]"}),
+        start=(None, OPTIONAL | LISTED),
+        **TIED,
+    ),
+    "compression.fine_tune": door(
+        dlnlab.compression.fine_tune,
+        tried=False,
+        problem=(PROBLEM, NOTHING),
+        factor=(EYE, LISTED),
+        **TIED,
+    ),
+    "compression.prune": door(
+        dlnlab.compression.prune,
+        factor=(EYE, LISTED),
+        threshold=("auto", NONNEGATIVE | {"5e-324"}),
+    ),
+    "compression.pruning_threshold": door(
+        dlnlab.compression.pruning_threshold, factor=(EYE, LISTED)
+    ),
+    "compression.stationarity": door(
+        dlnlab.compression.stationarity,
+        problem=(PROBLEM, NOTHING),
+        factor=(EYE, LISTED - {"stack"}),
+        penalty=(0.0, NONNEGATIVE | {"5e-324"}),
+        smoothing=(1.0, POSITIVE),
+    ),
+    "compression.singular_value_thresholding": door(
+        dlnlab.compression.singular_value_thresholding,
+        tried=False,
+        problem=(PROBLEM, NOTHING),
+        weights=(None, OPTIONAL | LISTED),
+        penalty=(0.1, NUMBERS | NONNEGATIVE | {"stack", "5e-324"} | LISTED),
+        rule=("hard", NOTHING),
+        schedule=((1.0,), SPECTRUM),
+        layer=(0, {"0"}),
+        **TIED,
+    ),
+    "compression.shrink": door(
+        dlnlab.compression.shrink,
+        W=(EYE, LISTED),
+        amount=(0.1, NONNEGATIVE | {"5e-324", "scalar array"}),
+        rule=("hard", NOTHING),
+    ),
+    "compression.truncated_svd": door(
+        dlnlab.compression.truncated_svd, W=(EYE, LISTED), rank=(1, SOME)
+    ),
+    "compression.weighted_svd": door(
+        dlnlab.compression.weighted_svd,
+        W=(EYE, LISTED),
+        rank=(1, SOME),
+        covariance=(EYE, LISTED),
+    ),
+    "compression.split": door(dlnlab.compression.split, W=(EYE, LISTED), rank=(1, SOME)),
     # claims
     "Premise": door(
         dlnlab.Premise,

@@ -35,6 +35,7 @@ ORDER = [
     "training",
     "nets",
     "baselines",
+    "compression",
     "claims",
     "flow",
     "bench",

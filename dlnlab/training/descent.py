@@ -24,7 +24,7 @@ from dlnlab.training.loop import Form, Loop, Records, State, check_records
 from dlnlab.training.objective import LinearNetwork, check_record, recorder
 from dlnlab.training.trajectory import Trajectory
 
-__all__ = ["gradient_descent"]
+__all__ = ["as_rate", "batch_shape", "gradient_descent", "sizes", "spread"]
 
 
 def gradient_descent(
@@ -157,7 +157,7 @@ class _Descent:
             lambda step: self.eta * step,
             self.records,
             recorder(self.running.problem, self.names),
-            Form(_sizes(self.given.weights) | _sizes(self.weights, is_running=True)),
+            Form(sizes(self.given.weights) | sizes(self.weights, is_running=True)),
             self.fingerprint,
             tol=self.tol,
             batch=self.batch,
@@ -186,7 +186,7 @@ class _Descent:
         return digest.hexdigest()
 
 
-def _sizes(weights: Weights, is_running: bool = False) -> dict[str, int]:
+def sizes(weights: Weights, is_running: bool = False) -> dict[str, int]:
     """Return the sizes d_0…d_L of the layers by the names that a checkpoint has for them."""
     found = [int(weights[0].shape[-1]), *(int(W.shape[-2]) for W in weights)]
     return dict(zip(storage.axis_names(len(weights), is_running), found, strict=True))
@@ -215,20 +215,20 @@ def _prepare(
     tol = checks.nonnegative("tol", tol)
     steps = {k: checks.per_member(k, x, zero=k == "weight_decay") for k, x in steps.items()}
     eta, alpha, decay = steps.values()
-    batch = _batch_shape(problem, weights, steps)
+    batch = batch_shape(problem, weights, steps)
     run = choice.choose(problem, weights, records.num_steps, wanted, method=method)
     certain = 1 if tol else records.count  # a run may converge long before its last step
     foreseen = memory.of_descent(problem, given, certain, names, batch, run, keeps, method=method)
     foreseen.require(weights[0])
-    outer, inner = (_as_rate(rate, weights[0]) for rate in (alpha * eta, eta))
+    outer, inner = (as_rate(rate, weights[0]) for rate in (alpha * eta, eta))
     rates = [outer, *[inner] * (len(weights) - 2), outer]
-    shrink = _as_rate(decay, weights[0]) if np.any(decay) else None
+    shrink = as_rate(decay, weights[0]) if np.any(decay) else None
     whole = Formulation(run.name, problem, weights)
-    moving = tuple(_spread(W, batch) for W in run.weights)
+    moving = tuple(spread(W, batch) for W in run.weights)
     return _Descent(whole, run, moving, rates, shrink, eta, method, records, names, tol, batch)
 
 
-def _batch_shape(problem: Problem, weights: Weights, steps: dict[str, Any]) -> tuple[int, ...]:
+def batch_shape(problem: Problem, weights: Weights, steps: dict[str, Any]) -> tuple[int, ...]:
     """Return the batch axes that the weights, the problem and the step sizes broadcast to."""
     problem.samples(weights[-1])  # raises if it can do with single networks only
     shapes = [weights[0].shape[:-2], problem.batch]
@@ -243,12 +243,13 @@ def _batch_shape(problem: Problem, weights: Weights, steps: dict[str, Any]) -> t
         ) from error
 
 
-def _spread(W: Array, batch: tuple[int, ...]) -> Array:
+def spread(W: Array, batch: tuple[int, ...]) -> Array:
+    """Return a layer with all batch axes of a run."""
     xp = arrays.namespace(W)
     shape = (*batch, *W.shape[-2:])
     return W if tuple(W.shape) == shape else xp.broadcast_to(W, shape)
 
 
-def _as_rate(rate: Any, reference: Array) -> Any:
+def as_rate(rate: Any, reference: Array) -> Any:
     """A step size as a float, or as an array that multiplies batched matrices."""
     return arrays.like(rate[..., None, None], reference) if np.ndim(rate) else float(rate)
