@@ -1,6 +1,7 @@
 """Results as text, HTML and JSON: the same facts for the terminal, the notebook and the archive."""
 
 from .comparison import comparison_html, comparison_json, comparison_text
+from .conjectures import conjectures_html
 from .experiments import experiments_html, experiments_markdown, overview_markdown
 from .record import manifest
 from .studies import STUDY_FORMAT, study_json
@@ -12,6 +13,7 @@ __all__ = [
     "comparison_html",
     "comparison_json",
     "comparison_text",
+    "conjectures_html",
     "experiments_html",
     "experiments_markdown",
     "manifest",
