@@ -1,16 +1,16 @@
-"""Conjectures of one's own: what is false is refuted, what is true is not, and no error is silent."""
+"""Conjectures of one's own: what is false is refuted, what is true is not, no error is silent."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from dlnlab.lab.cases import Case
-from dlnlab.lab.dynamics import DescentCase
 from matplotlib.figure import Figure
 
 import dlnlab
 from dlnlab.cli import main
 from dlnlab.lab import confirm, margins, shrink
+from dlnlab.lab.cases import Case
+from dlnlab.lab.dynamics import DescentCase
 
 
 @dlnlab.conjecture("No singular value of the original network exceeds the compressed one's.")
@@ -115,15 +115,17 @@ def test_a_planted_falsehood_is_found(name):
         assert verdict.instance().depth == (4 if name == "close" else 2)
 
 
-def test_equality_is_no_counterexample_in_ten_thousand():
-    """Every margin is zero but for rounding, which has both signs."""
+def test_equality_is_no_counterexample():
+    """Every margin is zero but for rounding, which has both signs.  Ten thousand of these and of
+    flows stand in docs/data/conjectures.json.
+    """
 
     @dlnlab.conjecture("All singular values start at eps^L.", about="start")
     def start(at):
         return at.original.singular_values - at.case.eps**at.case.depth
 
-    verdict = start.attack(instances=10_000, seed=2)
-    assert (verdict.status, verdict.instances) == ("conjecture", 10_000)
+    verdict = start.attack(instances=1_000, seed=2)
+    assert (verdict.status, verdict.instances) == ("conjecture", 1_000)
     assert verdict.margin < 0
 
 
@@ -223,13 +225,13 @@ def test_recovery_of_any_operator():
     def falling(run):
         return -np.diff(run.losses)
 
-    assert falling.attack(instances=20, seed=0).status == "conjecture"
+    assert falling.attack(instances=8, seed=0).status == "conjecture"
 
     @dlnlab.conjecture("The error falls along the flow, whatever is observed.", about="recovery")
     def closer(run):
         return -np.diff(run.errors)
 
-    verdict = closer.attack(instances=60, seed=0)
+    verdict = closer.attack(instances=24, seed=0)
     assert verdict.status == "refuted"
     assert verdict.instance().problem().shape == verdict.instance().shape
 

@@ -51,8 +51,8 @@ CLIMBING = 0.3
 """Share of the instances that climbs may look at."""
 
 FAR = 10
-"""What a counterexample is simplified to fails by this many times its numerical error: a search over
-many simple instances, some of them with equality, would end in one where rounding fails by chance."""
+"""What a counterexample is simplified to fails by this many times its numerical error: of many
+simple instances with equality, some seem to fail by chance."""
 
 FAILURES = 5
 """A task ends after this many instances on which the function failed."""
@@ -300,27 +300,38 @@ def search(
     started = time.monotonic()
     found = Search(Tally(question.claim), instances)
     climbing = int(CLIMBING * instances) if instances > BATCH else 0
-    tasks = [
-        task_of(question, ranges, count, [seed, k])
-        for k, count in enumerate(_shares(instances - climbing, BATCH))
-    ]
+    batches = _shares(instances - climbing, BATCH)
     bar = Progress(progress, instances, "instance")
     with contextlib.ExitStack() as stack:
         stack.callback(bar.close)
         pool = stack.enter_context(executors.using(executor))
         carry = _Carrier(Attacker(question), pool, path, bar)
-        carry.rounds(tasks, found)
+        carry.rounds(_random(question, ranges, batches, seed), found)
         steepest = sorted(found.tally.notes.get("steepest", []), key=lambda s: -s["badness"])
         starts = [told["case"] for told in steepest[:CLIMBS]]
-        if starts and climbing and not _ends(found.tally):
-            shares = _shares(climbing, -(-climbing // len(starts)))
-            climbs = [
-                task_of(question, ranges, count, [seed, k]) | {"from": witness}
-                for k, (witness, count) in enumerate(zip(starts, shares, strict=False))
-            ]
-            carry.rounds(climbs, found)
+        if climbing and not _ends(found.tally):
+            if starts:
+                shares = _shares(climbing, -(-climbing // len(starts)))
+                more = [
+                    task_of(question, ranges, count, [seed, k]) | {"from": witness}
+                    for k, (witness, count) in enumerate(zip(starts, shares, strict=False))
+                ]
+            else:  # nothing leads a climb
+                rest = _shares(climbing, BATCH)
+                more = _random(question, ranges, rest, seed, first=len(batches))
+            carry.rounds(more, found)
     found.seconds = time.monotonic() - started
     return found
+
+
+def _random(
+    question: Question, ranges: Ranges, sizes: Sequence[int], seed: int, first: int = 0
+) -> list[dict[str, Any]]:
+    """Return the configurations of random batches of these sizes."""
+    return [
+        task_of(question, ranges, count, [seed, number])
+        for number, count in enumerate(sizes, first)
+    ]
 
 
 @dataclass

@@ -123,7 +123,8 @@ def observe(about: str, cases: Sequence[Case], options: Mapping[str, Any]) -> li
     RuntimeError
         If a flow cannot be followed to its end.
     """
-    return ABOUT[about](cases, options)
+    with np.errstate(over="ignore", invalid="ignore"):  # some descents diverge
+        return ABOUT[about](cases, options)
 
 
 def _flows(cases: Sequence[Case], options: Mapping[str, Any]) -> list[Sighting]:
