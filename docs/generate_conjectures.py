@@ -2,7 +2,7 @@
 
 python docs/generate_conjectures.py             # from the stored answers
 python docs/generate_conjectures.py --attack    # anew: a few minutes
-python docs/generate_conjectures.py --many      # ten thousand instances of what is true: an hour
+python docs/generate_conjectures.py --many      # 10,000 instances of what is true: an hour
 """
 
 from __future__ import annotations
@@ -72,9 +72,8 @@ def page(text: str, answers: dict[str, Any]) -> str:
     parts = []
     for name, told in answers.items():
         short = told["text"].split("\n\nfrom ")[0]
-        parts.append(
-            f"**{name}** ({told['cpu_seconds']:.0f} s of one core)\n\n```text\n{short}\n```\n"
-        )
+        spent = f"{told['cpu_seconds']:.0f} s of one core"
+        parts.append(f"**{name}** ({spent})\n\n```text\n{short}\n```\n")
     return before + START + "\n".join(parts) + after
 
 

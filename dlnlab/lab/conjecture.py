@@ -120,7 +120,9 @@ class Conjecture:
     """
 
     def __init__(self, question: Question, eta: Any = None) -> None:
-        self._question, self._eta = question, eta
+        self._question = checks.instance("question", question, Question, "a Question of the lab")
+        ranges.checked(None, None, None, None, "any", "any", eta)
+        self._eta = eta
         functools.update_wrapper(self, question.function)
 
     @property
