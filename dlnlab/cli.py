@@ -7,12 +7,14 @@ only a run needs (Matplotlib, SymPy) is imported when it runs, so that ``dlnlab 
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import re
 import shlex
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import Any, NoReturn
 
 import numpy as np
@@ -45,6 +47,7 @@ exit codes:
 
 FLAGS = {
     "M": ["TARGET"],
+    "values": ["TARGET"],
     "num_records": ["--records"],
     "path": ["--resume", "--out"],
     "rng": ["--seed"],
@@ -70,7 +73,19 @@ class _Parser(argparse.ArgumentParser):
         return namespace, unknown
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"{self.prog}: error: {_one_line(message)}; see {self.prog} --help\n")
+        told = _one_line(message) + self._nearest(message)
+        self.exit(USAGE, f"{self.prog}: error: {told}; see {self.prog} --help\n")
+
+    def _nearest(self, message: str) -> str:
+        """Say which option or word is closest to one that is not known."""
+        unknown = re.match(r"unrecognized arguments: (\S+)|.*invalid choice: '([^']*)'", message)
+        if unknown is None:
+            return ""
+        known = [name for action in self._actions for name in action.option_strings]
+        known += [str(word) for action in self._actions for word in action.choices or ()]
+        word = (unknown[1] or unknown[2]).split("=")[0]
+        near = difflib.get_close_matches(word, known, 1, cutoff=0.7)
+        return f"; did you mean {near[0]}?" if near else ""
 
     def flags(self) -> dict[str, str]:
         """Return what the library's arguments are called in this command."""
@@ -81,6 +96,18 @@ class _Parser(argparse.ArgumentParser):
             name: next(filter(known.__contains__, flags), "") for name, flags in FLAGS.items()
         }
         return own | {name: flag for name, flag in renamed.items() if flag}
+
+
+class _Completion(argparse.Action):
+    """Prints the completions of a shell, and ends."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
+        try:
+            shtab = import_module("shtab")
+        except ModuleNotFoundError:
+            parser.error("completions need shtab: pip install 'dlnlab[shell]'")
+        print(shtab.complete(parser, values))
+        parser.exit(OK)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -195,6 +222,12 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"dlnlab {dlnlab.__version__}")
+    parser.add_argument(
+        "--print-completion",
+        action=_Completion,
+        choices=("bash", "zsh", "tcsh"),
+        help="print what lets a shell complete commands and options (needs shtab)",
+    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for add in COMMANDS:
         add(commands, EXIT_CODES)

@@ -1,10 +1,12 @@
-"""Progress of long runs: silent, a line on the terminal, or a callable of the user's."""
+"""Progress of long runs: silent, a bar in a terminal or a notebook, or the user's callable."""
 
 from __future__ import annotations
 
 import sys
 import time
+import warnings
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from dlnlab.numerics import checks
@@ -21,7 +23,8 @@ class Progress:
     Parameters
     ----------
     option : bool or callable
-        False for silence, True for a line on the standard error stream, or a callable
+        False for silence; True for a bar, of tqdm where that is installed, which suits terminals
+        and notebooks, or else a line on the standard error stream; or a callable
         ``f(done, total, loss)``, without the loss where there is none.
     total : float
         Value of `done` at the end.
@@ -37,9 +40,10 @@ class Progress:
             )
         self.total, self.unit = total, unit
         self._report: Callable[..., Any] | None
-        self._report = (self._line if option else None) if isinstance(option, bool) else option
+        self._report = (self._show if option else None) if isinstance(option, bool) else option
         self._next = 0.0
-        self._printed = False
+        self._bar: Any = None
+        self._shown: tuple[float, ...] = ()
 
     def due(self) -> bool:
         """Tell whether a report should be made now."""
@@ -51,16 +55,64 @@ class Progress:
             self._report(done, self.total, *loss)
             self._next = time.monotonic() + INTERVAL
 
-    def close(self) -> None:
-        """End the line on the terminal."""
-        if self._printed:
-            sys.stderr.write("\n")
-            sys.stderr.flush()
+    def finish(self, done: float, *loss: float) -> None:
+        """Show that the run has ended by itself: a bar is full then, however early that was."""
+        self.total = done
+        if self._report == self._show and self._shown[:2] != (done, done):
+            self.update(done, *loss)
 
-    def _line(self, done: float, total: float, *loss: float) -> None:
-        share = min(done / total, 1.0) if total else 1.0
+    def close(self) -> None:
+        """End the bar."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def _show(self, done: float, total: float, *loss: float) -> None:
+        if self._bar is None:
+            self._bar = _bar(self.unit, total)
+        note = "".join(f"loss {value:.3e}" for value in loss)
+        self._bar.show(min(done, total), total, note)
+        self._shown = (done, total)
+
+
+def _bar(unit: str, total: float) -> Any:
+    try:
+        return _Tqdm(unit, total, import_module("tqdm.auto").tqdm)
+    except ImportError:
+        return _Line(unit)
+
+
+class _Tqdm:
+    """A bar of tqdm, a widget in a notebook."""
+
+    def __init__(self, unit: str, total: float, tqdm: Any) -> None:
+        layout = f"{unit} {{n:.6g}} of {{total:.6g}} {{percentage:3.0f}}%|{{bar}}|{{postfix}}"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a notebook without widgets gets a line of text
+            self.bar = tqdm(total=total or 1.0, bar_format=layout, file=sys.stderr)
+
+    def show(self, done: float, total: float, note: str) -> None:
+        self.bar.total = total or 1.0
+        self.bar.n = done if total else 1.0
+        self.bar.set_postfix_str(note, refresh=False)
+        self.bar.refresh()
+
+    def close(self) -> None:
+        self.bar.close()
+
+
+class _Line:
+    """A line on the standard error stream."""
+
+    def __init__(self, unit: str) -> None:
+        self.unit = unit
+
+    def show(self, done: float, total: float, note: str) -> None:
+        share = done / total if total else 1.0
         bar = ("#" * round(20 * share)).ljust(20, ".")
-        note = "".join(f", loss {value:.3e}" for value in loss)
-        sys.stderr.write(f"\r[{bar}] {self.unit} {done:.6g} of {total:.6g}{note} ")
+        told = f", {note}" if note else ""
+        sys.stderr.write(f"\r[{bar}] {self.unit} {done:.6g} of {total:.6g}{told} ")
         sys.stderr.flush()
-        self._printed = True
+
+    def close(self) -> None:
+        sys.stderr.write("\n")
+        sys.stderr.flush()

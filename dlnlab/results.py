@@ -17,8 +17,24 @@ import numpy as np
 __all__ = ["plain", "presenter"]
 
 
-def presenter(room: Literal["plotting", "plotting.experiments", "report"]) -> Any:
-    """Return the module that draws results, `dlnlab.plotting`, or writes them, `dlnlab.report`."""
+Room = Literal[
+    "plotting",
+    "plotting.display",
+    "plotting.experiments",
+    "plotting.pixels",
+    "plotting.runs",
+    "report",
+]
+
+
+def presenter(
+    room: Room,
+) -> Any:
+    """Return the module that draws results, `dlnlab.plotting`, or writes them, `dlnlab.report`.
+
+    `dlnlab.plotting.display` lets pyplot know a result's figure.  Who writes images also reads
+    them: `dlnlab.plotting.pixels`.
+    """
     return import_module(f"dlnlab.{room}")
 
 

@@ -46,4 +46,4 @@ def find(package: str, folder: Path) -> None:
     if not any((folder / name).exists() for name in NAMES) and all(
         (beside / name / "__init__.py").exists() for name in NAMES
     ):
-        sys.meta_path.append(_Finder(package, beside))
+        sys.meta_path.insert(0, _Finder(package, beside))  # before those of another checkout

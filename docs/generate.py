@@ -1,19 +1,24 @@
 """Write the numbers and figures of the claims' pages from the last report of the validations.
 
-    dlnlab validate --profile dev --json docs/data/verdicts.json
+    dlnlab validate --profile dev --json report.json
     dlnlab validate --profile hunt --minutes 120 --resume hunt.jsonl --json docs/data/hunt.json
-    python docs/generate.py
+    python docs/generate.py report.json
+
+The report is kept claim by claim in ``docs/data/verdicts/``, so that one claim can be measured
+anew alone (``dlnlab validate CLAIM …``); without a report the pages are written from what is kept.
 
 Between the marks ``<!-- verdict: NAME -->`` and ``<!-- end -->`` a claim's page says what
-``docs/data/verdicts.json`` holds on that claim, after ``<!-- standing: NAME -->`` what the registry
-of claims knows of it, ``<!-- claims -->`` is the table of all of them, and ``<!-- hunt -->`` what
-the longest search covered, once there is a report of one; nothing in there is written by hand.
+``docs/data/verdicts/NAME.json`` holds on that claim, after ``<!-- standing: NAME -->`` what the
+registry of claims knows of it, ``<!-- claims -->`` is the table of all of them, and
+``<!-- hunt -->`` what the longest search covered, once there is a report of one; nothing in there
+is written by hand.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +26,7 @@ from typing import Any
 from dlnlab.claims import CLAIMS, Claim, Standing
 
 DOCS = Path(__file__).parent
-REPORT = DOCS / "data" / "verdicts.json"
+VERDICTS = DOCS / "data" / "verdicts"
 HUNT = DOCS / "data" / "hunt.json"
 BLOCK = re.compile(
     r"<!-- (verdict|standing|claims|hunt)(?:: (\w+))? -->\n.*?<!-- end -->", re.DOTALL
@@ -46,11 +51,38 @@ INSTANCE = (
 
 
 def main() -> None:
-    """Rewrite every block of every page, and draw the figures."""
-    report = json.loads(REPORT.read_text("utf-8"))
-    draw(report)  # first, since the pages show the figures that there are
-    for page, text in pages(report):
+    """Keep the report that is given, rewrite every block of every page, and draw the figures."""
+    reports = [json.loads(Path(path).read_text("utf-8")) for path in sys.argv[1:]]
+    for report in reports:
+        keep(report)
+    told = {verdict["claim"] for report in reports for verdict in report["verdicts"]}
+    draw({name: c for name, c in kept().items() if name in told or not reports})
+    # before the pages, which show the figures that there are
+    for page, text in pages(kept()):
         page.write_text(text, encoding="utf-8")
+
+
+def keep(report: Mapping[str, Any]) -> None:
+    """Write what a report says of each claim to a file of that claim."""
+    VERDICTS.mkdir(exist_ok=True)
+    for verdict in report["verdicts"]:
+        name = verdict["claim"]
+        content = {
+            "verdict": verdict,
+            "attacks": report["attacks"][name],
+            "manifest": report["manifest"],
+        }
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        (VERDICTS / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def kept() -> dict[str, Any]:
+    """Return what is kept of every claim, by name and in the order of the registry."""
+    return {
+        name: json.loads(path.read_text("utf-8"))
+        for name in CLAIMS
+        if (path := VERDICTS / f"{name}.json").exists()
+    }
 
 
 def pages(report: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -102,12 +134,29 @@ def overview() -> Iterator[str]:
         for found in BLOCK.finditer(page.read_text("utf-8"))
         if found[1] == "standing"
     }
-    yield "| Statement | Known | Smallest witness against it | Name |"
-    yield "|---|---|---|---|"
+    yield "| Statement | Proved | Conditional or conjectured | Refuted, smallest witness | Name |"
+    yield "|---|---|---|---|---|"
     for claim in CLAIMS.values():
-        witness = starred(str(claim.standing().witness or "–"))
         head = f"[{claim.title}]({pages[claim.name]})"
-        yield f"| {head} | {starred(claim.known)} | {witness} | `{claim.name}` |"
+        cells = (
+            scopes(claim, "proved"),
+            scopes(claim, "conditional", "conjecture"),
+            "; ".join(str(known.witness) for known in claim.standings if known.witness),
+        )
+        yield f"| {head} | {' | '.join(starred(cell) or '–' for cell in cells)} | `{claim.name}` |"
+
+
+def scopes(claim: Claim, *statuses: str) -> str:
+    """Say for which instances a claim has one of some statuses; "proved" is the column's name."""
+    found: dict[str, list[str]] = {}
+    for known in claim.standings:
+        if known.status in statuses:
+            found.setdefault(known.words.removeprefix("proved"), []).append(
+                known.scope or "all instances"
+            )
+    return "; ".join(
+        f"{words}: {', or '.join(some)}".removeprefix(": ") for words, some in found.items()
+    )
 
 
 def hunt() -> Iterator[str]:
@@ -146,17 +195,17 @@ def told(verdict: Mapping[str, Any]) -> str:
 
 def attack(name: str, report: Mapping[str, Any]) -> str:
     """Return the block on the validation of one claim, marks included."""
-    verdict = next(v for v in report["verdicts"] if v["claim"] == name)
-    manifest, words = report["manifest"], told(verdict)
+    verdict, manifest = report[name]["verdict"], report[name]["manifest"]
+    words = told(verdict)
     lines = [
         f"<!-- verdict: {name} -->",
         "**How it was attacked.**",
         *(
             f"- {part['part']}, {part['count']:,} instances: {part['description']}"
-            for part in report["attacks"][name]
+            for part in report[name]["attacks"]
         ),
         "",
-        f"**What came of it.** {words}. Worst margin {verdict['margin']:.2e} ± "
+        f"**Results.** {words}. Worst margin {verdict['margin']:.2e} ± "
         f"{verdict['error']:.1e} over {verdict['instances']:,} instances.",
     ]
     lines += [f"- {sentence}" for sentence in asides(verdict["witness"])]
@@ -166,7 +215,8 @@ def attack(name: str, report: Mapping[str, Any]) -> str:
     lines += [
         "",
         f"Made with `{manifest['command']}`, dlnlab {manifest['versions']['dlnlab']}, on "
-        f"{manifest['finished'][:10]}; every number is in [verdicts.json](../data/verdicts.json).",
+        f"{manifest['finished'][:10]}; every number is in "
+        f"[{name}.json](../data/verdicts/{name}.json).",
         "<!-- end -->",
     ]
     return "\n".join(lines)
@@ -212,10 +262,11 @@ def draw(report: Mapping[str, Any]) -> None:
 
     folder = (DOCS / "claims" / FIGURES).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    for verdict in report["verdicts"]:
-        figure = pictures.draw(verdict["claim"], verdict["witness"])
+    for name, content in report.items():
+        verdict = content["verdict"]
+        figure = pictures.draw(name, verdict["witness"])
         if figure is not None:
-            plotting.save(figure, folder / f"{verdict['claim']}.png")
+            plotting.save(figure, folder / f"{name}.png")
 
 
 if __name__ == "__main__":

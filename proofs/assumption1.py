@@ -51,7 +51,6 @@ from .facts import at_least, require_identity, require_nonnegative
 from .proof import Clause, Proof, Step, argument, cited, exact, main, symbolic
 from .proposition1 import L as proposition_depth
 from .proposition1 import singular_value_rate
-from .readings import READINGS
 from .scopes import AtLeast
 from .theorem1 import beta_next, lambda_next
 from .words import Rules, Words, identity, letters, matrix, orthonormal_columns, require_same
@@ -246,7 +245,7 @@ def build(*, thorough: bool = False) -> Proof:
             "Small positive c_vec, and gradient descent in place of flow in the necessity part.",
         ),
         proves=("assumption1", "theorem2", "generally_c_vec_0"),
-        reading=READINGS["assumption1"],
+        reading="5db390131d80",
         steps=(*STEPS, exact("whole matrices", partial(aligned_runs, more, 3))),
     )
 

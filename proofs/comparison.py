@@ -21,7 +21,6 @@ import sympy as sp
 
 from .facts import require_identity, require_less
 from .proof import Clause, Proof, Step, argument, exact, main, symbolic
-from .readings import READINGS
 
 t, K = sp.symbols("t K", positive=True)
 
@@ -84,7 +83,7 @@ def build(*, thorough: bool = False) -> Proof:
             "Kwon et al. use the theorem for σ_{i+1}(t) of a sorted spectrum, which need not be "
             "differentiable where singular values meet.",
         ),
-        reading=READINGS["comparison"],
+        reading="34cdc8c625b5",
         steps=STEPS,
     )
 

@@ -39,7 +39,6 @@ from .exact import (
 )
 from .facts import require_at_most, require_identity, require_less
 from .proof import Clause, Proof, Step, exact, main, symbolic
-from .readings import READINGS
 from .scopes import AtLeast
 from .words import Words, identity, letters, matrix, require_same
 from .words import diagonal as diagonal_letter
@@ -197,7 +196,7 @@ def build(*, thorough: bool = False) -> Proof:
         ),
         open=("Square layers only: a product of semi-orthogonal layers need not be orthogonal.",),
         proves=("corollary1",),
-        reading=READINGS["corollary1"],
+        reading="ad3b853c0064",
         steps=(
             *STEPS,
             exact("whole matrices", partial(rational_instances, more)),

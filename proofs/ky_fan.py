@@ -22,7 +22,6 @@ from .facts import require_identity, require_positive
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import L as depth
 from .proposition1 import singular_value_rate
-from .readings import READINGS
 from .scopes import AtLeast
 
 value, drive, eps = sp.symbols("σ f ε", positive=True)
@@ -84,7 +83,7 @@ def build(*, thorough: bool = False) -> Proof:
         ),
         source="dlnlab",
         open=("Single modes k ≥ 2: see `dominance`.",),
-        reading=READINGS["ky_fan"],
+        reading="8617f423b507",
         steps=STEPS,
     )
 

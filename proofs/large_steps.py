@@ -29,7 +29,6 @@ from mpmath.ctx_iv import MPIntervalContext
 from .facts import require_at_most, require_identity, require_less
 from .proof import Clause, Proof, Step, argument, exact, main
 from .proposition1 import layer_rate
-from .readings import READINGS
 from .theorem1 import lambda_next, largest_step
 
 DIGITS = 300
@@ -173,7 +172,7 @@ def build(*, thorough: bool = False) -> Proof:
             "to one half is known to fail.",
         ),
         proves=("eq13_descent",),
-        reading=READINGS["large_steps"],
+        reading="9a0a75c604a4",
         steps=STEPS,
     )
 

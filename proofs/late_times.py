@@ -36,7 +36,6 @@ from . import turned_start
 from .facts import require_identity, require_limit, require_positive
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import summand
-from .readings import READINGS
 
 sigma, eps, t, T = sp.symbols("σ ε t T", positive=True)
 w = sp.Symbol("w", positive=True)
@@ -179,7 +178,7 @@ def build(*, thorough: bool = False) -> Proof:
         ),
         open=("The exact rate for L ≥ 3; turned_start proves that the failure is there.",),
         proves=("closed_form_plane", "eq13_small_c_vec"),
-        reading=READINGS["late_times"],
+        reading="e33d032bd9bd",
         steps=STEPS,
     )
 

@@ -39,7 +39,6 @@ from .exact import (
 )
 from .facts import require_at_most, require_identity, require_less, require_positive
 from .proof import Clause, Proof, Step, argument, exact, main, symbolic
-from .readings import READINGS
 from .words import identity, letters, matrix, require_same
 
 SHAPES = ((2, 2), (3, 3), (3, 5), (4, 2), (4, 4))
@@ -226,7 +225,7 @@ def build(*, thorough: bool = False) -> Proof:
             "Von Neumann's inequality is cited there; here it is proved.",
         ),
         proves=("lemma1",),
-        reading=READINGS["lemma1"],
+        reading="48eb9416a770",
         steps=(
             *STEPS,
             symbolic("the remainder (†), expanded", remainder_identity, k=range(1, 6)),

@@ -39,7 +39,6 @@ from .closed_form import DEPTH, rate, sigma, target
 from .facts import require_identity, require_nonnegative
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import layer_rate
-from .readings import READINGS
 from .scopes import AtLeast
 from .small_targets import gram_equation, push
 from .words import diagonal, identity, letters, matrix, orthonormal_columns, require_same
@@ -200,7 +199,7 @@ def build(*, thorough: bool = False) -> Proof:
         source="dlnlab",
         open=("Dominance itself for 2 ≤ k ≤ r, s_1 > s_k > 2ε^L and L ≥ 3 (`dominance`).",),
         proves=("dominance",),
-        reading=READINGS["pair_comparison"],
+        reading="d9b83e3af4a4",
         steps=STEPS,
     )
 

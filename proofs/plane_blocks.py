@@ -38,7 +38,6 @@ from .closed_form import rate, target
 from .facts import require_identity, require_nonnegative, require_positive
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import L, singular_value_rate
-from .readings import READINGS
 from .scopes import AtLeast
 from .turned_start import angle, kappa, rotation, weight_is_symmetric
 from .turned_start import s1 as x
@@ -199,7 +198,7 @@ def build(*, thorough: bool = False) -> Proof:
             "some times, so no comparison of single rates can prove dominance.",
         ),
         proves=("dominance",),
-        reading=READINGS["plane_blocks"],
+        reading="0a0129471874",
         steps=STEPS,
     )
 

@@ -37,7 +37,6 @@ from .closed_form import eps as closed_eps
 from .closed_form import t as closed_t
 from .facts import require_identity, require_less, require_positive
 from .proof import Clause, Proof, Step, argument, exact, main, symbolic
-from .readings import READINGS
 from .scopes import AtLeast
 from .theorem1 import beta_decreases, lambda_next, largest_step
 
@@ -237,7 +236,7 @@ def build(*, thorough: bool = False) -> Proof:
             "that factor is 1.",
         ),
         proves=("eq26",),
-        reading=READINGS["slips"],
+        reading="af09ecee347e",
         steps=STEPS,
     )
 

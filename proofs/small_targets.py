@@ -33,7 +33,6 @@ from .closed_form import DEPTH, approach, rate, sigma, target
 from .facts import require_identity, require_nonnegative, require_positive
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import balanced_products, intertwining, layer_rate
-from .readings import READINGS
 from .scopes import AtLeast
 from .words import Words, identity, letters, matrix, require_same
 
@@ -180,7 +179,7 @@ def build(*, thorough: bool = False) -> Proof:
         source="dlnlab; part of the conjecture of `dominance`",
         open=("s_1 > s_k > 2ε^L without a time shift, for L ≥ 3 (`dominance`).",),
         proves=("dominance",),
-        reading=READINGS["small_targets"],
+        reading="e99ae2d3283a",
         steps=STEPS,
     )
 

@@ -39,7 +39,6 @@ import sympy as sp
 
 from .facts import require_identity, require_nonnegative, require_positive, require_zero
 from .proof import Clause, Proof, Step, argument, main, symbolic
-from .readings import READINGS
 from .scopes import AtLeast
 from .words import Words, diagonal, diagonal_entry, identity, letters, matrix, require_same, zero
 
@@ -347,7 +346,7 @@ def build(*, thorough: bool = False) -> Proof:
         source="Kwon et al. 2024, Theorem 1 (Eqs. 8, 15–17) and Algorithm 1",
         steps=STEPS,
         proves=("theorem1", "gradients"),
-        reading=READINGS["theorem1"],
+        reading="1dcb1a7237eb",
         corrections=(
             "Algorithm 1 writes W̃_1 = ε V_r̂ and differentiates its update by W̃_l; both should "
             "read W̃_1 = ε V_r̂ᵀ and ∇_{W̃_1}.",

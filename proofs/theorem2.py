@@ -66,7 +66,6 @@ from .parsimony import (
     widened,
 )
 from .proof import Clause, Proof, Step, argument, cited, exact, main, symbolic
-from .readings import READINGS
 from .scopes import AtLeast
 from .words import diagonal as diagonal_letter
 from .words import diagonal_entry, identity, matrix, orthonormal_columns, require_same
@@ -390,7 +389,7 @@ def build(*, thorough: bool = False) -> Proof:
         ),
         open=("Dominance for L ≥ 3 and 2ε^L < σ_i* < σ_1*, hence the theorem there.",),
         proves=("theorem2_refined", "theorem2_sharp", "theorem2_any_eps", "eq13_compressing"),
-        reading=READINGS["theorem2"],
+        reading="8775fd97208d",
         steps=(*STEPS, exact(whole, partial(premises_suffice, more))),
     )
 

@@ -40,7 +40,6 @@ from .closed_form import t as closed_t
 from .facts import at_least, require_identity, require_positive
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import L, singular_value_rate, summand
-from .readings import READINGS
 from .scopes import AtLeast
 
 sigma, s1, s2, kappa, eps = sp.symbols("σ σ_1 σ_2 κ ε", positive=True)
@@ -221,7 +220,7 @@ def build(*, thorough: bool = False) -> Proof:
         corrections=("With c_vec > 0, however small, '∀t ≥ 0' is false for r̂ > r at any depth.",),
         open=("How late is late: `late_times` has the exact rate for L = 2.",),
         proves=("eq13_any_start", "eq13_small_c_vec"),
-        reading=READINGS["turned_start"],
+        reading="c9c019b9abf2",
         steps=STEPS,
     )
 

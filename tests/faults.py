@@ -1,15 +1,9 @@
-"""Faults for the validations to find: each replaces a function of the library or of a claim.
-
-`make` takes the right function and returns the wrong one.  What is expected is a status, "not found
-again" for a claim known to be refuted, whose witness must then be missed, or the name of a premise
-that the fault breaks: then the instances it touches must be counted outside.
-"""
+"""Faults for the validations to find; a validation may bring more of its own, as `FAULTS`."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,24 +25,11 @@ from dlnlab.claims import (
 )
 from dlnlab.flow import compressed
 from dlnlab.lab import blocks
+from dlnlab.lab.faults import MISSED, REFUTED, UNMET, Fault
 from dlnlab.problems import Factorization, Problem, SampledCompletion
 from dlnlab.reductions import modes, parsimony
 from dlnlab.reductions.parsimony import ReducedFactorization
 from dlnlab.training.kernels import arithmetic, in_place
-
-REFUTED, UNMET, MISSED = "refuted", "not applicable", "not found again"
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One fault, and what the verdict on its claim must say."""
-
-    claim: str
-    name: str
-    expected: str
-    where: Any
-    attribute: str
-    make: Callable[[Any], Any]
 
 
 def after(change: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -257,7 +257,12 @@ CASES = [
     (V, "`eta`", "> 0", lambda: descend(eta=0.0)),
     (V, "`eta`", "> 0", lambda: descend(eta=np.array([0.1, -0.1]))),
     (V, "`eta`", "> 0", lambda: descend(eta=[0.1, -0.2])),
-    (T, "`M`", "plain array, got a masked one", lambda: dlnlab.factorization(np.ma.array(EYE))),
+    (
+        T,
+        "`M`",
+        "plain array, got a masked one",
+        lambda: dlnlab.factorization(np.ma.masked_equal(EYE, 0)),
+    ),
     (
         T,
         "`operator`",

@@ -1,7 +1,9 @@
-"""The index of `dlnlab reproduce` in a real browser: links, images, console, and what overflows."""
+"""The HTML pages in a real browser: links, images, console, and what overflows."""
 
 from __future__ import annotations
 
+import dataclasses
+import html
 import json
 import re
 import shutil
@@ -10,15 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from dlnlab import cli
+from dlnlab import cli, report
+from dlnlab.claims import Premise, Verdict
+from dlnlab.commands import validate
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
 
+VERDICTS = Path(__file__).parent.parent / "docs" / "data" / "verdicts"
+FIELDS = [field.name for field in dataclasses.fields(Verdict)]
+
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium to open the page with")
 
-PROBE = """<!DOCTYPE html><body><iframe src="index.html" width="{width}" height="900"></iframe>
+PROBE = """<!DOCTYPE html><body><iframe src="{page}" width="{width}" height="900"></iframe>
 <pre id="found">not loaded</pre><script>
 addEventListener("load", () => {{
   const frame = document.querySelector("iframe"), page = frame.contentDocument;
@@ -39,9 +46,9 @@ addEventListener("load", () => {{
 </script></body>"""
 
 
-def opened(folder: Path, width: int) -> dict:
-    """What a browser of a given width makes of the index; console messages under "console"."""
-    (folder / "probe.html").write_text(PROBE.format(width=width), encoding="utf-8")
+def opened(folder: Path, width: int, page: str = "index.html") -> dict:
+    """What a browser of a given width makes of a page; console messages under "console"."""
+    (folder / "probe.html").write_text(PROBE.format(width=width, page=page), encoding="utf-8")
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
     command += ["--allow-file-access-from-files", "--virtual-time-budget=10000", "--dump-dom"]
     command += ["--enable-logging=stderr", f"--user-data-dir={folder / 'browser'}"]
@@ -64,7 +71,10 @@ def results(tmp_path_factory):
     return out
 
 
-@pytest.mark.parametrize("width", [390, 1200], ids=["phone", "screen"])
+WIDTHS = pytest.mark.parametrize("width", [360, 1280], ids=["phone", "screen"])
+
+
+@WIDTHS
 def test_the_index_is_whole_and_nothing_overflows(results, width):
     seen = opened(results, width)
     assert seen["console"] == []
@@ -75,6 +85,50 @@ def test_the_index_is_whole_and_nothing_overflows(results, width):
     assert seen["states"] >= 9
 
 
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory):
+    """The page of the verdicts in the docs, which hold every kind of witness; two are drawn."""
+    folder = tmp_path_factory.mktemp("verdicts")
+    told = {path.stem: json.loads(path.read_text("utf-8")) for path in VERDICTS.glob("*.json")}
+    judged = [
+        Verdict(**{name: v[name] for name in FIELDS if name in v} | {"premises": premises(v)})
+        for v in (part["verdict"] for part in told.values())
+    ]
+    drawn = [verdict for verdict in judged if verdict.claim in ("corollary1", "eq13_any_start")]
+    page = report.verdicts_html(
+        judged,
+        told["lemma1"]["manifest"],
+        {name: part["attacks"] for name, part in told.items()},
+        validate._figures(drawn),
+    )
+    (folder / "verdicts.html").write_text(page, encoding="utf-8")
+    return folder
+
+
+def premises(verdict: dict) -> tuple[Premise, ...]:
+    kept = [f.name for f in dataclasses.fields(Premise)]
+    return tuple(Premise(**{k: p[k] for k in kept if k in p}) for p in verdict["premises"])
+
+
+@WIDTHS
+def test_the_page_of_verdicts_is_whole_linked_and_nothing_overflows(verdicts, width):
+    seen = opened(verdicts, width, "verdicts.html")
+    assert seen["console"] == []
+    assert seen["broken"] == seen["dangling"] == seen["overflowing"] == []
+    assert seen["images"] == 2
+    assert {f"#{name}" for name in ("lemma1", "theorem2", "gauge")} <= set(seen["links"])
+    assert seen["states"] == 2 * len(set(seen["links"]))  # a row and a section for each claim
+
+
+def test_the_page_of_verdicts_has_words_and_short_numbers(verdicts):
+    page = (verdicts / "verdicts.html").read_text("utf-8")
+    told = html.unescape(re.sub(r"<img[^>]*>|<style>.*?</style>|<[^>]*>", " ", page, flags=re.S))
+    assert re.findall(r"[1-9]\d*\.\d{7,}|0\.0*[1-9]\d{7,}", told) == []
+    assert re.findall(r"""[{[]['"]|: \{|\bNone\b|\bnan\b""", told) == []
+    for part in ("Kwon et al.", "Made on 20", "with dlnlab", "dlnlab validate"):
+        assert part in told
+
+
 def test_a_broken_page_would_be_noticed(results):
     page = results / "index.html"
     right = page.read_text("utf-8")
@@ -82,7 +136,7 @@ def test_a_broken_page_would_be_noticed(results):
     wrong = wrong.replace("</h1>", f"</h1><p>{'m' * 300}</p><script>console.error('x')</script>")
     page.write_text(wrong, encoding="utf-8")
     try:
-        seen = opened(results, 390)
+        seen = opened(results, 360)
     finally:
         page.write_text(right, encoding="utf-8")
     assert seen["dangling"] == ["#fig22"]

@@ -99,6 +99,7 @@ def test_progress_is_given_the_worst_loss_of_the_batch():
 
 @pytest.mark.usefixtures("eager")
 def test_a_line_of_progress_ends_with_a_newline(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)  # as if tqdm were not installed
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     descend(4, progress=True)
     text = sys.stderr.getvalue()

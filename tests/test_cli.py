@@ -163,7 +163,7 @@ def test_target_files(run, tmp_path, matrix, suffix):
         np.savetxt(path, matrix, delimiter=",", fmt="%.17g")
     code, out, err = run("compare", path, "--eps", "0.1", "--rtol", "1e-8")
     assert (code, err) == (0, "")
-    assert out.startswith("6 × 5 target of rank 2: r̂ = 2,")
+    assert out.startswith(f"Read 6 × 5 from m{suffix}.\n6 × 5 target of rank 2: r̂ = 2,")
 
 
 def test_out_writes_five_files_and_says_so(run, tmp_path):
@@ -435,3 +435,35 @@ def test_closed_pipe_is_no_error():
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(timeout=60) == 141
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        (["compre"], "compare"),
+        (["compare", "--dept", "--dpth=3"], None),
+        (["compare", "--dpeth", "3"], "--depth"),
+        (["compare", "--methd=auto"], "--method"),
+        (["compare", "--method", "DOP835"], "DOP853"),
+        (["prove", "lema1"], "lemma1"),
+        (["compare", "--zzz"], None),
+    ],
+)
+def test_a_slip_of_the_pen_is_answered_with_what_is_close(run, arguments, near):
+    code, out, err = run(*arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert ("did you mean" in err) == (near is not None)
+    assert near is None or f"did you mean {near}?" in err
+
+
+def test_shells_complete_commands_and_options(run, monkeypatch):
+    pytest.importorskip("shtab")
+    for shell in ("bash", "zsh", "tcsh"):
+        code, out, err = run("--print-completion", shell)
+        assert (code, err) == (0, "")
+        assert "compare" in out
+        assert "--depth" in out or "depth" in out
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    code, out, err = run("--print-completion", "bash")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "pip install 'dlnlab[shell]'" in err

@@ -194,7 +194,7 @@ SHAPE = {"[1, 2]"}
 WHOLE = COUNT | {"10**9"}
 SOME = COUNT - {"0"}
 LISTED = MATRIX | {"list of matrices"}
-TARGET = LISTED | {"factored"}
+TARGET = LISTED | {"factored", "sparse matrix"}
 SPECTRUM = {"vector", "descending", "[1, 2]", "[2.0, 1.0]", "range"}
 NUMBERS = POSITIVE | SPECTRUM | {"scalar array", "matrix", "integer matrix"}
 NONNEGATIVE = POSITIVE | {"0", "0.0"}
@@ -397,7 +397,7 @@ DOORS: dict[str, Door] = {
         r_hat=("any", OPTIONAL | SOME | {"[1, 2]", "range"}),
         alignment=("any", NOTHING),
         shrinks=(1, WHOLE),
-        executor=("serial", NOTHING),
+        executor=("serial", OPTIONAL),
         path=(None, OPTIONAL | PATH),
         progress=(False, PROGRESS),
     ),
@@ -429,7 +429,14 @@ DOORS: dict[str, Door] = {
         COMPARISON.plot_assumption1, tried=False, figure=(None, OPTIONAL)
     ),
     "Comparison.matrices": door(COMPARISON.matrices, record=(0, COUNT | {"-1"})),
+    **{
+        f"Problem.stable_step of {kind}": door(
+            problem.stable_step, weights=(WIDE, NETWORK), alpha=(1.0, POSITIVE)
+        )
+        for kind, problem in PROBLEMS.items()
+    },
     "Trajectory": result(RUN),
+    "Trajectory.plot": door(RUN.plot, tried=False, figure=(None, OPTIONAL)),
     "Trajectory.save": door(RUN.save, path=("run.npz", PATH)),
     "Trajectory.load": door(dlnlab.Trajectory.load, tried=False, path=("run.npz", PATH)),
     # data
@@ -802,6 +809,15 @@ DOORS: dict[str, Door] = {
         )
         for name in ("cifar10", "fashion_mnist", "mnist")
     },
+    "data.read": door(
+        dlnlab.data.read,
+        tried=False,
+        path=("x.npy", PATH),
+        header=(None, OPTIONAL | FLAG),
+        index=(None, OPTIONAL | FLAG),
+        name=(None, OPTIONAL | TEXT),
+    ),
+    "data.Table": result(dlnlab.data.Table(EYE, "3 × 3 from x.npy")),
     "data.digits": door(dlnlab.data.digits),
     # plotting
     **{

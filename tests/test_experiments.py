@@ -25,6 +25,7 @@ from dlnlab.experiments import (
     Network,
     Panel,
     Yardstick,
+    catalogue,
     judging,
     pair,
     study,
@@ -83,6 +84,19 @@ def test_an_experiment_measures_what_it_judges_and_draws(name, small_movielens):
 
 def _shown(panel: Panel, name: str) -> bool:
     return not panel.curves or name in panel.curves
+
+
+def test_an_experiment_is_found_where_it_lies(tmp_path, monkeypatch):
+    right = EXPERIMENTS["fig22"]
+    (tmp_path / "fig99.py").write_text(
+        "from dataclasses import replace\n"
+        "from dlnlab.experiments.paper import fig22\n"
+        "EXPERIMENT = replace(fig22.EXPERIMENT, name='fig99')\n"
+    )
+    monkeypatch.setattr(catalogue.paper, "__path__", [*catalogue.paper.__path__, str(tmp_path)])
+    found = {experiment.name: experiment for experiment in catalogue._found()}
+    assert found.keys() - EXPERIMENTS.keys() == {"fig99"}
+    assert found["fig99"].measure is right.measure
 
 
 @pytest.mark.parametrize("name", ["fig3", "fig5", "fig6", "fig20"])

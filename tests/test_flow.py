@@ -187,6 +187,34 @@ def test_the_velocity_by_blas_calls_is_the_chain_rule(sizes, normalization):
             np.testing.assert_allclose(velocity_of_layer, -G, rtol=0, atol=1e-14 * size)
 
 
+@pytest.mark.parametrize("target_batch", [(), (7,)])
+@pytest.mark.parametrize("sizes", [(3, 3, 3), (2, 5, 4), (1, 2, 1, 3)])
+def test_the_velocity_of_a_stack_is_the_chain_rule_of_each_member(sizes, target_batch):
+    rng = np.random.default_rng(len(sizes))
+    problem = dlnlab.factorization(rng.standard_normal((*target_batch, sizes[-1], sizes[0])))
+    weights = tuple(rng.standard_normal((7, b, a)) for a, b in pairwise(sizes))
+    assert calls.suits_stack(problem, [W.shape for W in weights])
+    system, out = System(problem, weights), np.full(sum(W.size for W in weights), np.nan)
+    for call in system.prepared(system.start, [out])[0]:
+        call()
+    gradients = networks.layer_gradients(weights, problem.gradient(dlnlab.end_to_end(weights)))
+    size = max(np.abs(G).max() for G in gradients)
+    for rate, W, again, G in zip(
+        system.unpack(out), weights, system.unpack(system.start), gradients, strict=True
+    ):
+        np.testing.assert_array_equal(again, W)
+        np.testing.assert_allclose(rate, -G, rtol=0, atol=1e-14 * size)
+
+
+def test_large_members_and_several_axes_are_no_stack():
+    problem = dlnlab.factorization(np.eye(3))
+    assert calls.suits_stack(problem, [(9, 3, 3)] * 2)
+    assert not calls.suits_stack(problem, [(3, 3)] * 2)
+    assert not calls.suits_stack(problem, [(4, 9, 3, 3)] * 2)
+    assert not calls.suits_stack(problem, [(9, 6, 3), (9, 3, 6)])
+    assert not calls.suits_stack(dlnlab.completion(np.eye(3), np.eye(3) > 0), [(9, 3, 3)] * 2)
+
+
 def test_other_problems_and_batches_are_not_for_the_velocity_by_blas_calls():
     mask = np.eye(3, dtype=bool)
     assert not calls.suits(dlnlab.completion(np.eye(3), mask), [(3, 3)] * 2)

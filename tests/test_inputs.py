@@ -10,7 +10,6 @@ import scipy.sparse
 from scipy.sparse.linalg import LinearOperator
 
 import dlnlab
-from dlnlab.commands import files
 from dlnlab.numerics import arrays, checks, spectra
 
 M = np.array([[3.0, 1.0, 0.5], [1.0, 2.0, 0.25], [0.0, 1.0, 1.0]])
@@ -192,7 +191,7 @@ def test_seeds_that_doubles_cannot_tell_apart_make_different_problems():
 def test_a_cell_is_a_number_as_other_programs_read_it(cell, tmp_path):
     (tmp_path / "m.csv").write_text(f"1,2\n3,{cell}\n", encoding="utf-8")
     with pytest.raises(ValueError, match=f"line 2: '{cell}' is not a number"):
-        files.read_matrix(tmp_path / "m.csv")
+        dlnlab.data.read(tmp_path / "m.csv")
 
 
 def operator(forward, backward, dtype=np.float64):
@@ -318,3 +317,116 @@ def test_lists_of_numbers_are_read(value):
 def test_step_sizes_are_no_booleans():
     with pytest.raises(TypeError, match=r"`eta` must be .* True or False among them"):
         dlnlab.gradient_descent(dlnlab.factorization(M), START, eta=[0.1, True], num_steps=1)
+
+
+# ------------------------------------------------------------------ frames, tensors, gaps
+
+GAPS = np.where(MASK, M, np.nan)
+
+
+def frame_of(library):
+    """Return what makes a frame of a matrix, or skip."""
+    module = pytest.importorskip(library)
+    return lambda x: module.DataFrame({f"c{k}": column for k, column in enumerate(x.T)})
+
+
+def tensor(x):
+    return pytest.importorskip("torch").tensor(x)
+
+
+def nullable(x):
+    """pandas' own numbers, of which a missing one is no NaN."""
+    frame = frame_of("pandas")(x)
+    return frame.astype("Float64").where(frame.notna())
+
+
+def nulls(x):
+    return frame_of("polars")(x).fill_nan(None)
+
+
+CONTAINERS = {
+    "pandas": lambda x: frame_of("pandas")(x),
+    "nullable": nullable,
+    "polars": lambda x: frame_of("polars")(x),
+    "null": nulls,
+    "torch": tensor,
+    "gradient": lambda x: tensor(x).requires_grad_(),
+    "masked": lambda x: np.ma.masked_invalid(x),
+    "plain": lambda x: x,
+    "lists": lambda x: x.tolist(),
+}
+
+
+@pytest.mark.parametrize("kind", CONTAINERS)
+def test_what_holds_a_matrix_is_read_as_its_numbers(kind):
+    given = CONTAINERS[kind](M)
+    problem = dlnlab.factorization(given)
+    assert type(problem.target) is np.ndarray
+    assert np.array_equal(problem.target, M)
+    assert np.array_equal(problem.gradient(W), M * 0 + W - M)
+    assert np.array_equal(dlnlab.compare(given, 1, depth=2, eps=0.3).margin, MARGIN)
+
+
+MARGIN = dlnlab.compare(M, 1, depth=2, eps=0.3).margin
+
+
+@pytest.mark.parametrize("form", ["csr_matrix", "coo_array", "csc_array"])
+def test_a_sparse_target_is_the_matrix_with_its_zeros(form):
+    sparse = getattr(scipy.sparse, form)(M * MASK)
+    assert np.array_equal(dlnlab.factorization(sparse).target, M * MASK)
+    expected = dlnlab.compare(M * MASK, 1, depth=2, eps=0.3).margin
+    assert np.array_equal(dlnlab.compare(sparse, 1, depth=2, eps=0.3).margin, expected)
+
+
+@pytest.mark.parametrize("kind", CONTAINERS)
+@pytest.mark.parametrize("computation", ["dense", "sampled"])
+def test_unknown_entries_are_unobserved_and_leave_the_target_unknown(kind, computation):
+    found = dlnlab.completion(CONTAINERS[kind](GAPS), computation=computation)
+    right = dlnlab.completion(M, MASK, computation=computation)
+    assert float(found.loss(W)) == float(right.loss(W))
+    assert np.array_equal(found.gradient(W), right.gradient(W))
+    assert np.array_equal(found.surrogate(), right.surrogate())
+    assert found.target is None
+    with pytest.raises(ValueError, match="`target` is unknown"):
+        found.error(W)
+    run = dlnlab.gradient_descent(found, START, eta=0.01, num_steps=2)
+    assert run.errors is None
+    known = dlnlab.completion(CONTAINERS[kind](GAPS), target=M, computation=computation)
+    assert float(known.error(W)) == float(right.error(W))
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "torch", "plain", "sparse"])
+def test_nan_outside_the_mask_is_fine_and_inside_is_refused(kind):
+    fewer = MASK & ~np.eye(3, k=1, dtype=bool)
+    make = scipy.sparse.csr_array if kind == "sparse" else CONTAINERS[kind]
+    found = dlnlab.completion(GAPS, make(fewer))
+    assert float(found.loss(W)) == float(dlnlab.completion(M, fewer).loss(W))
+    assert found.target is None
+    with pytest.raises(ValueError, match="`mask` must mark entries of `M` that are known"):
+        dlnlab.completion(GAPS, make(np.ones((3, 3), dtype=bool)))
+
+
+@pytest.mark.parametrize("kind", ["pandas", "nullable", "polars", "torch"])
+def test_ratings_of_columns(kind):
+    users, items, values = ([0, 0, 1], [0, 2, 1], [5.0, 3.0, 4.0])
+    series = {
+        "pandas": lambda x: pytest.importorskip("pandas").Series(x),
+        "nullable": lambda x: pytest.importorskip("pandas").Series(x).convert_dtypes(),
+        "polars": lambda x: pytest.importorskip("polars").Series(x),
+        "torch": tensor,
+    }[kind]
+    ratings = dlnlab.Ratings(series(users), series(items), series(values), (2, 3))
+    assert float(ratings.completion().loss(np.zeros((2, 3)))) == 25.0
+
+
+def test_what_a_frame_or_a_tensor_cannot_give_is_refused():
+    words = pytest.importorskip("pandas").DataFrame({"a": ["x", "y"], "b": [1.0, 2.0]})
+    with pytest.raises(TypeError, match="`M` must be numeric"):
+        dlnlab.factorization(words)
+    torch = pytest.importorskip("torch")
+    with pytest.raises(TypeError, match=r"`M` must be .*bfloat16.*pass \.double\(\)"):
+        dlnlab.factorization(torch.zeros(2, 2, dtype=torch.bfloat16))
+    with pytest.raises(ValueError, match="`M` must be finite in one entry at least"):
+        dlnlab.completion(np.full((2, 2), np.nan))
+    with pytest.raises(ValueError, match="`M` must be finite"):
+        dlnlab.completion(np.array([[np.inf, np.nan]]))

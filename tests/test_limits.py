@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dlnlab.claims.limits import fit_limit, fit_power
+from dlnlab.numerics.limits import fit_limit, fit_power
 
 SCALES = np.array([0.4, 0.2, 0.1, 0.05])
 

@@ -190,6 +190,15 @@ def test_the_refined_margin_has_its_bound_in_it():
     assert refined.margin > -refined.error
 
 
+@pytest.mark.parametrize("r_hat", [1, 2, 3])
+def test_both_bars_of_corollary_1_are_equally_long(r_hat):
+    case = Case(Frame(3), (1.0, 0.0, 0.0), Frame(3), 2, 0.5, r_hat, 5)
+    figure = pictures.draw("corollary1", case.witness())
+    first, second = (bar.get_width() for bar in figure.axes[1].patches)
+    assert first == pytest.approx(second, rel=1e-13)
+    assert figure.get_suptitle().startswith("Holds here")
+
+
 def test_what_has_no_picture_is_none(worst):
     assert pictures.draw("gauge", worst["corollary1", None][2]) is None
     assert pictures.draw("theorem9", {}) is None

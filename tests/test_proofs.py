@@ -75,6 +75,7 @@ def test_every_claim_module_is_registered() -> None:
     folder = Path(proofs.__file__).parent
     machinery = {"__init__", "proof", "facts", "scopes", "readings", "words", "exact"}
     assert {path.stem for path in folder.glob("*.py")} - machinery == set(proofs.MODULES)
+    assert len(proofs.MODULES) == len(set(proofs.MODULES)) >= 21
 
 
 def test_every_proof_has_a_page() -> None:

@@ -13,8 +13,8 @@ import zipfile
 import numpy as np
 import pytest
 
+import dlnlab
 from dlnlab import cli
-from dlnlab.commands import files
 from dlnlab.data import movielens
 from dlnlab.files import untrusted
 
@@ -114,14 +114,14 @@ def test_what_may_never_end_is_not_read(tmp_path, capsys):
 def test_what_only_python_calls_a_number_is_none(tmp_path, cell):
     (tmp_path / "m.csv").write_text(f"1 2\n3 {cell}\n", encoding="utf-8")
     with pytest.raises(ValueError, match="line 2"):
-        files.read_matrix(tmp_path / "m.csv")
+        dlnlab.data.read(tmp_path / "m.csv")
 
 
 def test_a_text_that_does_not_fit_in_memory_is_refused(tmp_path, monkeypatch):
     (tmp_path / "m.csv").write_text("1 2\n" * 1000, encoding="utf-8")
     monkeypatch.setattr("dlnlab.numerics.arrays.available_bytes", lambda reference=None: 50_000)
     with pytest.raises(ValueError, match=r"save it as \.npy"):
-        files.read_matrix(tmp_path / "m.csv")
+        dlnlab.data.read(tmp_path / "m.csv")
 
 
 # ---------------------------------------------------------------------- archives

@@ -74,7 +74,7 @@ def _adversary(tally: Tally, task: Task) -> None:
 SUITE = Suite(
     dominance.CLAIM,
     {
-        "random": Part(_random),
+        "random": Part(_random, most=4_000),
         "climb": Part(_climb, most=500, search=True),
         "adversary": Part(_adversary, share=5.0, most=1_000, search=True),
     },

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from dlnlab import networks
-from dlnlab.claims import Verdict, assumption1, closed_form, dominance, limits, proposition1
+from dlnlab.claims import Verdict, assumption1, closed_form, dominance, proposition1
 from dlnlab.lab import witnesses
 from dlnlab.lab.cases import EPS, Case, Frame
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
-from dlnlab.numerics import spectra
+from dlnlab.numerics import limits, spectra
 
 from .assumption1 import DEPTH, ERROR, SIZE, compare
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from dlnlab.claims.claim import CONJECTURE, STATUSES, Standing
 from dlnlab.numerics import checks
+from dlnlab.results import presenter
 
-__all__ = ["Premise", "Verdict", "judge", "status_of"]
+__all__ = ["Premise", "Verdict", "Verdicts", "judge", "status_of"]
 
 NO_STATUS = "not applicable"
 
@@ -45,9 +46,11 @@ class Premise:
         return bool(self.margin >= -self.error)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """The verdict on one claim.
+
+    It is neither true nor false: ask for its `status`, or whether the claim is `contradicted`.
 
     Attributes
     ----------
@@ -152,10 +155,32 @@ class Verdict:
             "seconds": self.seconds,
         }
 
+    def __bool__(self) -> bool:
+        raise TypeError(
+            f"a verdict is not true or false: compare `status` of the one on {self.claim} with a "
+            f"word (it is {self.status!r}), or ask whether the claim is `contradicted` here"
+        )
+
+    def __repr__(self) -> str:
+        return f"Verdict({self})"
+
+    def _repr_html_(self) -> str:
+        return Verdicts({self.claim: self})._repr_html_()
+
     def __str__(self) -> str:
         unmet = ", ".join(p.name for p in self.unmet)
         note = f" (unmet: {unmet})" if unmet else ""
         return f"{self.claim}: {self.standing}{note}, margin {self.margin:.2e} ± {self.error:.1e}"
+
+
+class Verdicts(dict[str, Verdict]):
+    """Verdicts by the names of their claims: a dictionary that notebooks show as a table."""
+
+    def __repr__(self) -> str:
+        return "\n".join(map(str, self.values()))
+
+    def _repr_html_(self) -> str:
+        return presenter("report").verdicts_cell(self)
 
 
 def _check_error(error: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -31,7 +32,9 @@ def chosen(args: argparse.Namespace, known: Sequence[str]) -> list[str]:
     names = list(dict.fromkeys(args.claims)) or list(known)
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise ValueError(f"`CLAIM` must be one of {', '.join(known)}, got {unknown[0]!r}")
+        near = difflib.get_close_matches(unknown[0], known, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"`CLAIM` must be one of {', '.join(known)}, got {unknown[0]!r}{hint}")
     return names
 
 

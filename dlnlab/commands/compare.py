@@ -8,14 +8,16 @@ import hashlib
 import inspect
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import dlnlab
-from dlnlab import report
+from dlnlab import data, report
 from dlnlab.commands import RunFailed, files, numerals
+from dlnlab.data import tables
 from dlnlab.flow import Comparison, Plan
 from dlnlab.numerics import checks
 from dlnlab.training.trajectory import Interrupted, Status
@@ -28,6 +30,8 @@ examples:
   dlnlab compare --shape 40 60 --rank 3 --r-hat 6 --eps 0.05 --out results
   dlnlab compare --shape 100000 --rank 5 --factored
   dlnlab compare target.csv --depth 4         recover your own matrix
+  dlnlab compare ratings.mat --name R         one of several in a file
+  some command | dlnlab compare -             from another program
   dlnlab compare --diagnostics learning.png   draw Assumption 1: c_val and c_vec over time
 
 the same run in Python:
@@ -55,6 +59,12 @@ GENERATED = ("shape", "spectrum", "factored")
 """Options that describe a generated target, and are at odds with a file."""
 
 
+READING = ("header", "index", "name")
+"""Options that say how a file is read."""
+
+STREAM = Path(tables.STREAM)
+
+
 def add(commands: Any, exit_codes: str) -> None:
     """Declare the command and its options.
 
@@ -79,8 +89,16 @@ def add(commands: Any, exit_codes: str) -> None:
 
 def _target_options(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument_group("target M*").add_argument
-    text = "matrix in a .npy or .csv file (commas or blanks between numbers); default: generated"
+    text = (
+        "matrix in a file: .csv, .tsv, .txt (text), .npy, .npz, .mat, .mtx (Matrix Market) or .png "
+        "(brightness); - is the standard input; default: generated"
+    )
     option("target", nargs="?", type=files.path, metavar="TARGET", help=text)
+    for flag, part in (("--header", "first row"), ("--index", "first column")):
+        text = f"whether the {part} of a text file are names (default: seen from its cells)"
+        option(flag, choices=("yes", "no"), help=text)
+    text = "which array of an .npz or .mat file, if there are several"
+    option("--name", metavar="ARRAY", help=text)
     text = "d_out and d_in, or one number for a square target (default: 100)"
     option("--shape", nargs="+", type=numerals.integer, metavar="D", help=text)
     text = (
@@ -191,7 +209,8 @@ def _claim_outputs(args: argparse.Namespace) -> None:
             raise ValueError(f"--diagnostics must end in {', '.join(FIGURES)}, got {path}")
         files.claim_folder("--diagnostics", path.parent, [path.name])
         outputs["--diagnostics"] = path
-    files.check_apart(outputs, {} if args.target is None else {"TARGET": args.target})
+    read = args.target not in (None, STREAM)
+    files.check_apart(outputs, {"TARGET": args.target} if read else {})
 
 
 def _rank(text: str) -> int | str:
@@ -202,6 +221,7 @@ def _rank(text: str) -> int | str:
 def _problem(args: argparse.Namespace) -> tuple[Any, int | None, int | str]:
     """The target, r̂, and the modes to ask about."""
     if args.target is None:
+        _check_alone(args, READING, "only with a TARGET file")
         M, rank = _generated(args)
         r_hat = min(2 * rank, *M.shape)
         return M, r_hat if args.r_hat is None else args.r_hat, DEFAULTS["rank"]
@@ -223,10 +243,29 @@ def _generated(args: argparse.Namespace) -> tuple[Any, int]:
 
 
 def _from_file(args: argparse.Namespace) -> np.ndarray:
-    given = [f"--{name}" for name in GENERATED if getattr(args, name) is not None]
+    _check_alone(args, GENERATED, "only for a generated target, not with a TARGET file")
+    words = {None: None, "yes": True, "no": False}
+    table = data.read(
+        args.target, header=words[args.header], index=words[args.index], name=args.name
+    )
+    if not args.quiet:
+        print(f"Read {table.note}.")
+    M = checks.matrix("M", table.dense, ndim=2, are_finite=False)
+    unknown = int(np.count_nonzero(np.isnan(M)))
+    if unknown:
+        raise ValueError(
+            f"`M` must be finite, got {unknown} of {M.size} entries empty or NaN: a comparison "
+            "needs all of them; for matrix completion, in Python, "
+            f"dlnlab.completion(dlnlab.data.read({str(args.target)!r}).values)"
+        )
+    return M
+
+
+def _check_alone(args: argparse.Namespace, names: Sequence[str], when: str) -> None:
+    """Raise if options are given that mean nothing here."""
+    given = [f"--{name}" for name in names if getattr(args, name) is not None]
     if given:
-        raise ValueError(f"{', '.join(given)}: only for a generated target, not with a TARGET file")
-    return checks.matrix("M", files.read_matrix(args.target), ndim=2)
+        raise ValueError(f"{', '.join(given)}: {when}")
 
 
 def _compare(args: argparse.Namespace, M: Any, r_hat: int | None, rank: int | str) -> Comparison:
@@ -323,6 +362,6 @@ def _manifest(args: argparse.Namespace, c: Comparison) -> dict[str, Any]:
     for name in ("spectrum", "max_steps", "records"):
         parameters[name] = getattr(args, name)
     parameters["factored"] = bool(args.factored)
-    if args.target is not None:
+    if args.target not in (None, STREAM):
         parameters["target_sha256"] = hashlib.sha256(args.target.read_bytes()).hexdigest()
     return report.manifest(args.command_line, parameters, c.seconds)

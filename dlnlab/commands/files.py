@@ -1,4 +1,4 @@
-"""Matrices from files, and results to files that are never seen half-written."""
+"""Results to files that are never seen half-written."""
 
 from __future__ import annotations
 
@@ -13,18 +13,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from dlnlab.commands import numerals
-from dlnlab.files import storage, untrusted
-from dlnlab.numerics import checks
+from dlnlab.files import storage
 
 __all__ = [
     "check_apart",
     "claim",
     "claim_folder",
     "path",
-    "read_matrix",
     "replacing",
     "strict_json",
     "write",
@@ -33,83 +28,12 @@ __all__ = [
 ]
 
 
-TEXT = 25
-"""Bytes of memory for a byte of text: a number of two characters is an object of 32 in a list."""
-
-
 def path(text: str) -> Path:
     """Return what an option names, for argparse; nothing is no name, though Python takes it for
     the current directory."""
     if not text or "\0" in text:
         raise argparse.ArgumentTypeError(f"must be a path that a file can have, got {text!r}")
     return Path(text)
-
-
-def read_matrix(path: Path) -> np.ndarray:
-    """Read an array from a ``.npy`` file or a matrix from a ``.csv`` file.
-
-    Parameters
-    ----------
-    path : Path
-        A ``.csv`` file has one row per line, with commas or blanks between the numbers; empty lines
-        and lines that start with ``#`` are skipped.
-
-    Returns
-    -------
-    array
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    ValueError
-        If it is of another kind, or holds something other than a rectangle of numbers.  Pickled
-        objects are refused, since loading them can run any code.
-    """
-    readers = {".npy": _read_npy, ".csv": _read_csv}
-    if path.suffix.lower() not in readers:
-        raise ValueError(f"{path}: a matrix must be in a .npy or .csv file")
-    return readers[path.suffix.lower()](path)
-
-
-def _read_npy(path: Path) -> np.ndarray:
-    with untrusted.opened(path) as file:
-        return untrusted.array(file, path.stat().st_size, str(path))
-
-
-def _read_csv(path: Path) -> np.ndarray:
-    try:
-        with untrusted.opened(path) as file:
-            checks.fits_in_memory(
-                str(path), TEXT * path.stat().st_size, remedy="save it as .npy, which takes less"
-            )
-            lines = file.read().decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not a text file") from error
-    rows: list[list[float]] = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        rows.append(_numbers(line, f"{path}, line {number}"))
-        if len(rows[-1]) != len(rows[0]):
-            raise ValueError(
-                f"{path}, line {number}: every row must have as many numbers as the first, "
-                f"{len(rows[0])}, got {len(rows[-1])}"
-            )
-    if not rows:
-        raise ValueError(f"{path} holds no numbers")
-    return np.array(rows)
-
-
-def _numbers(line: str, where: str) -> list[float]:
-    cells = line.split(",") if "," in line else line.split()
-    row = []
-    for cell in cells:
-        try:
-            row.append(numerals.number(cell))
-        except ValueError:
-            raise ValueError(f"{where}: {cell.strip()!r} is not a number") from None
-    return row
 
 
 def claim(outputs: Mapping[str, Path | None], used: Mapping[str, Any] | None = None) -> None:

@@ -90,7 +90,7 @@ class Curve:
     reduced: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Runs:
     """Networks run on the same problem.
 
@@ -103,12 +103,20 @@ class Runs:
     problem: Problem = field(repr=False)
     curves: Mapping[str, Curve]
 
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        return presenter("report").runs_cell(self)
+
     def __getitem__(self, name: str) -> Curve:
         return self.curves[name]
 
     def plot(self, figure: Any = None) -> Any:
         """Draw the errors against iterations and against time; return the Matplotlib figure."""
-        return presenter("plotting.experiments").runs(self, figure)
+        return presenter("plotting.display").shown_once(
+            presenter("plotting.experiments").runs, self, figure
+        )
 
     def summary(self) -> str:
         """Return one line per network: how it ended, after how many steps, how close."""

@@ -74,7 +74,9 @@ class Study:
 
     def plot(self, figure: Any = None) -> Any:
         """Draw the experiment, a row of panels for each reading; return the Matplotlib figure."""
-        return presenter("plotting.experiments").study(self, figure)
+        return presenter("plotting.display").shown_once(
+            presenter("plotting.experiments").study, self, figure
+        )
 
 
 def study(

@@ -13,7 +13,7 @@ import numpy as np
 
 from dlnlab import networks
 from dlnlab.claims import assumption1, theorem2
-from dlnlab.claims.verdict import Verdict
+from dlnlab.claims.verdict import Verdicts
 from dlnlab.flow import judging
 from dlnlab.flow.compressed import CompressedFlow, Evaluation
 from dlnlab.flow.integrate import checked_tolerance
@@ -77,7 +77,7 @@ class Comparison:
     fitting_times, c_val, c_vec : Pair of arrays, shape (r,)
         t_i, and the suprema after t_i of (σ_i − σ_i*)² and of one minus the alignment
         (Assumption 1).
-    verdicts : dict of Verdict
+    verdicts : Verdicts, a dict of Verdict
         "proposition1", "assumption1", "theorem2", "theorem2_refined", "dominance".
     targets : array, shape (r,)
         σ_i*.
@@ -98,7 +98,7 @@ class Comparison:
     fitting_times: Pair
     c_val: Pair
     c_vec: Pair
-    verdicts: dict[str, Verdict]
+    verdicts: Verdicts
     targets: np.ndarray
     settings: dict[str, Any]
     seconds: float
@@ -117,7 +117,9 @@ class Comparison:
         figure : matplotlib.figure.Figure, optional
             To draw into; a new one by default.
         """
-        return presenter("plotting").comparison(self, figure)
+        return presenter("plotting.display").shown_once(
+            presenter("plotting").comparison, self, figure
+        )
 
     def plot_assumption1(self, figure: Any = None) -> Any:
         """Draw the diagnostics of Assumption 1; return the Matplotlib figure.
@@ -127,7 +129,9 @@ class Comparison:
         figure : matplotlib.figure.Figure, optional
             To draw into; a new one by default.
         """
-        return presenter("plotting").assumption1(self, figure)
+        return presenter("plotting.display").shown_once(
+            presenter("plotting").assumption1, self, figure
+        )
 
     def constants(self) -> dict[str, float]:
         """Return Assumption 1's constants for the original network, of its worst mode.
@@ -264,7 +268,8 @@ def compare(
     Parameters
     ----------
     M : array, shape (d_out, d_in), or FactoredTarget
-        The target, on the host or a device; only the reduced network moves to the host.  Everything
+        The target, on the host or a device, or a pandas or polars frame, a SciPy sparse array, a
+        torch tensor; only the reduced network moves to the host.  Everything
         is computed in double precision.
     r_hat : int, optional
         r̂, between 1 and min(d_out, d_in); by default the number of modes asked about.  Below that
@@ -418,7 +423,7 @@ def _target(M: Any) -> Any:
     """The target in double precision."""
     factored = isinstance(M, FactoredTarget)
     if not factored:
-        M = checks.matrix("M", M, ndim=2)
+        M = checks.matrix("M", checks.dense("M", M), ndim=2)
         if not bool(arrays.namespace(M).any(M != 0)):
             raise ValueError("`M` must not be the zero matrix: it has no singular vectors to fit")
     target = targets.in_double(M)

@@ -6,6 +6,7 @@ independent modes (`dlnlab.modes`) and its alignments are 1 at all times.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from dlnlab.reductions import modes
 from dlnlab.training.trajectory import Status, Trajectory
 
-__all__ = ["CompressedFlow", "Evaluation"]
+__all__ = ["CompressedFlow", "Evaluation", "evaluations"]
 
 STANDING = 1e-12
 """A mode that starts this close to its target, as a fraction of it, has no rise to resolve: between
@@ -89,9 +90,7 @@ class CompressedFlow:
 
     def at(self, times: np.ndarray) -> Evaluation:
         """Evaluate the flow at the given times."""
-        with_residual = np.append(self.targets, 0.0)
-        values = modes.flow(times, with_residual, self.eps, self.depth, scale=self.scale)
-        return Evaluation(self, times, values[:, :-1], values[:, -1])
+        return evaluations([self], times)[0]
 
 
 @dataclass(frozen=True)
@@ -175,3 +174,15 @@ class Evaluation:
             right_alignments=aligned,
             drift=0.0,
         )
+
+
+def evaluations(laws: Sequence[CompressedFlow], times: np.ndarray) -> list[Evaluation]:
+    """Evaluate flows of one ε, L and c at the same times, all of their modes together."""
+    first = laws[0]
+    every = np.concatenate([*(law.targets for law in laws), [0.0]])
+    values = modes.flow(times, every, first.eps, first.depth, scale=first.scale)
+    ends = np.cumsum([law.targets.size for law in laws])
+    columns = np.split(values[:, :-1], ends[:-1], axis=1)
+    return [
+        Evaluation(law, times, own, values[:, -1]) for law, own in zip(laws, columns, strict=True)
+    ]

@@ -174,7 +174,9 @@ def gradient_flow(
         recorder, schedule = Recorder(problem, names), _Schedule(grid, resolution)
         run = _Integration(system, stepper, events, recorder, schedule, observe, t_end, budget)
         try:
-            return run.go(bar)
+            flow = run.go(bar)
+            bar.finish(float(run.stepper.t), run.system.loss(run.stepper.y))
+            return flow
         except KeyboardInterrupt:
             raise Interrupted(run.trajectory(Status.INTERRUPTED)) from None
         finally:

@@ -10,7 +10,7 @@ import numpy as np
 from dlnlab import networks
 from dlnlab.claims import assumption1, dominance, proposition1, theorem2
 from dlnlab.claims.claim import Claim, Setting
-from dlnlab.claims.verdict import Premise, Verdict, judge
+from dlnlab.claims.verdict import Premise, Verdict, Verdicts, judge
 from dlnlab.flow.compressed import CompressedFlow, Evaluation
 from dlnlab.flow.original import RESOLVED, OriginalFlow
 
@@ -24,7 +24,7 @@ def verdicts(
     law: Evaluation,
     constants: assumption1.Constants,
     margin_error: np.ndarray,
-) -> dict[str, Verdict]:
+) -> Verdicts:
     """Judge every claim that a comparison can see.
 
     Everything is in the units of `dlnlab.flow.units`, so no verdict depends on the user's.
@@ -78,7 +78,7 @@ def verdicts(
         ),
         dominated,
     ]
-    return {verdict.claim: verdict for verdict in all_verdicts}
+    return Verdicts({verdict.claim: verdict for verdict in all_verdicts})
 
 
 def _same_start(flow: OriginalFlow, law: Evaluation) -> Premise:

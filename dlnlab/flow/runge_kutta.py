@@ -83,8 +83,7 @@ class RungeKutta:
         stages = self.tableau.B.size
         self._K = np.empty((stages + 1 + self._extra_stages(), self.y.size))
         self._trial = np.empty_like(self.y)
-        rates = [system.unpack(row) for row in self._K]
-        self._calls = system.prepared(system.unpack(self._trial), rates)
+        self._calls = system.prepared(self._trial, list(self._K))
         self.velocity = system.velocity(t, self.y)
         self._norm, self._old, self._longest = 0.0, 0, math.inf
         self._dense: Any = None

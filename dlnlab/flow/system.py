@@ -26,17 +26,29 @@ class System:
         )
         self.problem, self.decay = problem, weight_decay
         self.shapes = [(*batch, *W.shape[-2:]) for W in weights]
+        self._stacked = not weight_decay and calls.suits_stack(problem, self.shapes)
         ends = np.cumsum([math.prod(shape) for shape in self.shapes]).tolist()
         parts = [slice(a, b) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
         self.places = list(zip(parts, self.shapes, strict=True))
         spread = [np.broadcast_to(W, shape) for W, shape in zip(weights, self.shapes, strict=True)]
+        if self._stacked:
+            spread = [W.transpose(1, 2, 0) for W in spread]
         self.start = np.concatenate([W.ravel() for W in spread]).astype(float)
         self._by_blas = not weight_decay and calls.suits(problem, self.shapes)
 
     def unpack(self, y: np.ndarray) -> Weights:
-        """Return the layers as views of `y`, which may have leading axes."""
+        """Return the layers as views of `y`, which may have leading axes if there is no batch."""
+        if self._stacked:
+            return tuple([W.transpose(2, 0, 1) for W in self._apart(y)])
         ahead = y.shape[:-1]
         return tuple([y[..., part].reshape(ahead + shape) for part, shape in self.places])
+
+    def _apart(self, y: np.ndarray) -> Weights:
+        """Return the layers as they lie in `y`: those of a stack with its axis last."""
+        if not self._stacked:
+            return self.unpack(y)
+        places = [(part, (*shape[1:], shape[0])) for part, shape in self.places]
+        return tuple([y[part].reshape(shape) for part, shape in places])
 
     def velocity(self, t: float, y: np.ndarray) -> np.ndarray:
         """−∇ℓ − μ W_l for all layers."""
@@ -54,11 +66,12 @@ class System:
             for W, slope in zip(weights, out, strict=True):
                 slope -= self.decay * W
 
-    def prepared(self, weights: Weights, outs: Sequence[Weights]) -> list[list[calls.Call]]:
-        """Return, for each of `outs`, the calls that do what `slopes` does, again and again."""
-        if self._by_blas:
-            return calls.downhill(self.problem, weights, outs)
-        return [[functools.partial(self.slopes, weights, out)] for out in outs]
+    def prepared(self, y: np.ndarray, outs: Sequence[np.ndarray]) -> list[list[calls.Call]]:
+        """Return, for each of `outs`, calls that write ẏ there for what `y` holds by then."""
+        if self._by_blas or self._stacked:
+            return calls.downhill(self.problem, self._apart(y), [self._apart(out) for out in outs])
+        weights = self.unpack(y)
+        return [[functools.partial(self.slopes, weights, self.unpack(out))] for out in outs]
 
     def end_to_end(self, y: np.ndarray) -> np.ndarray:
         """W_{L:1}."""

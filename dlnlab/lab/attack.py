@@ -107,8 +107,7 @@ class Question:
         """Tell whether an instance contradicts the statement, far beyond its numerical error."""
         tally = Tally(self.claim)
         self.count(tally, [case])
-        worst = tally.worst
-        return worst is not None and worst.contradicted and worst.margin < -FAR * worst.error
+        return _is_clear(tally)
 
     def count(self, tally: Tally, cases: Sequence[Case]) -> list[float]:
         """Count cases of one shape, depth and ε; return how bad each is for a climb.
@@ -214,9 +213,18 @@ class Attacker:
         return _attacker, (_packed(self.question),)
 
 
+def _is_clear(tally: Tally) -> bool:
+    """Tell whether an instance contradicts the statement, far beyond its numerical error."""
+    worst = tally.worst
+    return worst is not None and worst.contradicted and worst.margin < -FAR * worst.error
+
+
 def _ends(tally: Tally) -> bool:
-    refuted = tally.worst is not None and tally.worst.contradicted
-    return refuted or len(tally.notes.get("failures", [])) >= FAILURES
+    """Tell whether to stop: for a clear counterexample, or a function that keeps failing.
+
+    One that fails by little more than its error is confirmed at the end, if there is none clearer.
+    """
+    return _is_clear(tally) or len(tally.notes.get("failures", [])) >= FAILURES
 
 
 def _trimmed(tally: Tally) -> dict[str, Any]:

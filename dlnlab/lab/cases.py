@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -101,12 +102,12 @@ class Case:
         """(d_out, d_in)."""
         return self.left.size, self.right.size
 
-    @property
+    @cached_property
     def rank(self) -> int:
         """Number of singular values above the rounding of the matrix entries."""
         return spectra.numerical_rank(np.asarray(self.spectrum), self.shape)
 
-    @property
+    @cached_property
     def values(self) -> np.ndarray:
         """The spectrum as the library sees it: what rounding hides is 0."""
         s = np.asarray(self.spectrum)

@@ -25,6 +25,9 @@ from dlnlab.numerics import checks
 
 __all__ = ["Conjecture", "ConjectureError", "conjecture"]
 
+MOST = 10**7
+"""Instances of one attack, which takes about ten milliseconds for each."""
+
 SHRINKS = 150
 """Instances that shrinking may look at."""
 
@@ -202,7 +205,7 @@ class Conjecture:
             If the function failed on every instance that was looked at.
         """
         started = time.monotonic()
-        instances = checks.integer("instances", instances, 1)
+        instances = checks.integer("instances", instances, 1, MOST)
         seed = checks.seed("seed", seed)
         budget = checks.integer("shrinks", shrinks, 0)
         where = ranges.checked(shapes, ranks, depths, eps, r_hat, alignment, self._eta)

@@ -17,7 +17,7 @@ from scipy import ndimage
 from dlnlab import networks, problems
 from dlnlab.claims import Premise, dominance, proposition1, theorem2
 from dlnlab.flow import gradient_flow
-from dlnlab.flow.compressed import CompressedFlow, Evaluation
+from dlnlab.flow.compressed import CompressedFlow, Evaluation, evaluations
 from dlnlab.lab.cases import EPS, Case, random_cases, stack
 from dlnlab.numerics import spectra
 from dlnlab.training.trajectory import Status, Trajectory
@@ -120,7 +120,7 @@ def draw_groups(
     *,
     enough_rank: bool = True,
     groups: Sequence[Group] = GROUPS,
-    batch: int = 200,
+    batch: int = 400,
 ) -> Iterator[list[Case]]:
     """Draw about `total` cases in batches of one shape, L, ε and width."""
     share = max(1, total // len(groups))
@@ -155,6 +155,7 @@ def flow_pairs(cases: Sequence[Case], rtol: float = RTOL, also: Sequence[float] 
     grid = np.union1d(time_grid(cases), also)
     times, blocks, accuracy = bounded_flow(problem, weights, grid[1:], rtol=rtol)
     values, errors = spectra.singular_values(blocks), problem.error(blocks)
+    laws = evaluations([_law(case) for case in cases], times)
     return [
         Pair(
             case,
@@ -162,7 +163,11 @@ def flow_pairs(cases: Sequence[Case], rtol: float = RTOL, also: Sequence[float] 
             values[:, k],
             errors[:, k],
             accuracy[:, k],
+<<<<<<< HEAD
             law_of(case).at(times),
+=======
+            laws[k],
+>>>>>>> main
             _premises(case, tuple(W[k] for W in weights)),
         )
         for k, case in enumerate(cases)
@@ -263,7 +268,7 @@ def integrate(
 
 def _local_error(layers: networks.Weights, rtol: float) -> np.ndarray:
     """What one step's tolerance permits: Σ_l rtol ‖W_l‖_F ∏_{k≠l} ‖W_k‖₂, twice over for atol."""
-    norms = np.stack([np.linalg.norm(W, 2, axis=(-2, -1)) for W in layers])
+    norms = np.stack([spectra.norm_bounds(W) for W in layers])
     total = np.zeros(norms.shape[1:])
     for layer, W in enumerate(layers):
         others = np.prod(np.delete(norms, layer, axis=0), axis=0)

@@ -242,9 +242,6 @@ def checked(
     for name, value, least in (("ranks", ranks, 1), ("depths", depths, 2)):
         if value is not None:
             found[name] = _integers(name, value, least)
-    if any(not value for value in found.values()):
-        empty = next(name for name, value in found.items() if not value)
-        raise ValueError(f"`{empty}` must hold one value at least, got an empty sequence")
     if eps is not None:
         found["eps"] = _interval("eps", eps)
     if isinstance(r_hat, str):
@@ -253,6 +250,9 @@ def checked(
         found["r_hat"] = _integers("r_hat", r_hat, 1)
     if eta is not None:
         found["eta"] = _interval("eta", eta)
+    for name, value in found.items():
+        if not value:
+            raise ValueError(f"`{name}` must hold one value at least, got an empty sequence")
     ranges = Ranges(**found)
     sizes = [min(shape) for shape in ranges.shapes]
     for name in ("ranks", "r_hat"):

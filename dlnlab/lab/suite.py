@@ -307,6 +307,6 @@ def _merged(
 
 
 def load(claim: str) -> Suite:
-    """Return the suite of a module of this package."""
-    suite: Suite = import_module(f".{claim}", __package__).SUITE
+    """Return the suite of a claim, which `dlnlab.validations` has in a module of its name."""
+    suite: Suite = import_module(f"dlnlab.validations.{claim}").SUITE
     return suite

@@ -108,7 +108,7 @@ class Tally:
         return {
             "instances": self.instances,
             "outside": self.outside,
-            "worst": self.worst and asdict(self.worst),
+            "worst": None if self.worst is None else asdict(self.worst),
             "worst_outside": self.worst_outside and asdict(self.worst_outside),
             "premises": [asdict(premise) for premise in self.premises.values()],
             "unmet": dict(self.unmet),
@@ -137,12 +137,12 @@ class Tally:
 
     def verdict(self, **extra: Any) -> Verdict:
         """Return the verdict on all instances; `extra` is added to its witness."""
-        best = self.worst or self.worst_outside
+        best = self.worst_outside if self.worst is None else self.worst
         if best is None:
             raise ValueError(f"no instance of {self.about.name} was tried")
-        premises = tuple(self.premises.values()) if self.worst else best.premises
+        premises = tuple(self.premises.values()) if self.worst is not None else best.premises
         witness = dict(best.witness) | extra
-        if self.worst and self.worst_outside:
+        if self.worst is not None and self.worst_outside is not None:
             witness["outside_the_premises"] = {
                 "instances": self.outside,
                 "worst_margin": self.worst_outside.margin,
@@ -151,7 +151,7 @@ class Tally:
         return replace(
             best,
             premises=premises,
-            instances=self.instances if self.worst else self.outside,
+            instances=self.instances if self.worst is not None else self.outside,
             witness=witness,
             seconds=self.seconds,
             reproduced=self._reproduced(),

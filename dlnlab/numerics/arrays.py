@@ -9,6 +9,7 @@ CuPy array if its user has imported CuPy already.
 from __future__ import annotations
 
 import importlib
+import numbers
 import os
 import platform
 import sys
@@ -26,6 +27,7 @@ Array = Any
 
 __all__ = [
     "Array",
+    "adopted",
     "available_bytes",
     "default_device_name",
     "device_name",
@@ -70,6 +72,52 @@ def is_array(value: object) -> bool:
     NumPy's subclasses count; `dlnlab.numerics.checks` makes plain arrays of them.
     """
     return isinstance(value, np.ndarray) or array_api_compat.is_array_api_obj(value)
+
+
+def adopted(value: Any) -> Any:
+    """Return what holds numbers without being an array of a library that dlnlab computes with.
+
+    A frame or a series (pandas, polars) becomes a NumPy array, with NaN where it has no value; a
+    torch tensor gives its memory through DLPack, a NumPy array on the host and a CuPy array on a
+    GPU, without a copy.  Everything else is returned as it is.
+
+    Raises
+    ------
+    TypeError
+        If a tensor cannot be handed over; the message says what to do.
+    """
+    if array_api_compat.is_torch_array(value):
+        return _from_torch(value)
+    library = type(value).__module__.split(".")[0]
+    if library == "pandas" and hasattr(value, "to_numpy"):
+        found = value.to_numpy()
+        return value.to_numpy(dtype=float, na_value=np.nan) if _has_gaps(found) else found
+    return value.to_numpy() if library == "polars" and hasattr(value, "to_numpy") else value
+
+
+def _has_gaps(found: np.ndarray) -> bool:
+    """Tell whether an array of objects is of real numbers and missing ones, as pandas' own types.
+
+    These are NA, whose type tells, and None.
+    """
+    if found.dtype.kind != "O":
+        return False
+    kinds = {type(item) for item in found.flat}
+    numeric = {k for k in kinds if issubclass(k, numbers.Real | np.number) and k is not bool}
+    return all(k.__name__ in ("NAType", "NoneType") for k in kinds - numeric)
+
+
+def _from_torch(value: Any) -> Any:
+    plain = value.detach()
+    try:
+        if plain.device.type == "cuda":
+            return importlib.import_module("cupy").from_dlpack(plain)
+        return np.from_dlpack(plain)
+    except Exception as error:  # of DLPack, whose refusals have many types
+        raise TypeError(
+            f"a torch tensor of dtype {value.dtype} on {value.device} cannot be handed over "
+            f"({error}); pass .double().cpu().numpy()"
+        ) from error
 
 
 def is_host(value: object) -> bool:

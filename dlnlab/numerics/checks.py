@@ -30,13 +30,16 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 
 from dlnlab.numerics import arrays
 from dlnlab.numerics.arrays import Array
 
 __all__ = [
+    "adopted",
     "array",
     "choice",
+    "dense",
     "fields",
     "finite",
     "fits_in_memory",
@@ -327,7 +330,7 @@ def array(
 
     This is the one door for arrays: the module's rules of precision and size are applied here.  An
     array of a library stays there; lists become NumPy arrays, and so do NumPy's subclasses, which
-    multiply or index in their own ways.
+    multiply or index in their own ways, frames, and torch tensors (`arrays.adopted`).
 
     Parameters
     ----------
@@ -360,6 +363,7 @@ def _is_plain(value: Any) -> bool:
 
 def _plain(name: str, value: Any) -> Array:
     """Return `value` as a plain array in single or double precision."""
+    value = adopted(name, value)
     found = value if _is_elsewhere(value) else host_array(name, value)
     xp = arrays.namespace(found)
     if xp.isdtype(found.dtype, "complex floating"):
@@ -369,6 +373,28 @@ def _plain(name: str, value: Any) -> Array:
             f"`{name}` must be numeric, got {describe(found)}; convert it with .astype(float)"
         )
     return _working(name, found)
+
+
+def adopted(name: str, value: Any) -> Any:
+    """Return frames and tensors as arrays (`arrays.adopted`), and all else as it is.
+
+    A masked array of which nothing is masked is the array of its data.
+    """
+    if isinstance(value, np.ma.MaskedArray) and not np.ma.is_masked(value):
+        return np.asarray(value.data)
+    try:
+        return arrays.adopted(value)
+    except TypeError as error:
+        raise TypeError(f"`{name}` must be an array that NumPy can read: {error}") from error
+
+
+def dense(name: str, value: Any) -> Any:
+    """Return a SciPy sparse matrix with its zeros, if that fits in memory; all else as it is."""
+    if not scipy.sparse.issparse(value):
+        return value
+    size = math.prod(value.shape) * value.dtype.itemsize
+    fits_in_memory(f"`{name}`: the dense matrix of shape {tuple(value.shape)}", size)
+    return value.toarray()
 
 
 def _is_elsewhere(value: Any) -> bool:
@@ -464,6 +490,7 @@ def like(name: str, value: Any) -> Array:
 
 def numbers_in(name: str, value: Any, *, are_finite: bool = True) -> np.ndarray:
     """Return a number, an array or nested lists of numbers as a float64 NumPy array."""
+    value = adopted(name, value)
     value = arrays.to_host(value) if _is_elsewhere(value) else value
     return array(name, value, are_finite=are_finite).astype(np.float64, copy=False)
 
@@ -507,6 +534,10 @@ def singular_values(name: str, value: Any, count: int) -> np.ndarray:
     return found
 
 
+UNNOTICED = 2**14
+"""Bytes that are not worth a look at what is free, which takes half a millisecond: four pages."""
+
+
 def resident(num_bytes: int) -> int:
     """Return the memory that is taken for arrays of so many bytes, a twentieth more.
 
@@ -539,6 +570,8 @@ def fits_in_memory(
     remedy : str
         What to do instead, as the end of the message.
     """
+    if num_bytes + working <= UNNOTICED:
+        return
     free = arrays.available_bytes(reference)
     if num_bytes + working > free:
         besides = f" and {working:,} more to be made" if working else ""
@@ -566,8 +599,8 @@ def plain_array(name: str, value: Any) -> np.ndarray:
     """Return anything as a plain NumPy array; what is masked is refused."""
     if _is_masked(value):
         raise TypeError(
-            f"`{name}` must be a plain array, got a masked one; for matrix completion pass its "
-            "data and a boolean mask of the observed entries to dlnlab.completion"
+            f"`{name}` must be a plain array, got a masked one; for matrix completion pass it to "
+            "dlnlab.completion, which takes what is masked as unobserved"
         )
     try:
         return np.asarray(value)

@@ -12,9 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from dlnlab.claims import assumption1 as assumption
-from dlnlab.claims import limits
 from dlnlab.flow import Comparison
-from dlnlab.numerics import checks
+from dlnlab.numerics import checks, limits
 from dlnlab.plotting import flows, given, style
 from dlnlab.plotting.style import COMPRESSED
 

@@ -13,7 +13,9 @@ import io
 import os
 import re
 import string
+import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,13 @@ class _Figure(Figure):
         buffer = io.BytesIO()
         self.savefig(buffer, format="png", dpi=150)
         return buffer.getvalue()
+
+    def _ipython_display_(self) -> None:
+        """Show the figure where a cell ends in it, and not once more with all that pyplot knows."""
+        shown = {"image/png": self._repr_png_(), "text/plain": repr(self)}
+        import_module("IPython.display").display(shown, raw=True)
+        if "matplotlib.pyplot" in sys.modules:
+            sys.modules["matplotlib.pyplot"].close(self)
 
 
 def arrange(

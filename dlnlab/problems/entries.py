@@ -10,7 +10,7 @@ import scipy.sparse
 from dlnlab.numerics import arrays, checks
 from dlnlab.numerics.arrays import Array
 from dlnlab.problems.masked import Completion
-from dlnlab.problems.problem import Target, checked_target, dense_or_factored
+from dlnlab.problems.problem import Target, checked_target
 from dlnlab.problems.sampled import COMPUTATIONS, SampledCompletion, sampling_pays
 from dlnlab.problems.targets import FactoredTarget
 
@@ -30,17 +30,21 @@ def completion(
     Parameters
     ----------
     M : array, shape (..., d_out, d_in), FactoredTarget or scipy.sparse array
-        The target.  A sparse array holds measurements only: its stored entries are the observed
+        The target; also a pandas or polars frame, a masked array, or a torch tensor.  Entries that
+        are NaN, empty or masked are unknown: they are unobserved, and the target is then unknown
+        too.  A sparse array holds measurements only: its stored entries are the observed
         ones, explicit zeros included, and the target is then unknown.  An entry stored twice is
         refused, since it is not known whether the two are to be added.  Entries keep their
         precision if it is single or double, and become double otherwise.
     mask : boolean array of the shape of M, or scipy/cupy sparse pattern
-        Which entries are observed.  Omit it when `M` is sparse.
+        Which entries are observed.  Omit it when `M` is sparse; it may be omitted when `M` has
+        unknown entries, for all others.
     normalization : {"sum", "mean"}
         ℓ(W) = ½ Σ_Ω (W − M)², or that divided by |Ω| as in the authors' code.
     target : array, FactoredTarget or None, optional
-        What errors are measured against.  By default `M` itself when it is dense.  None means that
-        the entries of `M` outside the mask are not to be trusted: nothing is measured there.
+        What errors are measured against.  By default `M` itself when all of it is known.  None
+        means that the entries of `M` outside the mask are not to be trusted, as where unknown ones
+        were filled with zeros: nothing is measured there.
     computation : {"auto", "dense", "sampled"}
         How gradient descent computes.  "dense" forms the end-to-end matrix and its residual;
         "sampled" computes observed entries from the factors W_L and W_{L−1}⋯W_1 and keeps the
@@ -60,6 +64,7 @@ def completion(
     (0.5, [[2.0, 0.0]])
     """
     checks.choice("computation", computation, COMPUTATIONS)
+    M = checks.adopted("M", M)
     if _is_sparse(M):
         if mask is not None:
             raise ValueError(
@@ -68,18 +73,60 @@ def completion(
             )
         target = None if _is_default(target) else target
         return _sampled(_pattern("M", M), None, normalization, target, computation)
-    M = dense_or_factored("M", M)
+    M, known = _known(M)
     if mask is None:
-        raise TypeError("`mask` must be a boolean array or a sparse pattern, got None")
-    target = M if _is_default(target) else target
+        if known is None:
+            raise TypeError(
+                "`mask` must be a boolean array or a sparse pattern, got None with an `M` all of "
+                "whose entries are known; mark the unknown ones by NaN, or see factorization"
+            )
+        mask = known
+    if _is_default(target):
+        target = M if known is None else None
     if _is_sparse(mask):
-        return _sampled(_pattern("mask", mask), M, normalization, target, computation)
+        pattern = _pattern("mask", mask)
+        if known is not None:
+            places = pattern.tocoo()
+            _require_known(known[places.row, places.col])
+        return _sampled(pattern, M, normalization, target, computation)
     mask = _checked_mask(M, mask)
+    if known is not None:
+        _require_known(known | ~mask)
     if _is_better_sampled(M, mask, computation):
         pattern = scipy.sparse.csr_array(mask)
         return _sampled(pattern, M, normalization, target, computation)
     M = M.to_dense() if isinstance(M, FactoredTarget) else M
     return Completion(M, mask, normalization, checked_target(target, tuple(M.shape[-2:]), "M", M))
+
+
+def _known(M: Any) -> tuple[Any, Array | None]:
+    """Return M with zeros for its unknown entries, and which ones are known; None for all."""
+    if isinstance(M, FactoredTarget):
+        return M, None
+    if isinstance(M, np.ma.MaskedArray) and np.ma.is_masked(M):
+        hidden = np.ma.getmaskarray(M)
+        plain = checks.matrix("M", M.data, are_finite=False)
+        M = np.where(hidden, np.array(np.nan, plain.dtype), plain)
+    M = checks.matrix("M", M, are_finite=False)
+    xp = arrays.namespace(M)
+    known = ~xp.isnan(M)
+    if bool(xp.all(known)):
+        return checks.finite("M", M), None
+    if not bool(xp.any(known)):
+        raise ValueError("`M` must be finite in one entry at least, got NaN only")
+    return checks.finite("M", xp.where(known, M, xp.zeros_like(M))), known
+
+
+def _require_known(known: Array) -> None:
+    """Raise unless all observed entries are known; what is not observed counts as known here."""
+    xp = arrays.namespace(known)
+    missing = int(xp.sum(xp.astype(~known, xp.int64)))
+    if missing:
+        raise ValueError(
+            "`mask` must mark entries of `M` that are known, which may be NaN elsewhere only; got "
+            f"{missing} of them NaN, empty or masked; drop them with mask & ~numpy.isnan(M), or "
+            "omit the mask"
+        )
 
 
 def _is_default(target: Target) -> bool:
@@ -152,6 +199,7 @@ def _entries(M: Any, rows: Array, columns: Array) -> Array:
 
 def _checked_mask(M: Any, mask: Any) -> Array:
     """Return a boolean array that fits M, or raise."""
+    mask = checks.adopted("mask", mask)
     if not arrays.is_array(mask) or isinstance(mask, np.ndarray | np.generic):
         mask = checks.plain_array("mask", mask)
     reference = M.U if isinstance(M, FactoredTarget) else M

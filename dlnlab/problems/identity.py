@@ -54,8 +54,10 @@ def factorization(M: Array | FactoredTarget, normalization: str = "sum") -> Fact
     Parameters
     ----------
     M : array, shape (..., d_out, d_in), or FactoredTarget
-        The target, kept without a copy.  Batch axes give one problem per target.  It is computed
-        with in its own precision if that is single or double, and in double otherwise.
+        The target, kept without a copy; also a pandas or polars frame, a torch tensor, or a SciPy
+        sparse array, which is filled with its zeros.  Batch axes give one problem per target.  It
+        is computed with in its own precision if that is single or double, and in double
+        otherwise.
     normalization : {"sum", "mean"}
         ℓ(W) = ½‖W − M‖_F², or that divided by d_out·d_in as in the authors' code.
 

@@ -11,8 +11,13 @@ from __future__ import annotations
 
 import abc
 import hashlib
+import itertools
+import math
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
+
+import scipy.sparse
 
 from dlnlab.numerics import arrays, checks, spectra
 from dlnlab.numerics.arrays import Array
@@ -278,6 +283,88 @@ class Problem(abc.ABC):
         arrays.namespace(self.reference, W, names=("problem", "W"))
         return W
 
+    def stable_step(self, weights: Sequence[Array], alpha: float = 1.0) -> float:
+        """Return the step size beyond which descent is not stable at the solution it heads for.
+
+        Gradient descent stays at a minimum if η < 2/λ, with λ the largest eigenvalue of the Hessian
+        there.  Where the residual vanishes, that is c JᵀAᵀA J with J the derivative of W_{L:1} by
+        the layers, so λ ≤ c‖A‖² ‖J‖², and at a balanced solution of largest singular value σ_1*
+
+            ‖J‖² = Σ_l α_l ‖W_{L:l+1}‖² ‖W_{l−1:1}‖² = (L − 2 + 2α) σ_1*^{2−2/L}.
+
+        For a factorization (‖A‖ = 1) both are equalities, and the limit is 2/(L σ_1*^{2−2/L}) for
+        α = 1.  Where the layers that are given have a larger Σ_l α_l Π_{k≠l} ‖W_k‖², it is taken
+        instead, since descent is to be stable at its start as well.
+
+        Below the limit a balanced solution that fits all data is stable; that a descent arrives
+        there is no consequence.  Runs from small balanced starts do at nine tenths of it; from
+        starts that are not balanced, or towards a solution that fits the data in part only, the
+        limit is an estimate, as it is for an unknown target, whose σ_1* is the surrogate's.
+
+        Parameters
+        ----------
+        weights : sequence of L arrays
+            The start, shapes (..., d_l, d_{l−1}); of a batch the largest layers count.
+        alpha : float
+            As in `dlnlab.gradient_descent`.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `weights` are no layers of a network of this problem's shape, or all is zero.
+
+        Examples
+        --------
+        >>> import numpy as np, dlnlab
+        >>> problem = dlnlab.factorization(np.diag([8.0, 1.0]))
+        >>> weights = dlnlab.original_weights((2, 2), depth=3, eps=0.1, rng=0)
+        >>> problem.stable_step(weights)  # 2/(3·16)
+        0.0416...
+        """
+        alpha = checks.positive("alpha", alpha)
+        layers = [checks.matrix(f"weights[{k}]", W) for k, W in enumerate(_layers(weights))]
+        self._check_chain(layers)
+        norms = [float(_largest(W)) for W in layers]
+        depth, shares = len(norms), [alpha, *[1.0] * (len(norms) - 2), alpha]
+        now = sum(
+            share * math.prod(n * n for k, n in enumerate(norms) if k != layer)
+            for layer, share in enumerate(shares)
+        )
+        goal = sum(shares) * self._largest_value() ** (2 - 2 / depth)
+        if not max(now, goal) > 0:
+            raise ValueError("`weights` must not be zero where the target is: any step is stable")
+        return 2 / (self.curvature * max(now, goal))
+
+    def _check_chain(self, layers: Sequence[Array]) -> None:
+        """Raise unless layers can be multiplied to a matrix of this problem's shape."""
+        inner = all(
+            after.shape[-1] == before.shape[-2] for before, after in itertools.pairwise(layers)
+        )
+        ends = (int(layers[-1].shape[-2]), int(layers[0].shape[-1]))
+        if not inner or ends != self.shape:
+            shapes = [tuple(W.shape) for W in layers]
+            raise ValueError(
+                f"`weights` must be layers W_1, …, W_L whose product W_L ⋯ W_1 has shape "
+                f"{self.shape}, got shapes {shapes}"
+            )
+
+    def _largest_value(self) -> float:
+        """The largest singular value of the target, or of what is put in its place."""
+        if self.target is not None and not self.batch:
+            values = self.target_svd.s
+            return float(values[0]) if values.shape[0] else 0.0
+        if self.target is not None:
+            return float(_largest(self._dense_target))
+        surrogate = self.surrogate_for(1)
+        if scipy.sparse.issparse(surrogate):
+            leading = spectra.leading_svd(surrogate, 1)
+            return float(leading.s[0] if leading else _largest(surrogate.toarray()))
+        return float(_largest(surrogate))
+
     def fingerprint(self) -> str:
         """Return a hash of the problem's data and target, to recognize a checkpoint's problem."""
         kind = f"{type(self).__name__}{self.shape}{self.normalization}{self.computation}"
@@ -300,13 +387,28 @@ class Problem(abc.ABC):
         )
 
 
+def _layers(weights: Any) -> tuple[Any, ...]:
+    found = checks.sequence("weights", weights, "layers W_1, …, W_L")
+    if len(found) < 2:
+        raise ValueError(f"`weights` must be at least 2 layers, got {len(found)}")
+    return found
+
+
+def _largest(matrices: Array) -> Array:
+    """Return the largest singular value of all matrices of a batch."""
+    return arrays.namespace(matrices).max(spectra.singular_values(matrices))
+
+
 def _broadcasts(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
     """Tell whether two shapes broadcast with each other."""
     return all(a == b or 1 in (a, b) for a, b in zip(one[::-1], other[::-1], strict=False))
 
 
 def dense_or_factored(name: str, value: Any) -> Any:
-    return value if isinstance(value, FactoredTarget) else checks.matrix(name, value)
+    """Return a matrix, or a batch of them, as a plain array; a factored target as it is."""
+    if isinstance(value, FactoredTarget):
+        return value
+    return checks.matrix(name, checks.dense(name, value))
 
 
 def checked_target(target: Target, shape: tuple[int, int], name: str, reference: Array) -> Target:

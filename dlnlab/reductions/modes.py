@@ -33,6 +33,9 @@ __all__ = ["descent", "fitting_times", "flow", "flow_times"]
 SERIES_TERMS = 60
 """Terms of the expansion at z = 1, used for 1 − z ≤ 1/2: the remainder is below 2⁻⁶⁰."""
 
+FAR, FAR_TERMS = 6 * float(np.log(2)), 11
+"""From a logit of 6 ln 2 on, where 1 − z < 2⁻⁶, so many terms leave less than 2⁻⁶⁶."""
+
 NEWTON_STEPS = 200
 """Newton's method crosses a plateau in steps of about L / (L − 2) in the logit and then converges
 quadratically; the widest plateau double precision can hold takes fewer steps than this."""
@@ -131,8 +134,14 @@ def flow(times: Any, targets: Any, eps: float, depth: int, *, scale: float = 1.0
     t = checks.nonnegative_array("times", times)
     sigma = checks.nonnegative_array("targets", targets)
     _check_room("`times`", t.size, sigma)
-    columns = [_mode(t, float(target), eps, depth, scale) for target in sigma]
-    return np.stack(columns, axis=-1)
+    start = eps**depth
+    values = np.full((t.size, sigma.size), start)
+    values[:, sigma == 0] = _residual(t.ravel()[:, None], eps, depth, scale)
+    for above in (False, True):
+        moving = (sigma > 0) & ((sigma < start) if above else (sigma > start))
+        if moving.any():
+            values[:, moving] = _approach(t.ravel(), sigma[moving], eps, depth, scale, above)
+    return values.reshape((*t.shape, sigma.size))
 
 
 def flow_times(
@@ -239,20 +248,23 @@ def _check_room(what: str, rows: int, targets: np.ndarray) -> None:
     checks.fits_in_memory(told, 2 * 8 * rows * targets.size, remedy="ask for fewer")
 
 
-def _mode(t: np.ndarray, target: float, eps: float, depth: int, scale: float) -> np.ndarray:
-    start = eps**depth
-    if target == 0.0:
-        power = 2 * depth - 2
-        return start * (1 + power * scale * eps**power * t) ** (-depth / power)
-    if start == target:
-        return np.full_like(t, start)
-    above = start > target
-    y = _invert(_rate(target, depth, scale) * t, _start(target, eps, depth), depth, above)
+def _residual(t: np.ndarray, eps: float, depth: int, scale: float) -> np.ndarray:
+    """β(t)^L, of a mode without a target."""
+    power = 2 * depth - 2
+    return eps**depth * (1 + power * scale * eps**power * t) ** (-depth / power)
+
+
+def _approach(
+    t: np.ndarray, targets: np.ndarray, eps: float, depth: int, scale: float, above: bool
+) -> np.ndarray:
+    """Modes that all start below their targets, or all above, shape (times, targets)."""
+    starts = np.array([_start(float(target), eps, depth) for target in targets])
+    y = _invert(np.outer(t, _rate(targets, depth, scale)), starts, depth, above)
     u = special.expit(y)
-    return target / u if above else target * u
+    return targets / u if above else targets * u
 
 
-def _rate(target: float, depth: int, scale: float) -> float:
+def _rate(target: Any, depth: int, scale: float) -> Any:
     """The clock rate c σ*^{2−2/L} that turns t into τ."""
     return scale * target ** (2 - 2 / depth)
 
@@ -289,11 +301,12 @@ def _lerch(y: np.ndarray, b: float) -> np.ndarray:
     that z does not hold, since y gives ln q directly.
     """
     y = np.asarray(y, dtype=float)
-    near, result = y <= 0, np.empty_like(y)
+    near, far, result = y <= 0, y > FAR, np.empty_like(y)
     result[near] = special.hyp2f1(1.0, b, 1.0 + b, special.expit(y[near])) / b
-    q, log_q = special.expit(-y[~near]), special.log_expit(-y[~near])
-    constant, logarithmic = polyval(q, _series(b))
-    result[~near] = constant - log_q * logarithmic
+    for part, terms in ((~near & ~far, SERIES_TERMS), (far, FAR_TERMS)):
+        q, log_q = special.expit(-y[part]), special.log_expit(-y[part])
+        constant, logarithmic = polyval(q, _series(b)[:terms])
+        result[part] = constant - log_q * logarithmic
     return result
 
 
@@ -306,17 +319,22 @@ def _series(b: float) -> np.ndarray:
     return np.stack([constant, coefficient], axis=1)
 
 
-def _invert(tau: np.ndarray, y_0: float, depth: int, above: bool) -> np.ndarray:
-    """Solve H(y) = H(y_0) + τ by Newton's method from y_0."""
+def _invert(tau: np.ndarray, y_0: np.ndarray, depth: int, above: bool) -> np.ndarray:
+    """Solve H(y) = H(y_0) + τ by Newton's method from y_0, a row of numbers for the columns of τ.
+
+    Those that are found take no further steps.
+    """
     goal = _clock(y_0, depth, above) + tau
     if depth == 2 and not above:
         return 2 * goal
-    y, eps = np.full_like(tau, y_0), np.finfo(float).eps
+    lowest, goal = np.broadcast_to(y_0, tau.shape).ravel(), goal.ravel()
+    y, moving, eps = lowest.copy(), np.arange(tau.size), np.finfo(float).eps
     for _ in range(NEWTON_STEPS):
-        slope = _slope(y, depth, above)
-        step = (goal - _clock(y, depth, above)) / slope
-        y = np.maximum(y + step, y_0)
-        rounding = 4 * eps * (np.maximum(np.abs(y), 1.0) + np.abs(goal) / slope)
-        if (np.abs(step) <= rounding).all():
+        slope = _slope(y[moving], depth, above)
+        step = (goal[moving] - _clock(y[moving], depth, above)) / slope
+        y[moving] = now = np.maximum(y[moving] + step, lowest[moving])
+        rounding = 4 * eps * (np.maximum(np.abs(now), 1.0) + np.abs(goal[moving]) / slope)
+        moving = moving[~(np.abs(step) <= rounding)]
+        if not moving.size:
             break
-    return y
+    return y.reshape(tau.shape)

@@ -44,6 +44,7 @@ from dlnlab.numerics import arrays, checks, spectra
 from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Factorization, Problem
 from dlnlab.problems.targets import FactoredTarget, orthonormal_frame
+from dlnlab.results import presenter
 
 __all__ = ["NoReductionError", "Reduction", "reduce", "reduce_random"]
 
@@ -116,7 +117,7 @@ def _with_zeros(values: Array, count: int) -> Array:
     return xp.concat([values, arrays.like(arrays.to_host(zeros), values)], axis=-1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Reduction:
     """The wide network in its invariant subspace.
 
@@ -141,6 +142,18 @@ class Reduction:
     multiplicity: int
     initial: Weights | None = field(default=None, repr=False)
     bases: tuple[Array, ...] | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        d_out, d_in = self.problem.original.shape
+        sizes = [self.weights[0].shape[-1], *(W.shape[-2] for W in self.weights)]
+        widths = " → ".join(map(str, sizes))
+        return (
+            f"Reduction({d_out} × {d_in}, L = {len(self.weights)}, to widths {widths}; "
+            f"{self.multiplicity} identical directions)"
+        )
+
+    def _repr_html_(self) -> str:
+        return presenter("report").reduction_cell(self)
 
     def lift(self, weights: Sequence[Array]) -> Weights:
         """Return the wide network's weights from those of the reduced one.

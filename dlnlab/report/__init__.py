@@ -1,5 +1,6 @@
 """Results as text, HTML and JSON: the same facts for the terminal, the notebook and the archive."""
 
+from .cells import reduction_cell, runs_cell, trajectory_cell, verdicts_cell
 from .comparison import comparison_html, comparison_json, comparison_text
 from .conjectures import conjectures_html
 from .experiments import experiments_html, experiments_markdown, overview_markdown
@@ -19,8 +20,12 @@ __all__ = [
     "manifest",
     "margin_text",
     "overview_markdown",
+    "reduction_cell",
+    "runs_cell",
     "standings",
     "status_text",
     "study_json",
+    "trajectory_cell",
+    "verdicts_cell",
     "verdicts_html",
 ]

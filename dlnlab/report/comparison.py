@@ -23,7 +23,7 @@ __all__ = ["comparison_html", "comparison_json", "comparison_text"]
 
 WIDTH = 80
 ROWS = 12
-"""Modes in a table; of more, evenly spread ones are shown, the first and the last among them."""
+"""Modes in a table; of more, those that matter are shown."""
 
 UNMET = {
     "balanced start": "the initial layers are not balanced (relative gap {by:.1e}); for a "
@@ -46,11 +46,11 @@ ENDINGS = {
 }
 """How a comparison ends, where this says more than the status of a run in general."""
 
-HEADERS = ("mode", "σ_i*", "t_i original", "t_i compressed", "ratio", "c_val", "c_vec")
-WIDTHS = (5, 10, 13, 15, 8, 9, 9)
+HEADERS = ("mode", "σ_i*", "t_i original", "t_i compressed", "ratio", "c_vec")
+WIDTHS = (5, 10, 13, 15, 8, 9)
 NOTE = (
-    "t_i: when σ_i comes, for good, within {within:.3g} σ_i* of its target σ_i*.  c_val, c_vec: "
-    "the constants of Assumption 1 for the original network."
+    "t_i: when σ_i comes, for good, within {within:.3g} σ_i* of its target σ_i*.  c_vec: the "
+    "constant of Assumption 1 for the original network."
 )
 
 
@@ -62,7 +62,6 @@ class _Row(NamedTuple):
     original: str
     compressed: str
     ratio: str
-    c_val: str
     c_vec: str
 
 
@@ -167,9 +166,24 @@ def _note(c: Comparison) -> str:
 def _rows(c: Comparison) -> tuple[list[_Row], str]:
     """The rows of the table of modes, and a note on those left out."""
     rank = c.targets.size
-    shown = np.unique(np.linspace(0, rank - 1, min(rank, ROWS)).round().astype(int))
-    note = f"{shown.size} of {rank} modes shown" if shown.size < rank else ""
-    return [_row(c, int(i)) for i in shown], note
+    shown = _telling(c.targets, np.isfinite(c.fitting_times.original))
+    note = f"{len(shown)} of {rank} modes shown" if len(shown) < rank else ""
+    return [_row(c, i) for i in shown], note
+
+
+def _telling(targets: np.ndarray, fitted: np.ndarray) -> list[int]:
+    """Choose the modes that matter, of more than fit.
+
+    The first three, the last one, both sides of the widest gap between neighbours, the last one
+    fitted before one that was not, and that one; then the following ones, fitted ones first.
+    """
+    rank = targets.size
+    gap = int(np.argmax(targets[:-1] / targets[1:])) if rank > 1 else 0
+    first_missing = int(np.argmin(fitted)) if not fitted.all() else rank - 1
+    wanted = [0, 1, 2, rank - 1, gap, gap + 1, first_missing - 1, first_missing]
+    rest = [*np.flatnonzero(fitted).tolist(), *np.flatnonzero(~fitted).tolist()]
+    kept = dict.fromkeys(i for i in [*wanted, *rest] if 0 <= i < rank)
+    return sorted(list(kept)[:ROWS])
 
 
 def _row(c: Comparison, i: int) -> _Row:
@@ -181,7 +195,6 @@ def _row(c: Comparison, i: int) -> _Row:
         _time(original, "never" if c.coverage.whole else f">{c.times[-1]:.4g}"),
         _time(compressed, "never"),
         f"{original / compressed:.3f}" if both else "–",
-        _small(c.c_val.original[i]),
         _small(c.c_vec.original[i]),
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 from dlnlab.experiments.catalogue import ABSENT
 from dlnlab.experiments.instance import SETTINGS
 
-from .page import escape, page, table, tag, unmarked
+from .page import escape, meta, page, state, table, tag, unmarked, wide
 from .studies import (
     HEADERS,
     OVERVIEW,
@@ -25,17 +25,6 @@ from .studies import (
 )
 
 __all__ = ["experiments_html", "experiments_markdown", "overview_markdown"]
-
-STYLE = """\
-.met { background: #dcf0de; } .missed { background: #f9dfda; } .undecided { background: #f6edc9; }
-.apart { background: #e6e6e6; } .state { padding: 0 .35rem; border-radius: .2rem; }
-.wide { overflow-x: auto; } .wide table { min-width: 34rem; }
-.meta { color: #444; font-size: .9em; }
-th { text-align: left; }
-.wide td { overflow-wrap: normal; word-break: normal; }
-@media print { .wide { overflow: visible; } .wide table { min-width: 0; }
-.state { border: 1px solid #888; } }
-"""
 
 
 def overview_markdown(studies: Sequence[Mapping[str, Any]]) -> str:
@@ -129,10 +118,10 @@ def experiments_html(
     str
     """
     manifests = manifests or {}
-    body = [_made(manifests), _wide(_overview_html(studies))]
+    body = [_made(manifests), wide(_overview_html(studies))]
     for s in studies:
         body += _section(s, manifests.get(s["name"]))
-    return page("The paper's experiments, reproduced", body, STYLE)
+    return page("The paper's experiments, reproduced", body)
 
 
 def _made(manifests: Mapping[str, Mapping[str, Any]]) -> str:
@@ -143,7 +132,7 @@ def _made(manifests: Mapping[str, Mapping[str, Any]]) -> str:
     versions = sorted({made["versions"]["dlnlab"] for made in manifests.values()})
     when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     text = f"Made with dlnlab {', '.join(versions)} on {when}."
-    return f'<p class="meta">{escape(text)}</p>'
+    return meta(text)
 
 
 def _overview_html(studies: Sequence[Mapping[str, Any]]) -> str:
@@ -151,15 +140,9 @@ def _overview_html(studies: Sequence[Mapping[str, Any]]) -> str:
     rows = [tag("tr", head)]
     for s in studies:
         link = f'<a href="#{escape(s["name"])}">{escape(figure_name(s["name"]))}</a>'
-        cells = [tag("td", link), *(tag("td", _state(*cell)) for cell in overview(s))]
+        cells = [tag("td", link), *(tag("td", state(*cell)) for cell in overview(s))]
         rows.append(tag("tr", "".join(cells)))
     return tag("table", "\n".join(rows))
-
-
-def _state(words: str, state: str) -> str:
-    """Words on the colour of a state, which they tell as well."""
-    text = escape(words)
-    return f'<span class="state {state}">{text}</span>' if state else text
 
 
 def _section(s: Mapping[str, Any], manifest: Mapping[str, Any] | None) -> list[str]:
@@ -178,15 +161,15 @@ def _section(s: Mapping[str, Any], manifest: Mapping[str, Any] | None) -> list[s
     image = f'<img src="{name}/{name}.png" alt="{escape(s["title"])}">'
     caption = "First seed strong, further seeds faint; a row for each reading."
     states = "".join(
-        tag("li", f"{_state(_worded(s, r), r['state'])} {escape(reading_text(k, r))}")
+        tag("li", f"{state(_worded(s, r), r['state'])} {escape(reading_text(k, r))}")
         for k, r in readings
     )
     tables = [
-        tag("p", f"Reading {escape(k)}:") + _wide(table(r["table"][0], r["table"][1:]))
+        tag("p", f"Reading {escape(k)}:") + wide(table(r["table"][0], r["table"][1:]))
         for k, r in readings
         if r["table"]
     ]
-    made = [f'<p class="meta">{escape(_how(manifest))}</p>'] if manifest else []
+    made = [meta(_how(manifest))] if manifest else []
     return [
         f'<h2 id="{name}">{escape(figure_name(s["name"]))}: {escape(s["title"])}</h2>',
         tag("p", f"{tag('b', 'The paper: ')}{escape(s['claim'])}"),
@@ -195,17 +178,12 @@ def _section(s: Mapping[str, Any], manifest: Mapping[str, Any] | None) -> list[s
         tag("figure", image + tag("figcaption", escape(caption))),
         tag("p", files),
         *tables,
-        _wide(table(HEADERS, rows(s))),
+        wide(table(HEADERS, rows(s))),
         _details("Where the yardsticks come from", table(("quantity", "source"), sources(s))),
         _details("Settings", _settings(s["readings"])),
         _list(s["notes"]),
         *made,
     ]
-
-
-def _wide(content: str) -> str:
-    """What may be wider than a phone, and then scrolls by itself."""
-    return f'<div class="wide">{content}</div>'
 
 
 def _how(manifest: Mapping[str, Any]) -> str:
@@ -235,7 +213,7 @@ def _settings(readings: Mapping[str, Any]) -> str:
         )
         for key in keys
     ]
-    return _wide(table(("setting", *columns, "meaning"), rows))
+    return wide(table(("setting", *columns, "meaning"), rows))
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:

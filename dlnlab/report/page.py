@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["definitions", "escape", "page", "table", "tag", "unmarked"]
+__all__ = ["definitions", "escape", "meta", "page", "state", "table", "tag", "unmarked", "wide"]
 
 STYLE = """\
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; }
@@ -19,6 +19,16 @@ dt { font-weight: 600; float: left; clear: left; min-width: 9rem; } dd { margin-
 dd { overflow-wrap: anywhere; }
 figure { margin: 1rem 0; } figure svg, figure img { max-width: 100%; height: auto; }
 figcaption { font-size: .9em; color: #333; }
+.met { background: #dcf0de; } .missed { background: #f9dfda; } .undecided { background: #f6edc9; }
+.apart { background: #e6e6e6; } .state { padding: 0 .35rem; border-radius: .2rem; }
+.wide { overflow-x: auto; } .wide table { min-width: 34rem; }
+.wide td:last-child { min-width: 9rem; }
+.meta { color: #444; font-size: .9em; overflow-wrap: anywhere; }
+th { text-align: left; }
+.wide td { overflow-wrap: normal; word-break: normal; }
+@media print { .wide { overflow: visible; } .wide table, .wide td:last-child { min-width: 0; }
+.state { border: 1px solid #888; } }
+@media (max-width: 36rem) { dt { float: none; } dd { margin-left: 1rem; } }
 @media print { body { margin: 0; font-size: 10pt; } h2, figure, table { break-inside: avoid; } }
 """
 
@@ -58,6 +68,25 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], numeric: bool =
     return tag("table", "\n".join(tag("tr", cells) for cells in [head, *body]))
 
 
+def state(words: str, kind: str) -> str:
+    """Return words on the colour of a state, which they tell as well.
+
+    `kind` is "met", "missed", "undecided" or "apart", or empty for words alone.
+    """
+    text = escape(words)
+    return f'<span class="state {kind}">{text}</span>' if kind else text
+
+
+def meta(text: str) -> str:
+    """Return a paragraph of small print: when, how and from what something was made."""
+    return f'<p class="meta">{escape(text)}</p>'
+
+
+def wide(content: str) -> str:
+    """Return HTML that may be wider than a phone, in an element that scrolls by itself."""
+    return f'<div class="wide">{content}</div>'
+
+
 def definitions(items: Mapping[str, str]) -> str:
     """Return a list of names and their values, plain text both."""
     return tag(
@@ -65,16 +94,10 @@ def definitions(items: Mapping[str, str]) -> str:
     )
 
 
-def page(title: str, body: Sequence[str], style: str = "") -> str:
-    """Return a whole page that needs nothing else; `body` holds fragments of HTML.
-
-    `style` is added to the style of every page.
-    """
+def page(title: str, body: Sequence[str]) -> str:
+    """Return a whole page that needs nothing else; `body` holds fragments of HTML."""
     phone = '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    head = (
-        f'<meta charset="utf-8">{phone}<title>{escape(title)}</title>'
-        f"<style>\n{STYLE}{style}</style>"
-    )
+    head = f'<meta charset="utf-8">{phone}<title>{escape(title)}</title><style>\n{STYLE}</style>'
     parts = [tag("h1", escape(title)), *body]
     return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n' + "\n".join(
         [*parts, "</body></html>\n"]

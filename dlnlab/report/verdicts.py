@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dlnlab.claims import CLAIMS, Claim, Premise, Standing, Verdict
-from dlnlab.report.page import definitions, escape, page, table, tag
+from dlnlab.experiments.wording import number
+from dlnlab.report.page import definitions, escape, meta, page, state, table, tag, wide
 from dlnlab.results import plain
 
-__all__ = ["claim_title", "judged", "margin_text", "standings", "status_text", "verdicts_html"]
+__all__ = [
+    "claim_title",
+    "flat",
+    "judged",
+    "margin_text",
+    "standings",
+    "status_text",
+    "verdicts_html",
+]
 
 MEANING = {
     "proved": "There is a proof, and every instance whose premises are met agrees with it to "
@@ -25,6 +33,25 @@ MEANING = {
     "not applicable": "The premises are not met, so the instances neither confirm nor refute the "
     "claim; what is shown is how its conclusion fares without them.",
 }
+
+STATES = {
+    "proved": "met",
+    "conditional": "undecided",
+    "conjecture": "undecided",
+    "refuted": "missed",
+    "not applicable": "apart",
+}
+"""The colour of each status."""
+
+MINUS = "\N{MINUS SIGN}"
+"""At which a line does not break, as it does at a hyphen."""
+
+SUBJECT = (
+    "The claims are those of Kwon et al. (2024) on compressed deep linear networks, and what was "
+    "found beside them."
+)
+
+EXACT = "Numbers are rounded on this page; the file of dlnlab validate --json has every digit."
 
 READING = (
     "A margin is signed and scale-free, and at least 0 where the claim holds. Its numerical error "
@@ -103,60 +130,103 @@ def verdicts_html(
     -------
     str
     """
-    rows = [
-        (
-            claim_title(v.claim),
-            status_text(v),
-            margin_text(v),
+    body = [
+        meta(_made(manifest)),
+        tag("p", escape(f"{SUBJECT} {READING}")),
+        wide(_overview(verdicts)),
+    ]
+    for verdict in verdicts:
+        body += _section(verdict, attacks.get(verdict.claim, ()), figures.get(verdict.claim))
+    body += [tag("h2", "How to repeat this"), tag("p", escape(EXACT)), definitions(flat(manifest))]
+    return page("Verdicts on the claims", body)
+
+
+def _made(manifest: Mapping[str, Any]) -> str:
+    """When, with which version and by which command."""
+    return (
+        f"Made on {manifest['finished'][:10]} with dlnlab {manifest['versions']['dlnlab']}: "
+        f"{manifest['command']}"
+    )
+
+
+def _overview(verdicts: Sequence[Verdict]) -> str:
+    """A row for each claim, which leads to its section."""
+    headers = ("claim", "verdict", "worst margin ± error", "instances", "computing time")
+    rows = [tag("tr", "".join(tag("th", escape(cell)) for cell in headers))]
+    for v in verdicts:
+        cells = (
+            f'<a href="#{escape(v.claim)}">{escape(claim_title(v.claim))}</a>',
+            state(status_text(v), STATES[v.status]),
+            escape(margin_text(v).replace("-", MINUS)),
             f"{v.instances:,}",
             f"{v.seconds:.1f} s",
         )
-        for v in verdicts
-    ]
-    headers = ("claim", "verdict", "worst margin ± error", "instances", "computing time")
-    body = [tag("p", escape(READING)), table(headers, rows)]
-    for verdict in verdicts:
-        body += _section(verdict, attacks.get(verdict.claim, ()), figures.get(verdict.claim))
-    body += [tag("h2", "How to repeat this"), definitions(_short(manifest))]
-    return page("Verdicts on the claims", body)
+        rows.append(tag("tr", "".join(tag("td", cell) for cell in cells)))
+    return tag("table", "\n".join(rows))
 
 
 def _section(
     verdict: Verdict, attacks: Sequence[Mapping[str, Any]], figure: str | None
 ) -> list[str]:
     told = {k: v for k, v in verdict.witness.items() if k not in PARTS}
-    rest = {k.replace("_", " "): v for k, v in verdict.witness.items() if k in PARTS and v}
+    rest = {k: v for k, v in verdict.witness.items() if k in PARTS and v}
+    status = state(status_text(verdict), STATES[verdict.status])
     parts = [
-        tag("h2", escape(claim_title(verdict.claim))),
+        f'<h2 id="{escape(verdict.claim)}">{escape(claim_title(verdict.claim))}</h2>',
         tag("p", tag("i", escape(verdict.statement))),
-        tag("p", tag("b", escape(status_text(verdict))) + ". " + escape(MEANING[verdict.status])),
+        tag("p", f"{status} {escape(MEANING[verdict.status])}"),
     ]
     if verdict.claim in CLAIMS:
-        parts.append(table(("known", "for", "by"), standings(CLAIMS[verdict.claim])))
+        parts.append(meta(f"Source: {CLAIMS[verdict.claim].source}."))
+        parts.append(wide(table(("known", "for", "by"), standings(CLAIMS[verdict.claim]))))
     if attacks:
         rows = [(a["part"], f"{a['count']:,}", a["description"]) for a in attacks]
-        parts.append(table(("attack", "instances", "what was tried"), rows))
+        parts.append(wide(table(("attack", "instances", "what was tried"), rows)))
     if verdict.premises:
         headers = ("premise", "meaning", "met", "tightest margin ± error")
-        parts.append(table(headers, [_premise(p) for p in verdict.premises]))
+        parts.append(wide(table(headers, [_premise(p) for p in verdict.premises])))
     caption = f"The instance with the worst margin, {margin_text(verdict)}."
     if figure:
         parts.append(tag("figure", figure + tag("figcaption", escape(caption))))
     else:
         parts.append(tag("p", escape(caption)))
-    return [*parts, definitions(_short(told)), definitions(_short(rest))]
+    return [*parts, definitions(flat(told)), definitions(flat(rest))]
 
 
 def _premise(premise: Premise) -> tuple[str, str, str, str]:
-    numbers = f"{premise.margin:.2e} ± {premise.error:.1e}"
+    numbers = f"{premise.margin:.2e} ± {premise.error:.1e}".replace("-", MINUS)
     return premise.name, premise.statement, "yes" if premise.met else "no", numbers
 
 
-def _short(content: Mapping[str, Any]) -> dict[str, str]:
-    """Every value on a line of JSON, strings as they are."""
-    return {
-        str(name).replace("_", " "): value
-        if isinstance(value, str)
-        else json.dumps(plain(value), ensure_ascii=False)
-        for name, value in content.items()
-    }
+def flat(content: Mapping[str, Any], within: str = "") -> dict[str, str]:
+    """Return every value of a nested mapping in words, under its path.
+
+    Examples
+    --------
+    >>> flat({"shape": [2, 2], "left": {"seed": 7, "reflectors": []}, "eps": 0.123456789})
+    {'shape': '2, 2', 'left: seed': '7', 'left: reflectors': 'none', 'eps': '0.123'}
+    """
+    found: dict[str, str] = {}
+    for key, value in content.items():
+        name = f"{within}{str(key).replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{name}: ")
+        else:
+            found[name] = _worded(plain(value))
+    return found
+
+
+def _worded(value: Any) -> str:
+    """A value in words; numbers with three digits, lists within lists in brackets."""
+    if isinstance(value, list):
+        parts = [
+            f"({_worded(part)})" if isinstance(part, list) else _worded(part) for part in value
+        ]
+        return ", ".join(parts) or "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {text}" for name, text in flat(value).items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return "–"
+    return number(value) if isinstance(value, float) else str(value)

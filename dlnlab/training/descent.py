@@ -241,6 +241,7 @@ class _Descent:
             if bar.due():
                 bar.update(step, largest)
             if step >= self.num_steps or self.done.all():
+                bar.finish(step, largest)
                 return
             count = min(stretch, self.schedule.wait(step))
             started = time.monotonic()

@@ -8,6 +8,7 @@ where it was, bit for bit.
 
 from __future__ import annotations
 
+import collections
 import enum
 import json
 import os
@@ -26,11 +27,16 @@ from dlnlab.numerics import arrays, checks, spectra
 from dlnlab.numerics.arrays import Array
 from dlnlab.numerics.products import FactoredMatrix
 from dlnlab.problems import Problem
+from dlnlab.results import presenter
 from dlnlab.training import layouts
 from dlnlab.training.layouts import Layout
 from dlnlab.version import VERSION
 
 __all__ = ["Checkpoint", "Interrupted", "Recorder", "Status", "Trajectory", "Unsaved"]
+
+
+NAMED = 10
+"""Members of a batch that are named one by one."""
 
 
 class Status(enum.Enum):
@@ -118,14 +124,57 @@ class Trajectory:
         checks.fields(self)
 
     def __repr__(self) -> str:
-        status = self.status.value if isinstance(self.status, Status) else "batch"
-        if not self.steps.size:
-            return f"Trajectory(no records, {status})"
         recorded = [f.name for f in fields(self)[5:] if getattr(self, f.name) is not None]
+        return f"Trajectory({'; '.join([self.summary(), *[', '.join(recorded)] * bool(recorded)])})"
+
+    def summary(self) -> str:
+        """Return in one line how far the run came and how it ended.
+
+        Of a batch it is said how many members ended in which way, and which ones diverged.
+        """
+        if not self.steps.size:
+            return f"no records, {self._ending()}"
         return (
-            f"Trajectory({self.steps.size} records to t = {np.max(self.times[-1]):.6g} "
-            f"after {self.steps[-1]} steps, {status}; {', '.join(recorded)})"
+            f"{self.steps.size} records to t = {np.max(self.times[-1]):.6g} "
+            f"after {self.steps[-1]} steps, {self._ending()}"
         )
+
+    def _ending(self) -> str:
+        if isinstance(self.status, Status):
+            return self.status.value
+        codes = np.asarray(self.status, dtype=object)
+        counts = collections.Counter(status.value for status in codes.flat)
+        told = ", ".join(f"{count} {value}" for value, count in counts.items())
+        failed = [
+            k[0] if len(k) == 1 else k
+            for k in np.ndindex(codes.shape)
+            if codes[k] is Status.DIVERGED
+        ]
+        which = ", ".join(map(str, failed[:NAMED])) + ", …" * (len(failed) > NAMED)
+        return f"batch of {codes.size}: {told}" + (f" (members {which})" if failed else "")
+
+    def _repr_html_(self) -> str:
+        return presenter("report").trajectory_cell(self)
+
+    def plot(self, figure: Any = None) -> Any:
+        """Draw the error, or else the loss, and the singular values against time.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure, optional
+            To draw into; by default a new one, which pyplot knows and a cell shows once.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        ValueError
+            If nothing that can be drawn was recorded.
+        """
+        draw = presenter("plotting.runs").trajectory
+        return presenter("plotting.display").shown_once(draw, self, figure)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the trajectory to one ``.npz`` file, bit for bit; device arrays are copied.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from dlnlab.lab.picture import Sketch
 
 from . import descents, flows, recoveries, steps, vectors
 
-__all__ = ["MAKERS", "Sketch", "draw", "sketch"]
+__all__ = ["MAKERS", "Sketch", "draw", "draws", "message", "sketch"]
 
 MAKERS: dict[tuple[str, str | None], Callable[[Mapping[str, Any]], Sketch | None]] = {
     ("lemma1", None): steps.sketch_lemma1,
@@ -58,7 +59,8 @@ MAKERS: dict[tuple[str, str | None], Callable[[Mapping[str, Any]], Sketch | None
     ("gauge", "loss"): recoveries.sketch_loss,
     ("gradients", None): recoveries.sketch_gradients,
 }
-"""How an instance of a claim is drawn; some claims have parts of another kind."""
+"""How an instance of a claim is drawn that shares its picture with others, or has parts of another
+kind.  Any other validation may have a function `sketch` of its own."""
 
 
 def draw(claim: str, witness: Mapping[str, Any]) -> Any:
@@ -79,8 +81,33 @@ def draw(claim: str, witness: Mapping[str, Any]) -> Any:
     found = sketch(claim, witness)
     if found is None or not np.isfinite([found.margin, found.error]).all():
         return None
-    measured = f"worst margin {found.margin + 0.0:.3g}, numerical error {found.error:.2g}"
-    return plotting.arrange(found.panels, f"{found.title}\n{measured.replace('-', '−')}")
+    return plotting.arrange(found.panels, f"{message(found.margin, found.error)}\n{found.title}")
+
+
+def message(margin: float, error: float) -> str:
+    """Return what a picture says, in one line.
+
+    Examples
+    --------
+    >>> message(-0.156, 2e-14)
+    'Fails here: margin −0.156, numerical error 2e−14'
+    >>> message(-7.77e-16, 1e-9)
+    'Holds here to within the numerical error 1e−09: margin −7.77e−16'
+    >>> message(0.25, 1e-9)
+    'Holds here by 0.25, numerical error 1e−09'
+    """
+    value, bound = (text.replace("-", "−") for text in (f"{margin + 0.0:.3g}", f"{error:.2g}"))
+    if margin < -error:
+        return f"Fails here: margin {value}, numerical error {bound}"
+    if margin <= error:
+        return f"Holds here to within the numerical error {bound}: margin {value}"
+    return f"Holds here by {value}, numerical error {bound}"
+
+
+def draws(claim: str) -> bool:
+    """Whether instances of a claim are drawn."""
+    own = import_module(f"dlnlab.validations.{claim}")
+    return hasattr(own, "sketch") or any(name == claim for name, _ in MAKERS)
 
 
 def sketch(claim: str, witness: Mapping[str, Any]) -> Sketch | None:
@@ -92,4 +119,6 @@ def sketch(claim: str, witness: Mapping[str, Any]) -> Sketch | None:
         As for `draw`.
     """
     maker = MAKERS.get((claim, witness.get("part")))
+    if maker is None:
+        maker = getattr(import_module(f"dlnlab.validations.{claim}"), "sketch", None)
     return None if maker is None else maker(witness)

@@ -55,7 +55,11 @@ def sketch_lemma1(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_corollary1(witness: Mapping[str, Any]) -> Sketch:
-    """Singular values of both initial errors, and both sides of the inequality."""
+    """Singular values of both initial errors, and both sides of the exact form.
+
+    ‖W − M*‖² = ‖W̃ − M*‖² + (d − r̂) ε^{2L} + ε^L Σ σ_i* ‖u_i* − Q v_i*‖², the last two terms being
+    what the inequality leaves out.
+    """
     case = Case.from_witness(witness)
     target, start = case.target, case.eps**case.depth
     problem = problems.factorization(target)
@@ -68,10 +72,16 @@ def sketch_corollary1(witness: Mapping[str, Any]) -> Sketch:
         "$\\widetilde W(0)-M^{\\ast}$": spectra.singular_values(narrow - target),
     }
     spare = min(case.shape) - case.r_hat
-    least = float(np.sum((narrow - target) ** 2)) + spare * start**2
+    turned = 2 * float(start * np.sum(np.linalg.svdvals(target)) - np.sum(wide * target))
+    told = float(np.sum((narrow - target) ** 2)) + spare * start**2 + turned
     parts = [
         (r"$\Vert W-M^{\ast}\Vert_F^2$", float(np.sum((wide - target) ** 2))),
-        (r"$\Vert\widetilde W-M^{\ast}\Vert_F^2+(d-\hat r)\varepsilon^{2L}$", least),
+        (
+            r"$\Vert\widetilde W-M^{\ast}\Vert_F^2+(d-\hat r)\varepsilon^{2L}$"
+            "\n"
+            r"$+\,\varepsilon^L\Sigma_i\,\sigma_i^{\ast}\Vert u_i-Qv_i\Vert^2$",
+            told,
+        ),
     ]
     panels = (
         titled(partial(plotting.spectra, series), "Singular values of both errors"),

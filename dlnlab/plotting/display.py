@@ -1,0 +1,36 @@
+"""Figures of results that pyplot knows, so that a script and a cell show them, once.
+
+Drawing by the functions of `dlnlab.plotting` touches nothing global.  Who asks a result for its
+plot wants to see it: by ``pyplot.show()`` in a script, and in a notebook whether or not the cell
+ends in the figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["shown_once"]
+
+
+def shown_once(draw: Callable[[Any, Any], Any], result: Any, figure: Any = None) -> Any:
+    """Draw a result into a figure that is given, or into a new one that pyplot knows.
+
+    Parameters
+    ----------
+    draw : callable
+        ``draw(result, figure)`` returns the figure.
+    result : object
+    figure : matplotlib.figure.Figure or SubFigure, optional
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    drawn = draw(result, figure)
+    if figure is None:
+        import matplotlib.pyplot as plt  # which chooses a backend when it is loaded
+
+        known: Any = lambda *_, **__: drawn  # noqa: E731 - it asks for a class, and gets this one
+        plt.figure(FigureClass=known)
+    return drawn
