@@ -248,7 +248,7 @@ class Conjecture:
                     break
             margin, error = float(curve.margin[curve.worst]), float(curve.error[curve.worst])
             when = float(curve.times[curve.worst])
-            status = "refuted" if confirmation.agrees else "conjecture"
+            status = "refuted" if confirmation and confirmation.agrees else "conjecture"
         return Outcome(
             name=getattr(self, "__name__", "conjecture"),
             statement=self.statement,

@@ -155,7 +155,7 @@ def flow_pairs(cases: Sequence[Case], rtol: float = RTOL, also: Sequence[float] 
     grid = np.union1d(time_grid(cases), also)
     times, blocks, accuracy = bounded_flow(problem, weights, grid[1:], rtol=rtol)
     values, errors = spectra.singular_values(blocks), problem.error(blocks)
-    laws = evaluations([_law(case) for case in cases], times)
+    laws = evaluations([law_of(case) for case in cases], times)
     return [
         Pair(
             case,
@@ -163,11 +163,7 @@ def flow_pairs(cases: Sequence[Case], rtol: float = RTOL, also: Sequence[float] 
             values[:, k],
             errors[:, k],
             accuracy[:, k],
-<<<<<<< HEAD
-            law_of(case).at(times),
-=======
             laws[k],
->>>>>>> main
             _premises(case, tuple(W[k] for W in weights)),
         )
         for k, case in enumerate(cases)
