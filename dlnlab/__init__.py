@@ -8,7 +8,18 @@ verdict on a claim is a margin with its premises.
 import sys
 from pathlib import Path as _Path
 
-from dlnlab import baselines, campaigns, claims, data, experiments, flow, nets, networks, problems
+from dlnlab import (
+    baselines,
+    campaigns,
+    claims,
+    data,
+    experiments,
+    flow,
+    methods,
+    nets,
+    networks,
+    problems,
+)
 from dlnlab import siblings as _siblings
 from dlnlab.campaigns import executors
 from dlnlab.claims.verdict import Premise, Verdict
@@ -40,7 +51,7 @@ for _name, _module in {
     "spectra": spectra,
     "targets": targets,
 }.items():  # the names users import, ``import dlnlab.modes``, wherever the house keeps the module
-    sys.modules[f"{__name__}.{_name}"] = _module
+    sys.modules[f"{__name__}.{_name}"] = globals()[_name] = _module
 
 _siblings.find(__name__, _Path(__file__).parent)
 
@@ -76,6 +87,7 @@ __all__ = [
     "layer_gradients",
     "linear_recovery",
     "memory",
+    "methods",
     "modes",
     "movielens",
     "nets",

@@ -6,11 +6,13 @@ to other libraries fall back on a list of names where their inventories cannot b
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS / "_sphinx"))
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of notebooks: their matrices are small
 
 import dlnlab  # noqa: E402  the folder of the extensions is on the path now
 
@@ -52,6 +54,7 @@ autodoc_typehints = "none"  # the types stand in the docstrings, with shapes
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"  # words of a type line that are no names: shape, or, optional
 numpydoc_xref_aliases = {
     **dict.fromkeys(("sequence", "sequences"), "collections.abc.Sequence"),
     "iterable": "collections.abc.Iterable",

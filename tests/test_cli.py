@@ -467,3 +467,17 @@ def test_shells_complete_commands_and_options(run, monkeypatch):
     code, out, err = run("--print-completion", "bash")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "pip install 'dlnlab[shell]'" in err
+
+
+def test_a_terminal_of_ascii_keeps_the_marks_apart():
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, "-m", "dlnlab", "prove", "lemma1"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
+    )
+    lines = done.stdout.splitlines()
+    assert any(line.startswith("+  1. ") for line in lines)
+    assert any(line.startswith(".  2. ") for line in lines)

@@ -15,6 +15,7 @@ from dlnlab.claims import corollary1, gauge, theorem1
 from dlnlab.flow import calls, network, stages
 from dlnlab.flow.network import OriginalNetwork
 from dlnlab.flow.riccati import TwoLayers
+from dlnlab.problems import targets
 
 AGREES = ("proved", "conditional", "conjecture")
 NUMBERS = np.arange(8.0)
@@ -134,7 +135,7 @@ def test_equal_modes_of_which_one_is_lost_end_all_the_same():
 def near_saddle(delta, seed, eps, depth):
     """A target direction turned into the kernel by π − δ."""
     rng = np.random.default_rng(seed)
-    U, V, *turns = (networks.orthonormal_frame(4, 4, rng) for _ in range(depth + 1))
+    U, V, *turns = (targets.orthonormal_frame(4, 4, rng) for _ in range(depth + 1))
     inner = np.eye(4)
     inner[1:3, 1:3] = rotation(np.pi - delta)
     layers = [turns[0], *(after @ before.T for before, after in itertools.pairwise(turns))]
@@ -237,7 +238,7 @@ def test_two_layers_agree_with_the_closed_form_in_the_plane():
 def test_two_layers_agree_with_exact_arithmetic_at_all_times(eps):
     mpmath = pytest.importorskip("mpmath")
     s, d = [1.0, 0.4, 1e-2], 4
-    Q = networks.orthonormal_frame(d, d, np.random.default_rng(1))
+    Q = targets.orthonormal_frame(d, d, np.random.default_rng(1))
     flow = TwoLayers((eps * np.eye(d), eps * Q), np.array(s), [])
     with mpmath.workdps(4000):
         for t in (0.0, 1.0, 20.0, 500.0, 2000.0 if eps > 1e-100 else 700.0):

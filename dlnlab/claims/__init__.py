@@ -11,7 +11,8 @@ name, and write down nothing about it that stands here.
 
 from importlib import import_module
 
-from dlnlab.claims.claim import STATUSES, Claim
+from dlnlab.claims.claim import STATUSES
+from dlnlab.claims.claim import Claim as Claim
 from dlnlab.claims.claim import Setting as Setting
 from dlnlab.claims.claim import Standing as Standing
 from dlnlab.claims.claim import Witness as Witness
@@ -34,7 +35,7 @@ MODULES = (
 )
 """The modules with claims, in the order in which they build on each other."""
 
-__all__ = ["CLAIMS", "MODULES", "STATUSES", "Claim", "Premise", "Verdict", "judge"]
+__all__ = ["CLAIMS", "MODULES", "STATUSES", "Premise", "Verdict", "judge", *MODULES]
 
 CLAIMS: dict[str, Claim] = {
     claim.name: claim

@@ -83,7 +83,11 @@ class System:
 
     def stiffness(self, y: np.ndarray) -> float:
         """λ = c‖A‖² Σ_l ∏_{k≠l} ‖W_k‖₂² + μ, the largest over a batch, or a few percent more."""
-        norms = np.stack([spectra.norm_bounds(W) for W in self.unpack(y)])
+        layers = self.unpack(y)
+        if len({W.shape for W in layers}) == 1:
+            norms = spectra.norm_bounds(np.stack(layers))
+        else:
+            norms = np.stack([spectra.norm_bounds(W) for W in layers])
         others = [np.prod(np.delete(norms, layer, axis=0), axis=0) for layer in range(len(norms))]
         largest = float(np.max(np.sum(np.square(others), axis=0)))
         return self.problem.curvature * largest + self.decay

@@ -109,7 +109,7 @@ class Tally:
             "instances": self.instances,
             "outside": self.outside,
             "worst": None if self.worst is None else asdict(self.worst),
-            "worst_outside": self.worst_outside and asdict(self.worst_outside),
+            "worst_outside": None if self.worst_outside is None else asdict(self.worst_outside),
             "premises": [asdict(premise) for premise in self.premises.values()],
             "unmet": dict(self.unmet),
             "notes": self.notes,

@@ -2,12 +2,14 @@
 
 Section 2.3 of the paper takes compression beyond linear networks: the penultimate layer of a
 classifier becomes a deep linear network, which is then compressed.  `mlp` and `vit` are the
-networks of its Table 1, with their passes forward and back derived by hand (`maps`).
+networks of its Table 1, with their passes forward and back derived by hand (`maps`);
+`train` trains them.
 """
 
 from dlnlab.nets.network import Network
 from dlnlab.nets.perceptron import mlp
 from dlnlab.nets.samples import cross_correlation
+from dlnlab.nets.training import train
 from dlnlab.nets.transformer import vit
 
-__all__ = ["Network", "cross_correlation", "mlp", "vit"]
+__all__ = ["Network", "cross_correlation", "mlp", "train", "vit"]

@@ -31,6 +31,6 @@ def shown_once(draw: Callable[[Any, Any], Any], result: Any, figure: Any = None)
     if figure is None:
         import matplotlib.pyplot as plt  # which chooses a backend when it is loaded
 
-        known: Any = lambda *_, **__: drawn  # noqa: E731 - it asks for a class, and gets this one
-        plt.figure(FigureClass=known)
+        # it calls the class to make a figure, and gets the one that is there
+        plt.figure(FigureClass=lambda *_, **__: drawn)  # type: ignore[arg-type]
     return drawn

@@ -193,7 +193,7 @@ def constants(
 ) -> Axes:
     """Draw constants of Assumption 1 against ε, with fitted laws and their 95 % intervals.
 
-    "c_vec", "waiting" and "t_r" are fitted with a power of ε (`dlnlab.claims.limits.fit_power`).
+    "c_vec", "waiting" and "t_r" are fitted with a power of ε (`dlnlab.numerics.limits.fit_power`).
     "c_val" and "delay" tend to a limit above 0 and are fitted with y_0 + b ε^{L−2}, since t_i is
     ε^{2−L} times a series in ε^{L−2}; for L = 2, where t_i grows like log(1/ε), the delay has no
     such form, and no limit is fitted.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -149,6 +150,16 @@ def generate(app: Any) -> None:
     )
 
 
+BACK = re.compile(r'<a class="viewcode-back"[^>]*>.*?</a>')
+
+
+def without_back_links(app: Any, name: str, template: str, context: Any, doctree: Any) -> None:
+    """Take the links from sources to the reference away: they take a module to have one name."""
+    if name.startswith("_modules/") and "body" in context:
+        context["body"] = BACK.sub("", context["body"])
+
+
 def setup(app: Any) -> dict[str, bool]:
     app.connect("builder-inited", generate, priority=100)
+    app.connect("html-page-context", without_back_links)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
