@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -116,9 +119,7 @@ def test_a_planted_falsehood_is_found(name):
 
 
 def test_equality_is_no_counterexample():
-    """Every margin is zero but for rounding, which has both signs.  Ten thousand of these and of
-    flows stand in docs/data/conjectures.json.
-    """
+    """Every margin is zero but for rounding, which has both signs."""
 
     @dlnlab.conjecture("All singular values start at eps^L.", about="start")
     def start(at):
@@ -306,3 +307,16 @@ def test_the_command(tmp_path, capsys):
     assert main(["attack", f"{file}:other", *options]) == 2
     assert main(["attack", str(tmp_path / "none.py"), *options]) == 2
     assert main(["attack", f"{file}:true", "--instances", "0"]) == 2
+
+
+def test_the_page_says_what_is_stored():
+    docs = Path(__file__).parent.parent / "docs"
+    text = (docs / "conjectures.md").read_text("utf-8")
+    stored = json.loads((docs / "data" / "conjectures.json").read_text("utf-8"))["five"]
+    statuses = {name: told["status"] for name, told in stored.items()}
+    refuted = {"eq13", "nuclear", "falls", "layers"}
+    assert {name for name, status in statuses.items() if status == "refuted"} == refuted
+    assert statuses["dominance"] == "conjecture"
+    for told in stored.values():
+        assert told["text"].split("\n\nfrom ")[0] in text
+        assert told["cpu_seconds"] < 60

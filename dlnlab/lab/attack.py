@@ -267,7 +267,8 @@ class Search:
     @property
     def verdict(self) -> Verdict | None:
         """The verdict on what was counted, None if nothing was."""
-        return self.tally.verdict() if self.tally.worst or self.tally.worst_outside else None
+        judged = (self.tally.worst, self.tally.worst_outside)
+        return None if all(verdict is None for verdict in judged) else self.tally.verdict()
 
 
 def task_of(question: Question, ranges: Ranges, count: int, seed: Sequence[int]) -> dict[str, Any]:
