@@ -104,6 +104,11 @@ def quick(monkeypatch, tmp_path):
         raise RunFailed("stopped")
 
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(
+        'import dlnlab\n\ntrue = dlnlab.conjecture("True.", about="start")(lambda at: 1.0)\n',
+        "utf-8",
+    )
+    monkeypatch.setattr(import_module("dlnlab.commands.attack"), "_attack", stop)
     monkeypatch.setattr(campaigns, "run", stop)
     monkeypatch.setattr(import_module("dlnlab.proofs"), "build", stop)
     monkeypatch.setattr(validate, "_carry_out", stop)
