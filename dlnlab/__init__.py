@@ -27,6 +27,7 @@ from dlnlab.claims.verdict import Premise, Verdict
 from dlnlab.data import movielens
 from dlnlab.data.ratings import Ratings
 from dlnlab.flow import Comparison, compare, gradient_flow
+from dlnlab.lab.conjecture import Conjecture, ConjectureError, conjecture
 from dlnlab.networks import compressed_weights, end_to_end, layer_gradients, original_weights
 from dlnlab.numerics import spectra
 from dlnlab.problems import Problem, completion, factorization, linear_recovery, sensing, targets
@@ -57,6 +58,8 @@ _siblings.find(__name__, _Path(__file__).parent)
 
 __all__ = [
     "Comparison",
+    "Conjecture",
+    "ConjectureError",
     "FactoredTarget",
     "GeneratedEnsemble",
     "Interrupted",
@@ -73,6 +76,7 @@ __all__ = [
     "completion",
     "compressed_weights",
     "compression",
+    "conjecture",
     "data",
     "end_to_end",
     "executors",

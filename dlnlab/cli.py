@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 import dlnlab
-from dlnlab.commands import RunFailed, atlas, bench, compare, prove, reproduce, validate
+from dlnlab.commands import RunFailed, atlas, attack, bench, compare, prove, reproduce, validate
 
 __all__ = ["main"]
 
@@ -29,6 +29,7 @@ COMMANDS: tuple[Callable[[Any, str], None], ...] = (
     compare.add,
     prove.add,
     validate.add,
+    attack.add,
     atlas.add,
     bench.add,
     reproduce.add,

@@ -177,6 +177,7 @@ FACTOR_RUN = dlnlab.compression.fine_tune(PROBLEM, np.eye(3), eta=0.1, num_steps
 RATINGS = dlnlab.Ratings([0, 0, 1, 2], [0, 2, 1, 1], [5.0, 3.0, 4.0, 1.0], (3, 3))
 ENSEMBLE = dlnlab.GeneratedEnsemble(3, (3, 3), 0)
 COMPARISON = dlnlab.compare(M, 1, eps=0.3)
+CONJECTURE = dlnlab.conjecture("One is positive.", about="start")(lambda at: 1.0)
 FILE = dlnlab.movielens.MOVIELENS_100K
 AX = Figure().subplots()
 TIMES, FITTED = np.array([0.0, 1.0, 2.0]), np.array([[0.1], [0.9], [1.0]])
@@ -373,6 +374,34 @@ DOORS: dict[str, Door] = {
         stationarity=(None, OPTIONAL | NONNEGATIVE | {"5e-324"}),
         stop=(None, OPTIONAL | CALL),
         observe=(None, OPTIONAL | CALL),
+        progress=(False, PROGRESS),
+    ),
+    "conjecture": door(
+        dlnlab.conjecture,
+        statement=("holds", TEXT - {"empty text"}),
+        about=("descent", NOTHING),
+        premises=((), NAMES),
+        eta=(None, OPTIONAL | POSITIVE | {"[1, 2]"}),
+        method=(None, OPTIONAL | TEXT),
+    ),
+    "Conjecture": door(
+        dlnlab.Conjecture,
+        question=(CONJECTURE._question, NOTHING),
+        eta=(None, OPTIONAL | POSITIVE | {"[1, 2]"}),
+    ),
+    "Conjecture.attack": door(
+        CONJECTURE.attack,
+        instances=(1, SOME),
+        seed=(0, SEED - {"Generator"}),
+        shapes=([(2, 2)], OPTIONAL),
+        ranks=(1, OPTIONAL | SOME | {"[1, 2]"}),
+        depths=(2, OPTIONAL | {"2", "np.int64"}),
+        eps=(0.5, OPTIONAL | POSITIVE | {"[1, 2]"}),
+        r_hat=("any", OPTIONAL | SOME | {"[1, 2]", "range"}),
+        alignment=("any", NOTHING),
+        shrinks=(1, WHOLE),
+        executor=("serial", OPTIONAL),
+        path=(None, OPTIONAL | PATH),
         progress=(False, PROGRESS),
     ),
     "compare": door(
