@@ -19,7 +19,7 @@ import pytest
 
 import dlnlab
 from dlnlab import campaigns, validations
-from dlnlab.campaigns import executors
+from dlnlab.campaigns import campaign, executors
 
 SEEDS = [{"seed": n} for n in range(20)]
 
@@ -284,7 +284,7 @@ def test_a_first_line_that_was_being_written_is_known_by_its_beginning(tmp_path,
     path = tmp_path / "file"
     results, lines = ledger(path, 1)
     path.write_bytes(lines[0][:length])
-    if 0 < length < 9 + 64 + len(campaigns.REST):
+    if 0 < length < 9 + 64 + len(campaign.REST):
         with pytest.raises(ValueError, match="not a result of a campaign"):
             ledger(path, 1)
         assert path.read_bytes() == lines[0][:length]
@@ -451,11 +451,11 @@ def test_a_task_may_move_to_another_module(tmp_path):
 
 def own_tasks():
     """The functions of dlnlab that campaigns run."""
-    from dlnlab.atlas import measure
+    from dlnlab.atlas import survey
     from dlnlab.lab import suite
 
     found = {experiment.measure for experiment in dlnlab.experiments.EXPERIMENTS.values()}
-    return sorted(found | {measure.measure, suite.measure}, key=campaigns._identity)
+    return sorted(found | {survey.measure, suite.measure}, key=campaign._identity)
 
 
 NAMES = [
@@ -483,11 +483,11 @@ if a module moves."""
 
 def test_dlnlab_s_own_tasks_keep_their_names_and_keys():
     assert all(hasattr(function, "task_name") for function in own_tasks())
-    identities = [campaigns._identity(function) for function in own_tasks()]
+    identities = [campaign._identity(function) for function in own_tasks()]
     assert identities == [(f"dlnlab.{name}", "") for name in NAMES]
     content = json.dumps(["dlnlab.validations.suite.measure", dlnlab.__version__, {"seed": 1}])
     key = hashlib.sha256(content.encode()).hexdigest()
-    assert campaigns._key(identities[-1], {"seed": 1}) == key
+    assert campaign._key(identities[-1], {"seed": 1}) == key
 
 
 class Model:

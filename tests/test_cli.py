@@ -387,7 +387,7 @@ def dlnlab_process(*arguments, **options):
 def test_process_runs():
     done = dlnlab_process(*SMALL, env=os.environ | {"PYTHONIOENCODING": "ascii"})
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("12 ? 12 target of rank 2: r? = 4")  # no Greek, no crash
+    assert done.stdout.startswith("12 x 12 target of rank 2: r? = 4")  # no Greek, no crash
 
 
 def test_process_with_a_bad_file(tmp_path):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from dlnlab import plotting
+from dlnlab.claims import CLAIMS
 from dlnlab.lab.picture import Sketch
 
 from . import descents, flows, recoveries, steps, vectors
@@ -119,6 +120,6 @@ def sketch(claim: str, witness: Mapping[str, Any]) -> Sketch | None:
         As for `draw`.
     """
     maker = MAKERS.get((claim, witness.get("part")))
-    if maker is None:
+    if maker is None and claim in CLAIMS and not any(name == claim for name, _ in MAKERS):
         maker = getattr(import_module(f"dlnlab.validations.{claim}"), "sketch", None)
     return None if maker is None else maker(witness)
