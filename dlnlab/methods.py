@@ -97,7 +97,7 @@ class Momentum(Method):
     Parameters
     ----------
     beta : float
-        β, ≥ 0 and < 1.
+        β, ≥ 0 and < 1; with 0 it is gradient descent.
     nesterov : bool
 
     Raises
@@ -136,7 +136,7 @@ class Adam(Method):
     Parameters
     ----------
     beta1, beta2 : float
-        β₁ and β₂, ≥ 0 and < 1.
+        β₁ and β₂, ≥ 0 and < 1; with 0 the means are of the last gradient alone.
     epsilon : float
         ε > 0, which keeps the quotient finite; not the scale of a start.
 

@@ -31,6 +31,27 @@ def test_the_difference_is_lambda(case):
     np.testing.assert_allclose(np.linalg.svd(smaller)[1][: min(case[:3])], 0.3, rtol=1e-13)
 
 
+@pytest.mark.parametrize("lam", [1e150, -1e150, 10**30, 5e-324])
+def test_lambda_may_be_of_any_size_whose_square_is_finite(lam):
+    W_1, W_2 = start(4, 4, 4, lam)
+    lam = float(lam)
+    difference = W_2.T @ W_2 - W_1 @ W_1.T
+    np.testing.assert_allclose(difference, lam * np.eye(4), atol=1e-14 * max(abs(lam), 1.0))
+    assert np.isfinite(difference**2).all()
+
+
+@pytest.mark.parametrize("lam", [np.nan, np.inf, -np.inf, 2e150, -2e150, 1e308, "1", True, None])
+def test_another_lambda_is_refused(lam):
+    with pytest.raises((TypeError, ValueError), match="`imbalance` must be"):
+        start(4, 4, 4, lam)
+
+
+@pytest.mark.parametrize("lam", [0.0, 1e-300])
+def test_the_smaller_layer_has_epsilon_though_its_square_underflows(lam):
+    W_1, _ = start(4, 4, 4, lam, eps=1e-200)
+    np.testing.assert_allclose(np.linalg.svd(W_1)[1], 1e-200, rtol=1e-13)
+
+
 def closed_form(M, W_1, W_2, lam, t):
     """W_2W_1 of QQᵀ(t), Q = [W_1ᵀ; W_2] (Braun et al. 2022, Dominé et al. 2024)."""
     d_out, d_in = M.shape

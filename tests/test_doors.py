@@ -216,7 +216,11 @@ DESCENT: dict[str, tuple[Any, set[str]]] = {
     "checkpoint": (None, OPTIONAL | PATH),
     "checkpoint_every": (10.0, NONNEGATIVE | {"5e-324"}),
 }
-TIED = {name: DESCENT[name] for name in DESCENT.keys() - {"alpha", "weight_decay", "formulation"}}
+UNTIED = {"alpha", "weight_decay", "formulation", "method"}
+TIED = {name: DESCENT[name] for name in DESCENT.keys() - UNTIED}
+"""Of descent on one factor, whose layers take the same plain step."""
+MEMORY = {"0", "0.0", "1e-300", "5e-324", "Fraction"}
+"""Numbers >= 0 and < 1."""
 MODE: dict[str, tuple[Any, set[str]]] = {
     "eps": (0.1, POSITIVE),
     "depth": (3, {"2", "np.int64"}),
@@ -812,7 +816,7 @@ DOORS: dict[str, Door] = {
         dlnlab.networks.lambda_balanced_weights,
         shape=((3, 3), SHAPE),
         eps=(0.1, POSITIVE),
-        imbalance=(0.5, NUMBER),
+        imbalance=(0.5, NUMBER | {"5e-324"}),
         rng=(0, SEED),
         width=(None, OPTIONAL | SOME),
         like=(None, OPTIONAL | LIKE),
@@ -820,11 +824,11 @@ DOORS: dict[str, Door] = {
     # methods of descent
     "methods.Method": result(dlnlab.methods.Method()),
     "methods.Descent": result(dlnlab.methods.Descent()),
-    "methods.Momentum": door(dlnlab.methods.Momentum, beta=(0.9, NUMBER), nesterov=(False, FLAG)),
+    "methods.Momentum": door(dlnlab.methods.Momentum, beta=(0.9, MEMORY), nesterov=(False, FLAG)),
     "methods.Adam": door(
         dlnlab.methods.Adam,
-        beta1=(0.9, NUMBER),
-        beta2=(0.999, NUMBER),
+        beta1=(0.9, MEMORY),
+        beta2=(0.999, MEMORY),
         epsilon=(1e-8, POSITIVE),
     ),
     # classifiers and what they are trained on
@@ -860,14 +864,14 @@ DOORS: dict[str, Door] = {
         test=(None, OPTIONAL),
         method=("adam", NOTHING),
         eta=(0.1, POSITIVE),
-        alpha=(None, OPTIONAL),
+        alpha=(None, OPTIONAL | {"{}"}),
         weight_decay=(0.0, NONNEGATIVE | {"5e-324"}),
         batch=(None, OPTIONAL | SOME),
-        num_steps=(1, SOME),
+        num_steps=(1, WHOLE),
         schedule=("cosine", NOTHING),
         loss=("cross_entropy", NOTHING),
         rng=(0, SEED),
-        record_every=(1, WHOLE),
+        record_every=DESCENT["record_every"],
         record=(("loss",), NAMES),
         progress=(False, PROGRESS),
         checkpoint=(None, OPTIONAL | PATH),
@@ -1047,6 +1051,8 @@ def test_every_public_callable_has_a_door():
         given = inspect.signature(entry.call).parameters
         names = {n for n, p in given.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
         assert names <= set(entry.arguments) or " of " in name, (name, names)
+        is_open = any(p.kind is p.VAR_KEYWORD for p in given.values())
+        assert set(entry.arguments) <= names or is_open, (name, names)
 
 
 @contextlib.contextmanager

@@ -213,6 +213,20 @@ def test_what_is_no_method_is_refused(method):
         descend(method)
 
 
+@pytest.mark.parametrize("nothing", [0, 0.0, 5e-324, 1e-300])
+def test_without_memory_momentum_is_descent_and_adam_goes_by_signs(nothing):
+    """To 1e-11, as above: descent itself has steps of its own, which multiply in another order."""
+    plain = descend("descent").weights
+    for nesterov in (False, True):
+        assert_close(descend(methods.Momentum(nothing, nesterov)).weights, plain, 1e-11)
+    with pytest.raises(AssertionError):
+        assert_close(descend(methods.Momentum(1e-3)).weights, plain, 1e-11)
+    adam = methods.Adam(nothing, nothing, epsilon=1e-300)
+    moved = [A - B for A, B in zip(descend(adam, num_steps=1).weights, start(), strict=True)]
+    for change in moved:  # by -η times the sign of the gradient, to the rounding of W
+        np.testing.assert_allclose(np.abs(change), ETA, rtol=1e-13)
+
+
 @pytest.mark.parametrize(
     ("kind", "arguments"),
     [

@@ -173,6 +173,39 @@ def test_factors_on_step_sizes_are_of_the_parameters_named():
     )
 
 
+def test_no_factors_are_factors_of_one():
+    assert_same(train(alpha={}), train())
+
+
+@pytest.mark.parametrize(
+    ("every", "steps"),
+    [
+        ([7, 2, 7], [0, 2, 7, 30]),
+        (np.array([0, 30]), [0, 30]),
+        (range(28, 40), [0, 28, 29, 30]),
+        ([], [0, 30]),
+        (10**18, [0, 30]),
+    ],
+)
+def test_records_are_of_the_steps_listed(every, steps):
+    run, all_of_them = train(record_every=every), train(record_every=1)
+    assert run.steps.tolist() == steps
+    assert (run.losses == all_of_them.losses[steps]).all()
+
+
+def test_no_steps_leave_the_start():
+    run, start = train(num_steps=0), model().init(0)
+    assert run.steps.tolist() == [0]
+    assert run.times.tolist() == [0.0]
+    assert all((start[name] == W).all() for name, W in run.weights.items())
+
+
+@pytest.mark.parametrize("every", [[1.0], [-1], ["1"], np.eye(2), "12", None, True])
+def test_steps_to_record_are_counts(every):
+    with pytest.raises((TypeError, ValueError), match="`record_every` must be"):
+        train(record_every=every)
+
+
 def test_divergence_is_a_status():
     run = train(method="sgd", eta=1e6, loss="squared", record_every=1)
     assert run.status is dlnlab.Status.DIVERGED
@@ -328,7 +361,7 @@ def test_what_is_no_model_is_refused():
 
 
 def test_a_run_that_does_not_fit_is_refused_before_it_starts():
-    with pytest.raises(ValueError, match="would need"):
+    with pytest.raises(ValueError, match=r"would need .*`record_every`.*`num_steps`"):
         train(num_steps=10**12, record_every=1, record=("layers",))
 
 

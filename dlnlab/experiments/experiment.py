@@ -216,7 +216,14 @@ class Experiment:
         return tuple(name for name in self.settings if name not in self.on_request)
 
     def needed(self, *, quick: bool = False) -> str:
-        """Return what `data` must point at for a run; empty if it needs none."""
+        """Return what `data` must point at for a run; empty if it needs none.
+
+        Raises
+        ------
+        TypeError
+            If `quick` is not True or False.
+        """
+        quick = checks.flag("quick", quick)
         return self.needs_data if self.quick_data or not quick else ""
 
     def configurations(

@@ -79,7 +79,8 @@ def train(
     eta : float
         Step size η > 0.
     alpha : dict of str to float, optional
-        Factors > 0 on the step sizes of parameters by name; 1 for those that are not named.
+        Factors > 0 on the step sizes of parameters by name; 1 for those that are not named, so that
+        an empty dict is none at all.
     weight_decay : float
         μ ≥ 0: the method is given the gradients of the loss + (μ/2) Σ ‖W‖² over all parameters.
         What is recorded is the loss itself.
@@ -87,7 +88,8 @@ def train(
         Samples in a minibatch; all of them by default.  In every epoch each sample is seen once, in
         an order that `rng` draws anew; the last minibatch of an epoch has what is left.
     num_steps : int
-        Number of steps, ≥ 0; an epoch has ⌈n/batch⌉ of them.
+        Number of steps, ≥ 0; an epoch has ⌈n/batch⌉ of them.  With 0 the start is recorded, and
+        returned.
     schedule : {"cosine", "constant"}
         "cosine": at step k = 0, 1, … the step size is η(1 + cos(πk/num_steps))/2.
     loss : {"cross_entropy", "squared"}
@@ -95,8 +97,9 @@ def train(
     rng : numpy.random.Generator or int
         Source of randomness, or a seed, of the order of samples.
     record_every : int or sequence of ints
-        Record every so many steps, or after exactly these numbers of steps; the start and the end
-        are always recorded.  A record of losses or accuracies goes through all samples.
+        Record every so many steps, ≥ 1, or after exactly these numbers of steps, ≥ 0, in any order;
+        those beyond the end are passed over.  The start and the end are always recorded.  A record
+        of losses or accuracies goes through all samples.
     record : sequence of str
         Among "loss", "accuracy", "test_loss", "test_accuracy" (left out without `test`); and, of
         the penultimate block, which is a linear network, "layer_singular_values" (of each of its
@@ -137,7 +140,7 @@ def train(
     >>> y = (X[:, 0] > X[:, 1]).astype(int)
     >>> run = dlnlab.nets.train(model, model.init(rng=0), (X, y), eta=0.01, num_steps=200)
     >>> run.accuracies[[0, -1]].round(2).tolist()
-    [0.52, 1.0]
+    [0.4, 1.0]
     """
     checks.instance("model", model, Network, "a model, such as dlnlab.nets.mlp()")
     params = check_parameters(model.parameters, params)

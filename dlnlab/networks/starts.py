@@ -236,7 +236,7 @@ def lambda_balanced_weights(
     eps : float
         ε > 0, the singular value of the smaller layer: a = ε if λ ≥ 0, b = ε if λ ≤ 0.
     imbalance : float
-        λ, of either sign.
+        λ, of either sign, at most 1e150 in size, so that squares of W_2ᵀW_2 are finite.
     rng : numpy.random.Generator or int
         Source of randomness, or a seed.
     width : int, optional
@@ -258,14 +258,15 @@ def lambda_balanced_weights(
 
     Examples
     --------
-    >>> import dlnlab
+    >>> import dlnlab, numpy as np
     >>> W_1, W_2 = dlnlab.networks.lambda_balanced_weights((3, 2), 0.1, 0.5, rng=0)
-    >>> (W_2.T @ W_2 - W_1 @ W_1.T).round(12).tolist()
-    [[0.5, 0.0], [0.0, 0.5]]
+    >>> np.allclose(W_2.T @ W_2 - W_1 @ W_1.T, 0.5 * np.eye(2), atol=1e-14)
+    True
     """
     d_out, d_in = shape = checks.shape("shape", shape)
     eps, _ = checks.start(eps, 2)
-    lam = checks.number("imbalance", imbalance)
+    lam = checks.real("imbalance", imbalance, "a finite number")
+    checks.finite("imbalance", np.array(lam))
     rng = checks.generator("rng", rng, "network")
     like = None if like is None else checks.like("like", like)
     most = d_out if lam > 0 else d_in if lam < 0 else None
@@ -275,8 +276,8 @@ def lambda_balanced_weights(
         "`width`: two layers", 8 * h * sum(shape), working=frame_bytes(largest, h)
     )
     shared = np.zeros(h)
-    shared[: min(h, *shape)] = eps**2  # a² if λ ≥ 0, b² if λ ≤ 0
-    a, b = np.sqrt(shared + max(-lam, 0.0)), np.sqrt(shared + max(lam, 0.0))
+    shared[: min(h, *shape)] = eps  # a if λ ≥ 0, b if λ ≤ 0; its square may underflow
+    a, b = (np.hypot(shared, math.sqrt(max(more, 0.0))) for more in (-lam, lam))
     P = orthonormal_frame(h, h, rng)
     W_1 = P[:, : min(h, d_in)] * a[: min(h, d_in)] @ orthonormal_frame(d_in, min(h, d_in), rng).T
     W_2 = orthonormal_frame(d_out, min(h, d_out), rng) * b[: min(h, d_out)] @ P[:, :d_out].T

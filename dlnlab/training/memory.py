@@ -101,7 +101,8 @@ class Footprint:
             f"{_told(self.objects + 2 * self.records + self.held)} to put its records together)",
             self.peak,
             reference,
-            remedy="record less often (`record_every`), fewer quantities, or run a smaller batch",
+            remedy="record less often (`record_every`) or fewer quantities, take fewer steps "
+            "(`num_steps`), or run a smaller batch",
         )
 
 
