@@ -1,7 +1,7 @@
 """Methods of descent: what a step does with a gradient, and what it remembers of earlier ones.
 
 A method owns its state, arrays of the shapes of the weights; who iterates owns the order of things.
-With G_k the gradient of layer W at step k = 1, 2, … and η its step size,
+With G_k the gradient of layer W at step k = 1, 2, … and η its step size::
 
     Descent    W ← W − ηG_k
     Momentum   V ← βV + G_k,  W ← W − ηV           (heavy ball, Polyak 1964)
