@@ -20,8 +20,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dlnlab import report
-from dlnlab.experiments import EXPERIMENTS, study
+from dlnlab import experiments, report
+from dlnlab.experiments import study
 from dlnlab.experiments.study import judged
 from dlnlab.experiments.wording import number, numbers
 
@@ -33,6 +33,9 @@ KEPT = ("command", "finished", "seconds", "versions", "platform", "processors")
 """What the page's data keep of a manifest; the settings are with the verdict."""
 
 DPI = 200
+
+EXPERIMENTS = {name: e for name, e in experiments.EXPERIMENTS.items() if not e.ours}
+"""The paper's."""
 
 Data = Mapping[str, Mapping[str, Any]]
 

@@ -1,4 +1,4 @@
-"""The paper's experiments: every one measures what it judges, and a yardstick can fail."""
+"""The experiments, the paper's and ours: each measures what it judges, and a yardstick can fail."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_an_experiment_measures_what_it_judges_and_draws(name, small_movielens):
     data = {"data": str(small_movielens)} if experiment.needed(quick=True) else {}
     assert experiment.name == name
     second = "adam" if experiment.measure is classifiers.measure else "code"
-    assert {"paper", second} <= set(experiment.settings)
+    assert experiment.ours or {"paper", second} <= set(experiment.settings)
     assert set(experiment.meanings) <= set(experiment.settings) - {"paper", "code"}
     json.dumps([experiment.settings, experiment.quick])
     results = {}
@@ -102,6 +102,17 @@ def test_an_experiment_is_found_where_it_lies(tmp_path, monkeypatch):
     found = {experiment.name: experiment for experiment in catalogue._found()}
     assert found.keys() - EXPERIMENTS.keys() == {"fig99"}
     assert found["fig99"].measure is right.measure
+
+
+def test_the_paper_s_experiments_come_in_its_order_and_ours_after_them():
+    names = list(EXPERIMENTS)
+    assert names[:3] == ["fig1", "fig2", "fig3"]
+    assert names[names.index("fig20") + 1] == "fig20-linear"
+    assert names[-2:] == ["table3", "compression"]
+    assert [name for name, e in EXPERIMENTS.items() if e.ours] == ["compression"]
+    ours = dataclasses.replace(EXPERIMENTS["fig22"], name="alpha", ours=True)
+    assert catalogue._order(ours) > catalogue._order(EXPERIMENTS["table3"])
+    assert catalogue._order(ours) < catalogue._order(EXPERIMENTS["compression"])
 
 
 @pytest.mark.parametrize("name", ["fig3", "fig5", "fig6", "fig20-linear"])
@@ -343,7 +354,9 @@ def test_what_we_made_up_is_judged_apart_and_what_is_no_figure_is_not_counted():
     assert ours["fig13"] == {"c_val_from_next", "c_vec_from_next", "c_vec_from_fit"}
     assert ours["fig14"] == {"others: excess", "others: gain"}
     assert ours["table3"] == {"d = 100: time_ratio", "d = 300: time_ratio"}
-    assert {n for n, e in EXPERIMENTS.items() if e.apart} == {"fig12", "fig20-linear", "fig22"}
+    assert {n for n, e in EXPERIMENTS.items() if e.apart} == {
+        *("fig12", "fig20-linear", "fig22", "compression")
+    }
     for name in ("fig12", "fig20-linear", "fig22"):
         outcome = judged(EXPERIMENTS[name], {}, {"paper": [{"values": {}}] * 3})
         assert outcome.verdict.startswith("not counted")
@@ -379,7 +392,7 @@ def test_yardsticks_with_a_unit_name_it():
                 assert yardstick.quantity.endswith(f"_half_mse{unobserved}"), yardstick
 
 
-@pytest.mark.parametrize("name", [n for n in EXPERIMENTS if n != "fig22"])
+@pytest.mark.parametrize("name", [n for n, e in EXPERIMENTS.items() if n != "fig22" and not e.ours])
 def test_a_run_that_diverged_arrives_nowhere(name, small_movielens):
     """With a step of a thousand times what is stable, nothing but the start is a number."""
     experiment = EXPERIMENTS[name]
@@ -417,7 +430,9 @@ def test_every_yardstick_says_where_it_comes_from():
     place = re.compile(r"(Section|Appendix|Table|Figure|Figures) [A-Z0-9]|fig_\w+\.ipynb")
     for experiment in EXPERIMENTS.values():
         for yardstick in experiment.yardsticks:
-            assert place.search(yardstick.source), (experiment.name, yardstick)
+            assert yardstick.ours or not experiment.ours, (experiment.name, yardstick)
+            told = place.search(yardstick.source) or experiment.ours
+            assert told, (experiment.name, yardstick)
 
 
 def test_the_suprema_of_figure_13_start_at_t_i():
@@ -656,6 +671,48 @@ def test_the_index_sets_each_figure_beside_the_claim_the_settings_and_the_verdic
     assert "singular value ε of every initial layer" in page
     assert "src=" not in page.replace('src="fig2', "")
     assert "<script" not in page
+
+
+def test_an_experiment_of_our_own_is_run_and_told_as_ours(run, tmp_path):
+    """Compression: its readings are kinds of problems, and a table tells what each way costs."""
+    small = {"d": 12, "rank": 2, "steps": 300, "tune": 100}
+    changed = dataclasses.replace(EXPERIMENTS["compression"], quick=small)
+    found = study(changed, ["completion"], seeds=2, quick=True, executor="serial")
+    told = dlnlab.report.study_json(found)
+    first, *rest = told["readings"]["completion"]["table"]
+    assert first == ["", *found.configurations["completion"][0]["parts"]]
+    assert [row[0] for row in rest][1::2] == ["error after fine-tuning", "parameters"]
+    assert rest[3][1:] == ["52", "48", "48", "48", "24"]
+    assert "Compression |" not in dlnlab.report.overview_markdown([])  # no figure of the paper
+    assert "(#compression)" not in dlnlab.report.overview_markdown([told])
+    code, out, _ = run("compression", *QUICK, "--as", "factorization", "--out", tmp_path)
+    assert code == 0
+    assert "compression runs (factorization: runs)" in out
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert '<a href="#compression">Compression</a>' in page
+    assert "We ask: " in page
+    assert "The paper: " not in page
+    assert "of fine-tuning" in page  # what a setting means
+    code, _, err = run("compression", *QUICK, "--as", "both", "--out", tmp_path)
+    assert code == 2
+    assert "--as must be among every, factorization, completion, sensing, digits for" in err
+
+
+def test_a_yardstick_of_compression_can_fail(monkeypatch):
+    from dlnlab.experiments import compressing
+
+    statuses = {}
+    for factor in (1.0, 2.0):  # the narrow network, and both thresholdings, are so much worse
+        rows = {name: {"zero_shot": 1.0, "fine_tuned": 1.0} for name in compressing.METHODS}
+        rows["Algorithm 1 from the start"]["fine_tuned"] *= factor
+        rows["hard thresholding, gradual"]["zero_shot"] *= factor
+        rows["soft thresholding, gradual"]["fine_tuned"] *= factor
+        monkeypatch.setattr(compressing, "measure", lambda _, rows=rows: rows)
+        experiment = EXPERIMENTS["compression"]
+        values = experiment.measure({"tune": 1})["values"]
+        each = [judging.judge(y, [values[y.quantity]] * 2) for y in experiment.yardsticks]
+        statuses[factor] = [judged_.status for judged_ in each]
+    assert statuses == {1.0: ["met"] * 3, 2.0: ["missed"] * 3}
 
 
 def test_markdown_says_the_same(run, tmp_path):

@@ -1,6 +1,7 @@
-"""All experiments by name, in the order of the paper: whatever `dlnlab.experiments.paper` holds.
+"""All experiments by name: the paper's in its order, then our own by the alphabet.
 
-A module there has an `Experiment` of the name EXPERIMENT; nothing else needs to know of it.
+They are what `dlnlab.experiments.paper` and `dlnlab.experiments.ours` hold.  A module there has an
+`Experiment` of the name EXPERIMENT; nothing else needs to know of it.
 """
 
 from __future__ import annotations
@@ -10,21 +11,22 @@ import pkgutil
 import re
 from collections.abc import Iterator
 
-from dlnlab.experiments import paper
+from dlnlab.experiments import ours, paper
 from dlnlab.experiments.experiment import Experiment
 
 __all__ = ["EXPERIMENTS"]
 
 
-def _order(experiment: Experiment) -> tuple[str, int, str]:
-    found = re.fullmatch(r"([a-z]+)(\d+)(.*)", experiment.name)
+def _order(experiment: Experiment) -> tuple[bool, str, int, str]:
+    found = re.fullmatch(r"(\D*)(\d*)(.*)", experiment.name)
     kind, number, part = found.groups()  # type: ignore[union-attr]
-    return kind, int(number), part
+    return experiment.ours, kind, int(number or 0), part
 
 
 def _found() -> Iterator[Experiment]:
-    for module in pkgutil.iter_modules(paper.__path__):
-        yield importlib.import_module(f"{paper.__name__}.{module.name}").EXPERIMENT
+    for folder in (paper, ours):
+        for module in pkgutil.iter_modules(folder.__path__):
+            yield importlib.import_module(f"{folder.__name__}.{module.name}").EXPERIMENT
 
 
 EXPERIMENTS: dict[str, Experiment] = {

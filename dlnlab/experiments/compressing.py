@@ -17,31 +17,44 @@ from typing import Any
 import numpy as np
 
 import dlnlab.nets
-from dlnlab import campaigns, compression, networks
+from dlnlab import compression, networks
 from dlnlab.data.digits import digits
 from dlnlab.problems import Problem, completion, factorization, sensing
 from dlnlab.problems.targets import gaussian_ensemble, random_mask
 from dlnlab.training.descent import gradient_descent
 
-__all__ = ["KINDS", "columns", "configurations", "measure"]
+__all__ = ["DIGITS", "KINDS", "METHODS", "RECOVERY", "SETTINGS", "columns", "measure"]
 
 KINDS = ("factorization", "completion", "sensing", "digits")
 RECOVERY = {"d": 40, "rank": 3, "noise": 0.02, "steps": 1500, "tune": 500}
 DIGITS = {"width": 64, "rank": 4, "steps": 600, "tune": 200}
 
+METHODS = (
+    "Algorithm 1 from the start",
+    "truncated SVD",
+    "hard thresholding, gradual",
+    "soft thresholding, gradual",
+    "group Lasso + pruning",
+    "weighted SVD, diagonal",
+    "weighted SVD, covariance",
+)
+
+SETTINGS = {
+    "kind": "what is recovered, or classified",
+    "d": "side of the square target",
+    "rank": "width to which the network is compressed, the rank of a target",
+    "noise": "standard deviation of the noise: of a measurement, or √d times that of an entry",
+    "width": "width of the classifier",
+    "steps": "of training before the rank is cut",
+    "tune": "of fine-tuning",
+}
+"""What the settings mean."""
+
 Row = dict[str, Any]
+Way = tuple[Callable[[], tuple[float, float]], float, int]
+"""The two errors, yet to be found; seconds spent before; parameters."""
 
 
-def configurations(seeds: int) -> list[dict[str, Any]]:
-    """Return what `measure` gets, for every kind and seed."""
-    return [
-        {"kind": kind, "seed": seed} | (DIGITS if kind == "digits" else RECOVERY)
-        for kind in KINDS
-        for seed in range(seeds)
-    ]
-
-
-@campaigns.task("dlnlab.experiments.compressing.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Compress one network in all ways.
 
@@ -49,7 +62,8 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     ----------
     configuration : mapping
         "kind" among `KINDS`, "seed", "rank", "steps", "tune", and "d" and "noise"; or for digits
-        "width", which must be that of the images, 64.
+        "width", which must be that of the images, 64.  "parts" holds the methods, among those that
+        the kind has; all by default.
 
     Returns
     -------
@@ -58,7 +72,8 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
         held-out digits), "seconds" (processor time of everything, training included) and
         "parameters" of the compressed network, or layer.
     """
-    return _digits(configuration) if configuration["kind"] == "digits" else _recovery(configuration)
+    ways = (_digits if configuration["kind"] == "digits" else _recovery)(configuration)
+    return {name: _row(*ways[name]) for name in configuration.get("parts", ways)}
 
 
 # ---------------------------------------------------------------------- recovery
@@ -86,7 +101,7 @@ def _symmetric(A: np.ndarray) -> np.ndarray:
     return (A + A.T) / np.sqrt(2)
 
 
-def _recovery(c: Mapping[str, Any]) -> dict[str, Any]:
+def _recovery(c: Mapping[str, Any]) -> dict[str, Way]:
     problem, M = _problem(c)
     rank, quiet = c["rank"], {"record": (), "record_every": c["steps"] + c["tune"]}
     eta = 0.2 / problem.curvature  # half of what a factor of norm 1 allows, with a reserve
@@ -142,11 +157,11 @@ def _recovery(c: Mapping[str, Any]) -> dict[str, Any]:
 
     d = c["d"]
     return {
-        "Algorithm 1 from the start": _row(algorithm_1, 0.0, rank * (2 * d + rank)),
-        "truncated SVD": _row(lambda: cut(trained), spent, 2 * rank * d),
-        "hard thresholding, gradual": _row(hard, spent, 2 * rank * d),
-        "soft thresholding, gradual": _row(soft, spent, 2 * rank * d),
-        "group Lasso + pruning": _row(pruned, 0.0, rank * d),
+        "Algorithm 1 from the start": (algorithm_1, 0.0, rank * (2 * d + rank)),
+        "truncated SVD": (lambda: cut(trained), spent, 2 * rank * d),
+        "hard thresholding, gradual": (hard, spent, 2 * rank * d),
+        "soft thresholding, gradual": (soft, spent, 2 * rank * d),
+        "group Lasso + pruning": (pruned, 0.0, rank * d),
     }
 
 
@@ -168,7 +183,7 @@ def _row(work: Callable[[], tuple[float, float]], before: float, parameters: int
 # ---------------------------------------------------------------------- digits
 
 
-def _digits(c: Mapping[str, Any]) -> dict[str, Any]:
+def _digits(c: Mapping[str, Any]) -> dict[str, Way]:
     images, (width, rank) = digits(), (c["width"], c["rank"])
     (X, y), (held_out, labels) = images.train.scaled(), images.test.scaled()
     X = X.reshape(len(X), -1)
@@ -219,12 +234,12 @@ def _digits(c: Mapping[str, Any]) -> dict[str, Any]:
 
     diagonal, size = np.diag(np.diag(C) + 1e-12), rank * (2 * width + rank)
     return {
-        "Algorithm 1 from the start": _row(algorithm_1, 0.0, size),
-        "truncated SVD": _row(lambda: cut(trained, W), spent, size),
-        "weighted SVD, diagonal": _row(lambda: projected(diagonal), spent, size),
-        "weighted SVD, covariance": _row(lambda: projected(C), spent, size),
-        "hard thresholding, gradual": _row(lambda: gradual("hard"), spent, size),
-        "soft thresholding, gradual": _row(lambda: gradual("soft"), spent, size),
+        "Algorithm 1 from the start": (algorithm_1, 0.0, size),
+        "truncated SVD": (lambda: cut(trained, W), spent, size),
+        "weighted SVD, diagonal": (lambda: projected(diagonal), spent, size),
+        "weighted SVD, covariance": (lambda: projected(C), spent, size),
+        "hard thresholding, gradual": (lambda: gradual("hard"), spent, size),
+        "soft thresholding, gradual": (lambda: gradual("soft"), spent, size),
     }
 
 

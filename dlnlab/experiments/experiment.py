@@ -1,7 +1,8 @@
 """What an experiment is: settings in several readings, a measurement, and its yardsticks.
 
-The paper and its authors' code disagree, so every experiment has at least the readings "paper" and
-"code"; further ones test what could explain a difference.
+The paper and its authors' code disagree, so every experiment of the paper has at least the readings
+"paper" and "code"; further ones test what could explain a difference.  One of our own has readings
+of its own, such as the kinds of problems that it looks at.
 
 A yardstick is one of three things.  A *claim* is a sentence of the paper, made an interval that the
 quantity must lie in for every seed.  A *published number* was read off a figure or a table, and is
@@ -144,7 +145,7 @@ Measure = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Experiment:
-    """A figure or a table of the paper.
+    """A figure or a table of the paper, or an experiment of our own.
 
     Attributes
     ----------
@@ -152,9 +153,10 @@ class Experiment:
         "fig5"; files are named after it.
     title : str
     claim : str
-        What the paper shows, in our words.
+        What the paper shows, in our words; of our own experiments, what they ask.
     settings : mapping from readings to mappings
-        "paper" at least, and "code" where the authors' code has the experiment; plain JSON.
+        "paper" at least, and "code" where the authors' code has the experiment; plain JSON.  Any
+        names for an experiment of our own.
     meanings : mapping from readings to str
         What a further reading tests.
     quick : mapping
@@ -178,7 +180,10 @@ class Experiment:
         Why it does not count as a figure reproduced, such as "a sketch"; empty where it does.
     rows : tuple of (str, str, tuple of float)
         Words, quantity and published numbers of each row of a table with a column for each of the
-        settings' "parts"; for what the paper shows as a table.
+        settings' "parts"; for what the paper shows as a table.  Without published numbers the table
+        holds what was measured alone.
+    ours : bool
+        Whether it is of our own making, and no figure of the paper.
     needs_data : str
         What `data` must point at; empty if the experiment needs none.
     check_data : callable or None
@@ -202,6 +207,7 @@ class Experiment:
     why: str = ""
     apart: str = ""
     rows: tuple[tuple[str, str, tuple[float, ...]], ...] = ()
+    ours: bool = False
     needs_data: str = ""
     check_data: Callable[[str], Any] | None = None
     quick_data: bool = True

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dlnlab.experiments import EXPERIMENTS, classifier_settings
+from dlnlab.experiments import EXPERIMENTS, classifier_settings, compressing
 from dlnlab.experiments.instance import SETTINGS
 
 from .page import escape, meta, page, state, table, tag, unmarked, wide
 from .studies import (
     HEADERS,
     OVERVIEW,
+    asks,
     figure_name,
     overview,
     place,
@@ -28,7 +29,7 @@ __all__ = ["experiments_html", "experiments_markdown", "overview_markdown"]
 
 
 def overview_markdown(studies: Sequence[Mapping[str, Any]]) -> str:
-    """Return one row per figure and table of the paper, those not run included.
+    """Return one row per figure and table of the paper, those not run included, none of our own.
 
     Parameters
     ----------
@@ -39,13 +40,14 @@ def overview_markdown(studies: Sequence[Mapping[str, Any]]) -> str:
     -------
     str
     """
-    studies = [unmarked(s) for s in studies]
+    studies = [unmarked(s) for s in studies if not s.get("ours")]
     rows = {
         s["name"]: (f"[{figure_name(s['name'])}](#{s['name']})", *(cell for cell, _ in overview(s)))
         for s in studies
     }
     for name, experiment in EXPERIMENTS.items():
-        rows.setdefault(name, (figure_name(name), "not run", "–", "–", experiment.title))
+        if not experiment.ours:
+            rows.setdefault(name, (figure_name(name), "not run", "–", "–", experiment.title))
     return _markdown_table(OVERVIEW, [rows[name] for name in sorted(rows, key=place)])
 
 
@@ -75,7 +77,7 @@ def _fold(s: Mapping[str, Any], figures: str) -> str:
         f'<details id="{s["name"]}" markdown="1">',
         f"<summary>{summary}</summary>",
         "",
-        f"**The paper:** {s['claim']}",
+        f"**{asks(s)}:** {s['claim']}",
         "",
         *(f"- Reading {reading_text(f'*{k}*', r)}." for k, r in s["readings"].items()),
     ]
@@ -172,7 +174,7 @@ def _section(s: Mapping[str, Any], manifest: Mapping[str, Any] | None) -> list[s
     made = [meta(_how(manifest))] if manifest else []
     return [
         f'<h2 id="{name}">{escape(figure_name(s["name"]))}: {escape(s["title"])}</h2>',
-        tag("p", f"{tag('b', 'The paper: ')}{escape(s['claim'])}"),
+        tag("p", f"{tag('b', f'{asks(s)}: ')}{escape(s['claim'])}"),
         tag("p", f"{tag('b', 'Verdict: ')}{escape(verdict_text(s))}."),
         tag("ul", states),
         tag("figure", image + tag("figcaption", escape(caption))),
@@ -180,7 +182,7 @@ def _section(s: Mapping[str, Any], manifest: Mapping[str, Any] | None) -> list[s
         *tables,
         wide(table(HEADERS, rows(s))),
         _details("Where the yardsticks come from", table(("quantity", "source"), sources(s))),
-        _details("Settings", _settings(s["readings"])),
+        _details("Settings", _settings(s["readings"], s.get("ours", False))),
         _list(s["notes"]),
         *made,
     ]
@@ -201,15 +203,16 @@ def _list(lines: Sequence[str]) -> str:
     return tag("ul", "".join(tag("li", escape(line)) for line in lines))
 
 
-def _settings(readings: Mapping[str, Any]) -> str:
+def _settings(readings: Mapping[str, Any], ours: bool) -> str:
     """A row for each setting, a column for each reading, parts after what they share."""
+    meanings = compressing.SETTINGS if ours else SETTINGS | classifier_settings.SETTINGS
     columns = {name: _flat(reading["settings"]) for name, reading in readings.items()}
     keys = dict.fromkeys(key for column in columns.values() for key in column)
     rows = [
         (
             key,
             *(_text(column.get(key)) for column in columns.values()),
-            (SETTINGS | classifier_settings.SETTINGS).get(key.rsplit(": ", 1)[-1], ""),
+            meanings.get(key.rsplit(": ", 1)[-1], ""),
         )
         for key in keys
     ]

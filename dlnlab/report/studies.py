@@ -7,6 +7,7 @@ of several.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ __all__ = [
     "HEADERS",
     "OVERVIEW",
     "STUDY_FORMAT",
+    "asks",
     "figure_name",
     "overview",
     "place",
@@ -32,6 +34,7 @@ STUDY_FORMAT = 3
 """Of what `study_json` returns; the pages can only be made from this one."""
 
 NARROW = "\N{NO-BREAK SPACE}"
+KINDS = {"fig": "Fig.", "table": "Table"}
 MARKS = {"met": "✓", "missed": "✗", "undecided": "?"}
 WORDS = {"met": "yes", "missed": "no", "undecided": "open", "": "–"}
 HEADERS = ("quantity", "expected", "reading", "measured, seed by seed", "predicts", "")
@@ -64,6 +67,7 @@ def study_json(study: Study) -> dict[str, Any]:
             "name": experiment.name,
             "title": experiment.title,
             "claim": experiment.claim,
+            "ours": experiment.ours,
             "verdict": study.verdict,
             "basis": study.basis,
             "shown": judging.shown(study.tallies),
@@ -124,17 +128,20 @@ def _diverged(judgements: Sequence[Any]) -> bool:
 
 
 def _table_json(study: Study, reading: str) -> list[list[str]]:
-    """The rows of a table of the paper: words, and for each part the measured and published."""
+    """The rows of a table: words, and for each part the measured and, if any, the published."""
     experiment = study.experiment
     if not experiment.rows or _diverged(study.judgements[reading]):
         return []
     parts = list(study.configurations[reading][0]["parts"])
-    rows = [["", *(cell for part in parts for cell in (part, "paper"))]]
+    printed = any(published for *_, published in experiment.rows)
+    rows = [["", *(cell for part in parts for cell in (part, "paper")[: 1 + printed])]]
     for words, quantity, published in experiment.rows:
         cells = []
-        for part, theirs in zip(parts, published, strict=True):
+        for k, part in enumerate(parts):
             seen = [result["values"][f"{part}: {quantity}"] for result in study.results[reading]]
-            cells += [numbers(seen), "–" if study.quick else number(theirs)]
+            cells.append(numbers(seen))
+            if printed:
+                cells.append("–" if study.quick else number(published[k]))
         rows.append([words, *cells])
     return rows
 
@@ -171,10 +178,16 @@ def overview(s: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 
 def figure_name(name: str) -> str:
-    """Return what a figure is called in a text: "Fig. 6, movielens" of "fig6-movielens"."""
-    head, *rest = name.split("-", 1)
-    kind, count = ("Table", head[5:]) if head.startswith("table") else ("Fig.", head[3:])
-    return f"{kind}{NARROW}{count}" + (f", {rest[0].replace('-', ' ')}" if rest else "")
+    """Return what a figure is called in a text: "Fig. 6, movielens" of "fig6-movielens".
+
+    An experiment that is neither a figure nor a table is called by its name.
+    """
+    found = re.fullmatch(r"(fig|table)(\d+)(?:-(.*))?", name)
+    if found is None:
+        return name.replace("-", " ").capitalize()
+    kind, count, rest = found.groups()
+    figure = f"{KINDS[kind]}{NARROW}{count}"
+    return figure + (f", {rest.replace('-', ' ')}" if rest else "")
 
 
 def place(name: str) -> tuple[str, int, str]:
@@ -182,6 +195,11 @@ def place(name: str) -> tuple[str, int, str]:
     head, *rest = name.split("-", 1)
     kind = head.rstrip("0123456789")
     return kind, int(head[len(kind) :] or 0), " ".join(rest)
+
+
+def asks(s: Mapping[str, Any]) -> str:
+    """Return who claims or asks; results of before there was anything of ours are the paper's."""
+    return "We ask" if s.get("ours") else "The paper"
 
 
 def verdict_text(s: Mapping[str, Any]) -> str:

@@ -1,0 +1,3 @@
+"""Experiments of our own: a module each, found by `dlnlab.experiments.catalogue`."""
+
+__all__: list[str] = []
