@@ -45,6 +45,7 @@ ORDER = [
     "lab",
     "atlas",
     "validations",
+    "explorer",
     "commands",
     "cli",
     "__main__",
