@@ -188,7 +188,9 @@ def test_a_port_that_is_taken_is_named(capsys):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         assert cli.main(["explore", "--no-browser", "--port", str(port)]) == 2
-    assert f"got {port}: Address already in use; 0 takes any" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert f"got {port}: " in err
+    assert err.endswith("; 0 takes any that is free\n")
 
 
 def test_it_opens_a_browser_unless_told_not_to(monkeypatch, capsys):
@@ -257,6 +259,12 @@ addEventListener("load", async () => {{
   seen.after = told();
   seen.height = height();
   seen.code = code.textContent;
+  seen.ends = Object.fromEntries([...page.querySelectorAll("input")].map(
+    i => [i.id, [i.min || 0, i.max].map(value => {{
+      i.value = value;
+      i.dispatchEvent(new view.Event("input"));
+      return Number(i.nextElementSibling.textContent);
+    }})]));
   document.getElementById("found").textContent = JSON.stringify(seen);
 }});
 </script></body>"""
@@ -306,6 +314,7 @@ def test_a_slider_moves_the_picture_and_the_address(seen, width):
     assert {"1", "2", "Theorem 2", "Dominance"} <= set(after["rows"])
     assert found["hidden"] == 0 < found["height"]
     assert found["code"] == code(state)  # which runs, see above
+    assert found["ends"] == {name: [p.low, p.high] for name, p in PARAMETERS.items()}
 
 
 @in_a_browser

@@ -8,8 +8,13 @@ const WIDTH = 440, HEIGHT = 280, LEFT = 58, RIGHT = 10, TOP = 24, BOTTOM = 34;
 const SHADES = ["#440154", "#3b528b", "#21918c", "#5ec962", "#c8b020"];
 let busy = false, waiting = null;
 
-const numberOf = slider => slider.dataset.log
-  ? Number((10 ** slider.value).toPrecision(2)) : Number(Number(slider.value).toPrecision(3));
+function numberOf({ value, max, dataset: { low, high } }) {  // a logarithmic one has low and high
+  return Number(low ? (low * (high / low) ** (value / max)).toPrecision(2) : value);
+}
+
+function place({ max, dataset: { low, high } }, number) {
+  return low ? max * Math.log(number / low) / Math.log(high / low) : number;
+}
 
 // Not read from the sliders: an address may have numbers between their steps.
 const state = Object.fromEntries(sliders.map(slider => [slider.id, numberOf(slider)]));
@@ -43,7 +48,7 @@ function draw(found) {
     Object.assign(state, found.state);
     for (const slider of sliders) {
       const value = state[slider.id];
-      if (numberOf(slider) !== value) slider.value = slider.dataset.log ? Math.log10(value) : value;
+      if (numberOf(slider) !== value) slider.value = place(slider, value);
       slider.nextElementSibling.textContent = value;
     }
   }

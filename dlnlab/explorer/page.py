@@ -19,6 +19,9 @@ KEY = (
     "the refined theorem's bound."
 )
 
+STEPS = 80
+"""Of a logarithmic slider."""
+
 
 def files() -> dict[str, tuple[str, bytes]]:
     """Return type and content of everything the page is made of, by its path in the address."""
@@ -51,13 +54,15 @@ def _html() -> str:
 
 
 def _slider(name: str, parameter: Parameter, value: float) -> str:
-    """Return one slider; a logarithmic one has decades for its own values."""
-    numbers = (parameter.low, parameter.high, value)
-    low, high, at = map(math.log10, numbers) if parameter.log else numbers
-    attributes = f'min="{low:.12g}" max="{high:.12g}" value="{at:.12g}" step="{parameter.step:g}"'
-    scale = ' data-log="1"' if parameter.log else ""
+    """Return one slider; a logarithmic one counts equal ratios, and has its ends beside them."""
+    low, high, step = parameter.low, parameter.high, parameter.step
+    if step:
+        attributes = f'min="{low:g}" max="{high:g}" step="{step:g}" value="{value:g}"'
+    else:
+        at = STEPS * math.log(value / low) / math.log(high / low)
+        attributes = f'max="{STEPS}" value="{at:.0f}" data-low="{low:g}" data-high="{high:g}"'
     return (
         f'<label for="{name}">{escape(parameter.label)}</label>'
-        f'<input type="range" id="{name}" {attributes}{scale}>'
+        f'<input type="range" id="{name}" {attributes}>'
         f'<output for="{name}">{value:g}</output>'
     )

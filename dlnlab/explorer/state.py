@@ -37,13 +37,12 @@ class Parameter(NamedTuple):
     low: float
     high: float
     step: float
-    """Of the slider, in decades if it is logarithmic; 1 for an integer."""
-    log: bool = False
+    """Of the slider; if it is 0, the slider is logarithmic."""
 
 
 PARAMETERS = {
     "depth": Parameter("L, layers", 2, 6, 1),
-    "eps": Parameter("ε, singular value of every layer at the start", 0.01, 0.5, 0.02, log=True),
+    "eps": Parameter("ε, singular value of every layer at the start", 0.01, 0.5, 0),
     "rank": Parameter("r, rank of the target", 1, 5, 1),
     "r_hat": Parameter("r̂, width of the compressed network", 1, 10, 1),
     "spread": Parameter("spectrum: σ₁*/σᵣ*, in equal ratios", 1, 10, 0.1),
