@@ -8,13 +8,26 @@ verdict on a claim is a margin with its premises.
 import sys
 from pathlib import Path as _Path
 
-from dlnlab import baselines, campaigns, claims, data, experiments, flow, nets, networks, problems
+from dlnlab import (
+    baselines,
+    campaigns,
+    claims,
+    compression,
+    data,
+    experiments,
+    flow,
+    methods,
+    nets,
+    networks,
+    problems,
+)
 from dlnlab import siblings as _siblings
 from dlnlab.campaigns import executors
 from dlnlab.claims.verdict import Premise, Verdict
 from dlnlab.data import movielens
 from dlnlab.data.ratings import Ratings
 from dlnlab.flow import Comparison, compare, gradient_flow
+from dlnlab.lab.conjecture import Conjecture, ConjectureError, conjecture
 from dlnlab.networks import compressed_weights, end_to_end, layer_gradients, original_weights
 from dlnlab.numerics import spectra
 from dlnlab.problems import Problem, completion, factorization, linear_recovery, sensing, targets
@@ -39,12 +52,14 @@ for _name, _module in {
     "spectra": spectra,
     "targets": targets,
 }.items():  # the names users import, ``import dlnlab.modes``, wherever the house keeps the module
-    sys.modules[f"{__name__}.{_name}"] = _module
+    sys.modules[f"{__name__}.{_name}"] = globals()[_name] = _module
 
 _siblings.find(__name__, _Path(__file__).parent)
 
 __all__ = [
     "Comparison",
+    "Conjecture",
+    "ConjectureError",
     "FactoredTarget",
     "GeneratedEnsemble",
     "Interrupted",
@@ -60,6 +75,8 @@ __all__ = [
     "compare",
     "completion",
     "compressed_weights",
+    "compression",
+    "conjecture",
     "data",
     "end_to_end",
     "executors",
@@ -72,6 +89,7 @@ __all__ = [
     "layer_gradients",
     "linear_recovery",
     "memory",
+    "methods",
     "modes",
     "movielens",
     "nets",

@@ -21,7 +21,17 @@ from typing import Any, NoReturn
 import numpy as np
 
 import dlnlab
-from dlnlab.commands import RunFailed, atlas, bench, compare, explore, prove, reproduce, validate
+from dlnlab.commands import (
+    RunFailed,
+    atlas,
+    attack,
+    bench,
+    compare,
+    explore,
+    prove,
+    reproduce,
+    validate,
+)
 
 __all__ = ["main"]
 
@@ -30,6 +40,7 @@ COMMANDS: tuple[Callable[[Any, str], None], ...] = (
     explore.add,
     prove.add,
     validate.add,
+    attack.add,
     atlas.add,
     bench.add,
     reproduce.add,

@@ -34,6 +34,14 @@ def mlp(params: dict[str, Any], X: Any) -> Any:
     return jnp.maximum(H, 0.0) @ last.T
 
 
+def linear(params: dict[str, Any], X: Any) -> Any:
+    """W_3 W_2 W_1 x."""
+    H = X.reshape(len(X), -1)
+    for W in layers(params, "W", 1):
+        H = H @ W.T
+    return H
+
+
 def norm(params: dict[str, Any], where: str, Z: Any) -> Any:
     mean, variance = Z.mean(-1, keepdims=True), Z.var(-1, keepdims=True)
     standard = (Z - mean) / jnp.sqrt(variance + 1e-5)

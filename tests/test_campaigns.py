@@ -459,6 +459,7 @@ def own_tasks():
 
 
 NAMES = [
+    "experiments.classifiers.measure",
     "experiments.fig13.measure",
     "experiments.fig14.measure",
     "experiments.fig15.measure",

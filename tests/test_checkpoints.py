@@ -19,8 +19,9 @@ from instances import network
 import dlnlab
 from dlnlab import progress
 from dlnlab.files import locks
-from dlnlab.training import descent
-from dlnlab.training.trajectory import Interrupted, Recorder, Status, Trajectory, Unsaved
+from dlnlab.training import loop
+from dlnlab.training.objective import recorder
+from dlnlab.training.trajectory import Interrupted, Status, Trajectory, Unsaved
 
 RECORD = ("loss", "error", "singular_values", "alignment", "end_to_end", "imbalance", "layers")
 
@@ -70,7 +71,7 @@ class Stop:
 @pytest.fixture
 def eager(monkeypatch):
     """Progress at every step instead of every tenth of a second, and a look at the clock too."""
-    monkeypatch.setattr(descent, "STRETCH", 0.0)
+    monkeypatch.setattr(loop, "STRETCH", 0.0)
     monkeypatch.setattr(progress, "INTERVAL", 0.0)
 
 
@@ -437,7 +438,7 @@ def test_a_refused_run_leaves_the_checkpoint_to_others(tmp_path):
 def test_a_path_that_cannot_be_written_is_refused_before_the_first_step(
     tmp_path, monkeypatch, name
 ):
-    monkeypatch.setattr(dlnlab.training.descent._Descent, "go", None)
+    monkeypatch.setattr(dlnlab.training.loop.Loop, "go", None)
     with pytest.raises(ValueError, match="`checkpoint`"):
         descend(checkpoint=os.path.join(tmp_path, name))
 
@@ -556,8 +557,8 @@ def test_a_run_whose_checkpoint_was_taken_over_does_not_write_to_it(tmp_path):
 
 
 def test_an_interrupted_run_without_a_record_has_a_repr_and_can_be_saved(tmp_path):
-    recorder = Recorder(dlnlab.factorization(np.eye(2)), ("loss",))
-    run = recorder.finish((np.eye(2), np.eye(2)), Status.INTERRUPTED, 0.0)
+    records = recorder(dlnlab.factorization(np.eye(2)), ("loss",))
+    run = records.finish((np.eye(2), np.eye(2)), Status.INTERRUPTED, 0.0)
     assert repr(run) == "Trajectory(no records, interrupted)"
     assert "interrupted after 0 steps" in str(Interrupted(run))
     run.save(tmp_path / "run.npz")
@@ -571,7 +572,7 @@ def test_a_checkpoint_carries_the_version(tmp_path, monkeypatch):
     assert str(content["version"]) == dlnlab.__version__
     np.savez(path, **{k: v for k, v in content.items() if k != "version"})
     assert_same_run(descend(checkpoint=path), descend())  # of before it was kept
-    monkeypatch.setattr(dlnlab, "__version__", "99.0")
+    monkeypatch.setattr(dlnlab.training.checkpoint, "VERSION", "99.0")
     with pytest.raises(ValueError, match=r"was written by dlnlab .*, and this is 99\.0"):
         descend(checkpoint=path)
 

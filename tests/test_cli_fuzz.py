@@ -60,6 +60,7 @@ OPTIONS = {
     "--max-steps --within --out --diagnostics --factored --depth --eps --x",
     "prove": "--json --list --steps --thorough --x",
     "validate": "--json --html --list --profile --seed --executor --resume --x",
+    "attack": "--json --html --profile --instances --seed --executor --resume --x",
     "atlas": "--out --profile --seed --executor --resume --x",
     "bench": "--json --html --peer --device --threads --quick --profile --x",
     "explore": "--port --no-browser --x",  # --host would ask the network for names
@@ -69,6 +70,7 @@ BASE = {
     "compare": "--shape 5 --rank 2 --eps 0.1 --rtol 1e-4 --records 20 --max-steps 40",
     "prove": "lemma1",
     "validate": "lemma1",
+    "attack": "mine.py --instances 1",
     "atlas": "--out atlas",
     "bench": "wide-100",
     "explore": "--no-browser --port 0",
@@ -104,6 +106,11 @@ def quick(monkeypatch, tmp_path):
         raise RunFailed("stopped")
 
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(
+        'import dlnlab\n\ntrue = dlnlab.conjecture("True.", about="start")(lambda at: 1.0)\n',
+        "utf-8",
+    )
+    monkeypatch.setattr(import_module("dlnlab.commands.attack"), "_attack", stop)
     monkeypatch.setattr(campaigns, "run", stop)
     monkeypatch.setattr(import_module("dlnlab.proofs"), "build", stop)
     monkeypatch.setattr(validate, "_carry_out", stop)

@@ -236,7 +236,7 @@ def test_an_older_result_is_no_fault(run, tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("idle")
 def test_wrong_data_are_found_before_the_runs(run, tmp_path):
-    needy = next(name for name, e in EXPERIMENTS.items() if e.needs_data)
+    needy = next(name for name, e in EXPERIMENTS.items() if e.needed(quick=True))
     (tmp_path / "empty").mkdir()
     arguments = ["reproduce", needy, "--quick", "--out", tmp_path / "out", "--data"]
     err = refused(run, *arguments, tmp_path / "empty")

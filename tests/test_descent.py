@@ -9,7 +9,8 @@ from instances import KINDS, ON_ANY_DEVICE, assert_close, instance, network
 import dlnlab
 from dlnlab import networks
 from dlnlab.training import descent, kernels
-from dlnlab.training.trajectory import QUANTITIES, Status
+from dlnlab.training.objective import QUANTITIES
+from dlnlab.training.trajectory import Status
 
 UNIT = np.finfo(float).eps
 

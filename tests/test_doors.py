@@ -174,9 +174,11 @@ LARGE = dlnlab.factorization(dlnlab.random_target((9, 9), 1, rng=0))
 REDUCTION = dlnlab.parsimony.reduce(LARGE, dlnlab.original_weights((9, 9), 2, 0.1, rng=0))
 THIN = thin.reduce_thin(LARGE, dlnlab.compressed_weights(LARGE, 2, 2, 0.1))
 RUN = dlnlab.gradient_descent(PROBLEM, WIDE, eta=0.1, num_steps=2)
+FACTOR_RUN = dlnlab.compression.fine_tune(PROBLEM, np.eye(3), eta=0.1, num_steps=2)
 RATINGS = dlnlab.Ratings([0, 0, 1, 2], [0, 2, 1, 1], [5.0, 3.0, 4.0, 1.0], (3, 3))
 ENSEMBLE = dlnlab.GeneratedEnsemble(3, (3, 3), 0)
 COMPARISON = dlnlab.compare(M, 1, eps=0.3)
+CONJECTURE = dlnlab.conjecture("One is positive.", about="start")(lambda at: 1.0)
 FILE = dlnlab.movielens.MOVIELENS_100K
 AX = Figure().subplots()
 TIMES, FITTED = np.array([0.0, 1.0, 2.0]), np.array([[0.1], [0.9], [1.0]])
@@ -210,10 +212,12 @@ DESCENT: dict[str, tuple[Any, set[str]]] = {
     "record": (("loss",), NAMES),
     "tol": (0.0, NONNEGATIVE | {"5e-324"}),
     "formulation": ("auto", NOTHING),
+    "method": ("descent", NOTHING),
     "progress": (False, PROGRESS),
     "checkpoint": (None, OPTIONAL | PATH),
     "checkpoint_every": (10.0, NONNEGATIVE | {"5e-324"}),
 }
+TIED = {name: DESCENT[name] for name in DESCENT.keys() - {"alpha", "weight_decay", "formulation"}}
 MODE: dict[str, tuple[Any, set[str]]] = {
     "eps": (0.1, POSITIVE),
     "depth": (3, {"2", "np.int64"}),
@@ -373,6 +377,34 @@ DOORS: dict[str, Door] = {
         observe=(None, OPTIONAL | CALL),
         progress=(False, PROGRESS),
     ),
+    "conjecture": door(
+        dlnlab.conjecture,
+        statement=("holds", TEXT - {"empty text"}),
+        about=("descent", NOTHING),
+        premises=((), NAMES),
+        eta=(None, OPTIONAL | POSITIVE | {"[1, 2]"}),
+        method=(None, OPTIONAL | TEXT),
+    ),
+    "Conjecture": door(
+        dlnlab.Conjecture,
+        question=(CONJECTURE._question, NOTHING),
+        eta=(None, OPTIONAL | POSITIVE | {"[1, 2]"}),
+    ),
+    "Conjecture.attack": door(
+        CONJECTURE.attack,
+        instances=(1, SOME),
+        seed=(0, SEED - {"Generator"}),
+        shapes=([(2, 2)], OPTIONAL),
+        ranks=(1, OPTIONAL | SOME | {"[1, 2]"}),
+        depths=(2, OPTIONAL | {"2", "np.int64"}),
+        eps=(0.5, OPTIONAL | POSITIVE | {"[1, 2]"}),
+        r_hat=("any", OPTIONAL | SOME | {"[1, 2]", "range"}),
+        alignment=("any", NOTHING),
+        shrinks=(1, WHOLE),
+        executor=("serial", OPTIONAL),
+        path=(None, OPTIONAL | PATH),
+        progress=(False, PROGRESS),
+    ),
     "compare": door(
         dlnlab.compare,
         tried=False,
@@ -529,6 +561,7 @@ DOORS: dict[str, Door] = {
         weights=(WIDE, NETWORK),
         num_steps=(2, WHOLE),
         formulation=("auto", NOTHING),
+        method=("descent", NOTHING),
     ),
     "memory.of_descent": door(
         memory.of_descent,
@@ -539,6 +572,7 @@ DOORS: dict[str, Door] = {
         batch=(None, OPTIONAL | NAMES | SHAPE),
         run=(None, OPTIONAL),
         checkpoint=(False, FLAG),
+        method=("descent", NOTHING),
     ),
     "memory.Footprint": door(
         memory.Footprint,
@@ -580,6 +614,70 @@ DOORS: dict[str, Door] = {
     "baselines.spectral_factors": door(
         dlnlab.baselines.spectral_factors, problem=(PROBLEM, NOTHING), rank=(1, SOME)
     ),
+    # compression
+    "compression.FactorRun": result(FACTOR_RUN),
+    "compression.group_lasso": door(
+        dlnlab.compression.group_lasso,
+        tried=False,
+        problem=(PROBLEM, NOTHING),
+        width=(2, SOME),
+        penalty=(0.1, NUMBERS | NONNEGATIVE | {"stack", "5e-324"} | LISTED),
+        smoothing=(0.1, POSITIVE | SPECTRUM | {"scalar array", "stack"}),
+        eps=(0.5, POSITIVE),
+        rng=(0, SEED),
+        batch=((), NAMES | {"[1, 2]"}),
+        start=(None, OPTIONAL | LISTED),
+        **TIED,
+    ),
+    "compression.fine_tune": door(
+        dlnlab.compression.fine_tune,
+        tried=False,
+        problem=(PROBLEM, NOTHING),
+        factor=(EYE, LISTED),
+        **TIED,
+    ),
+    "compression.prune": door(
+        dlnlab.compression.prune,
+        factor=(EYE, LISTED),
+        threshold=("auto", NONNEGATIVE | {"5e-324"}),
+    ),
+    "compression.pruning_threshold": door(
+        dlnlab.compression.pruning_threshold, factor=(EYE, LISTED)
+    ),
+    "compression.stationarity": door(
+        dlnlab.compression.stationarity,
+        problem=(PROBLEM, NOTHING),
+        factor=(EYE, LISTED - {"stack"}),
+        penalty=(0.0, NONNEGATIVE | {"5e-324"}),
+        smoothing=(1.0, POSITIVE),
+    ),
+    "compression.singular_value_thresholding": door(
+        dlnlab.compression.singular_value_thresholding,
+        tried=False,
+        problem=(PROBLEM, NOTHING),
+        weights=(None, OPTIONAL | LISTED),
+        penalty=(0.1, NUMBERS | NONNEGATIVE | {"stack", "5e-324"} | LISTED),
+        rule=("hard", NOTHING),
+        schedule=((1.0,), SPECTRUM),
+        layer=(0, {"0"}),
+        **TIED,
+    ),
+    "compression.shrink": door(
+        dlnlab.compression.shrink,
+        W=(EYE, LISTED),
+        amount=(0.1, NONNEGATIVE | {"5e-324", "scalar array"}),
+        rule=("hard", NOTHING),
+    ),
+    "compression.truncated_svd": door(
+        dlnlab.compression.truncated_svd, W=(EYE, LISTED), rank=(1, SOME)
+    ),
+    "compression.weighted_svd": door(
+        dlnlab.compression.weighted_svd,
+        W=(EYE, LISTED),
+        rank=(1, SOME),
+        covariance=(EYE, LISTED),
+    ),
+    "compression.split": door(dlnlab.compression.split, W=(EYE, LISTED), rank=(1, SOME)),
     # claims
     "Premise": door(
         dlnlab.Premise,
@@ -659,7 +757,10 @@ DOORS: dict[str, Door] = {
         meanings=({}, {"{}"}),
         seeds=(3, WHOLE),
         **dict.fromkeys(("notes", "on_request", "rows"), ((), {"()"})),
+        check_data=(None, CALL | {"None"}),
+        quick_data=(True, FLAG),
     ),
+    "Experiment.needed": door(EXPERIMENT.needed, quick=(False, FLAG)),
     "Experiment.configurations": door(
         EXPERIMENT.configurations,
         reading=("paper", NOTHING),
@@ -708,7 +809,27 @@ DOORS: dict[str, Door] = {
     "experiments.pair.measure_parts": door(
         experiments.pair.measure_parts, tried=False, configuration=({}, NOTHING)
     ),
+    "networks.lambda_balanced_weights": door(
+        dlnlab.networks.lambda_balanced_weights,
+        shape=((3, 3), SHAPE),
+        eps=(0.1, POSITIVE),
+        imbalance=(0.5, NUMBER),
+        rng=(0, SEED),
+        width=(None, OPTIONAL | SOME),
+        like=(None, OPTIONAL | LIKE),
+    ),
+    # methods of descent
+    "methods.Method": result(dlnlab.methods.Method()),
+    "methods.Descent": result(dlnlab.methods.Descent()),
+    "methods.Momentum": door(dlnlab.methods.Momentum, beta=(0.9, NUMBER), nesterov=(False, FLAG)),
+    "methods.Adam": door(
+        dlnlab.methods.Adam,
+        beta1=(0.9, NUMBER),
+        beta2=(0.999, NUMBER),
+        epsilon=(1e-8, POSITIVE),
+    ),
     # classifiers and what they are trained on
+    "nets.deep_linear": door(dlnlab.nets.deep_linear, inputs=(3, SIZE), classes=(3, SIZE - {"1"})),
     "nets.mlp": door(
         dlnlab.nets.mlp,
         **dict.fromkeys(("inputs", "width"), (3, SIZE)),
@@ -731,6 +852,27 @@ DOORS: dict[str, Door] = {
         X=(EYE, SAMPLES),
         y=(np.arange(3), {"range"}),
         classes=(3, {"10**9", "np.int64"}),
+    ),
+    "nets.train": door(
+        dlnlab.nets.train,
+        model=(CLASSIFIER, NOTHING),
+        params=(PARAMETERS, NOTHING),
+        data=((EYE, np.arange(3)), NOTHING),
+        test=(None, OPTIONAL),
+        method=("adam", NOTHING),
+        eta=(0.1, POSITIVE),
+        alpha=(None, OPTIONAL),
+        weight_decay=(0.0, NONNEGATIVE | {"5e-324"}),
+        batch=(None, OPTIONAL | SOME),
+        num_steps=(1, SOME),
+        schedule=("cosine", NOTHING),
+        loss=("cross_entropy", NOTHING),
+        rng=(0, SEED),
+        record_every=(1, WHOLE),
+        record=(("loss",), NAMES),
+        progress=(False, PROGRESS),
+        checkpoint=(None, OPTIONAL | PATH),
+        checkpoint_every=(10.0, NONNEGATIVE | {"5e-324"}),
     ),
     "Network.init": door(
         CLASSIFIER.init,
@@ -885,8 +1027,8 @@ INNER = {
         "surrogate_for",
         "workspace",
     )
-}
-"""What a problem is made of: a subclass defines it, and the doors beside it call it."""
+} | {f"{kind}.move" for kind in ("Method", "Descent", "Momentum", "Adam")}
+"""What a problem or a method is made of: a subclass defines it, and the doors beside it call it."""
 
 PROTOCOL = {"Serial.submit", "Processes.submit", "Processes.shutdown"}
 """The interface of `concurrent.futures.Executor`: what a function raises is in the future."""

@@ -21,6 +21,7 @@ from dlnlab.proofs import (
     dominance,
     exact,
     gauge,
+    greedy_pruning,
     large_steps,
     late_times,
     lemma1,
@@ -32,13 +33,15 @@ from dlnlab.proofs import (
     theorem1,
     theorem1_exact,
     theorem2,
+    thresholding,
     turned_start,
 )
 from scipy.integrate import quad
 
 import dlnlab
-from dlnlab import claims, networks
+from dlnlab import claims, compression, networks
 from dlnlab.claims import CLAIMS
+from dlnlab.compression import penalty
 from dlnlab.reductions import modes
 
 DRAWS = 20
@@ -464,3 +467,62 @@ def test_the_bounds_can_fail() -> None:
     run = dlnlab.gradient_flow(dlnlab.factorization(M), start, t_end=1.0)
     bound = modes.flow(run.times, [0.0], 0.5, 2)[:, 0]
     assert np.any(run.singular_values[:, 1] > bound + 1e-3)
+
+
+# ---------------------------------------------------------------------- compression
+
+
+def test_the_group_lasso_s_expressions_are_the_package_s():
+    """A zero column moved along a direction, and the equation of a learned column."""
+    U, M = np.zeros((3, 2)), np.diag([0.49, 0.0, 0.0])
+    problem, step, lam, beta = dlnlab.factorization(M), 0.3, 0.2, 0.05
+    moved = U.copy()
+    moved[0, 1] = step
+    values = {"σ": 0.7, "λ": lam, "β": beta}
+
+    def f(factor: np.ndarray) -> float:
+        fit = 2 * float(problem.loss(factor @ factor.T))
+        return fit + lam * float(penalty.group_norm(factor, beta))
+
+    expected = _evaluated(greedy_pruning.zero_column(sp.Float(step)), values)
+    assert f(moved) - f(U) == pytest.approx(expected, rel=TIGHT)
+    slope = penalty.gradient(problem, moved, lam, beta)[0, 1] / step
+    expected = _evaluated(greedy_pruning.stationarity(sp.Float(step)), values)
+    assert slope == pytest.approx(expected, rel=TIGHT)
+
+
+def _evaluated(expression: Any, values: dict[str, float]) -> float:
+    return float(expression.subs({s: values[s.name] for s in expression.free_symbols}))
+
+
+def test_the_curvatures_of_fine_tuning_are_the_package_s():
+    sigma, other = 0.6, 0.9
+    U = np.array([[sigma, 0.0], [0.0, other], [0.0, 0.0]])
+    problem = dlnlab.factorization(U @ U.T)
+    columns = [
+        penalty.hessian_product(problem, U, D, None, None).ravel()
+        for D in np.eye(6).reshape(6, 3, 2)
+    ]
+    found = np.sort(np.linalg.eigvalsh(np.stack(columns)))
+    sizes = greedy_pruning.curvatures()
+    values = {"σ": sigma, "σ_j": other}
+    swapped = {"σ": other, "σ_j": sigma}
+    expected = [0.0, _evaluated(sizes["symmetric"], values)]
+    for name in ("outside", "along"):
+        expected += [_evaluated(sizes[name], values), _evaluated(sizes[name], swapped)]
+    np.testing.assert_allclose(found, np.sort(expected), atol=1e-12)
+
+
+def test_the_threshold_and_the_fixed_point_are_the_package_s():
+    limit = float(thresholding.threshold().subs(thresholding.tau, 0.5))
+    kept = [float(compression.shrink(np.array([[y]]), 0.5)[0, 0]) for y in (0.999, 1.001)]
+    assert limit == pytest.approx(1.0)
+    assert kept == [0.0, 1.001]
+    W = np.array(thresholding.completed(sp.Integer(1))).astype(float)
+    problem = dlnlab.completion(np.diag([1.0, 0.0]), np.eye(2) > 0)
+    run = compression.singular_value_thresholding(
+        problem, W, penalty=0.375, eta=0.5, num_steps=100
+    )  # 2αλ = 3/8
+    np.testing.assert_allclose(run.weights[0], W, atol=1e-12)  # 100 decompositions
+    assert run.losses[-1] < 1e-25
+    assert run.errors[-1] > 1.4

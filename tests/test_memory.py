@@ -54,9 +54,9 @@ def test_the_number_of_records_is_known_before(problem, steps, every, expected, 
     seen = []
     original = memory.of_descent
 
-    def spy(problem, weights, num_records, *others):
+    def spy(problem, weights, num_records, *others, **options):
         seen.append(num_records)
-        return original(problem, weights, num_records, *others)
+        return original(problem, weights, num_records, *others, **options)
 
     monkeypatch.setattr(memory, "of_descent", spy)
     weights = dlnlab.original_weights((9, 7), 3, 0.1, rng=0)

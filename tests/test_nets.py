@@ -27,6 +27,8 @@ PATCH, HEADS, CLASSES = 4, 2, 4
 
 def small(family: str, kind: str) -> network.Network:
     """A model of a few hundred or thousand parameters, no two sizes of it the same."""
+    if family == "linear":
+        return nets.deep_linear(12, CLASSES)
     r_hat = 3 if kind == "compressed" else None
     if family == "mlp":
         return nets.mlp(12, 9, CLASSES, kind, r_hat)
@@ -45,6 +47,7 @@ def start(model: network.Network, seed: int = 1):
 
 
 MODELS = [(family, kind) for family in ("mlp", "vit") for kind in KINDS]
+MODELS.append(("linear", "dln"))
 each_model = pytest.mark.parametrize(("family", "kind"), MODELS)
 each_loss = pytest.mark.parametrize("loss", LOSSES)
 
@@ -200,6 +203,17 @@ def test_a_cross_correlation_chooses_the_first_right_vectors(r_hat):
     assert not np.array_equal(first["W5"], second["W5"])
 
 
+def test_a_cross_correlation_may_be_of_single_precision():
+    """Of its rank as it is, and its vectors to the digits that it has."""
+    model = nets.mlp(12, 9, CLASSES, "compressed", 6)
+    rng = np.random.default_rng(0)
+    M = np.outer(rng.standard_normal(4), rng.standard_normal(9))  # of rank 1
+    M += np.outer(rng.standard_normal(4), rng.standard_normal(9))  # and 2
+    double, single = (model.init(0, correlation=M.astype(kind))["W3"] for kind in "df")
+    assert spectra.subspace_distance(double[:2].T, single[:2].T) < 1e-12  # squares of 1e-7
+    assert_close(single @ single.T, np.eye(6), 1e-14, "orthonormal")
+
+
 def test_other_layers_start_uniform_or_orthogonal():
     model = nets.vit((16, 16, 3), 4, 64, 1, 4, 128, 10)
     params = model.init(0)
@@ -272,7 +286,7 @@ def reference(model, params, X, y, loss):
         import jax_nets
     except ImportError as error:
         pytest.skip(f"JAX is not installed (extra `test`): {error}")
-    forward = jax_nets.mlp
+    forward = jax_nets.mlp if "W4" in params else jax_nets.linear
     if model.tokens > 1:
         forward = functools.partial(jax_nets.vit, patch=PATCH, heads=HEADS)
     return jax_nets.results(forward, params, X, y, loss)

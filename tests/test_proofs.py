@@ -365,6 +365,8 @@ BREAKS: list[tuple[str, str, Callable[[], Any], str]] = [
     ("theorem2", "transport_rules", lambda: lambda *turns: {}, "the wide error"),
     ("gauge", "RULES", dict, "products"),
     ("gauge", "orthogonal", lambda: lambda *turns: {}, "ends"),
+    ("greedy_pruning", "TURNS", dict, "turns"),
+    ("weighted_projection", "FRAMES", dict, "the projection"),
     ("counterexamples", "SMALL_START", _not_a_rotation, "r̂ > r, small ε': c² + s²"),
     ("counterexamples", "PRECISION", lambda: 20, "the closed form at t = 0"),
     ("exact", "layer_gradients", lambda: _untransposed, "theorem1_exact: full matrices over ℚ"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,9 @@ from dlnlab.baselines.two_factors import STARTS, spectral_factors
 from dlnlab.networks import Weights
 from dlnlab.numerics import checks
 from dlnlab.problems import Completion, SampledCompletion, Sensing
-from dlnlab.training.trajectory import Recorder, Status, Trajectory, check_record
+from dlnlab.training.objective import Look, check_record, recorder
+from dlnlab.training.recorder import Recorder
+from dlnlab.training.trajectory import Status, Trajectory
 
 __all__ = ["alternating_minimization"]
 
@@ -89,7 +92,7 @@ def alternating_minimization(
     rank = checks.integer("rank", rank, 1, min(problem.shape))
     num_iterations = checks.integer("num_iterations", num_iterations, 0)
     ridge, tol = checks.nonnegative("ridge", ridge), checks.nonnegative("tol", tol)
-    recorder = Recorder(problem, check_record(record))
+    records = recorder(problem, check_record(record))
     init = checks.choice("init", init, STARTS)
     checks.random_source("rng", rng)
     left, right = half_steps(
@@ -101,11 +104,11 @@ def alternating_minimization(
         if iteration:
             A = _prepared(left.solve(_prepared(B.T, ridge)), ridge)
             B = right.solve(A).T
-        converged = _record(recorder, iteration, (B, A)) <= tol > 0
+        converged = _record(problem, records, iteration, (B, A)) <= tol > 0
         if converged:
             break
     status = Status.CONVERGED if converged else Status.COMPLETED
-    return recorder.finish((B, A), status, time.monotonic() - started)
+    return records.finish((B, A), status, time.monotonic() - started)
 
 
 def _start(problem, rank: int, init: str, rng: np.random.Generator | int) -> Weights:
@@ -121,10 +124,10 @@ def _prepared(factor: np.ndarray, ridge: float) -> np.ndarray:
     return factor if ridge else np.linalg.qr(factor)[0]
 
 
-def _record(recorder: Recorder, iteration: int, weights: Weights) -> float:
+def _record(problem: Any, records: Recorder, iteration: int, weights: Weights) -> float:
     """Take a record and return the loss."""
     B, A = weights
-    W = recorder.problem.compose(A, B)
-    recorder.take(iteration, float(iteration), weights, W)
-    recorded = recorder.rows[-1].get("losses")
-    return float(recorder.problem.loss(W) if recorded is None else recorded)
+    W = problem.compose(A, B)
+    records.take(iteration, float(iteration), Look(problem, weights, W))
+    recorded = records.rows[-1].get("losses")
+    return float(problem.loss(W) if recorded is None else recorded)

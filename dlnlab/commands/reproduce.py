@@ -14,7 +14,6 @@ import numpy as np
 from dlnlab import campaigns, experiments, report
 from dlnlab.campaigns import executors
 from dlnlab.commands import campaign, claims, files, numerals, schedule
-from dlnlab.data import movielens
 from dlnlab.experiments import EXPERIMENTS, Experiment, Study
 from dlnlab.files import untrusted
 
@@ -99,12 +98,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--seeds must be an integer >= 1, got {args.seeds}")
     for experiment in chosen:
         _readings(experiment, args)
-        if experiment.needs_data and args.data and not Path(args.data).exists():
-            raise ValueError(
-                f"--data must be {experiment.needs_data} for {experiment.name}, but {args.data} "
-                "does not exist"
-            )
-    _check_data(chosen, args.data)
+    _check_data(chosen, args)
     _check_outputs(chosen, args)
     with campaign.told_in_one_line(), executors.using(args.executor) as pool:
         for experiment in chosen:
@@ -128,11 +122,29 @@ def _chosen(args: argparse.Namespace) -> list[Experiment]:
         raise ValueError(f"`NAME` must be among {known}, got {got}")
     if "all" not in args.names:
         return [EXPERIMENTS[name] for name in dict.fromkeys(args.names)]
-    ready = [e for e in EXPERIMENTS.values() if args.data or not e.needs_data]
+    ready = [e for e in EXPERIMENTS.values() if not e.needed(quick=args.quick)]
+    if args.data:
+        ready += _served(args)
     for experiment in EXPERIMENTS.values():
         if experiment not in ready:
             print(f"{experiment.name} is left out: --data must be {experiment.needs_data}")
-    return ready
+    return [experiment for experiment in EXPERIMENTS.values() if experiment in ready]
+
+
+def _served(args: argparse.Namespace) -> list[Experiment]:
+    """Return the experiments that need data of which --data are the right ones; one at least."""
+    needy = [e for e in EXPERIMENTS.values() if e.needed(quick=args.quick)]
+    served, first = [], None
+    for experiment in needy:
+        try:
+            _check_data([experiment], args)
+        except ValueError as error:
+            first = first or error
+        else:
+            served.append(experiment)
+    if first and not served:
+        raise first
+    return served
 
 
 def _readings(experiment: Experiment, args: argparse.Namespace) -> list[str]:
@@ -145,11 +157,19 @@ def _readings(experiment: Experiment, args: argparse.Namespace) -> list[str]:
     return chosen
 
 
-def _check_data(chosen: Sequence[Experiment], data: str) -> None:
+def _check_data(chosen: Sequence[Experiment], args: argparse.Namespace) -> None:
     """Raise, before any run, unless the data are what they must be."""
-    if data and any(experiment.needs_data for experiment in chosen):
+    for experiment in chosen:
+        what = experiment.needed(quick=args.quick)
+        if not what or not args.data:
+            continue
+        if not Path(args.data).exists():
+            raise ValueError(
+                f"--data must be {what} for {experiment.name}, but {args.data} does not exist"
+            )
         try:
-            movielens.read(data, file=movielens.MOVIELENS_100K)
+            if experiment.check_data is not None:
+                experiment.check_data(args.data)
         except (ValueError, OSError) as error:
             raise ValueError(str(error).replace("`path`", "--data")) from error
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dlnlab.experiments import paper
 from dlnlab.experiments.experiment import Experiment
 
-__all__ = ["ABSENT", "EXPERIMENTS"]
+__all__ = ["EXPERIMENTS"]
 
 
 def _order(experiment: Experiment) -> tuple[str, int, str]:
@@ -30,20 +30,3 @@ def _found() -> Iterator[Experiment]:
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.name: experiment for experiment in sorted(_found(), key=_order)
 }
-
-ABSENT = {
-    "fig1": (
-        "Singular values of the weight updates of several architectures",
-        "needs nonlinear networks (MLP, VGG, ViT), which dlnlab does not train",
-    ),
-    "fig21": (
-        "Test accuracy of compressed MLP and ViT",
-        "needs nonlinear networks (MLP, ViT), which dlnlab does not train",
-    ),
-    "table1": (
-        "Time, memory and accuracy of compressed MLP and ViT",
-        "needs nonlinear networks (MLP, ViT), which dlnlab does not train",
-    ),
-}
-"""Figures and tables of results that are not run, with the reason.  (Table 2 is a list of
-symbols.)"""

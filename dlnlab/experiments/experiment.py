@@ -154,7 +154,7 @@ class Experiment:
     claim : str
         What the paper shows, in our words.
     settings : mapping from readings to mappings
-        "paper" and "code" at least; plain JSON.
+        "paper" at least, and "code" where the authors' code has the experiment; plain JSON.
     meanings : mapping from readings to str
         What a further reading tests.
     quick : mapping
@@ -181,6 +181,10 @@ class Experiment:
         settings' "parts"; for what the paper shows as a table.
     needs_data : str
         What `data` must point at; empty if the experiment needs none.
+    check_data : callable or None
+        Raises an error unless a path is what `needs_data` says.
+    quick_data : bool
+        Whether a quick run needs the data, too.
     """
 
     name: str
@@ -199,6 +203,8 @@ class Experiment:
     apart: str = ""
     rows: tuple[tuple[str, str, tuple[float, ...]], ...] = ()
     needs_data: str = ""
+    check_data: Callable[[str], Any] | None = None
+    quick_data: bool = True
 
     def __post_init__(self) -> None:
         checks.fields(self)
@@ -208,6 +214,10 @@ class Experiment:
     def readings(self) -> tuple[str, ...]:
         """Return the readings that are run if none is named."""
         return tuple(name for name in self.settings if name not in self.on_request)
+
+    def needed(self, *, quick: bool = False) -> str:
+        """Return what `data` must point at for a run; empty if it needs none."""
+        return self.needs_data if self.quick_data or not quick else ""
 
     def configurations(
         self, reading: str, seeds: int, *, quick: bool = False, data: str = ""
@@ -235,6 +245,6 @@ class Experiment:
         if quick:
             settings |= {name: self.quick[name] for name in self.quick if name in settings}
             settings |= self.quick.get("readings", {}).get(reading, {})
-        if self.needs_data:
+        if self.needed(quick=quick):
             settings["data"] = data
         return [settings | {"seed": seed} for seed in range(seeds)]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dlnlab import campaigns
+from dlnlab.data import movielens
 from dlnlab.experiments import simple_models
 from dlnlab.experiments.experiment import Panel
 from dlnlab.experiments.held_out import (
@@ -22,6 +23,7 @@ __all__ = [
     "NEEDED",
     "PANELS",
     "PUBLISHED",
+    "check_data",
     "measure",
 ]
 
@@ -31,6 +33,12 @@ SIMPLE = "simple models"
 NEEDED = "the MovieLens-100K ratings: ml-100k.zip, the folder unpacked from it, or u.data"
 
 PUBLISHED = "Figure 6, right panel"
+
+
+def check_data(path: str) -> None:
+    """Raise an error unless a path is what `NEEDED` says."""
+    movielens.read(path, file=movielens.MOVIELENS_100K)
+
 
 MOVIELENS_PAPER: dict[str, Any] = {
     "methods": ["compressed", "Burer-Monteiro", "alternating minimization", SIMPLE],

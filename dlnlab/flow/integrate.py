@@ -22,7 +22,9 @@ from dlnlab.numerics import arrays, checks
 from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Problem
 from dlnlab.progress import Progress
-from dlnlab.training.trajectory import Interrupted, Recorder, Status, Trajectory, check_record
+from dlnlab.training.objective import Look, check_record, recorder
+from dlnlab.training.recorder import Recorder
+from dlnlab.training.trajectory import Interrupted, Status, Trajectory
 
 __all__ = ["gradient_flow"]
 
@@ -171,8 +173,8 @@ def gradient_flow(
         system = System(problem, weights, decay)
         events = _events(system, weights, t_end, tol, stationarity, stop)
         stepper = STEPPERS[method](system, t_end, rtol, atol, stability)
-        recorder, schedule = Recorder(problem, names), _Schedule(grid, resolution)
-        run = _Integration(system, stepper, events, recorder, schedule, observe, t_end, budget)
+        records, schedule = recorder(problem, names), _Schedule(grid, resolution)
+        run = _Integration(system, stepper, events, records, schedule, observe, t_end, budget)
         try:
             flow = run.go(bar)
             bar.finish(float(run.stepper.t), run.system.loss(run.stepper.y))
@@ -406,7 +408,7 @@ class _Integration:
             return
         weights = self.system.unpack(np.array(y))
         W = networks.prefix_products(weights)[-1]
-        self.recorder.take(self.steps, t, weights, W)
+        self.recorder.take(self.steps, t, Look(self.system.problem, weights, W))
         self.final = weights
         if self.observe is not None:
             self.observe(t, weights, W)

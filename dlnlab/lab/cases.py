@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import networks
+from dlnlab import flow, networks
 from dlnlab.numerics import spectra
 from dlnlab.problems import targets
 
@@ -132,6 +132,21 @@ class Case:
             self.eps * frame.matrix[:rows, :columns]
             for frame, columns, rows in zip(self.start, sizes[:-1], sizes[1:], strict=True)
         )
+
+    def compare(self, **options: Any) -> flow.Comparison:
+        """Run both flows of the case, `dlnlab.compare`, which takes the options.
+
+        Parameters
+        ----------
+        **options
+            As of `dlnlab.compare`, other than the target, r̂, L, ε and the weights.
+
+        Returns
+        -------
+        Comparison
+        """
+        given: dict[str, Any] = {"depth": self.depth, "eps": self.eps, "weights": self.weights()}
+        return flow.compare(self.target, self.r_hat, **given, **options)
 
     def witness(self) -> dict[str, Any]:
         """Everything that is needed to build the case again, as plain lists and numbers."""

@@ -30,7 +30,9 @@ __all__ = [
     "draw_groups",
     "flow_pairs",
     "integrate",
+    "law_of",
     "quiet_flow",
+    "time_grid",
 ]
 
 RTOL = 1e-10
@@ -150,10 +152,10 @@ def flow_pairs(cases: Sequence[Case], rtol: float = RTOL, also: Sequence[float] 
     """
     targets, weights = stack(cases)
     problem = problems.factorization(targets)
-    grid = np.union1d(_time_grid(cases), also)
+    grid = np.union1d(time_grid(cases), also)
     times, blocks, accuracy = bounded_flow(problem, weights, grid[1:], rtol=rtol)
     values, errors = spectra.singular_values(blocks), problem.error(blocks)
-    laws = evaluations([_law(case) for case in cases], times)
+    laws = evaluations([law_of(case) for case in cases], times)
     return [
         Pair(
             case,
@@ -168,11 +170,12 @@ def flow_pairs(cases: Sequence[Case], rtol: float = RTOL, also: Sequence[float] 
     ]
 
 
-def _law(case: Case) -> CompressedFlow:
+def law_of(case: Case) -> CompressedFlow:
+    """Return the compressed flow of a case."""
     return CompressedFlow(case.values[: case.rank], case.r_hat, case.depth, case.eps, 1.0)
 
 
-def _time_grid(cases: Sequence[Case]) -> np.ndarray:
+def time_grid(cases: Sequence[Case]) -> np.ndarray:
     """Times at which modes rise, evenly spread ones, and 0."""
     first = cases[0]
     flat = np.concatenate([case.values[: case.rank] for case in cases])

@@ -82,7 +82,9 @@ class Block:
 def _leading_right_vectors(correlation: Any, count: int) -> np.ndarray | None:
     if correlation is None:
         return None
-    return spectra.compact_svd(arrays.to_host(correlation)).Vh.T[:, :count]
+    given = arrays.to_host(correlation)
+    rank = len(spectra.compact_svd(given).s)  # by the rounding of its own precision,
+    return np.linalg.svd(given.astype(float))[2].T[:, : min(rank, count)]  # vectors in double
 
 
 def _frame_beginning_with(

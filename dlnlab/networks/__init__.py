@@ -16,12 +16,13 @@ from dlnlab.networks.linear import imbalances as imbalances
 from dlnlab.networks.linear import prefix_products as prefix_products
 from dlnlab.networks.linear import step_flops as step_flops
 from dlnlab.networks.starts import batch_axes as batch_axes
-from dlnlab.networks.starts import compressed_weights, original_weights
+from dlnlab.networks.starts import compressed_weights, lambda_balanced_weights, original_weights
 
 __all__ = [
     "compressed_weights",
     "end_to_end",
     "imbalance",
+    "lambda_balanced_weights",
     "layer_gradients",
     "original_weights",
 ]

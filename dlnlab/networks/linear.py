@@ -41,8 +41,11 @@ def prefix_products(weights: Sequence[Array]) -> list[Array]:
 def forward(problem: Problem, weights: Sequence[Array]) -> tuple[list[Array], Any]:
     """Return the prefix products of all layers but the last, and W_{L:1} as `problem` composes it.
 
-    That is the last prefix product, or the pair of factors it would be the product of.
+    That is the last prefix product, or the pair of factors it would be the product of; a single
+    layer is W_{L:1} itself.
     """
+    if len(weights) == 1:
+        return [], weights[0]
     prefixes = prefix_products(weights[:-1])
     return prefixes, problem.compose(weights[-1], prefixes[-1])
 

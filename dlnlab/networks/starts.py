@@ -19,7 +19,7 @@ from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Problem
 from dlnlab.problems.targets import FactoredTarget, frame_bytes, orthonormal_frame
 
-__all__ = ["compressed_weights", "original_weights"]
+__all__ = ["compressed_weights", "lambda_balanced_weights", "original_weights"]
 
 
 def original_weights(
@@ -212,3 +212,72 @@ def _complete(frame: Array, count: int) -> Array:
     draw = np.random.default_rng(0).standard_normal((rows, count - rank))
     Q, _ = xp.linalg.qr(xp.concat([frame, arrays.like(draw, frame)], axis=-1))
     return xp.concat([frame, Q[:, rank:]], axis=-1)
+
+
+def lambda_balanced_weights(
+    shape: tuple[int, int],
+    eps: float,
+    imbalance: float,
+    *,
+    rng: np.random.Generator | int,
+    width: int | None = None,
+    like: Array | None = None,
+) -> Weights:
+    """Draw a two-layer start that is λ-balanced: W_2ᵀW_2 − W_1W_1ᵀ = λI.
+
+    Gradient flow keeps this difference, and has a closed form from such starts (Braun et al. 2022,
+    Dominé et al. 2024).  With uniformly random orthogonal P and frames U, V, it is
+    W_1 = P diag(a) Vᵀ and W_2 = U diag(b) Pᵀ with b² − a² = λ: the layers are drawn jointly.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        (d_out, d_in) of the end-to-end matrix.
+    eps : float
+        ε > 0, the singular value of the smaller layer: a = ε if λ ≥ 0, b = ε if λ ≤ 0.
+    imbalance : float
+        λ, of either sign.
+    rng : numpy.random.Generator or int
+        Source of randomness, or a seed.
+    width : int, optional
+        Hidden width, min(shape) by default.  The larger layer has full rank in it: it is at most
+        d_out if λ > 0, and at most d_in if λ < 0.  Directions that the smaller layer lacks for
+        want of rows or columns have a = 0, or b = 0.
+    like : array, optional
+        A float32 or float64 array whose library, device and precision the weights shall have.
+
+    Returns
+    -------
+    tuple of 2 arrays
+        Shapes (width, d_in) and (d_out, width).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range or the weights would not fit in memory.
+
+    Examples
+    --------
+    >>> import dlnlab
+    >>> W_1, W_2 = dlnlab.networks.lambda_balanced_weights((3, 2), 0.1, 0.5, rng=0)
+    >>> (W_2.T @ W_2 - W_1 @ W_1.T).round(12).tolist()
+    [[0.5, 0.0], [0.0, 0.5]]
+    """
+    d_out, d_in = shape = checks.shape("shape", shape)
+    eps, _ = checks.start(eps, 2)
+    lam = checks.number("imbalance", imbalance)
+    rng = checks.generator("rng", rng, "network")
+    like = None if like is None else checks.like("like", like)
+    most = d_out if lam > 0 else d_in if lam < 0 else None
+    h = checks.integer("width", min(shape) if width is None else width, 1, most)
+    largest = max(d_out, d_in, h)
+    checks.fits_in_memory(
+        "`width`: two layers", 8 * h * sum(shape), working=frame_bytes(largest, h)
+    )
+    shared = np.zeros(h)
+    shared[: min(h, *shape)] = eps**2  # a² if λ ≥ 0, b² if λ ≤ 0
+    a, b = np.sqrt(shared + max(-lam, 0.0)), np.sqrt(shared + max(lam, 0.0))
+    P = orthonormal_frame(h, h, rng)
+    W_1 = P[:, : min(h, d_in)] * a[: min(h, d_in)] @ orthonormal_frame(d_in, min(h, d_in), rng).T
+    W_2 = orthonormal_frame(d_out, min(h, d_out), rng) * b[: min(h, d_out)] @ P[:, :d_out].T
+    return tuple(W if like is None else arrays.like(W, like) for W in (W_1, W_2))

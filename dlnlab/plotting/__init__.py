@@ -4,6 +4,7 @@
 one instance of a claim; `style` lays figures out, writes and embeds them.
 """
 
+from dlnlab.plotting.conjectures import conjecture as conjecture
 from dlnlab.plotting.curves import deviation, families, sides, signed_margin, spectra
 from dlnlab.plotting.flows import (
     alignments,

@@ -4,6 +4,10 @@ For matrix factorization a network with orthogonal layers is one of about 2r + 1
 (`dlnlab.parsimony`), and a thin network one of at most r̂ + r (`dlnlab.spans`), exactly: results
 differ by rounding only.  From a spectral start the latter is r̂ scalar networks.  `choose` takes the
 smaller network where it pays.
+
+Both change bases by orthogonal matrices.  Methods that are linear in the gradients commute with
+that, and others do not (`dlnlab.methods` has the derivation): Adam divides entry by entry, so that
+it takes other steps in other bases, and `choose` refuses it a reduction.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlnlab import networks
+from dlnlab.methods import Method, check_method
 from dlnlab.networks import Weights
 from dlnlab.numerics import arrays, checks, spectra
 from dlnlab.problems import Factorization, Problem
@@ -53,13 +58,19 @@ class Formulation(NamedTuple):
 
 
 def choose(
-    problem: Problem, weights: Weights, num_steps: int, formulation: str = "auto"
+    problem: Problem,
+    weights: Weights,
+    num_steps: int,
+    formulation: str = "auto",
+    *,
+    method: str | Method = "descent",
 ) -> Formulation:
     """Return the formulation in which a descent is to run.
 
     The rule for "auto": the reduced network, if the problem is a factorization of one target, the
-    network is one (no batch of starts), its step takes more than 10⁵ flops and at least twice those
-    of the reduced network, and what the steps save exceeds twice what the reduction costs.
+    network is one (no batch of starts), the method commutes with orthogonal reductions, its step
+    takes more than 10⁵ flops and at least twice those of the reduced network, and what the steps
+    save exceeds twice what the reduction costs.
 
     Parameters
     ----------
@@ -67,17 +78,27 @@ def choose(
     weights : tuple of L arrays
     num_steps : int
     formulation : {"auto", "full", "reduced"}
+    method : str or Method
+        Of the descent (`dlnlab.methods`).
 
     Raises
     ------
     TypeError, ValueError
-        If the network does not fit the problem, `formulation` is none of these, or is "reduced" and
-        there is no reduction.
+        If the network does not fit the problem, `formulation` or `method` is none of these, or
+        `formulation` is "reduced" and there is no reduction, or none that the method commutes with.
     """
     weights = networks.check_network(problem, weights)
     num_steps = checks.integer("num_steps", num_steps, 0)
     wanted = checks.choice("formulation", formulation, FORMULATIONS)
+    method = check_method(method)
     full = Formulation("full", problem, weights)
+    if wanted == "reduced" and not method.is_linear:
+        raise NoReductionError(
+            "`formulation` 'reduced' needs a `method` that is linear in the gradients, which "
+            f"commutes with changes of bases, such as 'momentum', got {method!r}; use 'full'"
+        )
+    if not method.is_linear:
+        return full
     if wanted == "full" or (wanted == "auto" and not _worth_trying(problem, weights, num_steps)):
         return full
     try:

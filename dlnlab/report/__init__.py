@@ -2,6 +2,7 @@
 
 from .cells import reduction_cell, runs_cell, trajectory_cell, verdicts_cell
 from .comparison import comparison_html, comparison_json, comparison_text
+from .conjectures import conjectures_html
 from .experiments import experiments_html, experiments_markdown, overview_markdown
 from .record import manifest
 from .studies import STUDY_FORMAT, study_json
@@ -13,6 +14,7 @@ __all__ = [
     "comparison_html",
     "comparison_json",
     "comparison_text",
+    "conjectures_html",
     "experiments_html",
     "experiments_markdown",
     "manifest",

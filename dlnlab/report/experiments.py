@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dlnlab.experiments.catalogue import ABSENT
+from dlnlab.experiments import EXPERIMENTS, classifier_settings
 from dlnlab.experiments.instance import SETTINGS
 
 from .page import escape, meta, page, state, table, tag, unmarked, wide
@@ -44,8 +44,8 @@ def overview_markdown(studies: Sequence[Mapping[str, Any]]) -> str:
         s["name"]: (f"[{figure_name(s['name'])}](#{s['name']})", *(cell for cell, _ in overview(s)))
         for s in studies
     }
-    for name, (title, reason) in ABSENT.items():
-        rows[name] = (figure_name(name), "not run", "–", "–", f"{title}: {reason}")
+    for name, experiment in EXPERIMENTS.items():
+        rows.setdefault(name, (figure_name(name), "not run", "–", "–", experiment.title))
     return _markdown_table(OVERVIEW, [rows[name] for name in sorted(rows, key=place)])
 
 
@@ -209,7 +209,7 @@ def _settings(readings: Mapping[str, Any]) -> str:
         (
             key,
             *(_text(column.get(key)) for column in columns.values()),
-            SETTINGS.get(key.rsplit(": ", 1)[-1], ""),
+            (SETTINGS | classifier_settings.SETTINGS).get(key.rsplit(": ", 1)[-1], ""),
         )
         for key in keys
     ]

@@ -38,6 +38,7 @@ from typing import Any
 import numpy as np
 
 from dlnlab import networks
+from dlnlab.methods import Descent, Method, check_method
 from dlnlab.networks import Weights
 from dlnlab.numerics import arrays, checks, spectra
 from dlnlab.problems import Problem
@@ -45,7 +46,7 @@ from dlnlab.problems.targets import FactoredTarget
 from dlnlab.reductions.choice import Formulation
 from dlnlab.reductions.thin import ThinReduction
 from dlnlab.training import kernels
-from dlnlab.training.trajectory import check_record
+from dlnlab.training.objective import check_record
 
 __all__ = ["Footprint", "Peak", "of_descent", "watch"]
 
@@ -112,6 +113,8 @@ def of_descent(
     batch: tuple[int, ...] | None = None,
     run: Formulation | None = None,
     checkpoint: bool = False,
+    *,
+    method: str | Method = "descent",
 ) -> Footprint:
     """Predict the memory of a call of `gradient_descent`.
 
@@ -131,6 +134,8 @@ def of_descent(
         counted here (`formulations.choose` sees to that).
     checkpoint : bool
         Whether the run keeps one.
+    method : str or Method
+        As for `gradient_descent`; what it keeps of each layer is counted.
 
     Returns
     -------
@@ -158,10 +163,11 @@ def of_descent(
     if run is not None:
         checks.instance("run", run, Formulation, "a dlnlab.formulations.Formulation")
     checkpoint = checks.flag("checkpoint", checkpoint)
-    given = _Network(problem, stand_ins, batch)
+    method = check_method(method)
+    given = _Network(problem, stand_ins, batch, method)
     converted = sum(W.nbytes for W, own in zip(stand_ins, weights, strict=True) if W is not own)
     if run is not None and run.view is not None:
-        running = _Network(run.problem, run.weights, batch)
+        running = _Network(run.problem, run.weights, batch, method)
         lifted = given.lifting(isinstance(run.view, ThinReduction), record)
         lifted += _kept(problem, run.view)
         working, final = running.holding() + max(running.working(record), lifted), lifted
@@ -202,8 +208,11 @@ class _Network:
     member.
     """
 
-    def __init__(self, problem: Problem, weights: Weights, batch: tuple[int, ...]) -> None:
+    def __init__(
+        self, problem: Problem, weights: Weights, batch: tuple[int, ...], method: Method
+    ) -> None:
         self.problem, self.batch = problem, batch
+        self.is_plain, self.slots = isinstance(method, Descent), len(method.slots)
         self.weights = weights
         self.members = math.prod(batch)
         self.item = np.dtype(arrays.dtype_name(self.weights[0])).itemsize
@@ -220,6 +229,8 @@ class _Network:
         return self.members * self.item * numbers
 
     def _in_place(self) -> bool:
+        if not self.is_plain:
+            return False
         spread = tuple(
             np.broadcast_to(W, (*self.batch, *W.shape[-2:])) if arrays.is_host(W) else W
             for W in self.weights
@@ -227,8 +238,8 @@ class _Network:
         return kernels.fits_in_place(self.problem, spread, self.batch)
 
     def holding(self) -> int:
-        """What is there all the time: weights, twice, and the arrays of steps in place."""
-        held = 2 * self.layers + self._dense_target()
+        """What is there all the time: weights and state, twice, and arrays of steps in place."""
+        held = 2 * (1 + self.slots) * self.layers + self._dense_target()
         if self._in_place():
             single = [
                 np.broadcast_to(W[..., :1, :1], W.shape[-2:]) for W in map(_first, self.weights)
@@ -254,6 +265,8 @@ class _Network:
         measuring = image + gradient * self._wide_item()
         carrying = image + self.layers + self._bytes(2 * across)
         moving = 2 * self.layers + self.widest
+        if not self.is_plain:  # gradients and what a layer's step works with; or a third copy
+            moving = max(self.layers + 3 * self.widest, (1 + self.slots) * self.layers)
         return max(self._bytes(sum(self.images[1:-1])) + max(measuring, carrying), moving)
 
     def _recording(self, record: Sequence[str], loss: int) -> int:

@@ -11,7 +11,7 @@ from dlnlab import campaigns
 from dlnlab.experiments.common import DIVERGES
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.held_out import Scored, run_method, scored_values, split_ratings
-from dlnlab.experiments.movielens import MOVIELENS_PAPER, NEEDED
+from dlnlab.experiments.movielens import MOVIELENS_PAPER, NEEDED, check_data
 
 __all__ = ["EXPERIMENT", "measure"]
 
@@ -106,4 +106,5 @@ EXPERIMENT = Experiment(
         "A quick run takes the ratings of the 100 most active users for the 100 most rated items.",
     ),
     needs_data=NEEDED,
+    check_data=check_data,
 )

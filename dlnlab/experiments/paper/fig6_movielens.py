@@ -20,6 +20,7 @@ from dlnlab.experiments.movielens import (
     NEEDED,
     PANELS,
     PUBLISHED,
+    check_data,
     measure,
 )
 
@@ -138,4 +139,5 @@ EXPERIMENT = Experiment(
         "A quick run takes the ratings of the 100 most active users for the 100 most rated items.",
     ),
     needs_data=NEEDED,
+    check_data=check_data,
 )

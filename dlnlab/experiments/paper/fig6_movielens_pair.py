@@ -17,6 +17,7 @@ from dlnlab.experiments.movielens import (
     NEEDED,
     PANELS,
     PUBLISHED,
+    check_data,
     measure,
 )
 
@@ -108,4 +109,5 @@ EXPERIMENT = Experiment(
         "A quick run takes the 60 most active users and most rated items.",
     ),
     needs_data=NEEDED,
+    check_data=check_data,
 )

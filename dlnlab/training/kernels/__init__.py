@@ -17,8 +17,9 @@ array for every product (`Plain`).
 from dlnlab.training.kernels.choice import fits_in_place, stepper
 from dlnlab.training.kernels.in_place import CACHE, InPlace, scratch_bytes
 from dlnlab.training.kernels.plain import Plain
-from dlnlab.training.kernels.protocol import Stepper
+from dlnlab.training.kernels.protocol import Slots, Stepper
 from dlnlab.training.kernels.scalars import Bordered, Diagonal
+from dlnlab.training.kernels.stateful import Stateful, zeros
 
 __all__ = [
     "CACHE",
@@ -26,8 +27,11 @@ __all__ = [
     "Diagonal",
     "InPlace",
     "Plain",
+    "Slots",
+    "Stateful",
     "Stepper",
     "fits_in_place",
     "scratch_bytes",
     "stepper",
+    "zeros",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ def stepper(
     batch : tuple of int
         Batch axes.
     """
-    kind: type[Stepper] = Plain
+    kind: Callable[..., Stepper] = Plain
     if fits_in_place(problem, weights, batch):
         kind = InPlace
         if not batch and rates[0] == rates[-1]:
@@ -63,7 +63,7 @@ def fits_in_place(problem: Problem, weights: Weights, batch: tuple[int, ...]) ->
     return all(x is None or x.shape[:-2] in ((), batch) for x in problem.entrywise() or ())
 
 
-def _special(problem: Problem, weights: Weights) -> type[Stepper] | None:
+def _special(problem: Problem, weights: Weights) -> Callable[..., Stepper] | None:
     """Return the way that suits the zeros of the target and of all layers, if there is one."""
     data = problem.entrywise()
     if data is None or data[0] is not None or data[1].ndim > 2:

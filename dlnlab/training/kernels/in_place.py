@@ -13,7 +13,7 @@ from dlnlab.networks import Weights
 from dlnlab.numerics import threads
 from dlnlab.problems import Problem
 from dlnlab.training.kernels.arithmetic import Blas, Ufuncs
-from dlnlab.training.kernels.protocol import Calls, repeat, shrinkage
+from dlnlab.training.kernels.protocol import Calls, Stepper, repeat, shrinkage
 
 __all__ = ["CACHE", "WORTH_THREADS", "InPlace", "scratch_bytes"]
 
@@ -26,7 +26,7 @@ WORTH_THREADS = 1e7
 """Flops below which handing work to threads, about 50 µs, costs more than it saves."""
 
 
-class InPlace:
+class InPlace(Stepper):
     """Steps of networks on the host, each a list of calls that write to the same arrays.
 
     A single network is stepped by BLAS.  A batch is cut into groups that stay in the processor's

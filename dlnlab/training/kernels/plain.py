@@ -11,12 +11,12 @@ from dlnlab import networks
 from dlnlab.networks import Weights
 from dlnlab.numerics import arrays
 from dlnlab.problems import Problem
-from dlnlab.training.kernels.protocol import Calls, shrinkage
+from dlnlab.training.kernels.protocol import Calls, Stepper, shrinkage
 
 __all__ = ["Plain"]
 
 
-class Plain:
+class Plain(Stepper):
     """Steps of any arrays, by the functions of `dlnlab.networks`."""
 
     def __init__(

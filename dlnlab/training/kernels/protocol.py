@@ -8,31 +8,30 @@ from typing import Any, Protocol
 import numpy as np
 
 from dlnlab.networks import Weights
-from dlnlab.problems import Problem
+from dlnlab.numerics.arrays import Array
 
-__all__ = ["Calls", "Stepper", "repeat", "shrinkage"]
+__all__ = ["Calls", "Slots", "Stepper", "repeat", "shrinkage"]
 
 Calls = list[Callable[[], Any]]
 """A step on fixed arrays: what to call, one after the other."""
 
 
-class Stepper(Protocol):
-    """Weights, and a way to take steps; made from the arguments of `stepper`."""
+Slots = tuple[tuple[Array, ...], ...]
+"""What a method keeps: for each of its slots an array for each of the weights."""
 
-    def __init__(
-        self,
-        problem: Problem,
-        weights: Weights,
-        rates: Sequence[Any],
-        decay: Any,
-        batch: tuple[int, ...],
-    ) -> None: ...
+
+class Stepper(Protocol):
+    """Weights, and a way to take steps."""
 
     def advance(self, count: int) -> None:
         """Take `count` steps; if this is interrupted the weights are not to be used."""
 
     def weights(self) -> Weights:
         """Return the weights, which later steps do not change."""
+
+    def slots(self) -> Slots:
+        """Return what the method keeps, which later steps do not change; here it keeps nothing."""
+        return ()
 
     def freeze(self, done: np.ndarray) -> None:
         """Leave the members of the batch that are done where they are."""

@@ -12,12 +12,12 @@ import numpy as np
 from dlnlab.networks import Weights
 from dlnlab.problems import Factorization, Problem
 from dlnlab.training.kernels.in_place import InPlace
-from dlnlab.training.kernels.protocol import Calls, repeat, shrinkage
+from dlnlab.training.kernels.protocol import Calls, Stepper, repeat, shrinkage
 
 __all__ = ["Bordered", "Diagonal"]
 
 
-class Bordered:
+class Bordered(Stepper):
     """Steps of layers diag(B_l, ρ_l): of the blocks by BLAS, of the scalars beside them.
 
     A block of one row less is faster by more than the scalars take: products of 20 × 20 matrices
@@ -80,7 +80,7 @@ class Bordered:
         self._block.freeze(done)
 
 
-class Diagonal:
+class Diagonal(Stepper):
     """Steps of diagonal layers: a in the outer ones and b in the inner ones, up to signs.
 
     With E = a² b^{L−2} − t this is Theorem 1's recursion with a step size for each kind,

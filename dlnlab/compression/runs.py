@@ -1,0 +1,165 @@
+"""Any map weights → weights, run by the loop of gradient descent.
+
+The loop of `dlnlab.training` records, keeps checkpoints, shows progress and freezes members that
+are done; here the step is given as a function.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from dlnlab.methods import Descent
+from dlnlab.networks import Weights
+from dlnlab.networks.linear import check_problem
+from dlnlab.numerics import arrays, checks
+from dlnlab.numerics.arrays import Array
+from dlnlab.problems import Problem
+from dlnlab.training import descent, memory
+from dlnlab.training.loop import Form, Loop, Records, State, check_records
+from dlnlab.training.objective import LinearNetwork, check_record, recorder
+from dlnlab.training.trajectory import Trajectory
+
+__all__ = ["Iteration", "checked_factor", "checked_square"]
+
+Step = Callable[[Problem, Weights, Any, int], Weights]
+"""``step(problem, weights, eta, number)`` returns new weights; it is the `number`-th, from 0 on."""
+
+
+class Iteration:
+    """A map on weights, ready to be run.
+
+    Parameters
+    ----------
+    problem : Problem
+    weights : tuple of arrays
+        Where it starts.
+    name : str
+        What tells its checkpoints from those of other maps.
+    numbers : mapping
+        What it depends on, numbers or arrays with an entry for each member; "eta" is the step size.
+    """
+
+    def __init__(
+        self, problem: Problem, weights: Weights, name: str, numbers: Mapping[str, Any]
+    ) -> None:
+        self.problem, self.name = problem, name
+        self.numbers = dict(numbers) | {"eta": checks.per_member("eta", numbers["eta"])}
+        self.batch = descent.batch_shape(problem, weights, self.numbers)
+        self.weights = weights
+
+    def spread(self, number: Any) -> Any:
+        """Return a number, or one for each member in a shape that multiplies matrices."""
+        return descent.as_rate(number, self.weights[0])
+
+    def run(
+        self,
+        step: Step,
+        num_steps: Any,
+        record_every: Any,
+        record: Any,
+        tol: Any,
+        progress: Any,
+        checkpoint: Any,
+        checkpoint_every: Any,
+    ) -> Trajectory:
+        """Take the steps, as `dlnlab.gradient_descent` does its own."""
+        names = check_record(record)
+        records = check_records(record_every, num_steps)
+        tol = checks.nonnegative("tol", tol)
+        self._require_memory(1 if tol else records.count, names, checkpoint is not None)
+        weights = tuple(descent.spread(W, self.batch) for W in self.weights)
+        eta = self.numbers["eta"]
+        loop = Loop(
+            LinearNetwork(self.problem, None),
+            lambda state: _Stepper(self.problem, step, self.spread(eta), state),
+            Descent(),
+            State(0, weights),
+            lambda count: eta * count,
+            records,
+            recorder(self.problem, names),
+            Form(descent.sizes(weights) | descent.sizes(weights, is_running=True)),
+            lambda: self._fingerprint(records, names, tol),
+            tol=tol,
+            batch=self.batch,
+        )
+        return loop.run(progress, checkpoint, checkpoint_every)
+
+    def _fingerprint(self, records: Records, names: tuple[str, ...], tol: float) -> str:
+        """Hash everything that determines the run, the number of steps excepted."""
+        settings = (records.every, list(records.steps), names, tol)
+        digest = hashlib.sha256(f"{self.problem.fingerprint()}{self.name}{settings}".encode())
+        for array in (*self.weights, *self.numbers.values()):
+            arrays.feed(digest, array)
+        return digest.hexdigest()
+
+    def _require_memory(self, count: int, names: tuple[str, ...], keeps: bool) -> None:
+        """Raise unless there is room for the records, and for steps with arrays of their own."""
+        layers = self.weights
+        if len(layers) == 1:  # foreseen as descent on two layers, the second of them a square
+            side = layers[0].shape[-2]
+            dtype = np.dtype(arrays.dtype_name(layers[0]))
+            square = np.broadcast_to(np.zeros((), dtype), (*layers[0].shape[:-2], side, side))
+            layers = (*layers, arrays.like(square, layers[0]))
+        of_descent = memory.of_descent(
+            self.problem, layers, count, names, self.batch, checkpoint=keeps
+        )
+        of_descent.require(self.weights[0])
+
+
+class _Stepper:
+    """Weights, and a way to take steps; see `dlnlab.training.kernels.Stepper`."""
+
+    def __init__(self, problem: Problem, step: Step, eta: Any, state: State) -> None:
+        self._problem, self._step, self._eta = problem, step, eta
+        self._number, self._weights, self._moving = state.step, state.weights, None
+
+    def weights(self) -> Weights:
+        return self._weights
+
+    def slots(self) -> tuple[()]:
+        return ()
+
+    def freeze(self, done: np.ndarray) -> None:
+        self._moving = None
+        if done.any():
+            self._moving = arrays.like(~done, self._weights[0], keep_dtype=True)[..., None, None]
+
+    def advance(self, count: int) -> None:
+        for number in range(self._number, self._number + count):
+            after = self._step(self._problem, self._weights, self._eta, number)
+            if self._moving is not None:
+                xp = arrays.namespace(after[0])
+                pairs = zip(after, self._weights, strict=True)
+                after = tuple(xp.where(self._moving, new, old) for new, old in pairs)
+            self._weights = after
+        self._number += count
+
+    def calls(self) -> tuple[list[Any], int]:
+        return [], 0
+
+
+def checked_square(problem: Any) -> None:
+    """Raise unless `problem` is one of square shape, which U Uᵀ can have."""
+    check_problem(problem)
+    if problem.shape[0] != problem.shape[1]:
+        raise ValueError(
+            "`problem` must be of square shape (d, d), since U U^T is, got "
+            f"{problem.shape}; use dlnlab.gradient_descent with two layers for others"
+        )
+
+
+def checked_factor(name: str, problem: Problem, value: Any, width: int | None = None) -> Array:
+    """Return a factor U of shape (..., d, k) that lives where the problem does."""
+    U = checks.matrix(name, value)
+    arrays.namespace(problem.reference, U, names=("problem", name))
+    columns = U.shape[-1] if width is None else width
+    if tuple(U.shape[-2:]) != (problem.shape[0], columns):
+        raise ValueError(
+            f"`{name}` must have shape (..., {problem.shape[0]}, "
+            f"{'k' if width is None else width}), got {tuple(U.shape)}"
+        )
+    return U

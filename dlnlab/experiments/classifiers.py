@@ -1,0 +1,239 @@
+"""The measurement of Figures 1, 20, 21 and Table 1: classifiers trained side by side.
+
+Parts of a figure differ in the network; they see the same samples in the same order, and layers
+outside the penultimate block start the same.  Time is processor time: the cost of a step, measured
+beside the run on the same samples, times the number of steps, so that records cost nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dlnlab import campaigns, data, nets
+from dlnlab.experiments import penultimate
+from dlnlab.experiments.classifier_settings import KINDS
+from dlnlab.experiments.pair import thinned
+from dlnlab.nets.deep_linear import DeepLinear
+from dlnlab.training.trajectory import Status
+
+__all__ = ["Samples", "check_data", "images", "measure", "model_of"]
+
+IMAGES = {
+    "digits": lambda path: data.digits(),
+    "fashion-mnist": lambda path: data.fashion_mnist(path or None),
+    "mnist": lambda path: data.mnist(path or None),
+    "cifar10": lambda path: data.cifar10(path or None),
+}
+
+TRAINED = 99.0
+"""Per cent of Table 1's time; of the samples learnt from, since held out none comes so far."""
+
+
+def check_data(path: str) -> None:
+    """Raise an error unless a folder holds Fashion-MNIST, or MNIST, whose files are named alike."""
+    data.fashion_mnist(path)
+
+
+class Samples(NamedTuple):
+    """Images as a classifier takes them."""
+
+    X: np.ndarray
+    y: np.ndarray
+
+
+def images(settings: Mapping[str, Any]) -> tuple[Samples, Samples]:
+    """Return the samples to learn from and those held out, in single precision.
+
+    Parameters
+    ----------
+    settings : mapping
+        With "images", "samples", "network", and "data", the folder of the files.
+    """
+    found = IMAGES[settings["images"]](settings.get("data", ""))
+    kept = settings["samples"] or len(found.train)
+    parts = []
+    for part, count in ((found.train, kept), (found.test, None)):
+        X, y = part.scaled(like=np.float32(0))
+        if settings["network"] == "vit" and X.ndim == 3:
+            X = X[..., None]
+        parts.append(Samples(X[:count], y[:count]))
+    return parts[0], parts[1]
+
+
+def model_of(settings: Mapping[str, Any], sample: tuple[int, ...]) -> nets.Network:
+    """Return the network of the settings for samples of that shape."""
+    kind = settings.get("penultimate", "dense")
+    block = {"penultimate": kind, "r_hat": settings["r_hat"] if kind == "compressed" else None}
+    inputs = math.prod(sample)
+    if settings["network"] == "linear":
+        return nets.deep_linear(inputs)
+    if settings["network"] == "mlp":
+        return nets.mlp(inputs, settings["width"] or inputs, **block)
+    sizes = {name: settings[name] for name in ("patch", "dim", "blocks", "heads", "mlp_dim")}
+    return nets.vit(sample, **sizes, **block)  # type: ignore[arg-type]
+
+
+@campaigns.task("dlnlab.experiments.classifiers.measure")
+def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Train every part of a configuration.
+
+    Parameters
+    ----------
+    configuration : mapping
+        "parts": {name: settings that differ}, "seed", and
+        `dlnlab.experiments.classifier_settings.SETTINGS`.
+
+    Returns
+    -------
+    dict
+        "curves" with, for each part, "steps", "seconds", "loss", "accuracy" (held out) and
+        "training accuracy", in per cent; and with "spectra" the "update", the leading singular
+        values of W(t) − W(0), and "distance", that of Eq. (14) from the record before.
+        "values" called "part: quantity" (see `_values`), and those that compare the parts.
+    """
+    common = {name: value for name, value in configuration.items() if name != "parts"}
+    curves: dict[str, Any] = {}
+    values: dict[str, float] = {}
+    for part, differing in configuration["parts"].items():
+        settings = common | differing
+        train, test = images(settings)
+        model = model_of(settings, train.X.shape[1:])
+        curve, found = _train(model, train, test, settings)
+        curves[part] = thinned(curve)
+        values |= {f"{part}: {name}": value for name, value in found.items()}
+    return {"curves": curves, "values": values | _compared(curves, values)}
+
+
+def _train(
+    model: nets.Network, train: Samples, test: Samples, settings: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """Return the series and the values of one network."""
+    params = _start(model, train, settings)
+    options = {name: settings[name] for name in ("method", "eta", "schedule")}
+    options |= {"batch": settings["batch"] or None, "rng": settings["seed"]}
+    cost = _cost(model, params, train, options)
+    run = nets.train(
+        model,
+        params,
+        train,
+        test=test,
+        num_steps=settings["num_steps"],
+        record_every=settings["record_every"],
+        record=("loss", "accuracy", "test_accuracy", *(("layers",) if settings["spectra"] else ())),
+        **options,
+    )
+    curve: dict[str, Any] = {
+        "steps": run.steps,
+        "seconds": cost * np.asarray(run.steps),
+        "loss": run.losses,
+        "accuracy": 100 * np.asarray(run.test_accuracies),
+        "training accuracy": 100 * np.asarray(run.accuracies),
+    }
+    values = _values(model, curve, cost)
+    if run.status is Status.DIVERGED:
+        return curve, values | dict.fromkeys((*MEASURED, *WORST), math.nan)
+    if settings["spectra"]:
+        matrices = _followed(model, list(run.layers.values()))
+        found, more = penultimate.follow(
+            matrices, model.classes, defined=settings["network"] != "linear"
+        )
+        return curve | found, values | more
+    return curve, values
+
+
+def _start(model: nets.Network, train: Samples, settings: Mapping[str, Any]) -> dict[str, Any]:
+    correlation = None
+    if settings.get("correlation") and model.block.kind == "compressed":
+        correlation = nets.cross_correlation(*train, model.classes)
+    return model.init(
+        settings["seed"],
+        settings["eps"],
+        like=train.X,
+        start=settings["start"],
+        correlation=correlation,
+    )
+
+
+def _cost(
+    model: nets.Network, params: dict[str, Any], train: Samples, options: Mapping[str, Any]
+) -> float:
+    """Processor seconds of a step, the smallest of three."""
+    spent = []
+    for _ in range(3):
+        begun = time.process_time()
+        nets.train(model, params, train, num_steps=1, record=(), **options)
+        spent.append(time.process_time() - begun)
+    return min(spent)
+
+
+def _values(model: nets.Network, curve: Mapping[str, Any], cost: float) -> dict[str, float]:
+    """What a curve comes to, and what the network costs.
+
+    "accuracy" is the last one held out, in per cent; "time" the seconds until the training accuracy
+    is 99 %, infinite if it never is; "seconds" those of a step; "parameters", "macs" and "memory"
+    (of a batch of 128, the latter in MB) are counted.
+    """
+    arrived = np.flatnonzero(np.asarray(curve["training accuracy"]) >= TRAINED)
+    return {
+        "accuracy": float(curve["accuracy"][-1]),
+        "training": float(curve["training accuracy"][-1]),
+        "time": float(curve["seconds"][arrived[0]]) if arrived.size else math.inf,
+        "seconds": cost,
+        "parameters": float(model.num_parameters),
+        "macs": float(model.macs()),
+        "memory": model.memory() / 1e6,
+    }
+
+
+def _compared(
+    curves: Mapping[str, Mapping[str, Any]], values: Mapping[str, float]
+) -> dict[str, float]:
+    """What sets the three networks of Table 1 side by side, or the parts of Figure 1."""
+    found: dict[str, float] = {}
+    if set(KINDS) <= set(curves):
+        wide, narrow = (np.asarray(curves[name]["accuracy"]) for name in ("DLN", "C-DLN"))
+        behind = values["DLN: accuracy"] - values["C-DLN: accuracy"]
+        found |= {
+            "behind": behind,
+            "behind throughout": math.nan if math.isnan(behind) else _later_mean(wide - narrow),
+            "ahead of the matrix": values["DLN: accuracy"] - values["original: accuracy"],
+            "speedup": values["DLN: seconds"] / values["C-DLN: seconds"],
+            "speedup over the matrix": values["original: seconds"] / values["C-DLN: seconds"],
+            "ratio of macs": values["DLN: macs"] / values["C-DLN: macs"],
+        }
+    for name, worst in WORST.items():
+        each = [values[f"{part}: {name}"] for part in curves if f"{part}: {name}" in values]
+        if each:
+            found[name] = math.nan if any(map(math.isnan, each)) else worst(each)
+    return found
+
+
+MEASURED = ("accuracy", "training", "time", "seconds")
+"""What a run that diverged has no number for."""
+
+WORST: dict[str, Callable[[Sequence[float]], float]] = {
+    "share": min,
+    "excess": min,
+    "distance": max,
+    "distance over random": max,
+    "turned": max,
+}
+"""Of the quantities that follow a matrix, which end of the parts a figure is judged by."""
+
+
+def _later_mean(series: np.ndarray) -> float:
+    """The mean but for the first tenth."""
+    return float(np.mean(series[len(series) // 10 :]))
+
+
+def _followed(model: nets.Network, layers: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the penultimate matrix at every record: of a linear classifier W_2, else the block."""
+    if isinstance(model, DeepLinear):
+        return np.asarray(layers[-2])
+    return np.asarray(reduce(lambda product, W: W @ product, layers[1:], layers[0]))

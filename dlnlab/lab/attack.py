@@ -1,0 +1,370 @@
+"""The attack on a conjecture: random batches, a climb towards the worst margin, and shrinking.
+
+Every task is a few instances of one shape, depth and ε, and depends on its configuration only: so
+tasks run through any executor and resume, and what is found is the same wherever they ran.  Tasks
+are looked at in rounds; the first round with a counterexample is the last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from dlnlab import campaigns, results
+from dlnlab.campaigns import executors
+from dlnlab.claims import Claim, Verdict
+from dlnlab.claims.claim import CONJECTURE
+from dlnlab.files import fingerprints
+from dlnlab.lab import dynamics, margins
+from dlnlab.lab.cases import Case
+from dlnlab.lab.dynamics import Sighting
+from dlnlab.lab.margins import BadMargin, Curve
+from dlnlab.lab.observed import Observed
+from dlnlab.lab.ranges import Ranges, as_case
+from dlnlab.lab.tally import Tally
+from dlnlab.progress import Progress
+
+__all__ = ["Attacker", "Question", "Search", "search", "task_of"]
+
+BATCH = 16
+"""Instances of one task, integrated as one system."""
+
+ROUND = 8
+"""Tasks between two looks at what was found."""
+
+CLIMBS = 4
+"""How many of the worst instances a climb starts from."""
+
+GENERATION = 8
+"""Instances of one step of a climb."""
+
+CLIMBING = 0.3
+"""Share of the instances that climbs may look at."""
+
+FAR = 10
+"""What a counterexample is simplified to fails by this many times its numerical error: of many
+simple instances with equality, some seem to fail by chance."""
+
+FAILURES = 5
+"""A task ends after this many instances on which the function failed."""
+
+KEPT = 3
+"""How many failures are told in full."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of an instance.
+
+    Attributes
+    ----------
+    statement : str
+    about : str
+    function : callable
+        The margin.
+    premises : tuple of callables
+    options : mapping
+        "method" of gradient descent, where one was asked for.
+    """
+
+    statement: str
+    about: str
+    function: Callable[[Any], Any]
+    premises: tuple[Callable[[Any], Any], ...]
+    options: Mapping[str, Any]
+
+    @property
+    def claim(self) -> Claim:
+        """The statement as a claim of which nothing is known."""
+        return Claim("conjecture", "Conjecture", self.statement, "", (CONJECTURE,))
+
+    @property
+    def code(self) -> str:
+        """A hash of the functions and what they use."""
+        return " ".join(fingerprints.of_function(f) for f in (self.function, *self.premises))
+
+    def sightings(self, cases: Sequence[Case]) -> Iterator[tuple[Case, Sighting | str]]:
+        """Yield every case with what is to be seen of it, or why nothing is."""
+        try:
+            yield from zip(cases, dynamics.observe(self.about, cases, self.options), strict=True)
+        except (RuntimeError, ArithmeticError, np.linalg.LinAlgError) as error:
+            if len(cases) == 1:
+                yield cases[0], str(error)
+                return
+            for case in cases:  # one of them is at fault
+                yield from self.sightings([case])
+
+    def counterexample(self, case: Case) -> bool:
+        """Tell whether an instance contradicts the statement, far beyond its numerical error."""
+        tally = Tally(self.claim)
+        self.count(tally, [case])
+        return _is_clear(tally)
+
+    def count(self, tally: Tally, cases: Sequence[Case]) -> list[float]:
+        """Count cases of one shape, depth and ε; return how bad each is for a climb.
+
+        Parameters
+        ----------
+        tally : Tally
+        cases : sequence of Case
+
+        Returns
+        -------
+        list of float
+            −inf for one that does not count.
+        """
+        badness = []
+        for case, sighting in self.sightings(cases):
+            if isinstance(sighting, str):
+                tally.note("unmeasured", {"case": case.witness(), "why": sighting})
+                badness.append(-np.inf)
+            else:
+                badness.append(self._judge(tally, case, sighting))
+            if len(tally.notes.get("failures", [])) >= FAILURES:
+                break
+        return badness
+
+    def _judge(self, tally: Tally, case: Case, sighting: Sighting) -> float:
+        try:
+            found = margins.curve(self.function, sighting)
+            premises = margins.premises(self.premises, sighting)
+        except BadMargin as error:
+            tally.note("failures", {"case": case.witness(), "why": str(error)})
+            return -np.inf
+        if not found.is_finite:
+            tally.note("unmeasured", {"case": case.witness(), "why": "the margin is not finite"})
+            return -np.inf
+        k = found.worst
+        told = case.witness() | {"time": float(found.times[k])}
+        tally.add(float(found.margin[k]), float(found.error[k]), premises, told)
+        met = all(premise.met for premise in premises)
+        return -found.climb if met else -np.inf
+
+    def look(self, case: Case) -> tuple[Curve, Observed]:
+        """Return the margin along one instance, and what the function was given.
+
+        Raises
+        ------
+        RuntimeError
+            If it cannot be followed to its end.
+        BadMargin
+            If the function fails.
+        """
+        ((_, sighting),) = self.sightings([case])
+        if isinstance(sighting, str):
+            raise RuntimeError(sighting)
+        return margins.curve(self.function, sighting), sighting[0]
+
+
+class Attacker:
+    """The function of a campaign: carries out a task, in whatever process.
+
+    It travels with the functions of its question, by value: those of a notebook cannot be imported
+    anywhere else.
+    """
+
+    task_name = "dlnlab.attack"
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        self.__qualname__ = "Attacker"
+
+    def __call__(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the tally of one task as plain JSON."""
+        tally, ranges = Tally(self.question.claim), Ranges.from_dict(configuration["ranges"])
+        seed, number = configuration["seed"]
+        if "from" in configuration:
+            first = as_case(self.question.about, configuration["from"])
+            rng = np.random.default_rng([seed, 2, number])
+            self._climb(tally, ranges, rng, first, configuration["count"])
+        else:
+            cases = ranges.draw(seed, number, configuration["count"], self.question.about)
+            badness = self.question.count(tally, cases)
+            k = int(np.argmax(badness))
+            if np.isfinite(badness[k]):
+                tally.note("steepest", {"badness": badness[k], "case": cases[k].witness()})
+        return _trimmed(tally)
+
+    def _climb(
+        self, tally: Tally, ranges: Ranges, rng: np.random.Generator, case: Case, count: int
+    ) -> None:
+        """Step towards worse instances, a generation at a time, from the worst so far."""
+        (best,) = self.question.count(Tally(self.question.claim), [case]) or [-np.inf]
+        while count > 0:
+            cases = ranges.moved(rng, case, min(GENERATION, count))
+            cases = [moved for moved in cases if ranges.holds(moved)]
+            count -= max(len(cases), 1)
+            badness = self.question.count(tally, cases) if cases else []
+            if badness and max(badness) > best:
+                best, case = max(badness), cases[int(np.argmax(badness))]
+            if _ends(tally):
+                return
+
+    def __reduce__(self) -> Any:
+        return _attacker, (_packed(self.question),)
+
+
+def _is_clear(tally: Tally) -> bool:
+    """Tell whether an instance contradicts the statement, far beyond its numerical error."""
+    worst = tally.worst
+    return worst is not None and worst.contradicted and worst.margin < -FAR * worst.error
+
+
+def _ends(tally: Tally) -> bool:
+    """Tell whether to stop: for a clear counterexample, or a function that keeps failing.
+
+    One that fails by little more than its error is confirmed at the end, if there is none clearer.
+    """
+    return _is_clear(tally) or len(tally.notes.get("failures", [])) >= FAILURES
+
+
+def _trimmed(tally: Tally) -> dict[str, Any]:
+    """Return a tally as JSON, of many failures the first few and their number."""
+    told = tally.to_dict()
+    notes = tally.notes
+    counts = {f"{name} in all": [len(some)] for name, some in notes.items()}
+    told["notes"] = {name: some[:KEPT] for name, some in notes.items()} | counts
+    return told
+
+
+def _attacker(packed: bytes) -> Attacker:
+    return Attacker(pickle.loads(packed))
+
+
+def _packed(question: Question) -> bytes:
+    return bytes(import_module("cloudpickle").dumps(question))
+
+
+@dataclass
+class Search:
+    """What a search has found so far.
+
+    Attributes
+    ----------
+    tally : Tally
+    planned : int
+        Instances that were to be looked at.
+    seconds : float
+    """
+
+    tally: Tally
+    planned: int
+    seconds: float = 0.0
+
+    def many(self, name: str) -> int:
+        """Return how many instances failed or were not measured."""
+        return int(sum(self.tally.notes.get(f"{name} in all", [])))
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The verdict on what was counted, None if nothing was."""
+        judged = (self.tally.worst, self.tally.worst_outside)
+        return None if all(verdict is None for verdict in judged) else self.tally.verdict()
+
+
+def task_of(question: Question, ranges: Ranges, count: int, seed: Sequence[int]) -> dict[str, Any]:
+    """Return the configuration of a random batch; the code of the functions is a part of it."""
+    return {
+        "statement": question.statement,
+        "about": question.about,
+        "options": dict(question.options),
+        "code": question.code,
+        "ranges": results.plain(ranges.to_dict()),
+        "count": count,
+        "seed": list(seed),
+    }
+
+
+def search(
+    question: Question,
+    ranges: Ranges,
+    instances: int,
+    seed: int,
+    *,
+    executor: Executor | str | None = None,
+    path: str | os.PathLike[str] | None = None,
+    progress: bool | Callable[[int, int], Any] = False,
+) -> Search:
+    """Attack a conjecture with random instances, then climb from the worst of them.
+
+    Parameters
+    ----------
+    question : Question
+    ranges : Ranges
+    instances : int
+        How many to look at.
+    seed : int
+    executor, path, progress
+        See `dlnlab.campaigns.run`; ``f(done, total)`` of instances.
+    """
+    started = time.monotonic()
+    found = Search(Tally(question.claim), instances)
+    climbing = int(CLIMBING * instances) if instances > BATCH else 0
+    batches = _shares(instances - climbing, BATCH)
+    bar = Progress(progress, instances, "instance")
+    with contextlib.ExitStack() as stack:
+        stack.callback(bar.close)
+        pool = stack.enter_context(executors.using(executor))
+        carry = _Carrier(Attacker(question), pool, path, bar)
+        carry.rounds(_random(question, ranges, batches, seed), found)
+        steepest = sorted(found.tally.notes.get("steepest", []), key=lambda s: -s["badness"])
+        starts = [told["case"] for told in steepest[:CLIMBS]]
+        if climbing and not _ends(found.tally):
+            if starts:
+                shares = _shares(climbing, -(-climbing // len(starts)))
+                more = [
+                    task_of(question, ranges, count, [seed, k]) | {"from": witness}
+                    for k, (witness, count) in enumerate(zip(starts, shares, strict=False))
+                ]
+            else:  # nothing leads a climb
+                rest = _shares(climbing, BATCH)
+                more = _random(question, ranges, rest, seed, first=len(batches))
+            carry.rounds(more, found)
+    found.seconds = time.monotonic() - started
+    return found
+
+
+def _random(
+    question: Question, ranges: Ranges, sizes: Sequence[int], seed: int, first: int = 0
+) -> list[dict[str, Any]]:
+    """Return the configurations of random batches of these sizes."""
+    return [
+        task_of(question, ranges, count, [seed, number])
+        for number, count in enumerate(sizes, first)
+    ]
+
+
+@dataclass
+class _Carrier:
+    """Carries tasks out round by round, and adds up what they counted in their own order."""
+
+    attacker: Attacker
+    pool: Executor
+    path: str | os.PathLike[str] | None
+    bar: Any
+    done: int = 0
+
+    def rounds(self, tasks: Sequence[dict[str, Any]], found: Search) -> None:
+        """Add up what the tasks count, until a round has a counterexample."""
+        for first in range(0, len(tasks), ROUND):
+            some = tasks[first : first + ROUND]
+            for result in campaigns.run(self.attacker, some, path=self.path, executor=self.pool):
+                found.tally.merge(result)
+            self.done += sum(task["count"] for task in some)
+            self.bar.update(self.done)
+            if _ends(found.tally):
+                return
+
+
+def _shares(total: int, most: int) -> list[int]:
+    """Return sizes of at most `most` that add up to a total."""
+    return [min(most, total - done) for done in range(0, total, most)]

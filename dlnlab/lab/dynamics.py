@@ -1,0 +1,365 @@
+"""What a conjecture may be about: flows, descent, recovery, or the start; and how each is run.
+
+`observe` returns for every case of one shape, depth and ε what the conjecture is given, and beside
+it the same instance with other numerical errors (`dlnlab.lab.observed`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dlnlab import networks, problems
+from dlnlab.lab import flows
+from dlnlab.lab.cases import Case, stack
+from dlnlab.lab.observed import SHAKE, Observed, Run, narrow_run, run_of, shaken, wide_runs
+from dlnlab.lab.recoveries import Ensemble, Mask, Recovery
+from dlnlab.networks import Weights
+from dlnlab.reductions import modes
+from dlnlab.training.descent import gradient_descent
+
+__all__ = ["ABOUT", "DescentCase", "RecoveryCase", "Sighting", "observe", "plan_steps"]
+
+MOST_STEPS = 600
+"""Steps of descent after which a run ends; with a step at half of the stable limit that is many
+times what a mode of the size of the largest takes."""
+
+BLOWN = 1e6
+"""A descent whose loss is this many times the initial one diverges, and is looked at no longer."""
+
+FEW = 10
+"""Perturbation of the layers of a flow at every record, in units of the tolerance.  Between steps a
+flow is interpolated, with errors of up to seven tolerances for a single mode."""
+
+COPIES = 2
+"""Runs whose layers are perturbed at every record, beside the one that is integrated again."""
+
+Sighting = tuple[Observed, list[Observed]]
+"""What a conjecture is given, and the same with other numerical errors."""
+
+
+@dataclass(frozen=True)
+class DescentCase(Case):
+    """A case and the step size of gradient descent.
+
+    Attributes
+    ----------
+    share : float
+        η in units of 2/(L σ_1*^{2−2/L}), beyond which a fitted network is not stable.
+    """
+
+    share: float = 0.5
+
+    @property
+    def eta(self) -> float:
+        """The step size η."""
+        return self.share * 2 / (self.depth * self.spectrum[0] ** (2 - 2 / self.depth))
+
+    def witness(self) -> dict[str, Any]:
+        """Everything that is needed to build the case again, as plain lists and numbers."""
+        return super().witness() | {"share": self.share}
+
+    @classmethod
+    def from_witness(cls, witness: Mapping[str, Any]) -> DescentCase:
+        """Build the case again from what `witness` returned."""
+        plain = Case.from_witness(witness)
+        return cls(**vars(plain), share=float(witness["share"]))
+
+
+@dataclass(frozen=True)
+class RecoveryCase(Case):
+    """A case whose target is seen through a measurement operator.
+
+    Attributes
+    ----------
+    kind, operator, normalization
+        As in `Recovery`.
+    """
+
+    kind: str = "identity"
+    operator: Mask | Ensemble | None = None
+    normalization: str = "sum"
+
+    @property
+    def recovery(self) -> Recovery:
+        """The problem in its readable form."""
+        told = self.kind, self.operator, self.normalization
+        return Recovery(self.left, self.spectrum, self.right, *told)
+
+    def problem(self) -> problems.Problem:
+        """Return the library's problem."""
+        return self.recovery.problem()
+
+    def witness(self) -> dict[str, Any]:
+        """Everything that is needed to build the case again, as plain lists and numbers."""
+        return super().witness() | self.recovery.witness()
+
+    @classmethod
+    def from_witness(cls, witness: Mapping[str, Any]) -> RecoveryCase:
+        """Build the case again from what `witness` returned."""
+        plain, seen = Case.from_witness(witness), Recovery.from_witness(witness)
+        told = {name: getattr(seen, name) for name in ("kind", "operator", "normalization")}
+        return cls(**vars(plain), **told)
+
+
+def observe(about: str, cases: Sequence[Case], options: Mapping[str, Any]) -> list[Sighting]:
+    """Run cases of one shape, depth, ε and width.
+
+    Parameters
+    ----------
+    about : str
+        A name in `ABOUT`.
+    cases : sequence of Case
+        A `DescentCase` for "descent", a `RecoveryCase` for "recovery".
+    options : mapping
+        "method" of gradient descent, where one is asked for.
+
+    Raises
+    ------
+    RuntimeError
+        If a flow cannot be followed to its end.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # some descents diverge
+        return ABOUT[about](cases, options)
+
+
+def _flows(cases: Sequence[Case], options: Mapping[str, Any]) -> list[Sighting]:
+    """Both gradient flows, the compressed one in closed form."""
+    targets, weights = stack(cases)
+    problem, rng = problems.factorization(targets), np.random.default_rng(cases[0].depth)
+    grid = flows.time_grid(cases)
+    times, tight = flows.integrate(problem, weights, grid[1:], flows.RTOL)
+    loose = flows.integrate(problem, shaken(weights, rng), grid[1:], flows.LOOSER * flows.RTOL)[1]
+    steps = np.arange(times.size)
+    wide = [wide_runs(cases, times, steps, layers) for layers in _copies(tight, [loose], rng)]
+    narrow = [_closed_form(case, times, steps, rng) for case in cases]
+    return _sightings(cases, wide, narrow)
+
+
+def _copies(layers: Weights, others: Sequence[Weights], rng: np.random.Generator) -> list[Weights]:
+    """Return layers, other runs, and the layers perturbed by what a few steps' tolerances permit.
+
+    Early on both runs take so few steps that their distance may be below that by chance.
+    """
+    return [layers, *others, *(shaken(layers, rng, FEW * flows.RTOL) for _ in range(COPIES))]
+
+
+Narrow = tuple[np.ndarray, list[Run]]
+"""β^L, and a run with its perturbed copies."""
+
+
+def _closed_form(
+    case: Case, times: np.ndarray, steps: np.ndarray, rng: np.random.Generator
+) -> Narrow:
+    law = flows.law_of(case).at(times)
+    spare = np.repeat(law.residual[:, None], max(case.r_hat - case.rank, 0), axis=1)
+    values = np.hstack([law.modes[:, : case.r_hat], spare])
+    slack = SHAKE * values + law.rounding()[:, None]
+    return law.residual, _narrow_copies(case, times, steps, values, slack, rng)
+
+
+def _narrow_copies(
+    case: Case,
+    times: np.ndarray,
+    steps: np.ndarray,
+    values: np.ndarray,
+    slack: np.ndarray,
+    rng: np.random.Generator,
+) -> list[Run]:
+    """Return the compressed run, and as many copies within `slack` as there are of the wide one."""
+    noise = rng.standard_normal((COPIES + 1, *values.shape))
+    return [
+        narrow_run(case, times, steps, values + slack * move)
+        for move in (np.zeros_like(values), *noise)
+    ]
+
+
+def _sightings(
+    cases: Sequence[Case], wide: Sequence[Sequence[Run]], narrow: Sequence[Narrow]
+) -> list[Sighting]:
+    """Pair the k-th copy of every wide run with the k-th of its compressed one."""
+    found = []
+    for k, (case, (residual, thin)) in enumerate(zip(cases, narrow, strict=True)):
+        first, *others = (
+            _pair(case, residual, runs[k], run) for runs, run in zip(wide, thin, strict=True)
+        )
+        found.append((first, others))
+    return found
+
+
+def _pair(case: Case, residual: np.ndarray, wide: Run, narrow: Run | None) -> Observed:
+    return Observed(
+        case=case,
+        times=wide.times,
+        targets=case.values[: case.rank],
+        residual=residual,
+        original=wide,
+        compressed=narrow,
+    )
+
+
+# ---------------------------------------------------------------------- gradient descent
+
+
+def plan_steps(case: DescentCase) -> int:
+    """Return for how many steps descent is followed: as long as a flow, or `MOST_STEPS`."""
+    law = flows.law_of(case)
+    return int(min(MOST_STEPS, math.ceil(flows.PATIENCE * law.horizon(0.05) / case.eta)))
+
+
+def _descents(cases: Sequence[Any], options: Mapping[str, Any]) -> list[Sighting]:
+    """Both networks under gradient descent, from the start, and from starts close to it."""
+    targets, weights = stack(cases)
+    problem, rng = problems.factorization(targets), np.random.default_rng(cases[0].depth)
+    eta = np.array([case.eta for case in cases])
+    steps = max(plan_steps(case) for case in cases)
+    starts = [weights, *(shaken(weights, rng) for _ in range(COPIES))]
+    found = [_descend(problem, start, eta, steps, options) for start in starts]
+    # where a run contracts, what every step rounds is all that is left of it
+    found[1:] = [shaken(layers, rng) for layers in found[1:]]
+    moves = [0.0, *(SHAKE * rng.standard_normal(COPIES))]
+    return [_one_descent(case, k, found, moves, options) for k, case in enumerate(cases)]
+
+
+def _descend(
+    problem: Any, weights: Weights, eta: Any, steps: int, options: Mapping[str, Any]
+) -> Weights:
+    """Return the layers after every step, NaN from where a member diverges."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        run = gradient_descent(
+            problem,
+            weights,
+            eta=eta,
+            num_steps=steps,
+            record=("layers",),
+            formulation="full",
+            **{name: value for name, value in options.items() if name == "method"},
+        )
+    assert run.layers is not None  # asked for
+    return run.layers
+
+
+def _one_descent(
+    case: DescentCase,
+    k: int,
+    wide: Sequence[Weights],
+    moves: Sequence[float],
+    options: Mapping[str, Any],
+) -> Sighting:
+    """Pair the runs of one member with the compressed ones, up to where any of them diverges."""
+    problem, most = problems.factorization(case.target), min(len(layers[0]) for layers in wide)
+    thin = [_compressed_descent(case, most - 1, move, options) for move in moves]
+    both = [(tuple(W[:most, k] for W in a), b) for a, b in zip(wide, thin, strict=True)]
+    ends = [_finite_until(problem, layers) for pair in both for layers in (pair[0], pair[1].layers)]
+    end = max(min(ends), 1)
+    steps = np.arange(end)
+    times = case.eta * steps
+    residual = modes.descent([0.0], case.eps, case.depth, case.eta, end - 1)[:, 0]
+    first, *others = (
+        _pair(
+            case,
+            residual,
+            run_of(problem, times, steps, tuple(W[:end] for W in layers)),
+            _cut(narrow, end),
+        )
+        for layers, narrow in both
+    )
+    return first, others
+
+
+def _compressed_descent(
+    case: DescentCase, steps: int, move: float, options: Mapping[str, Any]
+) -> Run:
+    """Theorem 1's recursion, or with another method the compressed network as it is."""
+    counts = np.arange(steps + 1)
+    eps = case.eps * (1 + move)
+    if "method" in options:
+        problem = problems.factorization(case.target)
+        start = networks.compressed_weights(problem, case.r_hat, case.depth, eps)
+        layers = _descend(problem, start, case.eta, steps, options)
+        return run_of(problem, case.eta * counts[: len(layers[0])], counts, layers)
+    goals = np.zeros(case.r_hat)
+    kept = min(case.rank, case.r_hat)
+    goals[:kept] = case.values[:kept]
+    values = modes.descent(goals, eps, case.depth, case.eta, steps)
+    return narrow_run(case, case.eta * counts, counts, values)
+
+
+def _cut(run: Run, end: int) -> Run:
+    """Return the first records of a run."""
+    return Run(
+        problem=run.problem,
+        times=run.times[:end],
+        steps=run.steps[:end],
+        layers=tuple(W[:end] for W in run.layers),
+        values=lambda: run.singular_values[:end],
+    )
+
+
+def _finite_until(problem: Any, layers: Weights) -> int:
+    """Return how many records there are before a run diverges."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        losses = np.asarray(problem.loss(networks.prefix_products(layers)[-1]))
+        tame = np.isfinite(losses) & (losses <= BLOWN * max(losses[0], 1e-300))
+    return len(losses) if tame.all() else int(np.argmin(tame))
+
+
+# ---------------------------------------------------------------------- one network, or no steps
+
+
+def _recoveries(cases: Sequence[Any], options: Mapping[str, Any]) -> list[Sighting]:
+    """The gradient flow of the original network, on whatever problem."""
+    return [_recovery(case) for case in cases]
+
+
+def _recovery(case: RecoveryCase) -> Sighting:
+    problem, weights, rng = case.problem(), case.weights(), np.random.default_rng(case.depth)
+    grid = flows.time_grid([case])[1:] / float(problem.curvature)
+    times, tight = flows.integrate(problem, weights, grid, flows.RTOL)
+    loose = flows.integrate(problem, shaken(weights, rng), grid, flows.LOOSER * flows.RTOL)[1]
+    steps = np.arange(times.size)
+    first, *others = (
+        _single(case, run_of(problem, times, steps, layers))
+        for layers in _copies(tight, [loose], rng)
+    )
+    return first, others
+
+
+def _single(case: Case, run: Run) -> Observed:
+    return Observed(
+        case=case,
+        times=run.times,
+        targets=case.values[: case.rank],
+        residual=None,
+        original=run,
+        compressed=None,
+    )
+
+
+def _starts(cases: Sequence[Case], options: Mapping[str, Any]) -> list[Sighting]:
+    """Both networks before the first step, one record."""
+    _, weights = stack(cases)
+    rng, now = np.random.default_rng(cases[0].depth), np.zeros(1)
+    start = tuple(W[None] for W in weights)
+    copies = [start, *(shaken(start, rng) for _ in range(COPIES + 1))]
+    wide = [wide_runs(cases, now, np.arange(1), layers) for layers in copies]
+    narrow = []
+    for case in cases:
+        values = np.full((1, case.r_hat), case.eps**case.depth)
+        residual = np.array([case.eps**case.depth])
+        slack = SHAKE * values
+        narrow.append((residual, _narrow_copies(case, now, np.arange(1), values, slack, rng)))
+    return _sightings(cases, wide, narrow)
+
+
+ABOUT: dict[str, Callable[[Sequence[Any], Mapping[str, Any]], list[Sighting]]] = {
+    "flows": _flows,
+    "descent": _descents,
+    "recovery": _recoveries,
+    "start": _starts,
+}
+"""What is run for a conjecture, by its name."""

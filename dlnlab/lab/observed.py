@@ -1,0 +1,238 @@
+"""What a conjecture looks at: both networks of an instance, with the names of a `Trajectory`.
+
+Quantities are computed when they are asked for, and are read-only: what one conjecture does to them
+cannot reach another.  Beside every `Observed` stand others of the same instance that numerical
+errors tell apart from it: of a looser run from a start perturbed within rounding, and of layers
+perturbed so at every record.  A margin is as accurate as it is the same on all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from dlnlab import networks, problems
+from dlnlab.lab.cases import EPS, Case
+from dlnlab.networks import Weights
+from dlnlab.numerics import spectra
+from dlnlab.training.trajectory import Status
+
+__all__ = ["SHAKE", "Observed", "Run", "frames", "narrow_run", "run_of", "shaken", "wide_runs"]
+
+SHAKE = 16 * EPS
+"""Size of a perturbation within rounding, relative to the largest entry of a layer: a few times
+what a product of a few matrices and its singular values are wrong by."""
+
+
+def shaken(layers: Sequence[np.ndarray], rng: np.random.Generator, size: float = SHAKE) -> Weights:
+    """Return layers with a perturbation in every entry, by default within rounding."""
+    return tuple(
+        W + size * np.max(np.abs(W), axis=(-2, -1), keepdims=True) * rng.standard_normal(W.shape)
+        for W in layers
+    )
+
+
+class _ReadOnly:
+    """An object whose attributes are what it was made of, and what follows from them."""
+
+    def __init__(self, **parts: Any) -> None:
+        self.__dict__.update({name: _frozen(value) for name, value in parts.items()})
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(
+            f"`{name}` is read-only: a conjecture must not change what it is given"
+        )
+
+
+class Run(_ReadOnly):
+    """One network along its way.
+
+    Attributes
+    ----------
+    times, steps : array, shape (records,)
+    layers : tuple of L arrays, shapes (records, d_l, d_{l−1})
+    weights : tuple of L arrays
+        The final weights.
+    end_to_end : array, shape (records, d_out, d_in)
+    singular_values : array, shape (records, min(d_out, d_in))
+    losses, errors, imbalances : array, shape (records,)
+    left_alignments, right_alignments : array, shape (records, r)
+    problem : Problem
+    status : Status
+    """
+
+    problem: Any
+    times: np.ndarray
+    steps: np.ndarray
+    layers: Weights
+    values: Callable[[], np.ndarray]
+    status = Status.COMPLETED
+
+    @cached_property
+    def weights(self) -> Weights:
+        """The final weights."""
+        return tuple(W[-1] for W in self.layers)
+
+    @cached_property
+    def end_to_end(self) -> np.ndarray:
+        """W_{L:1}."""
+        return _frozen(networks.prefix_products(self.layers)[-1])
+
+    @cached_property
+    def singular_values(self) -> np.ndarray:
+        """Of the end-to-end matrix, in decreasing order; those that a thin network lacks are 0."""
+        return _frozen(self.values())
+
+    @cached_property
+    def losses(self) -> np.ndarray:
+        """ℓ(W_{L:1})."""
+        return _frozen(np.asarray(self.problem.loss(self.end_to_end)))
+
+    @cached_property
+    def errors(self) -> np.ndarray:
+        """‖W_{L:1} − M*‖_F."""
+        return _frozen(np.asarray(self.problem.error(self.end_to_end)))
+
+    @cached_property
+    def imbalances(self) -> np.ndarray:
+        """max_l ‖W_{l+1}ᵀW_{l+1} − W_l W_lᵀ‖_F."""
+        gaps = [np.linalg.norm(D, axis=(-2, -1)) for D in networks.imbalances(self.layers)]
+        return _frozen(np.max(gaps, axis=0))
+
+    @cached_property
+    def _alignments(self) -> Any:
+        return spectra.alignments(self.end_to_end, self.problem.target_svd)
+
+    @property
+    def left_alignments(self) -> np.ndarray:
+        """See `dlnlab.spectra.alignments`."""
+        return _frozen(self._alignments.left)
+
+    @property
+    def right_alignments(self) -> np.ndarray:
+        """See `dlnlab.spectra.alignments`."""
+        return _frozen(self._alignments.right)
+
+
+class Observed(_ReadOnly):
+    """One instance, as a conjecture sees it.
+
+    Attributes
+    ----------
+    case : Case
+        The instance: target, depth, eps, r_hat, and what rebuilds it.
+    times : array, shape (records,)
+    targets : array, shape (r,)
+        σ_i*.
+    residual : array, shape (records,)
+        β(t)^L of the compressed network; None where there is none.
+    original, compressed : Run
+        Where only one network is observed, its attributes are this object's own.
+    """
+
+    case: Any
+    times: np.ndarray
+    targets: np.ndarray
+    residual: np.ndarray | None
+    original: Run
+    compressed: Run | None
+
+    def __getattr__(self, name: str) -> Any:
+        """Attributes of the network, where there is one only."""
+        if not name.startswith("_") and self.__dict__.get("compressed", self) is None:
+            return getattr(self.original, name)
+        raise AttributeError(
+            f"no `{name}` here: ask `original` or `compressed` for it"
+            if hasattr(Run, name)
+            else f"no `{name}` here"
+        )
+
+
+def wide_runs(
+    cases: Sequence[Case], times: np.ndarray, steps: np.ndarray, layers: Weights
+) -> list[Run]:
+    """Return the runs of a batch of wide networks on factorization problems.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        Of one shape and depth.
+    times : array, shape (records,) or (records, batch)
+    steps : array, shape (records,)
+    layers : tuple of L arrays, shapes (records, batch, d_l, d_{l−1})
+    """
+    found: list[np.ndarray] = []
+
+    def values(k: int) -> np.ndarray:
+        if not found:  # of the whole batch at once, for the first member that is asked
+            found.append(spectra.singular_values(networks.prefix_products(layers)[-1]))
+        return found[0][:, k]
+
+    times = np.broadcast_to(times.reshape(len(steps), -1), (len(steps), len(cases)))
+    return [
+        Run(
+            problem=problems.factorization(case.target),
+            times=times[:, k],
+            steps=steps,
+            layers=tuple(W[:, k] for W in layers),
+            values=lambda k=k: values(k),
+        )
+        for k, case in enumerate(cases)
+    ]
+
+
+def run_of(problem: Any, times: np.ndarray, steps: np.ndarray, layers: Weights) -> Run:
+    """Return the run of a single network, its layers of shapes (records, d_l, d_{l−1})."""
+
+    def values() -> np.ndarray:
+        return spectra.singular_values(networks.prefix_products(layers)[-1])
+
+    return Run(problem=problem, times=times, steps=steps, layers=layers, values=values)
+
+
+def frames(case: Case) -> tuple[np.ndarray, np.ndarray]:
+    """Return U_r̂ and V_r̂ of the compressed network of a case, shapes (d_out, r̂), (d_in, r̂)."""
+    return case.left.matrix[:, : case.r_hat], case.right.matrix[:, : case.r_hat]
+
+
+def narrow_run(case: Case, times: np.ndarray, steps: np.ndarray, values: np.ndarray) -> Run:
+    """Return the run of a compressed network, which stays diagonal (Theorem 1).
+
+    Parameters
+    ----------
+    case : Case
+    times, steps : array, shape (records,)
+    values : array, shape (records, r̂)
+        The singular values in the order of the targets.
+    """
+    U, V = frames(case)
+    roots = np.abs(values) ** (1 / case.depth)
+    core = roots[:, :, None] * np.eye(case.r_hat)
+    layers = (
+        roots[:, :, None] * V.T,
+        *[core] * (case.depth - 2),
+        np.sign(values)[:, None, :] * U * roots[:, None, :],
+    )
+    padded = np.zeros((len(values), min(case.shape)))
+    padded[:, : case.r_hat] = np.abs(values)
+    return Run(
+        problem=problems.factorization(case.target),
+        times=times,
+        steps=steps,
+        layers=layers,
+        values=lambda: -np.sort(-padded, axis=1),
+    )
+
+
+def _frozen(value: Any) -> Any:
+    """Return an array, or a tuple of them, in a form that cannot be written to."""
+    if isinstance(value, tuple):
+        return tuple(_frozen(part) for part in value)
+    if not isinstance(value, np.ndarray):
+        return value
+    locked = value.view()
+    locked.setflags(write=False)
+    return locked
