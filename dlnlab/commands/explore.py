@@ -75,10 +75,10 @@ def add(commands: Any, exit_codes: str) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve the page until Ctrl-C."""
     with Server(args.host, args.port) as server:
-        print(f"Exploring at {server.address} until Ctrl-C.", flush=True)
-        if args.browser:  # some browsers return only when they are closed
-            threading.Thread(target=webbrowser.open, args=[server.address], daemon=True).start()
         try:
+            print(f"Exploring at {server.address} until Ctrl-C.", flush=True)
+            if args.browser:  # some browsers return only when they are closed
+                threading.Thread(target=webbrowser.open, args=[server.address], daemon=True).start()
             server.serve_forever()
         except KeyboardInterrupt:
             print("Stopped.")
