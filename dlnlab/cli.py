@@ -21,12 +21,23 @@ from typing import Any, NoReturn
 import numpy as np
 
 import dlnlab
-from dlnlab.commands import RunFailed, atlas, attack, bench, compare, prove, reproduce, validate
+from dlnlab.commands import (
+    RunFailed,
+    atlas,
+    attack,
+    bench,
+    compare,
+    explore,
+    prove,
+    reproduce,
+    validate,
+)
 
 __all__ = ["main"]
 
 COMMANDS: tuple[Callable[[Any, str], None], ...] = (
     compare.add,
+    explore.add,
     prove.add,
     validate.add,
     attack.add,

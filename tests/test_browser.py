@@ -49,12 +49,15 @@ addEventListener("load", () => {{
 def opened(folder: Path, width: int, page: str = "index.html") -> dict:
     """What a browser of a given width makes of a page; console messages under "console"."""
     (folder / "probe.html").write_text(PROBE.format(width=width, page=page), encoding="utf-8")
+    return browsed((folder / "probe.html").as_uri(), folder)
+
+
+def browsed(address: str, folder: Path) -> dict:
+    """What a page that probes another has found; console messages under "console"."""
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
     command += ["--allow-file-access-from-files", "--virtual-time-budget=10000", "--dump-dom"]
     command += ["--enable-logging=stderr", f"--user-data-dir={folder / 'browser'}"]
-    seen = subprocess.run(
-        [*command, (folder / "probe.html").as_uri()], capture_output=True, text=True, timeout=120
-    )
+    seen = subprocess.run([*command, address], capture_output=True, text=True, timeout=120)
     found = re.search(r'<pre id="found">(.*?)</pre>', seen.stdout, re.DOTALL)
     assert found, seen.stderr[-2000:]
     text = found[1].replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">")

@@ -11,7 +11,7 @@ import pytest
 import dlnlab
 from dlnlab import campaigns, cli
 from dlnlab.campaigns import executors
-from dlnlab.commands import RunFailed, bench, validate
+from dlnlab.commands import RunFailed, bench, explore, validate
 from dlnlab.numerics import checks
 
 VALUES = [
@@ -63,6 +63,7 @@ OPTIONS = {
     "attack": "--json --html --profile --instances --seed --executor --resume --x",
     "atlas": "--out --profile --seed --executor --resume --x",
     "bench": "--json --html --peer --device --threads --quick --profile --x",
+    "explore": "--port --no-browser --x",  # --host would ask the network for names
     "reproduce": "--out --as --quick --seeds --data --executor --list --x",
 }
 BASE = {
@@ -72,6 +73,7 @@ BASE = {
     "attack": "mine.py --instances 1",
     "atlas": "--out atlas",
     "bench": "wide-100",
+    "explore": "--no-browser --port 0",
     "reproduce": "fig22 --out results",
 }
 
@@ -115,6 +117,8 @@ def quick(monkeypatch, tmp_path):
     monkeypatch.setattr(bench, "_measure", stop)
     monkeypatch.setattr(bench, "_profile", stop)
     monkeypatch.setattr(executors, "Processes", processes)
+    monkeypatch.setattr(explore.Server, "serve_forever", stop)
+    monkeypatch.setattr("webbrowser.open", lambda address: True)
     true_compare = dlnlab.compare
 
     def compare(M, *arguments, **options):

@@ -61,7 +61,8 @@ ROOTS = (
 HOUSE = {
     *("files", "numerics", "progress", "results", "siblings", "version"),  # below
     *("reductions", "training"),  # their public names are dlnlab's
-    *("atlas", "bench", "cli", "commands", "lab", "report"),  # what the command line is made of
+    # what the command line is made of
+    *("atlas", "bench", "cli", "commands", "explorer", "lab", "report"),
 }
 """Rooms whose `__all__` says what other rooms may use, on arguments that have been checked."""
 

@@ -47,6 +47,7 @@ ORDER = [
     "report",
     "atlas",
     "validations",
+    "explorer",
     "commands",
     "cli",
     "__main__",
