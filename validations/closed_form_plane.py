@@ -65,9 +65,7 @@ def attack(tally: Tally, angles: np.ndarray, eps: float, sigma: float) -> float:
     worst = -np.inf
     for k, angle in enumerate(angles):
         margin, error = sides(times, found[:, k], accuracy[:, k], float(angle), eps, sigma)
-        if np.any(
-            margin < -error
-        ):  # two runs only estimate an error
+        if np.any(margin < -error):  # two runs only estimate an error
             _, again, tight = integrate(angles[k : k + 1], eps, sigma, RTOL / CLOSER)
             margin, error = sides(times, again[:, 0], tight[:, 0], float(angle), eps, sigma)
         n = int(np.argmin(margin + error))
