@@ -199,12 +199,8 @@ def always_met(right: Any) -> Any:
 
 
 def residual_mode(right: Any) -> Any:
-    """A mode without a target that decays twice as fast."""
-
-    def mode(t: Any, target: float, eps: float, depth: int, scale: float) -> Any:
-        return right(t if target else 2 * t, target, eps, depth, scale)
-
-    return mode
+    """Modes without a target that decay twice as fast."""
+    return lambda t, eps, depth, scale: right(2 * t, eps, depth, scale)
 
 
 def turned_back(right: Any) -> Any:
@@ -285,7 +281,7 @@ FAULTS = [
           flow_with(lambda s, eps, depth: (s, eps**0.5, depth))),
     Fault("closed_form", "rate without L", REFUTED, modes, "_rate",
           lambda right: lambda s, depth, scale: right(s, depth, scale) / depth),
-    Fault("closed_form", "fast residual", REFUTED, modes, "_mode", residual_mode),
+    Fault("closed_form", "fast residual", REFUTED, modes, "_residual", residual_mode),
     Fault("closed_form", "L − 1 for L − 2", REFUTED, closed_form, "leading_time",
           lambda right: lambda s, share, eps, depth:
           right(s, share, eps, depth) * (depth - 2) / (depth - 1)),
@@ -321,7 +317,7 @@ FAULTS = [
     Fault("proposition1", "uneven layers look balanced", REFUTED, networks, "imbalance",
           after(lambda D: tuple(0 * d for d in D))),
     Fault("assumption1", "premise always met", REFUTED, assumption1, "aligned_start", always_met),
-    Fault("assumption1", "1 − cos for cos", REFUTED, assumption1.spectra, "alignments",
+    Fault("assumption1", "1 − cos for cos", REFUTED, assumption1.spectra, "alignments_of",
           after(lambda found: found._replace(left=1 - found.left))),
     Fault("dominance", "ε² for ε", REFUTED, modes, "flow",
           flow_with(lambda s, eps, depth: (s, min(eps, 1) ** 2 / 2, depth))),
@@ -367,7 +363,7 @@ FAULTS = [
           lambda right: lambda t, *rest: right(2 * t, *rest)),
     Fault("closed_form_plane", "turned back", REFUTED, closed_form, "plane_flow",
           lambda right: lambda t, sigma, eps, angle: right(t, sigma, eps, -angle)),
-    Fault("generally_c_vec_0", "1 − cos for cos", MISSED, assumption1.spectra, "alignments",
+    Fault("generally_c_vec_0", "1 − cos for cos", MISSED, assumption1.spectra, "alignments_of",
           after(lambda found: found._replace(left=1 - found.left))),
     Fault("generally_c_vec_0", "twice as fast", MISSED, closed_form, "plane_flow",
           lambda right: lambda t, *rest: right(2 * t, *rest)),
@@ -384,7 +380,7 @@ FAULTS = [
     Fault("eq13_compressing", "any r̂ compresses", REFUTED, eq13, "compresses", always_met),
     Fault("eq13_compressing", "wrong sign", REFUTED, theorem2, "margins", after(np.negative)),
     Fault("eq13_any_start", "wrong sign", MISSED, theorem2, "margins", after(np.negative)),
-    Fault("eq13_any_start", "fast residual", MISSED, modes, "_mode", residual_mode),
+    Fault("eq13_any_start", "fast residual", MISSED, modes, "_residual", residual_mode),
     Fault("eq13_small_c_vec", "twice as fast", MISSED, closed_form, "plane_flow",
           lambda right: lambda t, *rest: right(2 * t, *rest)),
     Fault("eq13_small_c_vec", "wrong sign", MISSED, theorem2, "margins", after(np.negative)),

@@ -767,7 +767,7 @@ def test_finished_runs_are_not_repeated(run, tmp_path, monkeypatch):
 
 def test_a_killed_run_resumes(run, tmp_path):
     arguments = ["fig20-linear", *QUICK, "--as", "code", "--seeds", "4", "--out", str(tmp_path)]
-    ledger = tmp_path / "fig20-linear" / "fig20.jsonl"
+    ledger = tmp_path / "fig20-linear" / "fig20-linear.jsonl"
     process = subprocess.Popen([sys.executable, "-m", "dlnlab", "reproduce", *arguments])
     while not ledger.exists() or ledger.read_bytes().count(b"\n") < 2:
         assert process.poll() is None
@@ -779,7 +779,7 @@ def test_a_killed_run_resumes(run, tmp_path):
     assert not (tmp_path / "index.html").exists()
     code, out, _ = run(*arguments)
     assert code == 0
-    assert "fig20    runs" in out
+    assert "fig20-linear runs" in out
     assert ledger.read_bytes().startswith(kept)  # what was finished was kept, and not repeated
     keys = [json.loads(line)["key"] for line in ledger.read_bytes().splitlines()]
     assert len(keys) == len(set(keys)) == 4
@@ -794,8 +794,8 @@ def test_list(run):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "NAME` must be among fig2, fig3"),
-        (("fig1", "--out", "x"), "got 'fig1'"),
+        ((), "NAME` must be among fig1, fig2"),
+        (("fig99", "--out", "x"), "got 'fig99'"),
         (("fig5",), "--out is needed"),
         (("fig5", "--out", "x", "--seeds", "0"), "--seeds must be an integer >= 1, got 0"),
         (

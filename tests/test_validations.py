@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from dlnlab import claims, validations
 from dlnlab.claims import CLAIMS, Premise
 from dlnlab.cli import main
-from dlnlab.lab import cases, flows, search
+from dlnlab.lab import cases, flows, search, suite
 from dlnlab.lab.faults import MISSED, Fault
 from dlnlab.lab.tally import Tally
 from dlnlab.training import descent
@@ -243,18 +243,18 @@ def test_a_page_that_stands_alone(small, tmp_path, capsys):
 def test_an_interrupted_validation_resumes(small, tmp_path, capsys, monkeypatch):
     path = tmp_path / "tasks.jsonl"
     command = ["validate", "lemma1", "corollary1", "--executor", "serial", "--resume", str(path)]
-    right = validations.suite.Suite.carry_out
+    right = suite.Suite.carry_out
 
     def interrupted(suite, configuration):
         if suite.claim == "corollary1":
             raise KeyboardInterrupt
         return right(suite, configuration)
 
-    monkeypatch.setattr(validations.suite.Suite, "carry_out", interrupted)
+    monkeypatch.setattr(suite.Suite, "carry_out", interrupted)
     assert main(command) == 130
     kept = path.read_text("utf-8")
     assert kept.count('"claim": "lemma1", "part"') == 2
-    monkeypatch.setattr(validations.suite.Suite, "carry_out", right)
+    monkeypatch.setattr(suite.Suite, "carry_out", right)
     assert main(command) == 0
     assert path.read_text("utf-8").startswith(kept)
     capsys.readouterr()
@@ -289,10 +289,10 @@ def test_a_time_box_covers_all_claims_in_turn_and_says_how_much(small, tmp_path,
 def test_tasks_in_turn_start_with_one_of_every_part():
     suites = {name: validations.load(name) for name in ("lemma1", "eq26")}
     size = Profile("p", 10_000, 10, 1)
-    tasks = validations.suite.planned(suites, size, 0, in_turn=True)
+    tasks = suite.planned(suites, size, 0, in_turn=True)
     parts = {(task["claim"], task["part"]) for task in tasks}
     assert {(task["claim"], task["part"]) for task in tasks[: len(parts)]} == parts
-    plain = validations.suite.planned(suites, size, 0, in_turn=False)
+    plain = suite.planned(suites, size, 0, in_turn=False)
     assert sorted(map(str, tasks)) == sorted(map(str, plain))
 
 
@@ -330,9 +330,9 @@ def test_a_climb_looks_at_no_more_examples_than_asked():
 
 
 def test_large_parts_are_split():
-    part = validations.suite.Part(lambda tally, task: None, share=0.5, most=1000)
+    part = suite.Part(lambda tally, task: None, share=0.5, most=1000)
     assert part.counts(Profile("p", 5001, 10, 1)) == [834, 833, 833]
-    whole = validations.suite.Part(lambda tally, task: None, most=None, search=True)
+    whole = suite.Part(lambda tally, task: None, most=None, search=True)
     assert whole.counts(Profile("p", 5001, 10_000, 1)) == [10_000]
 
 

@@ -87,10 +87,11 @@ def descend(case: Case, *, eta: float, alpha: float, weight_decay: float) -> Des
     error = theorem1.rounding(
         case.values, case.eps, case.depth, largest, STEPS, width, weight_decay
     )
-    # that is for a network that fits at once; one that passes saddles first amplifies for longer
-    nudged = gradient_descent(reduction.problem, _nudged(reduction.weights, width), **options)
-    assert nudged.layers is not None
-    error = max(error, AMPLIFIED * -parsimony.margins(small, nudged.layers))
+    if not reduction.multiplicity:
+        # that is for a network that fits at once; one that passes saddles amplifies for longer
+        nudged = gradient_descent(reduction.problem, _nudged(reduction.weights, width), **options)
+        assert nudged.layers is not None
+        error = max(error, AMPLIFIED * -parsimony.margins(small, nudged.layers))
     scalars = np.stack([W[:, -1, -1] for W in small], axis=1)
     steps = np.full(case.depth, eta)
     steps[[0, -1]] *= alpha

@@ -47,7 +47,7 @@ EXPERIMENT = Experiment(
         "The figure has VGG and ViT-B on CIFAR-10 besides, which are not run: a VGG is not in "
         "dlnlab, and a ViT-B needs a GPU.",
     ),
-    seeds=2,
+    seeds=3,
     needs_data=classifier_settings.NEEDED,
     check_data=classifiers.check_data,
     quick_data=False,

@@ -40,7 +40,7 @@ EXPERIMENT = Experiment(
         "do not show that the subspace stays; that of the first and the last one does.",
         "VGG and ViT-B are not run.",
     ),
-    seeds=2,
+    seeds=3,
     needs_data=classifier_settings.NEEDED,
     check_data=classifiers.check_data,
     quick_data=False,
