@@ -763,6 +763,7 @@ DOORS: dict[str, Door] = {
         **dict.fromkeys(("notes", "on_request", "rows"), ((), {"()"})),
         check_data=(None, CALL | {"None"}),
         quick_data=(True, FLAG),
+        ours=(False, FLAG),
     ),
     "Experiment.needed": door(EXPERIMENT.needed, quick=(False, FLAG)),
     "Experiment.configurations": door(
