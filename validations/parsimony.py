@@ -12,6 +12,7 @@ from dlnlab import gradient_descent, networks, problems
 from dlnlab.claims import Premise, parsimony, theorem1
 from dlnlab.lab import search, strategies
 from dlnlab.lab.cases import EPS, Case, random_cases
+from dlnlab.lab.observed import shaken
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.reductions import parsimony as reductions
@@ -21,6 +22,9 @@ __all__ = ["SUITE", "Descents", "attack", "descend", "scalar_error"]
 STEPS = 40
 SHARE = 0.3
 DIGITS = 1e-6
+FEW = 5
+"""Roundings of its largest entry by which every entry of a layer is perturbed."""
+
 AMPLIFIED = 10.0
 """How much worse than one random perturbation of the start all roundings of a run may be: a random
 direction has a share of about 1/√(d²) ≥ 1/9 in the one that grows most, and later roundings grow
@@ -89,24 +93,14 @@ def descend(case: Case, *, eta: float, alpha: float, weight_decay: float) -> Des
     )
     if not reduction.multiplicity:
         # that is for a network that fits at once; one that passes saddles amplifies for longer
-        nudged = gradient_descent(reduction.problem, _nudged(reduction.weights, width), **options)
-        assert nudged.layers is not None
-        error = max(error, AMPLIFIED * -parsimony.margins(small, nudged.layers))
+        nudged = shaken(reduction.weights, np.random.default_rng(0), FEW * EPS)
+        beside = gradient_descent(reduction.problem, nudged, **options).layers
+        assert beside is not None
+        error = max(error, AMPLIFIED * -parsimony.margins(small, beside))
     scalars = np.stack([W[:, -1, -1] for W in small], axis=1)
     steps = np.full(case.depth, eta)
     steps[[0, -1]] *= alpha
     return Descents(full, reduction.lift(small), scalars, steps, reduction.multiplicity, error)
-
-
-def _nudged(weights: networks.Weights, width: int) -> networks.Weights:
-    """Move every layer by `width` roundings of its norm, in a fixed random direction."""
-    rng = np.random.default_rng(0)
-    moved = []
-    for W in weights:
-        direction = rng.standard_normal(W.shape)
-        size = width * EPS * np.linalg.norm(W) / np.linalg.norm(direction)
-        moved.append(W + size * direction)
-    return tuple(moved)
 
 
 def attack(tally: Tally, case: Case, alpha: float = 1.0, decay: float = 0.0) -> float:

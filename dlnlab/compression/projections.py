@@ -49,9 +49,8 @@ def truncated_svd(W: Array, rank: int) -> Array:
     >>> dlnlab.compression.truncated_svd(np.diag([3.0, 1.0]), 1).tolist()
     [[3.0, 0.0], [0.0, 0.0]]
     """
-    W, rank = _checked(W, rank)
-    U, s, Vh = arrays.namespace(W).linalg.svd(W, full_matrices=False)
-    return (U[..., :, :rank] * s[..., None, :rank]) @ Vh[..., :rank, :]
+    U, s, Vh = _leading(*_checked(W, rank))
+    return (U * s[..., None, :]) @ Vh
 
 
 def weighted_svd(W: Array, rank: int, covariance: Array) -> Array:
@@ -87,8 +86,7 @@ def weighted_svd(W: Array, rank: int, covariance: Array) -> Array:
     """
     W, rank = _checked(W, rank)
     root = _square_root(W, covariance)
-    U, _, _ = arrays.namespace(W).linalg.svd(W @ root, full_matrices=False)
-    U = U[..., :, :rank]
+    U, _, _ = _leading(W @ root, rank)
     return U @ (U.mT @ W)
 
 
@@ -117,11 +115,15 @@ def split(W: Array, rank: int) -> tuple[Array, Array]:
     >>> [W.tolist() for W in dlnlab.compression.split(np.diag([4.0, 1.0]), 1)]
     [[[2.0, 0.0]], [[2.0], [0.0]]]
     """
-    W, rank = _checked(W, rank)
-    xp = arrays.namespace(W)
-    U, s, Vh = xp.linalg.svd(W, full_matrices=False)
-    root = xp.sqrt(s[..., :rank])
-    return root[..., :, None] * Vh[..., :rank, :], U[..., :, :rank] * root[..., None, :]
+    U, s, Vh = _leading(*_checked(W, rank))
+    root = arrays.namespace(s).sqrt(s)
+    return root[..., :, None] * Vh, U * root[..., None, :]
+
+
+def _leading(W: Array, rank: int) -> tuple[Array, Array, Array]:
+    """Return the leading singular triples U_k, s_k and V_kᵀ."""
+    U, s, Vh = arrays.namespace(W).linalg.svd(W, full_matrices=False)
+    return U[..., :, :rank], s[..., :rank], Vh[..., :rank, :]
 
 
 def _checked(W: Any, rank: Any) -> tuple[Array, int]:

@@ -7,13 +7,14 @@ unpickled, and what is ambiguous is refused with the remedy.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import struct
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -212,6 +213,17 @@ def _npz(file: BinaryIO, wanted: _Wanted) -> tuple[Any, list[str]]:
         raise _damaged(error, wanted) from error
 
 
+@contextlib.contextmanager
+def _decoding(wanted: _Wanted) -> Iterator[None]:
+    """Say which file it was, whatever a library raises: a damaged file ends in many ways."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise _damaged(error, wanted) from error
+
+
 def _damaged(error: BaseException, wanted: _Wanted) -> ValueError:
     told = str(error)
     return ValueError(told if wanted.where in told else f"{wanted.where} cannot be read: {told}")
@@ -262,22 +274,19 @@ def _chosen(names: Collection[str], wanted: _Wanted) -> str:
 def _mat(file: BinaryIO, wanted: _Wanted) -> tuple[Any, list[str]]:
     checks.fits_in_memory(wanted.where, 3 * wanted.size)
     plain = _inflated(file.read(), wanted)
-    try:
-        shapes = {name: shape for name, shape, _ in scipy.io.whosmat(io.BytesIO(plain))}
+    with _decoding(wanted):
+        try:
+            shapes = {name: shape for name, shape, _ in scipy.io.whosmat(io.BytesIO(plain))}
+        except NotImplementedError as error:
+            raise ValueError(
+                f"{wanted.where} is an HDF5 file (MATLAB 7.3); save it with save(…, '-v7')"
+            ) from error
         matrices = {name for name, shape in shapes.items() if len(shape) == 2}
         chosen = _chosen(matrices, wanted)
         found = scipy.io.loadmat(io.BytesIO(plain), variable_names=[chosen])[chosen]
         if scipy.sparse.issparse(found):
             found = scipy.sparse.csc_array(found)
             found.check_format(full_check=True)  # or an index leads outside of the memory
-    except NotImplementedError as error:
-        raise ValueError(
-            f"{wanted.where} is an HDF5 file (MATLAB 7.3); save it with save(…, '-v7')"
-        ) from error
-    except MemoryError:
-        raise
-    except Exception as error:  # a damaged file ends in many ways
-        raise _damaged(error, wanted) from error
     return found, [f"variable {chosen}"]
 
 
@@ -314,17 +323,13 @@ def _unpacked(packed: bytes, wanted: _Wanted) -> bytes:
 def _mtx(file: BinaryIO, wanted: _Wanted) -> tuple[Any, list[str]]:
     checks.fits_in_memory(wanted.where, 2 * wanted.size)
     content = file.read()  # SciPy's reader ends the process where a file cannot be read further
-    try:
+    with _decoding(wanted):
         rows, columns, entries, form, field, symmetry = scipy.io.mminfo(io.BytesIO(content))
         least = entries if form == "coordinate" else rows * columns / 2 - rows - columns
         if 2 * least > len(content):  # an entry and what ends it take two bytes
             raise ValueError(f"{entries} entries are promised, more than its bytes can hold")
         checks.fits_in_memory(wanted.where, 40 * entries)
         found = scipy.io.mmread(io.BytesIO(content), spmatrix=False)
-    except MemoryError:
-        raise
-    except Exception as error:  # a damaged file ends in many ways
-        raise _damaged(error, wanted) from error
     if field == "pattern":
         raise ValueError(f"{wanted.where} must hold numbers, got a pattern without any")
     kind = "sparse" if form == "coordinate" else "dense"
@@ -339,12 +344,8 @@ def _png(file: BinaryIO, wanted: _Wanted) -> tuple[Any, list[str]]:
     # eight numbers a pixel in single precision, while colours become a brightness
     checks.fits_in_memory(wanted.where, 8 * 8 * width * height)
     file.seek(0)
-    try:
+    with _decoding(wanted):
         return presenter("plotting.pixels").brightness(file), ["brightness from 0 to 1"]
-    except MemoryError:
-        raise
-    except Exception as error:  # a damaged file ends in many ways
-        raise _damaged(error, wanted) from error
 
 
 READERS = {

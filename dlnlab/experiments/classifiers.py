@@ -16,13 +16,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlnlab import campaigns, data, nets
-from dlnlab.experiments import penultimate
+from dlnlab.experiments import classifier_settings, penultimate
 from dlnlab.experiments.classifier_settings import KINDS
 from dlnlab.experiments.pair import thinned
 from dlnlab.nets.deep_linear import DeepLinear
 from dlnlab.training.trajectory import Status
 
-__all__ = ["Samples", "check_data", "images", "measure", "model_of"]
+__all__ = [
+    "PENULTIMATE",
+    "THREE_NETWORKS",
+    "Samples",
+    "check_data",
+    "images",
+    "measure",
+    "model_of",
+]
 
 IMAGES = {
     "digits": lambda path: data.digits(),
@@ -237,3 +245,28 @@ def _followed(model: nets.Network, layers: Sequence[np.ndarray]) -> np.ndarray:
     if isinstance(model, DeepLinear):
         return np.asarray(layers[-2])
     return np.asarray(reduce(lambda product, W: W @ product, layers[1:], layers[0]))
+
+
+_IMAGES: dict[str, Any] = {
+    "measure": measure,
+    "needs_data": classifier_settings.NEEDED,
+    "check_data": check_data,
+    "quick_data": False,
+}
+
+PENULTIMATE: dict[str, Any] = _IMAGES | {
+    "settings": classifier_settings.FIGURE1,
+    "meanings": classifier_settings.FIGURE1_MEANINGS,
+    "quick": classifier_settings.FIGURE1_QUICK,
+    "seeds": 3,
+    "on_request": ("paper",),
+}
+"""What Figures 1 and 20 share: the penultimate matrix is followed."""
+
+THREE_NETWORKS: dict[str, Any] = _IMAGES | {
+    "settings": classifier_settings.TABLE1,
+    "meanings": classifier_settings.MEANINGS,
+    "quick": classifier_settings.QUICK,
+    "on_request": ("paper", "adam"),
+}
+"""What Figure 21 and Table 1 share: three networks are trained."""

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from dlnlab import campaigns
-from dlnlab.experiments import recovery
 from dlnlab.experiments.common import (
     COMPLETION_CODE,
     COMPLETION_PAPER,
@@ -26,9 +25,8 @@ from dlnlab.experiments.common import (
     SENSING_PAPER,
 )
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
-from dlnlab.experiments.instance import CODE, PAPER, build
-from dlnlab.experiments.pair import thinned
-from dlnlab.experiments.recovery import Network
+from dlnlab.experiments.instance import CODE, PAPER
+from dlnlab.experiments.pair import original_run, thinned
 from dlnlab.training.trajectory import Status
 
 __all__ = ["figure", "measure", "overlap"]
@@ -51,15 +49,8 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
         The curve "original" with "singular_values" (r + 2 of them), "left" and "right" alignments;
         "values", NaN if the run diverged; "targets".
     """
-    instance = build(configuration, configuration["seed"])
     rank = configuration["rank"]
-    options = {name: configuration[name] for name in ("num_steps", "tol", "record_every")}
-    run, _ = recovery.descend(
-        instance.problem,
-        Network(instance.original, configuration["eta"]),
-        record=("loss", "error", "singular_values", "alignment"),
-        **options,
-    )
+    instance, run = original_run(configuration, ("loss", "error", "singular_values", "alignment"))
     targets = np.asarray(instance.problem.target_svd.s)[:rank]
     values = np.asarray(run.singular_values)[:, : rank + 2]
     left, right = np.asarray(run.left_alignments), np.asarray(run.right_alignments)

@@ -17,9 +17,10 @@ import numpy as np
 
 from dlnlab import campaigns
 from dlnlab.experiments.instance import Instance, build
-from dlnlab.experiments.recovery import Curve, Network, Runs, run, steps_to_end
+from dlnlab.experiments.recovery import Curve, Network, Runs, descend, run, steps_to_end
 from dlnlab.numerics import checks
 from dlnlab.problems import Completion, Problem
+from dlnlab.training.trajectory import Trajectory
 
 __all__ = ["ERRORS", "measure", "measure_parts"]
 
@@ -245,6 +246,24 @@ def _curves(runs: Runs, unit: str) -> dict[str, Any]:
         )
         for name, curve in runs.curves.items()
     }
+
+
+def original_run(
+    configuration: Mapping[str, Any], record: Sequence[str]
+) -> tuple[Instance, Trajectory]:
+    """Draw the instance of a configuration, and run its original network alone, with α = 1.
+
+    Parameters
+    ----------
+    configuration : mapping
+        Settings and "seed".
+    record : sequence of str
+        What to record.  In a reduction the layers are its own (`recovery.descend`).
+    """
+    instance = build(configuration, configuration["seed"])
+    options = {name: configuration[name] for name in ("num_steps", "tol", "record_every")}
+    network = Network(instance.original, configuration["eta"])
+    return instance, descend(instance.problem, network, record=record, **options)[0]
 
 
 def thinned(series: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from dlnlab.networks.linear import check_shapes as check_shapes
 from dlnlab.networks.linear import check_weights as check_weights
 from dlnlab.networks.linear import end_to_end, imbalance, layer_gradients
 from dlnlab.networks.linear import forward as forward
+from dlnlab.networks.linear import gradients as gradients
 from dlnlab.networks.linear import imbalances as imbalances
 from dlnlab.networks.linear import prefix_products as prefix_products
 from dlnlab.networks.linear import step_flops as step_flops

@@ -79,6 +79,14 @@ def backward(
     return tuple(reversed(gradients))
 
 
+def gradients(problem: Problem, weights: Sequence[Array]) -> Weights:
+    """Return S_lᵀ ∇ℓ(W_{L:1}) P_lᵀ of every layer of a network that fits the problem."""
+    prefixes, W = forward(problem, weights)
+    gradient = problem.gradient(W)
+    del W  # the large arrays go as soon as they are used up
+    return backward(weights, prefixes, gradient)
+
+
 def _product(a: Array, b: Array, out: np.ndarray | None) -> Array:
     """Return a b; for two small NumPy matrices `dot` has half the overhead of `matmul`."""
     if out is None:

@@ -78,10 +78,7 @@ class LinearNetwork:
 
     def gradients(self, weights: Sequence[Array], step: int = 0) -> Weights:
         """Return S_lᵀ ∇ℓ(W_{L:1}) P_lᵀ for every layer (`networks.linear`)."""
-        prefixes, W = networks.forward(self.problem, weights)
-        gradient = self.problem.gradient(W)
-        del W  # the large arrays go as soon as they are used up
-        return networks.backward(weights, prefixes, gradient)
+        return networks.gradients(self.problem, weights)
 
     def look(self, weights: Sequence[Array]) -> Look:
         """Return the weights with their product."""

@@ -63,6 +63,8 @@ MAKERS: dict[tuple[str, str | None], Callable[[Mapping[str, Any]], Sketch | None
 """How an instance of a claim is drawn that shares its picture with others, or has parts of another
 kind.  Any other validation may have a function `sketch` of its own."""
 
+SHARED = {claim for claim, _ in MAKERS}
+
 
 def draw(claim: str, witness: Mapping[str, Any]) -> Any:
     """Draw the instance that a verdict's witness describes.
@@ -107,8 +109,14 @@ def message(margin: float, error: float) -> str:
 
 def draws(claim: str) -> bool:
     """Whether instances of a claim are drawn."""
-    own = import_module(f"dlnlab.validations.{claim}")
-    return hasattr(own, "sketch") or any(name == claim for name, _ in MAKERS)
+    return claim in SHARED or _own(claim) is not None
+
+
+def _own(claim: str) -> Any:
+    """Return the function `sketch` of a claim's validation, None if there is none."""
+    if claim not in CLAIMS:
+        return None
+    return getattr(import_module(f"dlnlab.validations.{claim}"), "sketch", None)
 
 
 def sketch(claim: str, witness: Mapping[str, Any]) -> Sketch | None:
@@ -119,7 +127,5 @@ def sketch(claim: str, witness: Mapping[str, Any]) -> Sketch | None:
     claim, witness
         As for `draw`.
     """
-    maker = MAKERS.get((claim, witness.get("part")))
-    if maker is None and claim in CLAIMS and not any(name == claim for name, _ in MAKERS):
-        maker = getattr(import_module(f"dlnlab.validations.{claim}"), "sketch", None)
+    maker = MAKERS.get((claim, witness.get("part"))) if claim in SHARED else _own(claim)
     return None if maker is None else maker(witness)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlnlab.experiments import classifier_settings, classifiers
+from dlnlab.experiments import classifiers
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 
 __all__ = ["EXPERIMENT"]
@@ -12,10 +12,6 @@ EXPERIMENT = Experiment(
     title="Singular values of the change of the penultimate matrix",
     claim="Training changes a small portion of the singular values of W(t) − W(0); the others "
     "remain small and almost unchanged.",
-    settings=classifier_settings.FIGURE1,
-    meanings=classifier_settings.FIGURE1_MEANINGS,
-    quick=classifier_settings.FIGURE1_QUICK,
-    measure=classifiers.measure,
     yardsticks=(
         Yardstick(
             "share",
@@ -47,9 +43,5 @@ EXPERIMENT = Experiment(
         "The figure has VGG and ViT-B on CIFAR-10 besides, which are not run: a VGG is not in "
         "dlnlab, and a ViT-B needs a GPU.",
     ),
-    seeds=3,
-    needs_data=classifier_settings.NEEDED,
-    check_data=classifiers.check_data,
-    quick_data=False,
-    on_request=("paper",),
+    **classifiers.PENULTIMATE,
 )

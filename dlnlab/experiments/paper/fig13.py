@@ -23,12 +23,10 @@ from typing import Any
 import numpy as np
 
 from dlnlab import campaigns
-from dlnlab.experiments import recovery
 from dlnlab.experiments.common import DIVERGES, READINGS
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
-from dlnlab.experiments.instance import CODE, PAPER, build
-from dlnlab.experiments.pair import thinned
-from dlnlab.experiments.recovery import Network
+from dlnlab.experiments.instance import CODE, PAPER
+from dlnlab.experiments.pair import original_run, thinned
 from dlnlab.training.trajectory import Status
 
 __all__ = ["EXPERIMENT", "measure", "supremum_after"]
@@ -53,14 +51,7 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
         the end, and their suprema after t_i ("…_from_next", "…_from_fit"), NaN if there is no t_i
         or the run diverged.
     """
-    instance = build(configuration, configuration["seed"])
-    options = {name: configuration[name] for name in ("num_steps", "tol", "record_every")}
-    run, _ = recovery.descend(
-        instance.problem,
-        Network(instance.original, configuration["eta"]),
-        record=("loss", "singular_values", "alignment"),
-        **options,
-    )
+    instance, run = original_run(configuration, ("loss", "singular_values", "alignment"))
     targets = np.asarray(instance.problem.target_svd.s)
     values = np.asarray(run.singular_values)[:, : targets.size]
     with np.errstate(over="ignore"):  # a run that diverged

@@ -107,6 +107,13 @@ def _published(quantity: str, words: str, steps: float) -> Yardstick:
     return Yardstick(quantity, words, published=steps, reading_error=100, source=PUBLISHED)
 
 
+PAPER = COMPLETION_PAPER | {
+    "rank": 5,
+    "r_hat": 10,
+    "observed": 0.2,
+    "tol": 1e-10,
+    "alphas": [0.5, 10.0, 0.25],
+}
 CODE = COMPLETION_CODE | {
     "observed": 0.2,
     "tol": 1e-10,
@@ -121,12 +128,9 @@ EXPERIMENT = Experiment(
     claim="A larger factor α on the outer layers' step makes the compressed network converge in "
     "fewer iterations; for a small α it needs more than the original, but far less time.",
     settings={
-        "paper": COMPLETION_PAPER
-        | {"rank": 5, "r_hat": 10, "observed": 0.2, "tol": 1e-10, "alphas": [0.5, 10.0, 0.25]},
+        "paper": PAPER,
         "code": CODE,
-        "mean": COMPLETION_PAPER
-        | {"rank": 5, "r_hat": 10, "observed": 0.2, "tol": 1e-10, "alphas": [0.5, 10.0, 0.25]}
-        | {"loss": "mean"},
+        "mean": PAPER | {"loss": "mean"},
         "top": CODE | {"target": "top"},
     },
     meanings={name: READINGS[name] for name in ("mean", "top")},

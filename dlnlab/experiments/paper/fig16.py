@@ -62,6 +62,7 @@ def _curve(configuration: Mapping[str, Any], eta: float, name: str) -> dict[str,
 
 
 GRID = {"alpha": 1.0, "etas": [10.0, 100.0, 20]}
+PAPER = COMPLETION_PAPER | GRID
 CODE = COMPLETION_CODE | GRID | {"rank": 10, "r_hat": 20, "num_steps": 20_000}
 
 EXPERIMENT = Experiment(
@@ -70,9 +71,9 @@ EXPERIMENT = Experiment(
     claim="Without the advantage of α > 1, and with the best of 20 step sizes for each network, "
     "the compressed network still converges in fewer iterations.",
     settings={
-        "paper": COMPLETION_PAPER | GRID,
+        "paper": PAPER,
         "code": CODE,
-        "mean": COMPLETION_PAPER | GRID | {"loss": "mean"},
+        "mean": PAPER | {"loss": "mean"},
         "top": CODE | {"target": "top"},
     },
     meanings={name: READINGS[name] for name in ("mean", "top")},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlnlab.experiments import classifier_settings, classifiers
+from dlnlab.experiments import classifiers
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 
 __all__ = ["EXPERIMENT"]
@@ -12,10 +12,6 @@ EXPERIMENT = Experiment(
     title="Distance of consecutive singular subspaces (Eq. 14)",
     claim="The leading singular subspace of the penultimate matrix hardly changes from one record "
     "to the next, so that training happens in an invariant subspace.",
-    settings=classifier_settings.FIGURE1,
-    meanings=classifier_settings.FIGURE1_MEANINGS,
-    quick=classifier_settings.FIGURE1_QUICK,
-    measure=classifiers.measure,
     yardsticks=(
         Yardstick(
             "distance over random",
@@ -40,9 +36,5 @@ EXPERIMENT = Experiment(
         "do not show that the subspace stays; that of the first and the last one does.",
         "VGG and ViT-B are not run.",
     ),
-    seeds=3,
-    needs_data=classifier_settings.NEEDED,
-    check_data=classifiers.check_data,
-    quick_data=False,
-    on_request=("paper",),
+    **classifiers.PENULTIMATE,
 )

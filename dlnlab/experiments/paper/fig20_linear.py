@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 
 from dlnlab import campaigns
-from dlnlab.experiments import recovery
 from dlnlab.experiments.common import READINGS
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
-from dlnlab.experiments.instance import CODE, PAPER, build
-from dlnlab.experiments.pair import thinned
-from dlnlab.experiments.recovery import Network
+from dlnlab.experiments.instance import CODE, PAPER
+from dlnlab.experiments.pair import original_run, thinned
 from dlnlab.numerics import spectra
 from dlnlab.training.trajectory import Status
 
@@ -39,10 +37,7 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
         their largest value and median.  At the start all singular values are equal and no subspace
         is defined, so that the first record is left out.
     """
-    instance = build(configuration, configuration["seed"])
-    options = {name: configuration[name] for name in ("num_steps", "tol", "record_every")}
-    network = Network(instance.original, configuration["eta"])
-    run, _ = recovery.descend(instance.problem, network, record=("loss", "layers"), **options)
+    _, run = original_run(configuration, ("loss", "layers"))
     if run.status is Status.DIVERGED:
         return {"curves": {}, "values": {"largest": np.nan, "median": np.nan}}
     assert run.layers is not None

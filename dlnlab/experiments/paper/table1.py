@@ -15,10 +15,6 @@ EXPERIMENT = Experiment(
     title="Accuracy, time and size of the three MLPs on Fashion-MNIST",
     claim="The compressed network has the highest accuracy, in the shortest time, with the fewest "
     "multiplications and parameters.",
-    settings=classifier_settings.TABLE1,
-    meanings=classifier_settings.MEANINGS,
-    quick=classifier_settings.QUICK,
-    measure=classifiers.measure,
     yardsticks=(
         *classifier_settings.COMPARED,
         *(
@@ -54,7 +50,6 @@ EXPERIMENT = Experiment(
         ("memory, batch of 128 (MB)", "memory", (25.80, 35.90, 21.60)),
         ("parameters", "parameters", tuple(PARAMETERS.values())),
     ),
-    on_request=("paper", "adam"),
     why="gradient descent with the stated η is far from the stated accuracy; time to 99 % test "
     "accuracy cannot be; the multiplications are ten times too few",
     notes=(
@@ -64,7 +59,5 @@ EXPERIMENT = Experiment(
         "ours and 10 MB, the same for all three.",
         "The ViTs are counted in dlnlab.nets and not trained: that needs a GPU.",
     ),
-    needs_data=classifier_settings.NEEDED,
-    check_data=classifiers.check_data,
-    quick_data=False,
+    **classifiers.THREE_NETWORKS,
 )

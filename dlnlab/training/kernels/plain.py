@@ -35,13 +35,7 @@ class Plain(Stepper):
 
     def advance(self, count: int) -> None:
         for _ in range(count):
-            self._weights = self._descended(self._gradients())
-
-    def _gradients(self) -> Weights:
-        prefixes, W = networks.forward(self._problem, self._weights)
-        gradient = self._problem.gradient(W)
-        del W  # the large arrays go as soon as they are used up
-        return networks.backward(self._weights, prefixes, gradient)
+            self._weights = self._descended(networks.gradients(self._problem, self._weights))
 
     def _descended(self, gradients: Weights) -> Weights:
         shrinks = self._shrinks or [None] * len(gradients)
