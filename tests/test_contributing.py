@@ -73,7 +73,7 @@ def test_the_examples_are_as_few_files_as_promised(examples):
         "validations/nuclear.py",
         "docs/claims/nuclear.md",
     ]
-    assert [path for path in examples if "width1" in path] == ["dlnlab/experiments/paper/width1.py"]
+    assert [path for path in examples if "width1" in path] == ["dlnlab/experiments/ours/width1.py"]
 
 
 def test_a_claim_is_added(examples, copy):
