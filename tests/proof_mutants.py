@@ -82,9 +82,14 @@ def mutated(module: str, name: str) -> Iterator[Callable[[], bool]]:
 
 
 def users(module: str, name: str) -> list[ModuleType]:
-    """The proofs that define or import a function."""
-    original = getattr(import_module(f"dlnlab.proofs.{module}"), name)
-    return [holder for holder in modules() if getattr(holder, name, None) is original]
+    """The proofs that define or import a function, the one that defines it first.
+
+    Its own facts are the simplest about it; others may take for ever to simplify a wrong one.
+    """
+    owner = import_module(f"dlnlab.proofs.{module}")
+    original = getattr(owner, name)
+    using = [holder for holder in modules() if getattr(holder, name, None) is original]
+    return sorted(using, key=lambda holder: holder is not owner)
 
 
 def survives(module: str, name: str) -> bool:

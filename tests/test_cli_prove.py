@@ -91,7 +91,7 @@ def test_a_missing_package_is_named_and_is_no_success(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["theorem9"], "must be one of theorem1, "),
+        (["theorem9"], "must be one of lemma1, "),
         (["lemma1", "--json", "/nowhere/at/all.json"], "--json must be in an existing directory"),
     ],
 )

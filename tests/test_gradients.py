@@ -14,6 +14,7 @@ from instances import KINDS, ON_ANY_DEVICE, assert_close, instance, network
 
 import dlnlab
 from dlnlab import networks, problems
+from dlnlab.networks import linear
 
 UNIT = np.finfo(float).eps
 LETTERS = "abcdefghijkl"
@@ -182,7 +183,7 @@ def missing_transpose(monkeypatch):
             carried = weights[layer].mT @ carried
         return (*reversed([*gradients, carried]),)
 
-    monkeypatch.setattr(networks, "backward", backward)
+    monkeypatch.setattr(linear, "backward", backward)
 
 
 def transposed_suffix(monkeypatch):
@@ -193,7 +194,7 @@ def transposed_suffix(monkeypatch):
             carried = weights[layer] @ carried
         return (*reversed([*gradients, carried]),)
 
-    monkeypatch.setattr(networks, "backward", backward)
+    monkeypatch.setattr(linear, "backward", backward)
 
 
 def layer_too_late(monkeypatch):
@@ -204,17 +205,17 @@ def layer_too_late(monkeypatch):
             gradients.append(carried @ prefixes[layer - 1].mT)
         return (*reversed([*gradients, carried]),)
 
-    monkeypatch.setattr(networks, "backward", backward)
+    monkeypatch.setattr(linear, "backward", backward)
 
 
 def stale_prefix(monkeypatch):
-    right = networks.prefix_products
+    right = linear.prefix_products
 
     def prefix_products(weights):
         products = right(weights)
         return [products[0], *products[:-2], products[-1]]
 
-    monkeypatch.setattr(networks, "prefix_products", prefix_products)
+    monkeypatch.setattr(linear, "prefix_products", prefix_products)
 
 
 def forgotten_mean(monkeypatch):

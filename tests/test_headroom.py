@@ -74,7 +74,7 @@ LIMITED = """
 import resource, sys
 import numpy as np
 import dlnlab
-from dlnlab import arrays
+from dlnlab.numerics import arrays
 
 problem = dlnlab.factorization(dlnlab.random_target((500, 500), 2, rng=0))
 weights = dlnlab.original_weights((500, 500), 3, 0.1, rng=0)

@@ -91,7 +91,7 @@ def test_of_many_threads_one_gets_it(tmp_path, stale):
 
 HOLD = """
 import sys, time
-from dlnlab.locks import Lock
+from dlnlab.files.locks import Lock
 lock = Lock("path", sys.argv[1], "run")
 print("held", flush=True)
 time.sleep(60)
@@ -189,7 +189,7 @@ def test_a_link_that_was_planted_is_not_followed(tmp_path):
 
 FORK = """
 import os, signal, sys, time
-from dlnlab.locks import Lock
+from dlnlab.files.locks import Lock
 lock = Lock("path", sys.argv[1], "run")
 child = os.fork()
 if child == 0:

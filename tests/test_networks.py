@@ -12,6 +12,7 @@ from instances import assert_close, instance, network
 
 import dlnlab
 from dlnlab import networks
+from dlnlab.networks import starts
 from dlnlab.numerics import checks, spectra
 from dlnlab.problems import targets
 
@@ -143,7 +144,7 @@ def test_a_missing_sign_correction_would_be_caught(monkeypatch):
     def biased(rows, columns, rng):
         return np.linalg.qr(rng.standard_normal((rows, columns)))[0]
 
-    monkeypatch.setattr(networks, "orthonormal_frame", biased)
+    monkeypatch.setattr(starts, "orthonormal_frame", biased)
     with pytest.raises(AssertionError):
         test_orthogonal_draws_are_uniform()
 

@@ -112,7 +112,8 @@ def _proves(name: str) -> tuple[str, ...]:
 
 
 def test_an_unknown_name_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"`name` must be one of lemma1, corollary1, theorem1.*got 'theorem9'"):
+    listed = r"`name` must be one of lemma1, corollary1, theorem1.*got 'theorem9'"
+    with pytest.raises(ValueError, match=listed):
         proofs.build("theorem9")
 
 

@@ -34,6 +34,7 @@ def peak(most, monkeypatch):
     """Compare with few or many candidates; return the peak of the memory traced."""
     monkeypatch.setattr(grid, "SPARE", most)
     M = dlnlab.random_target((32, 32), 8, rng=0)
+    dlnlab.flow.compare(M, 16, eps=0.1, rng=0, num_records=10)  # modules are loaded on the way
     tracemalloc.start()
     try:
         c = dlnlab.flow.compare(M, 16, eps=0.1, rng=0, num_records=10)

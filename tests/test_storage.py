@@ -92,7 +92,7 @@ def test_the_temporary_name_is_new_and_no_link_is_followed(tmp_path, monkeypatch
 
 HALF = """
 import sys, time
-from dlnlab import storage
+from dlnlab.files import storage
 with storage.replacing(sys.argv[1]) as file:
     file.write(b"half")
     file.flush()

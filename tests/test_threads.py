@@ -128,7 +128,7 @@ def test_limits_end_in_any_order(monkeypatch):
 LATER = """
 import threadpoolctl
 import numpy
-from dlnlab import threads
+from dlnlab.numerics import threads
 with threads.limited(1):
     pass
 import sksundae  # has a BLAS library of its own
@@ -183,7 +183,7 @@ def test_a_run_limits_blas_while_it_goes_on(monkeypatch):
 
 FORKED = """
 import os, time
-from dlnlab import threads
+from dlnlab.numerics import threads
 with threads.limited(2):
     threads.share(time.sleep, [0.1, 0.1])  # long enough for both threads to start
     time.sleep(0.1)

@@ -56,7 +56,7 @@ LAGGING = 10
 FROZEN = 20
 """Steps without progress of the clock after which a run is over."""
 
-TOGETHER = 64
+TOGETHER = 16
 """States that are handed on together: a stack of them costs hardly more calls than one does."""
 
 Sink = Callable[[np.ndarray, np.ndarray, Weights, np.ndarray, np.ndarray], None]

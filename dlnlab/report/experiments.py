@@ -71,7 +71,8 @@ def experiments_markdown(studies: Sequence[Mapping[str, Any]], figures: str = ""
 
 
 def _fold(s: Mapping[str, Any], figures: str) -> str:
-    summary = f"<b>{figure_name(s['name'])}</b>: {escape(s['title'])} — {escape(verdict_text(s))}"
+    name, title, verdict = map(escape, (figure_name(s["name"]), s["title"], verdict_text(s)))
+    summary = f"<b>{name}</b>: {title} — {verdict}"
     s = unmarked(s)
     lines = [
         f'<details id="{s["name"]}" markdown="1">',
