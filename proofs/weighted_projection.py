@@ -81,6 +81,7 @@ def build(*, thorough: bool = False) -> Proof:
     del thorough
     return Proof(
         claim="weighted_projection",
+        proves=("weighted_projection",),
         clauses=(
             Clause(
                 "Among matrices V of rank at most k, UUᵀW with U the first k left singular vectors "
@@ -90,7 +91,7 @@ def build(*, thorough: bool = False) -> Proof:
             ),
         ),
         source="dlnlab; the projection of Shumaylov et al. 2025 for a Gaussian output",
-        reading="d902976aa24e",
+        reading="9887cefea540",
         steps=STEPS,
     )
 

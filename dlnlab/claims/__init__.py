@@ -32,6 +32,7 @@ MODULES = (
     "eq13",
     "gauge",
     "gradients",
+    "weighted_projection",
 )
 """The modules with claims, in the order in which they build on each other."""
 
