@@ -630,7 +630,7 @@ DOORS: dict[str, Door] = {
         eps=(0.5, POSITIVE),
         rng=(0, SEED),
         batch=((), NAMES | {"[1, 2]"}),
-        start=(None, OPTIONAL | LISTED),
+        factor=(None, OPTIONAL | LISTED),
         **TIED,
     ),
     "compression.fine_tune": door(
@@ -884,7 +884,7 @@ DOORS: dict[str, Door] = {
         rng=(0, SEED),
         eps=(1.0, POSITIVE),
         like=(None, OPTIONAL | LIKE),
-        start=("uniform", NOTHING),
+        init=("uniform", NOTHING),
         correlation=(None, OPTIONAL | MATRIX - {"stack"}),
     ),
     "Network.macs": door(CLASSIFIER.macs, batch=(1, SIZE)),
