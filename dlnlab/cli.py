@@ -132,7 +132,7 @@ class _Parser(argparse.ArgumentParser):
         return own | {name: flag for name, flag in renamed.items() if flag}
 
 
-class _Completion(argparse.Action):
+class _PrintCompletion(argparse.Action):
     """Prints the completions of a shell, and ends."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
@@ -267,7 +267,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"dlnlab {dlnlab.__version__}")
     parser.add_argument(
         "--print-completion",
-        action=_Completion,
+        action=_PrintCompletion,
         choices=("bash", "zsh", "tcsh"),
         help="print what lets a shell complete commands and options (needs shtab)",
     )

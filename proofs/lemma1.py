@@ -38,8 +38,8 @@ from .exact import (
     random_orthogonal,
 )
 from .facts import require_at_most, require_identity, require_less, require_positive
+from .noncommutative import identity, letters, matrix, require_same
 from .proof import Clause, Proof, Step, argument, exact, main, symbolic
-from .words import identity, letters, matrix, require_same
 
 SHAPES = ((2, 2), (3, 3), (3, 5), (4, 2), (4, 4))
 

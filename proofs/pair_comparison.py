@@ -37,11 +37,11 @@ import sympy as sp
 
 from .closed_form import DEPTH, rate, sigma, target
 from .facts import require_identity, require_nonnegative
+from .noncommutative import diagonal, identity, letters, matrix, orthonormal_columns, require_same
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import layer_rate
 from .scopes import AtLeast
 from .small_targets import gram_equation, push
-from .words import diagonal, identity, letters, matrix, orthonormal_columns, require_same
 
 goal = matrix("M", "out", "in")
 below, last = matrix("W<L", "h", "in"), matrix("WL", "out", "h")

@@ -65,10 +65,18 @@ from .exact import (
     seeded,
 )
 from .facts import require_identity
+from .noncommutative import (
+    Rules,
+    Words,
+    identity,
+    letters,
+    matrix,
+    orthonormal_columns,
+    require_same,
+)
 from .proof import Clause, Proof, Step, argument, cited, exact, main, symbolic
 from .scopes import AtLeast
 from .theorem1 import beta_next
-from .words import Rules, Words, identity, letters, matrix, orthonormal_columns, require_same
 
 # Spaces of size d: "0" and "L" are the two ends, "b" lies below layer l and "t" on top of it.
 ENDS = ("0", "b", "t", "L")

@@ -36,10 +36,7 @@ from typing import Any
 import sympy as sp
 
 from .facts import require_identity, require_zero
-from .proof import Clause, Proof, Step, argument, exact, main, symbolic
-from .scopes import AtLeast
-from .theorem1 import layer_derivatives
-from .words import (
+from .noncommutative import (
     Rules,
     Words,
     diagonal,
@@ -51,6 +48,9 @@ from .words import (
     symmetric,
     zero,
 )
+from .proof import Clause, Proof, Step, argument, exact, main, symbolic
+from .scopes import AtLeast
+from .theorem1 import layer_derivatives
 
 L, s_i, s_j, p, q = sp.symbols("L σ_i σ_j p q", positive=True)
 eps, target = sp.symbols("ε m", positive=True)

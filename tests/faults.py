@@ -29,7 +29,7 @@ from dlnlab.lab.faults import MISSED, REFUTED, UNMET, Fault
 from dlnlab.problems import Factorization, Problem, SampledCompletion
 from dlnlab.reductions import modes, parsimony
 from dlnlab.reductions.parsimony import ReducedFactorization
-from dlnlab.training.kernels import arithmetic, in_place
+from dlnlab.training.kernels import arithmetic, protocol
 
 
 def after(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -275,7 +275,7 @@ FAULTS = [
     Fault("theorem1", "U and V swapped", "spectral start", networks, "compressed_weights",
           swapped_frames),
     Fault("theorem1", "no weight decay", REFUTED, modes, "descent", without_decay(lambda *_: True)),
-    Fault("theorem1", "weight decay without α", REFUTED, in_place, "shrinkage",
+    Fault("theorem1", "weight decay without α", REFUTED, protocol, "shrinkage",
           decay_without_alpha),
     Fault("closed_form", "√ε for ε", REFUTED, modes, "flow",
           flow_with(lambda s, eps, depth: (s, eps**0.5, depth))),
@@ -294,7 +294,7 @@ FAULTS = [
     Fault("parsimony", "reduction without weight decay", REFUTED, attacks_parsimony,
           "gradient_descent",
           without_decay(lambda problem, *_: isinstance(problem, ReducedFactorization))),
-    Fault("parsimony", "weight decay without α", REFUTED, in_place, "shrinkage",
+    Fault("parsimony", "weight decay without α", REFUTED, protocol, "shrinkage",
           decay_without_alpha),
     Fault("parsimony", "idle directions without weight decay", REFUTED, parsimony.Reduction, "lift",
           idle_directions_kept),

@@ -280,9 +280,13 @@ def flipped(right):
 
 FAULTS = {
     "the margin's sign": (reduced.theorem2, "margins", flipped),
-    "the idle directions are left out": (reduced.Run, "excess", lambda right: lambda self, n: 0),
+    "the idle directions are left out": (
+        reduced.BlockRun,
+        "excess",
+        lambda right: lambda self, n: 0,
+    ),
     "the copies are left out": (
-        reduced.Run,
+        reduced.BlockRun,
         "excess",
         lambda right: lambda self, n: n - self.blocks.spectrum.size,
     ),

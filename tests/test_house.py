@@ -92,11 +92,21 @@ def test_the_tests_of_the_house_can_fail(tmp_path):
     (tmp_path / "dlnlab" / "b.py").write_text("import dlnlab.a\n")
     house = structure.modules(tmp_path)
     assert house == {"dlnlab": set(), "dlnlab.a": {"dlnlab.b"}, "dlnlab.b": {"dlnlab.a"}}
+    (tmp_path / "dlnlab" / "c.py").write_text("class A: ...\n\nclass _A: ...\n\nclass B: ...\n")
+    assert structure.class_names(tmp_path) == {"A": 2, "B": 1}
     rooms = structure.rooms(house)
     assert set(structure.circle(house)) == {"dlnlab.a", "dlnlab.b"}
     assert set(structure.circle(rooms)) == {"a", "b"}
     assert structure.upward(rooms, ["dlnlab", "b", "a"]) == [("b", "a")]
     assert structure.floors({"c": {"b"}, "b": {"a"}, "a": set()}) == {"a": 1, "b": 2, "c": 3}
+
+
+SHARED_NAMES = {"Network"}
+"""A classifier of `dlnlab.nets`, and what an experiment trains: both are public."""
+
+
+def test_one_name_is_one_class():
+    assert {name for name, count in structure.class_names().items() if count > 1} == SHARED_NAMES
 
 
 @pytest.mark.parametrize(("library", "home"), [("cupy", "numerics"), ("matplotlib", "plotting")])

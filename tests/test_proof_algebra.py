@@ -9,7 +9,7 @@ import pytest
 import sympy as sp
 from dlnlab.proofs import exact, facts, words
 from dlnlab.proofs.facts import ProofError
-from dlnlab.proofs.words import Letter, Words
+from dlnlab.proofs.noncommutative import Letter, Words
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

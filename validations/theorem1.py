@@ -18,7 +18,7 @@ from dlnlab.reductions import modes
 
 __all__ = [
     "SUITE",
-    "Descent",
+    "SpectralDescent",
     "attack",
     "attack_step_size",
     "descend",
@@ -50,7 +50,7 @@ HUNTED = st.tuples(
 
 
 @dataclasses.dataclass(frozen=True)
-class Descent:
+class SpectralDescent:
     """Gradient descent of one compressed network, and what the recursion says.
 
     Attributes
@@ -79,7 +79,7 @@ class Descent:
         return np.einsum("ik,tij,jk->tk", self.left, self.matrices, self.right)
 
 
-def descend(case: Case, *, eta: float, alpha: float, weight_decay: float) -> Descent:
+def descend(case: Case, *, eta: float, alpha: float, weight_decay: float) -> SpectralDescent:
     """Run gradient descent on full matrices, and the recursion."""
     problem = problems.factorization(case.target)
     start = networks.compressed_weights(problem, case.r_hat, case.depth, case.eps)
@@ -95,7 +95,7 @@ def descend(case: Case, *, eta: float, alpha: float, weight_decay: float) -> Des
     error = theorem1.rounding(
         targets, case.eps, case.depth, largest, STEPS, dimension, weight_decay
     )
-    return Descent(start, run.end_to_end, left, values[: len(run.end_to_end)], right, error)
+    return SpectralDescent(start, run.end_to_end, left, values[: len(run.end_to_end)], right, error)
 
 
 def attack(tally: Tally, case: Case, share: float, alpha: float, decay: float = 0.0) -> float:
@@ -118,7 +118,7 @@ def attack(tally: Tally, case: Case, share: float, alpha: float, decay: float = 
 
 
 def _attack_residual(
-    tally: Tally, case: Case, run: Descent, premises: list[Premise], told: dict[str, Any]
+    tally: Tally, case: Case, run: SpectralDescent, premises: list[Premise], told: dict[str, Any]
 ) -> None:
     """β(t)^L > 0 and decreasing, as read off the matrices."""
     margin = float(np.min(theorem1.residual_margins(run.diagonal[:, case.rank :])))
@@ -128,7 +128,7 @@ def _attack_residual(
     tally.add(margin, 2 * relative, premises, lambda: case.witness() | witness)
 
 
-def residual_error(case: Case, run: Descent) -> float:
+def residual_error(case: Case, run: SpectralDescent) -> float:
     """Bound the error of β(t)^L, in units of ε^L."""
     start = case.eps**case.depth
     return run.error * max(case.spectrum[0], start) / start

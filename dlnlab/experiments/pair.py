@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from dlnlab import campaigns
-from dlnlab.experiments.instance import Instance, build
+from dlnlab.experiments.instance import Setup, build
 from dlnlab.experiments.recovery import Curve, Network, Runs, descend, run, steps_to_end
 from dlnlab.numerics import checks
 from dlnlab.problems import Completion, Problem
@@ -24,9 +24,9 @@ from dlnlab.training.trajectory import Trajectory
 
 __all__ = ["ERRORS", "measure", "measure_parts"]
 
-ARRIVED = 1e-3
-"""A network has arrived when its error is this fraction of ‖M*‖_F: on the steep part of every
-published curve, where the number of steps hardly depends on the level."""
+THRESHOLD = 1e-3
+"""The recovery error at which networks are compared, as a fraction of ‖M*‖_F: on the steep part of
+every published curve, where the number of steps hardly depends on the level."""
 
 NEEDED = (
     *("problem", "d", "rank", "target", "loss", "depth", "eps", "init", "outer", "r_hat"),
@@ -123,7 +123,7 @@ def _check_settings(configuration: Any, needed: Sequence[str]) -> None:
         raise ValueError(f"`configuration` must have the settings {missing}, which are missing")
 
 
-def networks_of(instance: Instance, settings: Mapping[str, Any]) -> dict[str, Network]:
+def networks_of(instance: Setup, settings: Mapping[str, Any]) -> dict[str, Network]:
     """Return the two networks; α acts on the compressed one only, as in Algorithm 1."""
     return {
         "original": Network(instance.original, settings["eta"]),
@@ -161,14 +161,14 @@ def errors_in(unit: str, problem: Problem, curve: Curve) -> np.ndarray:
         return np.maximum(squares - on_mask, 0) / (2 * (entries - observed))
 
 
-def arrival(curve: Curve, norm: float) -> float:
-    """Return after how many steps a network has arrived for good, NaN if it diverged.
+def steps_to_threshold(curve: Curve, norm: float) -> float:
+    """Return after how many steps the error is below `THRESHOLD` for good, NaN if it diverged.
 
-    Infinite if it never did; `norm` is ‖M*‖_F.
+    Infinite if it never is; `norm` is ‖M*‖_F.
     """
     if curve.status == "diverged":
         return math.nan
-    outside = np.flatnonzero(~(np.asarray(curve.errors) <= ARRIVED * norm))
+    outside = np.flatnonzero(~(np.asarray(curve.errors) <= THRESHOLD * norm))
     if outside.size and outside[-1] + 1 >= curve.steps.size:
         return math.inf
     return float(curve.steps[outside[-1] + 1]) if outside.size else float(curve.steps[0])
@@ -183,9 +183,9 @@ def values_of(runs: Runs) -> dict[str, float]:
     """Return the quantities that yardsticks refer to.
 
     "start_UNIT" and "floor_NETWORK_UNIT" are the first and last errors in each of `ERRORS`,
-    "final_…" the last ones relative to ‖M*‖_F, "arrived_…" the steps until the error is
+    "final_…" the last ones relative to ‖M*‖_F, "steps_to_threshold_…" the steps until the error is
     10⁻³‖M*‖_F, "end_…" the steps until `tol` (infinite if it was not reached).  "gain" and
-    "speedup" are the ratios original to compressed of the arrival in steps and in seconds,
+    "speedup" are the ratios original to compressed of the steps and seconds to that threshold,
     "loss_of_compression" that of the final errors, compressed to original.  "beyond" is the largest
     σ_{r+1} of the original network relative to σ_r*, if singular values were kept; "excess" is the
     largest of ‖W̃ − M*‖_F/‖W − M*‖_F − 1 at equal steps.  Of a network that diverged there is only
@@ -201,10 +201,10 @@ def values_of(runs: Runs) -> dict[str, float]:
             values[f"floor_{name}_{unit}"] = math.nan if diverged else float(errors[-1])
         last = float(np.asarray(curve.errors)[-1])
         values[f"final_{name}"] = math.nan if diverged else last / norm
-        values[f"arrived_{name}"] = arrival(curve, norm)
+        values[f"steps_to_threshold_{name}"] = steps_to_threshold(curve, norm)
         values[f"end_{name}"] = steps_to_end(curve.steps, curve.status)
     original, compressed = runs["original"], runs["compressed"]
-    gain = ratio(values["arrived_original"], values["arrived_compressed"])
+    gain = ratio(values["steps_to_threshold_original"], values["steps_to_threshold_compressed"])
     values["gain"] = gain
     values["speedup"] = gain * original.seconds_per_step / compressed.seconds_per_step
     values["loss_of_compression"] = values["final_compressed"] / values["final_original"]
@@ -250,7 +250,7 @@ def _curves(runs: Runs, unit: str) -> dict[str, Any]:
 
 def original_run(
     configuration: Mapping[str, Any], record: Sequence[str]
-) -> tuple[Instance, Trajectory]:
+) -> tuple[Setup, Trajectory]:
     """Draw the instance of a configuration, and run its original network alone, with α = 1.
 
     Parameters

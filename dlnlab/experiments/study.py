@@ -11,7 +11,7 @@ from typing import Any
 from dlnlab import campaigns
 from dlnlab.experiments import judging
 from dlnlab.experiments.experiment import MOST_SEEDS, Experiment
-from dlnlab.experiments.judging import Judgement, Tally
+from dlnlab.experiments.judging import Judgement, YardstickCounts
 from dlnlab.numerics import checks
 from dlnlab.results import presenter
 
@@ -41,7 +41,7 @@ class Study:
     configurations: Mapping[str, Sequence[Mapping[str, Any]]] = field(repr=False)
     results: Mapping[str, Sequence[Mapping[str, Any]]] = field(repr=False)
     judgements: Mapping[str, Sequence[Judgement]] = field(repr=False)
-    tallies: Mapping[str, Tally]
+    tallies: Mapping[str, YardstickCounts]
     verdict: str
 
     @property

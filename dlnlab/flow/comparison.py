@@ -14,7 +14,7 @@ import numpy as np
 from dlnlab import networks
 from dlnlab.claims import assumption1, theorem2
 from dlnlab.claims.verdict import Verdicts
-from dlnlab.flow import judging
+from dlnlab.flow import verdicts as judged
 from dlnlab.flow.compressed import CompressedFlow, Evaluation
 from dlnlab.flow.integrate import checked_tolerance
 from dlnlab.flow.network import OriginalNetwork
@@ -441,7 +441,7 @@ def _assemble(
 ) -> Comparison:
     """Evaluate both networks on the grid, judge the claims, and return to the user's units."""
     sigma, units, records = law.law.targets, flow.network.units, flow.records
-    count = judging.shown(flow.network.full.shape, law.law)
+    count = judged.shown(flow.network.full.shape, law.law)
     runs = Pair(flow.trajectory(count), law.trajectory(count))
     learned = [_assumption(run, sigma, within) for run in runs]
     first, second = records["errors"], law.errors()
@@ -463,7 +463,7 @@ def _assemble(
         fitting_times=Pair(*(units.time * t for t in fitted)),
         c_val=Pair(*(square * constants.c_val for constants in learned)),
         c_vec=Pair(*(constants.c_vec for constants in learned)),
-        verdicts=judging.verdicts(flow, law, learned[0], margin_error),
+        verdicts=judged.verdicts(flow, law, learned[0], margin_error),
         targets=units.matrix * sigma,
         settings=settings,
         seconds=time.monotonic() - started,

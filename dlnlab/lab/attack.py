@@ -27,7 +27,7 @@ from dlnlab.files import fingerprints
 from dlnlab.lab import dynamics, margins
 from dlnlab.lab.cases import Case
 from dlnlab.lab.dynamics import Sighting
-from dlnlab.lab.margins import BadMargin, Curve
+from dlnlab.lab.margins import BadMargin, MarginCurve
 from dlnlab.lab.observed import Observed
 from dlnlab.lab.ranges import Ranges, as_case
 from dlnlab.lab.tally import Tally
@@ -149,7 +149,7 @@ class Question:
         met = all(premise.met for premise in premises)
         return -found.climb if met else -np.inf
 
-    def look(self, case: Case) -> tuple[Curve, Observed]:
+    def look(self, case: Case) -> tuple[MarginCurve, Observed]:
         """Return the margin along one instance, and what the function was given.
 
         Raises

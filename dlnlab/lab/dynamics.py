@@ -17,7 +17,7 @@ from dlnlab import networks, problems
 from dlnlab.flow.two_runs import LOOSER
 from dlnlab.lab import flows
 from dlnlab.lab.cases import Case, stack
-from dlnlab.lab.observed import SHAKE, Observed, Run, narrow_run, run_of, shaken, wide_runs
+from dlnlab.lab.observed import SHAKE, Observed, ObservedRun, narrow_run, run_of, shaken, wide_runs
 from dlnlab.lab.recoveries import Ensemble, Mask, Recovery
 from dlnlab.networks import Weights
 from dlnlab.reductions import modes
@@ -149,7 +149,7 @@ def _copies(layers: Weights, others: Sequence[Weights], rng: np.random.Generator
     return [layers, *others, *(shaken(layers, rng, FEW * flows.RTOL) for _ in range(COPIES))]
 
 
-Narrow = tuple[np.ndarray, list[Run]]
+Narrow = tuple[np.ndarray, list[ObservedRun]]
 """β^L, and a run with its perturbed copies."""
 
 
@@ -170,7 +170,7 @@ def _narrow_copies(
     values: np.ndarray,
     slack: np.ndarray,
     rng: np.random.Generator,
-) -> list[Run]:
+) -> list[ObservedRun]:
     """Return the compressed run, and as many copies within `slack` as there are of the wide one."""
     noise = rng.standard_normal((COPIES + 1, *values.shape))
     return [
@@ -180,7 +180,7 @@ def _narrow_copies(
 
 
 def _sightings(
-    cases: Sequence[Case], wide: Sequence[Sequence[Run]], narrow: Sequence[Narrow]
+    cases: Sequence[Case], wide: Sequence[Sequence[ObservedRun]], narrow: Sequence[Narrow]
 ) -> list[Sighting]:
     """Pair the k-th copy of every wide run with the k-th of its compressed one."""
     found = []
@@ -192,7 +192,9 @@ def _sightings(
     return found
 
 
-def _pair(case: Case, residual: np.ndarray | None, wide: Run, narrow: Run | None) -> Observed:
+def _pair(
+    case: Case, residual: np.ndarray | None, wide: ObservedRun, narrow: ObservedRun | None
+) -> Observed:
     return Observed(
         case=case,
         times=wide.times,
@@ -274,7 +276,7 @@ def _one_descent(
 
 def _compressed_descent(
     case: DescentCase, steps: int, move: float, options: Mapping[str, Any]
-) -> Run:
+) -> ObservedRun:
     """Theorem 1's recursion, or with another method the compressed network as it is."""
     counts = np.arange(steps + 1)
     eps = case.eps * (1 + move)
@@ -290,9 +292,9 @@ def _compressed_descent(
     return narrow_run(case, case.eta * counts, counts, values)
 
 
-def _cut(run: Run, end: int) -> Run:
+def _cut(run: ObservedRun, end: int) -> ObservedRun:
     """Return the first records of a run."""
-    return Run(
+    return ObservedRun(
         problem=run.problem,
         times=run.times[:end],
         steps=run.steps[:end],

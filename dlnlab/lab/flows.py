@@ -24,8 +24,8 @@ from dlnlab.training.trajectory import Status, Trajectory
 
 __all__ = [
     "GROUPS",
+    "FlowPair",
     "Group",
-    "Pair",
     "bounded_flow",
     "draw_groups",
     "flow_pairs",
@@ -64,7 +64,7 @@ with balanced rectangular ones, and one whose start is above the smaller targets
 
 
 @dataclass(frozen=True)
-class Pair:
+class FlowPair:
     """Both flows of one case.
 
     Attributes
@@ -133,7 +133,9 @@ def quiet_flow(*args: Any, **options: Any) -> Trajectory:
         return gradient_flow(*args, **options)
 
 
-def flow_pairs(cases: Sequence[Case], rtol: float = RTOL, also: Sequence[float] = ()) -> list[Pair]:
+def flow_pairs(
+    cases: Sequence[Case], rtol: float = RTOL, also: Sequence[float] = ()
+) -> list[FlowPair]:
     """Integrate both flows of cases of one shape, depth, ε and width.
 
     Parameters
@@ -150,7 +152,7 @@ def flow_pairs(cases: Sequence[Case], rtol: float = RTOL, also: Sequence[float] 
     values, errors = spectra.singular_values(blocks), problem.error(blocks)
     laws = evaluations([law_of(case) for case in cases], times)
     return [
-        Pair(
+        FlowPair(
             case,
             times,
             values[:, k],

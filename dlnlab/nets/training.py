@@ -25,7 +25,7 @@ from dlnlab.nets.samples import check_classes, check_samples, one_hot
 from dlnlab.numerics import arrays, checks, spectra
 from dlnlab.numerics.arrays import Array
 from dlnlab.training import kernels, memory, storage
-from dlnlab.training.loop import Form, Loop, Records, State, check_records
+from dlnlab.training.loop import Form, Loop, RecordSteps, State, check_records
 from dlnlab.training.recorder import Quantity, Recorder, copied
 from dlnlab.training.trajectory import Trajectory
 
@@ -244,11 +244,11 @@ class Classifier:
         chosen = arrays.like(chosen, X, keep_dtype=True)
         return xp.take(X, chosen, axis=0), xp.take(y, chosen, axis=0)
 
-    def look(self, weights: Sequence[Array]) -> Look:
+    def look(self, weights: Sequence[Array]) -> ClassifierLook:
         """Return the parameters, with what is measured of them."""
-        return Look(self, self.given(weights))
+        return ClassifierLook(self, self.given(weights))
 
-    def value(self, look: Look) -> Array:
+    def value(self, look: ClassifierLook) -> Array:
         """Return the mean loss over all samples."""
         return look.of_data[0]
 
@@ -276,7 +276,7 @@ class Classifier:
         return digest.hexdigest()
 
 
-class Look:
+class ClassifierLook:
     """Parameters, and what is measured of them: once, however many quantities need it."""
 
     def __init__(self, objective: Classifier, params: Named) -> None:
@@ -367,7 +367,7 @@ def _seed(rng: Any) -> int:
 
 
 def _foreseen(
-    objective: Classifier, params: Named, method: Method, records: Records, recorder: Recorder
+    objective: Classifier, params: Named, method: Method, records: RecordSteps, recorder: Recorder
 ) -> memory.Footprint:
     """Return the memory that a run needs, at least.
 

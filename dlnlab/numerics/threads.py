@@ -58,7 +58,7 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-class _Limits:
+class _ThreadLimits:
     """The limits on BLAS that hold at the moment, of all threads together.
 
     BLAS has one number of threads for the whole process.  So the smallest of the limits that hold
@@ -122,7 +122,7 @@ def _take_control(libraries: Any) -> None:
             library.clear_controlling_thread(force=True)
 
 
-_limits = _Limits()
+_limits = _ThreadLimits()
 
 
 @contextlib.contextmanager

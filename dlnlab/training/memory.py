@@ -165,10 +165,10 @@ def of_descent(
         checks.instance("run", run, Formulation, "a dlnlab.formulations.Formulation")
     checkpoint = checks.flag("checkpoint", checkpoint)
     method = check_method(method)
-    given = _Network(problem, stand_ins, batch, method)
+    given = _Sizes(problem, stand_ins, batch, method)
     converted = sum(W.nbytes for W, own in zip(stand_ins, weights, strict=True) if W is not own)
     if run is not None and run.view is not None:
-        running = _Network(run.problem, run.weights, batch, method)
+        running = _Sizes(run.problem, run.weights, batch, method)
         lifted = given.lifting(isinstance(run.view, ThinReduction), record)
         lifted += _kept(problem, run.view)
         working, final = running.holding() + max(running.working(record), lifted), lifted
@@ -197,12 +197,12 @@ def _kept(problem: Problem, view: Any) -> int:
     return item * (dense + sum(math.prod(Z.shape) for Z in bases))
 
 
-def _resident(size: int, network: _Network) -> int:
+def _resident(size: int, network: _Sizes) -> int:
     """Return the memory that is taken for arrays of so many bytes, and to multiply them."""
     return checks.resident(size) + min(PACKED, 2 * network.widest_product())
 
 
-class _Network:
+class _Sizes:
     """The sizes of a network and of what its steps and records need.
 
     `layers`, `holding()`, `working()` and `lifting()` are bytes, all others are numbers of one
@@ -354,13 +354,13 @@ def _first(W: arrays.Array) -> arrays.Array:
     return W[(0,) * (W.ndim - 2)]
 
 
-def _largest(given: _Network, record: Sequence[str]) -> int:
+def _largest(given: _Sizes, record: Sequence[str]) -> int:
     """Return the numbers of the largest array that one record adds to a checkpoint."""
     sizes = {"end_to_end": given.image, "layers": max(given.sizes)}
     return given.members * max([sizes.get(name, min(given.problem.shape)) for name in record])
 
 
-def _record_sizes(problem: Problem, given: _Network, record: Sequence[str]) -> tuple[int, int]:
+def _record_sizes(problem: Problem, given: _Sizes, record: Sequence[str]) -> tuple[int, int]:
     """Return how many numbers, and how many arrays, a record of one network consists of."""
     known = problem.target is not None
     rank = problem.target_svd.s.shape[-1] if known and "alignment" in record else 0

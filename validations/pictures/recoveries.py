@@ -94,7 +94,7 @@ def sketch_loss(witness: Mapping[str, Any]) -> Sketch:
 
 def sketch_gradients(witness: Mapping[str, Any]) -> Sketch:
     """The slope of the loss if one layer moves, and if all do."""
-    line = gradients.Line.from_witness(witness)
+    line = gradients.LineThrough.from_witness(witness)
     move = line.move()
     depth = len(move)
     alone = [

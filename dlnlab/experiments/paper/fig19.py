@@ -74,7 +74,7 @@ EXPERIMENT = Experiment(
         ),
         Yardstick(
             "L = 3: gain",
-            "L = 3: steps to arrive, original / compressed",
+            "L = 3: steps to the threshold, original / compressed",
             low=1.0,
             source="caption of Figure 19: it has advantages where the original recovers the target",
         ),

@@ -49,7 +49,7 @@ class Run:
     @cached_property
     def shrinks(self) -> list[Any] | None:
         """1 − η_l μ for every layer, None without weight decay."""
-        return None if self.decay is None else [1.0 - rate * self.decay for rate in self.rates]
+        return shrinkage(self.rates, self.decay)
 
     def scaled(self, scale: Any) -> list[Any]:
         """Return η_l c, for gradients that lack a factor c."""
@@ -86,3 +86,8 @@ def repeat(lists: list[Calls], count: int) -> None:
             for _ in range(count):
                 for call in calls:
                     call()
+
+
+def shrinkage(rates: Sequence[Any], decay: Any) -> list[Any] | None:
+    """Return 1 − η_l μ for every layer, None without weight decay."""
+    return None if decay is None else [1.0 - rate * decay for rate in rates]
