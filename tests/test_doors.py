@@ -289,6 +289,14 @@ DOORS: dict[str, Door] = {
         ENSEMBLE.blocks, list, first=(0, COUNT), last=(None, OPTIONAL | COUNT)
     ),
     "GeneratedEnsemble.measure": door(ENSEMBLE.measure, W=(EYE, LISTED)),
+    "CosineEnsemble": door(
+        dlnlab.CosineEnsemble,
+        count=(3, WHOLE),
+        matrix_shape=((3, 3), SHAPE),
+        seed=(0, SEED - {"Generator"}),
+        scale=(1.0, POSITIVE),
+    ),
+    "RankOneEnsemble": door(dlnlab.RankOneEnsemble, left=(EYE, MATRIX), right=(EYE, MATRIX)),
     # problems
     "factorization": door(
         dlnlab.factorization, M=(M, TARGET | {"1e308"}), normalization=("sum", NOTHING)
