@@ -33,7 +33,21 @@ from dlnlab.commands import (
     validate,
 )
 
-__all__ = ["main"]
+__all__ = [
+    "COMMANDS",
+    "EXIT_CODES",
+    "FAILED",
+    "FLAGS",
+    "INTERRUPTED",
+    "LONGEST",
+    "OK",
+    "PIPE_CLOSED",
+    "PLAIN",
+    "SPELLED",
+    "TRACEBACK",
+    "USAGE",
+    "main",
+]
 
 COMMANDS: tuple[Callable[[Any, str], None], ...] = (
     compare.add,
@@ -280,7 +294,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _complain(args: argparse.Namespace, message: str, code: int) -> int:
-    print(f"{args.prog}: error: {_one_line(in_flags(message, args.flags))}", file=sys.stderr)
+    print(f"{args.prog}: error: {_one_line(_in_flags(message, args.flags))}", file=sys.stderr)
     return code
 
 
@@ -300,7 +314,7 @@ def _one_line(message: str) -> str:
     return f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
 
 
-def in_flags(message: str, flags: Mapping[str, str]) -> str:
+def _in_flags(message: str, flags: Mapping[str, str]) -> str:
     """Rename the library's arguments in an error message to the options that set them.
 
     Parameters

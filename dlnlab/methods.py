@@ -31,7 +31,16 @@ from typing import Any, ClassVar, NamedTuple
 from dlnlab.numerics import arrays, checks
 from dlnlab.numerics.arrays import Array
 
-__all__ = ["Adam", "Descent", "Method", "Momentum"]
+__all__ = [
+    "METHODS",
+    "SCHEDULES",
+    "Adam",
+    "Descent",
+    "Method",
+    "Momentum",
+    "Schedule",
+    "check_method",
+]
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,22 @@ from .proposition1 import singular_value_rate
 from .scopes import AtLeast
 from .theorem1 import beta_next, lambda_next
 
+__all__ = [
+    "FRAMES",
+    "L",
+    "aligned",
+    "aligned_runs",
+    "build",
+    "core",
+    "products_stay",
+    "residual_norm",
+    "sigma",
+    "sign_is_kept",
+    "signed_rate",
+    "step_stays",
+    "transport_rules",
+]
+
 SPACES = ("0", "b", "t", "L")
 FRAMES = {name: matrix(f"Z{name}", name, "r") for name in SPACES}
 below_q, layer_q, above_q = matrix("Q<", "b", "0"), matrix("Ql", "t", "b"), matrix("Q>", "L", "t")

@@ -43,6 +43,21 @@ from .noncommutative import diagonal as diagonal_letter
 from .proof import Clause, Proof, Step, exact, main, symbolic
 from .scopes import AtLeast
 
+__all__ = [
+    "L",
+    "build",
+    "deficit_is_a_square",
+    "eps",
+    "equality",
+    "gap",
+    "gap_formula",
+    "measured_gap",
+    "premise",
+    "rational_instances",
+    "squared_distance",
+    "squares_expand",
+]
+
 eps, L, d, r_hat, norm2, nuclear, overlap = sp.symbols("ε L d r̂ m q o", positive=True)
 
 U, V, Q = matrix("U", "out", "k"), matrix("V", "in", "k"), matrix("Q", "out", "in")

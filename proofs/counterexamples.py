@@ -38,6 +38,23 @@ from .facts import (
 from .noncommutative import identity, letters, matrix, require_same, symmetric
 from .proof import Clause, Proof, Step, argument, main, symbolic
 
+__all__ = [
+    "RotatedStart",
+    "ball",
+    "build",
+    "compressed_error",
+    "enclosed",
+    "exponential_blocks",
+    "integral_entries",
+    "inverse_rule",
+    "margin",
+    "refined_margin",
+    "residual_value",
+    "solution_formula",
+    "starts_of_the_flow",
+    "wide_error",
+]
+
 try:
     import flint
 except ImportError:  # on a system for which there is no python-flint; nothing else needs it

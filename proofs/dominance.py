@@ -39,6 +39,26 @@ from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import layer_rate, singular_value_rate
 from .scopes import AtLeast
 
+__all__ = [
+    "L",
+    "build",
+    "comparison",
+    "comparison_is_ordered",
+    "comparison_solution",
+    "congruence",
+    "difference_equation",
+    "eps",
+    "layer_rates",
+    "lifted",
+    "lifted_flow",
+    "require_two_layers",
+    "riccati",
+    "spectrum_of_the_lift",
+    "start_is_below",
+    "t",
+    "top_singular_value",
+]
+
 first, last = matrix("W1", "h", "in"), matrix("W2", "out", "h")
 goal = matrix("M", "out", "in")
 BALANCED = {letters(last.T, last): first @ first.T}

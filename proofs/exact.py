@@ -27,6 +27,28 @@ from sympy.polys.matrices import DomainMatrix
 
 from .facts import Fact, ProofError, record
 
+__all__ = [
+    "MODULAR",
+    "RATIONALS",
+    "beside",
+    "cayley",
+    "chain",
+    "columns",
+    "descend",
+    "diagonal",
+    "draw",
+    "draw_positive",
+    "eye",
+    "from_rows",
+    "inner",
+    "layer_gradients",
+    "projector",
+    "random_matrix",
+    "random_orthogonal",
+    "require_equal",
+    "seeded",
+]
+
 PRIME = 2**61 - 1
 RATIONALS = QQ
 MODULAR = GF(PRIME, symmetric=False)

@@ -31,6 +31,20 @@ from .proof import Clause, Proof, Step, argument, exact, main
 from .proposition1 import layer_rate
 from .theorem1 import lambda_next, largest_step
 
+__all__ = [
+    "PlaneDescent",
+    "build",
+    "closer",
+    "converges",
+    "enclosed",
+    "errors",
+    "interval",
+    "nearer",
+    "premises",
+    "start",
+    "target",
+]
+
 DIGITS = 300
 """Of the intervals, which widen by about half a digit per step."""
 INTERVALS = MPIntervalContext()

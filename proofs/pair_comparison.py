@@ -43,6 +43,21 @@ from .proposition1 import layer_rate
 from .scopes import AtLeast
 from .small_targets import gram_equation, push
 
+__all__ = [
+    "build",
+    "eps",
+    "extreme_targets",
+    "last_gram",
+    "odds",
+    "odds_grow",
+    "pair_rate",
+    "polar_factors",
+    "power_bound",
+    "separated",
+    "two_layers",
+    "when_the_first_is_fitted",
+]
+
 goal = matrix("M", "out", "in")
 below, last = matrix("W<L", "h", "in"), matrix("WL", "out", "h")
 eps, top, low, gamma, theta = sp.symbols("ε s_1 s_k Γ θ", positive=True)

@@ -36,6 +36,20 @@ from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import balanced_products, intertwining, layer_rate
 from .scopes import AtLeast
 
+__all__ = [
+    "build",
+    "ceiling",
+    "compressed_equation",
+    "crossing_time",
+    "eps",
+    "gram_equation",
+    "gram_rate",
+    "parabola",
+    "push",
+    "shift",
+    "t",
+]
+
 goal = matrix("M", "out", "in")
 first, above = matrix("W1", "h", "in"), matrix("W>1", "out", "h")
 s, omega = sp.symbols("s ω", nonnegative=True)

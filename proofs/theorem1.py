@@ -51,6 +51,38 @@ from .noncommutative import (
 from .proof import Clause, Proof, Step, argument, main, symbolic
 from .scopes import AtLeast
 
+__all__ = [
+    "L",
+    "above",
+    "below",
+    "beta_decreases",
+    "beta_next",
+    "beta_premise",
+    "build",
+    "chain_rule",
+    "conserved",
+    "decayed",
+    "diagonal_residual",
+    "eps",
+    "inner_gradient",
+    "inner_next",
+    "jacobian",
+    "lambda_next",
+    "largest_step",
+    "layer_derivatives",
+    "local_stability",
+    "no_overshoot",
+    "outer_gradients",
+    "outer_next",
+    "pair_curvature",
+    "partial_products",
+    "product",
+    "recursions",
+    "residual",
+    "sigma",
+    "weight_decay",
+]
+
 a, b, lam, beta, sigma, eta, alpha, eps = sp.symbols("a b λ β σ η α ε", positive=True)
 decay = sp.Symbol("μ", nonnegative=True)
 L, layer = sp.symbols("L l", positive=True)

@@ -39,6 +39,17 @@ from .exact import (
 )
 from .proof import Clause, Proof, Step, argument, exact, main
 
+__all__ = [
+    "SpectralNetwork",
+    "build",
+    "follow",
+    "modular_runs",
+    "modular_steps",
+    "next_pair",
+    "random_instance",
+    "rational_runs",
+]
+
 Pair = tuple[Any, Any]
 
 SHAPES = ((4, 4, 2, 3, 2), (4, 4, 2, 3, 3), (3, 5, 1, 2, 3), (5, 3, 2, 3, 4), (3, 3, 2, 1, 2))

@@ -70,6 +70,23 @@ from .parsimony import (
 from .proof import Clause, Proof, Step, argument, cited, exact, main, symbolic
 from .scopes import AtLeast
 
+__all__ = [
+    "Moment",
+    "allowance",
+    "bound_is_attained",
+    "build",
+    "compressed_error",
+    "counts",
+    "improvement",
+    "margin",
+    "premise_is_needed",
+    "premises_suffice",
+    "random_moment",
+    "square_comparison",
+    "wide_error",
+    "wide_error_rectangular",
+]
+
 wide, lower, upper = sp.symbols("σ p q", nonnegative=True)
 beta = sp.Symbol("β", positive=True)
 depth = sp.Symbol("L", positive=True)

@@ -23,6 +23,8 @@ from .noncommutative import (
 )
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 
+__all__ = ["FRAMES", "build", "output_error", "projection", "weighted"]
+
 leading, rest = matrix("U", "out", "k"), matrix("R", "out", "rest")
 right, spare = matrix("X", "in", "k"), matrix("Y", "in", "rest")
 values, others = diagonal("Σ", "k"), diagonal("Σ'", "rest")

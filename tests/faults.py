@@ -26,9 +26,10 @@ from dlnlab.claims import (
 from dlnlab.flow import compressed
 from dlnlab.lab import blocks
 from dlnlab.lab.faults import MISSED, REFUTED, UNMET, Fault
+from dlnlab.numerics import decompositions
 from dlnlab.problems import Factorization, Problem, SampledCompletion
 from dlnlab.reductions import modes, parsimony
-from dlnlab.reductions.parsimony import ReducedFactorization
+from dlnlab.reductions.reduced import ReducedFactorization
 from dlnlab.training.kernels import arithmetic, protocol
 
 
@@ -317,7 +318,7 @@ FAULTS = [
     Fault("proposition1", "uneven layers look balanced", REFUTED, networks, "imbalance",
           after(lambda D: tuple(0 * d for d in D))),
     Fault("assumption1", "premise always met", REFUTED, assumption1, "aligned_start", always_met),
-    Fault("assumption1", "1 − cos for cos", REFUTED, assumption1.spectra, "alignments_of",
+    Fault("assumption1", "1 − cos for cos", REFUTED, decompositions, "alignments_of",
           after(lambda found: found._replace(left=1 - found.left))),
     Fault("dominance", "ε² for ε", REFUTED, modes, "flow",
           flow_with(lambda s, eps, depth: (s, min(eps, 1) ** 2 / 2, depth))),
@@ -363,7 +364,7 @@ FAULTS = [
           lambda right: lambda t, *rest: right(2 * t, *rest)),
     Fault("closed_form_plane", "turned back", REFUTED, closed_form, "plane_flow",
           lambda right: lambda t, sigma, eps, angle: right(t, sigma, eps, -angle)),
-    Fault("generally_c_vec_0", "1 − cos for cos", MISSED, assumption1.spectra, "alignments_of",
+    Fault("generally_c_vec_0", "1 − cos for cos", MISSED, decompositions, "alignments_of",
           after(lambda found: found._replace(left=1 - found.left))),
     Fault("generally_c_vec_0", "twice as fast", MISSED, closed_form, "plane_flow",
           lambda right: lambda t, *rest: right(2 * t, *rest)),

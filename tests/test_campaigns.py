@@ -528,7 +528,7 @@ def make_pool() -> Executor:
 def test_an_executor_of_a_users_own_module():
     with executors.using("test_campaigns:make_pool") as pool:
         assert isinstance(pool, ProcessPoolExecutor)
-        assert executors.under_way(pool) == 2
+        assert campaign._under_way(pool) == 2
 
 
 @pytest.mark.parametrize("workers", [1000, 32768])

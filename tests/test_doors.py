@@ -816,12 +816,6 @@ DOORS: dict[str, Door] = {
         tried=False,
         figure=(None, OPTIONAL),
     ),
-    "experiments.pair.measure": door(
-        experiments.pair.measure, tried=False, configuration=({}, NOTHING)
-    ),
-    "experiments.pair.measure_parts": door(
-        experiments.pair.measure_parts, tried=False, configuration=({}, NOTHING)
-    ),
     "networks.lambda_balanced_weights": door(
         dlnlab.networks.lambda_balanced_weights,
         shape=((3, 3), SHAPE),
@@ -833,6 +827,7 @@ DOORS: dict[str, Door] = {
     ),
     # methods of descent
     "methods.Method": result(dlnlab.methods.Method()),
+    "methods.check_method": door(dlnlab.methods.check_method, method=("adam", NOTHING)),
     "methods.Descent": result(dlnlab.methods.Descent()),
     "methods.Momentum": door(dlnlab.methods.Momentum, beta=(0.9, MEMORY), nesterov=(False, FLAG)),
     "methods.Adam": door(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 import re
 import subprocess
 import sys
@@ -56,11 +55,6 @@ ORDER = [
 
 FLOORS = 12
 """The house is no higher: the longest way down, from import to import."""
-
-
-def modules():
-    names = [m.name for m in pkgutil.walk_packages([str(PACKAGE)], "dlnlab.")]
-    return [name for name in names if not name.endswith("__main__")]
 
 
 HOUSE = structure.modules()
@@ -116,11 +110,32 @@ def test_one_room_only_names_a_backend(library, home):
     assert {p.relative_to(PACKAGE).with_suffix("").parts[0] for p in using} == {home}
 
 
-@pytest.mark.parametrize("name", modules())
+FILES = {name: path for name, path in structure.files().items() if path.name != "__main__.py"}
+
+
+def check_listed(name, path, listed):
+    """Compare `__all__` with what a module defines; a package may also hand on what it imports."""
+    public = structure.defined(name, path)
+    assert public <= listed if path.name == "__init__.py" else public == listed
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_all_lists_what_a_module_defines(name):
     module = importlib.import_module(name)
+    check_listed(name, FILES[name], set(module.__all__))
     assert all(hasattr(module, item) for item in module.__all__)
     assert module.__doc__
+
+
+def test_the_test_of_lists_can_fail(tmp_path):
+    path = tmp_path / "a.py"
+    path.write_text(
+        "import os\nfrom m import x as x, y\nA = 1\n_b = 2\ndef f(): ...\nclass C: ...\n"
+    )
+    check_listed("dlnlab.a", path, {"A", "C", "f", "x"})
+    for wrong in ({"A", "C", "f"}, {"A", "C", "f", "x", "y"}, {"A", "C", "f", "x", "_b"}):
+        with pytest.raises(AssertionError):
+            check_listed("dlnlab.a", path, wrong)
 
 
 def public_objects():

@@ -11,7 +11,7 @@ from dlnlab.lab.flows import FlowPair, draw_groups, flow_pairs
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["SUITE", "attack"]
+__all__ = ["CLIMBED", "HUNTED", "SUITE", "attack"]
 
 HUNTED = strategies.cases(
     square=True,

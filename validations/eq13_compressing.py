@@ -11,7 +11,7 @@ from dlnlab.lab.suite import Part, Suite
 
 from . import theorem2_refined
 
-__all__ = ["SUITE"]
+__all__ = ["SUITE", "premises"]
 
 
 def premises(pair: FlowPair) -> Sequence[Premise]:

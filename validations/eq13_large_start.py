@@ -9,7 +9,7 @@ from dlnlab.lab import inequality
 from dlnlab.lab.flows import FlowPair
 from dlnlab.lab.suite import Part, Suite
 
-__all__ = ["SUITE"]
+__all__ = ["SUITE", "premises"]
 
 
 def premises(pair: FlowPair) -> Sequence[Premise]:

@@ -17,7 +17,21 @@ from dlnlab.lab.recoveries import KINDS, Recovery, random_recovery
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["SUITE", "Turn", "TurnedDescents", "attack", "descend"]
+__all__ = [
+    "ALPHAS",
+    "DECAYS",
+    "DIGITS",
+    "INITS",
+    "OUTSIDE",
+    "PLAIN",
+    "SHARE",
+    "STEPS",
+    "SUITE",
+    "Turn",
+    "TurnedDescents",
+    "attack",
+    "descend",
+]
 
 STEPS = 30
 SHARE = 0.2

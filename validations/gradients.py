@@ -17,7 +17,7 @@ from dlnlab.lab.recoveries import KINDS, Recovery, random_recovery
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["SUITE", "LineThrough", "Slopes", "attack", "compare"]
+__all__ = ["SMALL", "SUITE", "LineThrough", "Slopes", "attack", "compare"]
 
 SMALL = (-2, -1, 0, 1, 2)
 

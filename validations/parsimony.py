@@ -17,7 +17,21 @@ from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.reductions import parsimony as reductions
 
-__all__ = ["SUITE", "ReducedDescents", "attack", "descend", "scalar_error"]
+__all__ = [
+    "AMPLIFIED",
+    "DECAYS",
+    "DIGITS",
+    "FEW",
+    "HUNTED",
+    "SHAPES",
+    "SHARE",
+    "STEPS",
+    "SUITE",
+    "ReducedDescents",
+    "attack",
+    "descend",
+    "scalar_error",
+]
 
 STEPS = 40
 SHARE = 0.3

@@ -17,10 +17,16 @@ from dlnlab.lab.tally import Tally
 from dlnlab.reductions import modes
 
 __all__ = [
+    "ALPHAS",
+    "DECAYS",
+    "DIGITS",
+    "HUNTED",
+    "NUDGE",
+    "SHARES",
+    "STEPS",
     "SUITE",
     "SpectralDescent",
     "attack",
-    "attack_step_size",
     "descend",
     "residual_error",
     "step_error",
@@ -156,7 +162,7 @@ def step_error(depth: int) -> float:
     return 10 * depth**2 * NUDGE
 
 
-def attack_step_size(tally: Tally, rng: np.random.Generator) -> None:
+def _attack_step_size(tally: Tally, rng: np.random.Generator) -> None:
     """Count one step of full gradient descent next to σ*, below or above the largest stable one."""
     size, depth = int(rng.integers(1, 5)), int(rng.integers(2, 7))
     sigma, share = float(10.0 ** rng.uniform(-1, 1)), float(rng.uniform(0.05, 1.5))
@@ -193,7 +199,7 @@ def _step_sizes(tally: Tally, task: Task) -> None:
     """
     rng = task.rng
     for _ in range(task.count):
-        attack_step_size(tally, rng)
+        _attack_step_size(tally, rng)
 
 
 def _climb(tally: Tally, task: Task) -> None:

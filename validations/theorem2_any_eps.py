@@ -12,7 +12,7 @@ from dlnlab.lab.suite import Part, Suite
 
 from .dominance import HUNTED
 
-__all__ = ["SUITE", "spare"]
+__all__ = ["SUITE", "premises", "spare"]
 
 
 def premises(pair: FlowPair) -> Sequence[Premise]:

@@ -38,7 +38,20 @@ from dlnlab.lab.blocks import Blocks
 from dlnlab.lab.reduced import BlockRun
 from dlnlab.lab.suite import Profile, as_profile
 
-__all__ = ["EXTENTS", "PARTS", "Extent", "configurations", "measure"]
+__all__ = [
+    "BEYOND_HALF",
+    "EXTENTS",
+    "MORE",
+    "NEAR_THE_LIMIT",
+    "PARTS",
+    "SMALLEST",
+    "SPECTRUM",
+    "STEPS",
+    "WIDTH",
+    "Extent",
+    "configurations",
+    "measure",
+]
 
 SPECTRUM = (1.0, 0.5)
 """σ*: two modes, so that one is learned after the other."""

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 
 from dlnlab.bench.workloads import Workload
 
-__all__ = ["Cost", "of_step", "products"]
+__all__ = ["DOUBLE", "Cost", "of_step", "products"]
 
 DOUBLE = 8
 

@@ -25,7 +25,7 @@ from dlnlab.campaigns.executors import Processes
 from dlnlab.problems import targets
 from dlnlab.training import memory
 
-__all__ = ["AXES", "Axis", "Growth", "exponent", "grow"]
+__all__ = ["AXES", "Axis", "Call", "Growth", "exponent", "grow", "point"]
 
 Call = Callable[[int], object]
 """Runs so many steps; a call that has none ignores the number."""

@@ -16,7 +16,7 @@ from dlnlab.bench.workloads import Workload
 from dlnlab.networks import Weights
 from dlnlab.problems.targets import FactoredTarget
 
-__all__ = ["JaxLoop", "LiteralLoop", "NumpyLoop", "load_jax"]
+__all__ = ["JaxLoop", "LiteralLoop", "NumpyLoop", "dense", "load_jax"]
 
 
 class LiteralLoop:

@@ -39,7 +39,10 @@ from dlnlab.training.descent import gradient_descent
 from dlnlab.training.trajectory import Trajectory
 
 __all__ = [
+    "LONG",
+    "POWER",
     "QUICK",
+    "STEPS",
     "Agreement",
     "Disagreement",
     "Effort",

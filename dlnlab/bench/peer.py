@@ -23,7 +23,7 @@ from dlnlab.bench.literal import LiteralLoop, dense, load_jax
 from dlnlab.bench.workloads import Workload
 from dlnlab.networks import Weights
 
-__all__ = ["Peer", "PeerLoop"]
+__all__ = ["MODULES", "REPOSITORY", "Peer", "PeerLoop"]
 
 MODULES = ("utils", "network", "loss", "solver")
 REPOSITORY = "soominkwon/comp-deep-nets"

@@ -26,7 +26,7 @@ from dlnlab.numerics.arrays import Array
 from dlnlab.reductions import choice
 from dlnlab.training import kernels
 
-__all__ = ["of_row"]
+__all__ = ["SHOWN", "of_row"]
 
 SHOWN = 10
 

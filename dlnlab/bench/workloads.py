@@ -27,6 +27,9 @@ from dlnlab.problems import Problem, targets
 from dlnlab.problems.targets import FactoredTarget
 
 __all__ = [
+    "DEPTH",
+    "EPS",
+    "TOP",
     "Workload",
     "completion",
     "compressed",

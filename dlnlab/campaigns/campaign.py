@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import numbers
 import os
 import re
 import time
@@ -28,11 +29,26 @@ from dlnlab.numerics import checks
 from dlnlab.progress import Progress
 from dlnlab.version import VERSION
 
-__all__ = ["as_completed", "run", "seconds", "task"]
+__all__ = [
+    "ATTEMPTS",
+    "CHUNK_SECONDS",
+    "FOREIGN",
+    "HEAD",
+    "REST",
+    "AnyFunction",
+    "Function",
+    "as_completed",
+    "run",
+    "seconds",
+    "task",
+]
 
 CHUNK_SECONDS = 0.5
 """Tasks travel in chunks of about this duration: long against sending one (0.2 ms to a process,
 1 ms to a cluster on the same machine), short against the loss if a worker is killed."""
+
+FOREIGN = 128
+"""Tasks kept under way on an executor that does not say how many workers it has."""
 
 ATTEMPTS = 3
 """A task whose worker dies this many times is at fault itself."""
@@ -272,7 +288,7 @@ def _outcomes(
     function: Function, tasks: Sequence[_Keyed], executor: Executor
 ) -> Iterator[list[_Finished]]:
     """Yield the outcomes of tasks as they come, in their order, keeping the executor busy."""
-    waiting, most = deque(tasks), executors.under_way(executor)
+    waiting, most = deque(tasks), _under_way(executor)
     running: dict[Future[list[_Finished]], list[_Keyed]] = {}
     lost: dict[str, int] = {}
     spent = finished = 0.0
@@ -489,3 +505,20 @@ def _begins_a_line(text: bytes, *, whole: bool = False) -> bool:
 def _line(outcome: _Finished) -> str:
     head = json.dumps({"key": outcome.task.key, "configuration": outcome.task.configuration})
     return f'{head[:-1]}, "result": {outcome.result}, "seconds": {outcome.seconds:.6g}}}\n'
+
+
+def _under_way(executor: Executor) -> int:
+    """Return how many tasks to keep under way: two for each worker, if their number is known.
+
+    Raises
+    ------
+    ValueError
+        If the executor says that it has no workers.
+    """
+    for name in ("workers", "_max_workers"):
+        known = getattr(executor, name, None)
+        if isinstance(known, numbers.Integral):
+            if known < 1:
+                raise ValueError(f"`executor` must have workers, got one that has {known}")
+            return 2 * min(int(known), executors.MOST)
+    return FOREIGN

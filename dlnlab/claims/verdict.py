@@ -11,7 +11,7 @@ from dlnlab.claims.claim import CONJECTURE, STATUSES, Standing
 from dlnlab.numerics import checks
 from dlnlab.results import plain, presenter
 
-__all__ = ["Premise", "Verdict", "Verdicts", "judge", "status_of"]
+__all__ = ["NO_STATUS", "Premise", "Verdict", "Verdicts", "judge"]
 
 NO_STATUS = "not applicable"
 
@@ -215,7 +215,7 @@ def judge(
     checks.items("premises", premises, Premise, "dlnlab.Premise")
     checks.instance("witness", witness, Mapping, "a mapping")
     checks.instance("standing", standing, Standing, "a dlnlab.claims.claim.Standing")
-    status = status_of(margin, error, standing) if all(p.met for p in premises) else NO_STATUS
+    status = _status_of(margin, error, standing) if all(p.met for p in premises) else NO_STATUS
     condition = standing.condition if status == "conditional" else ""
     return Verdict(
         claim,
@@ -230,7 +230,7 @@ def judge(
     )
 
 
-def status_of(margin: float, error: float, standing: Standing) -> str:
+def _status_of(margin: float, error: float, standing: Standing) -> str:
     """Return the status of a claim after an instance that meets its premises."""
     if math.isnan(margin) or not math.isfinite(error):
         return NO_STATUS

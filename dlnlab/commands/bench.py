@@ -21,7 +21,7 @@ from dlnlab.numerics.arrays import Array
 from dlnlab.report import bench as bench_report
 from dlnlab.report import page
 
-__all__ = ["add"]
+__all__ = ["EPILOG", "GROWTH", "add", "run"]
 
 GROWTH = "growth"
 

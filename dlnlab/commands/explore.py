@@ -23,7 +23,7 @@ from urllib.parse import parse_qsl
 from dlnlab.commands import numerals
 from dlnlab.numerics import checks
 
-__all__ = ["Server", "add"]
+__all__ = ["EPILOG", "HEADERS", "LONGEST", "PORT", "Server", "add", "run"]
 
 EPILOG = """\
 The address in the browser says what is shown: share it, or start from it, as in

@@ -22,7 +22,7 @@ from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Problem
 from dlnlab.training.trajectory import Trajectory
 
-__all__ = ["FactorRun", "fine_tune", "group_lasso"]
+__all__ = ["RECORD", "FactorRun", "fine_tune", "group_lasso"]
 
 RECORD = ("loss", "error", "singular_values")
 

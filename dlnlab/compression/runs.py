@@ -23,7 +23,7 @@ from dlnlab.training.loop import Form, Loop, RecordSteps, State, check_records
 from dlnlab.training.objective import LinearNetwork, check_record, recorder
 from dlnlab.training.trajectory import Trajectory
 
-__all__ = ["Iteration", "checked_factor", "checked_square"]
+__all__ = ["Iteration", "Step", "checked_factor", "checked_square"]
 
 Step = Callable[[Problem, Weights, Any, int], Weights]
 """``step(problem, weights, eta, number)`` returns new weights; it is the `number`-th, from 0 on."""

@@ -36,7 +36,7 @@ from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Problem
 from dlnlab.training.trajectory import Trajectory
 
-__all__ = ["shrink", "singular_value_thresholding"]
+__all__ = ["RULES", "shrink", "singular_value_thresholding"]
 
 RULES = ("hard", "soft")
 

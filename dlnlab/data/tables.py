@@ -28,7 +28,7 @@ from dlnlab.files import untrusted
 from dlnlab.numerics import checks
 from dlnlab.results import presenter
 
-__all__ = ["Table", "read"]
+__all__ = ["CHUNK", "READERS", "STREAM", "TEXT", "Table", "read"]
 
 TEXT = 150
 """Bytes of memory for a byte of text: a cell of two characters is a string of 51 bytes, and a float

@@ -22,7 +22,7 @@ from typing import Any
 from dlnlab.experiments.wording import number, span
 from dlnlab.numerics import checks
 
-__all__ = ["Experiment", "Panel", "Yardstick"]
+__all__ = ["MOST_SEEDS", "Experiment", "Measure", "Panel", "Yardstick"]
 
 MOST_SEEDS = 10**6
 """Of one reading: each has a configuration of its own in memory, about a kilobyte."""

@@ -17,7 +17,7 @@ from dlnlab.networks import Weights
 from dlnlab.numerics import checks
 from dlnlab.problems import Problem, targets
 
-__all__ = ["CODE", "PAPER", "SETTINGS", "Setup", "build", "draw_target"]
+__all__ = ["CODE", "PAPER", "SETTINGS", "Settings", "Setup", "build", "draw_target"]
 
 Settings = Mapping[str, Any]
 

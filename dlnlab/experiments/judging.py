@@ -46,6 +46,12 @@ from dlnlab.experiments.experiment import Yardstick
 from dlnlab.experiments.wording import numbers, span
 
 __all__ = [
+    "CONFIDENCE",
+    "LEAST_SEEDS",
+    "SMALL",
+    "STATUSES",
+    "TOO_FEW",
+    "WIDEST",
     "Judgement",
     "YardstickCounts",
     "basis",

@@ -23,6 +23,7 @@ __all__ = [
     "NEEDED",
     "PANELS",
     "PUBLISHED",
+    "SIMPLE",
     "check_data",
     "measure",
 ]

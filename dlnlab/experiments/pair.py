@@ -22,7 +22,20 @@ from dlnlab.numerics import checks
 from dlnlab.problems import Completion, Problem
 from dlnlab.training.trajectory import Trajectory
 
-__all__ = ["ERRORS", "measure", "measure_parts"]
+__all__ = [
+    "ERRORS",
+    "NEEDED",
+    "PARTS",
+    "POINTS",
+    "THRESHOLD",
+    "errors_in",
+    "measure",
+    "measure_parts",
+    "networks_of",
+    "original_run",
+    "ratio",
+    "thinned",
+]
 
 THRESHOLD = 1e-3
 """The recovery error at which networks are compared, as a fraction of ‖M*‖_F: on the steep part of
@@ -55,7 +68,7 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     -------
     dict
         "curves" of "original" and "compressed", each with "steps", "seconds", "loss", "error", and
-        "singular_values"; "values" (see `values_of`); "targets".
+        "singular_values"; "values" (see `_values_of`); "targets".
 
     Raises
     ------
@@ -75,7 +88,7 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     targets = np.asarray(instance.problem.target_svd.s)[: configuration["rank"]]
     return {
         "curves": _curves(runs, configuration["error"]),
-        "values": values_of(runs),
+        "values": _values_of(runs),
         "targets": targets.tolist(),
     }
 
@@ -161,7 +174,7 @@ def errors_in(unit: str, problem: Problem, curve: Curve) -> np.ndarray:
         return np.maximum(squares - on_mask, 0) / (2 * (entries - observed))
 
 
-def steps_to_threshold(curve: Curve, norm: float) -> float:
+def _steps_to_threshold(curve: Curve, norm: float) -> float:
     """Return after how many steps the error is below `THRESHOLD` for good, NaN if it diverged.
 
     Infinite if it never is; `norm` is ‖M*‖_F.
@@ -174,12 +187,12 @@ def steps_to_threshold(curve: Curve, norm: float) -> float:
     return float(curve.steps[outside[-1] + 1]) if outside.size else float(curve.steps[0])
 
 
-def units_of(problem: Problem) -> tuple[str, ...]:
+def _units_of(problem: Problem) -> tuple[str, ...]:
     """Return the units that the recovery error has on a problem."""
     return ERRORS if isinstance(problem, Completion) else ERRORS[:-1]
 
 
-def values_of(runs: Runs) -> dict[str, float]:
+def _values_of(runs: Runs) -> dict[str, float]:
     """Return the quantities that yardsticks refer to.
 
     "start_UNIT" and "floor_NETWORK_UNIT" are the first and last errors in each of `ERRORS`,
@@ -195,13 +208,13 @@ def values_of(runs: Runs) -> dict[str, float]:
     values: dict[str, float] = {}
     for name, curve in runs.curves.items():
         diverged = curve.status == "diverged"
-        for unit in units_of(runs.problem):
+        for unit in _units_of(runs.problem):
             errors = errors_in(unit, runs.problem, curve)
             values[f"start_{unit}"] = float(errors[0])
             values[f"floor_{name}_{unit}"] = math.nan if diverged else float(errors[-1])
         last = float(np.asarray(curve.errors)[-1])
         values[f"final_{name}"] = math.nan if diverged else last / norm
-        values[f"steps_to_threshold_{name}"] = steps_to_threshold(curve, norm)
+        values[f"steps_to_threshold_{name}"] = _steps_to_threshold(curve, norm)
         values[f"end_{name}"] = steps_to_end(curve.steps, curve.status)
     original, compressed = runs["original"], runs["compressed"]
     gain = ratio(values["steps_to_threshold_original"], values["steps_to_threshold_compressed"])

@@ -41,8 +41,10 @@ from dlnlab.training import descent
 from dlnlab.training.trajectory import Status
 
 __all__ = [
+    "FOLDS",
     "METHODS",
     "Scored",
+    "Settings",
     "alternating_minimization",
     "follow",
     "most_active",

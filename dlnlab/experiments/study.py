@@ -15,7 +15,7 @@ from dlnlab.experiments.judging import Judgement, YardstickCounts
 from dlnlab.numerics import checks
 from dlnlab.results import presenter
 
-__all__ = ["Study", "study"]
+__all__ = ["Study", "judged", "study"]
 
 
 @dataclass(frozen=True)

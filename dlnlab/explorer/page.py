@@ -9,7 +9,7 @@ from importlib import resources
 from dlnlab.explorer.state import PARAMETERS, Shown, Slider
 from dlnlab.report.page import escape, page, tag, wide
 
-__all__ = ["files"]
+__all__ = ["KEY", "STEPS", "files"]
 
 KEY = (
     "Solid: original; dashed: compressed; dotted: the targets; upright marks: fitting times; grey: "

@@ -20,7 +20,7 @@ from dlnlab.flow import Comparison
 from dlnlab.numerics import checks
 from dlnlab.results import plain
 
-__all__ = ["PARAMETERS", "Shown", "Slider", "code", "comparison", "shown"]
+__all__ = ["PARAMETERS", "RUN", "SIZE", "Shown", "Slider", "code", "comparison", "shown"]
 
 SIZE = 20
 """Rows and columns of the target; the reduction leaves 2r + 1 of them to integrate."""

@@ -20,14 +20,14 @@ from dlnlab.flow.integrate import checked_tolerance
 from dlnlab.flow.network import OriginalNetwork
 from dlnlab.flow.original import FITTED, METHODS, Coverage, OriginalFlow, chosen_method
 from dlnlab.flow.question import Plan, asked, plan
-from dlnlab.numerics import arrays, checks
+from dlnlab.numerics import arrays, checks, spectra
 from dlnlab.numerics.arrays import Array
-from dlnlab.problems import Factorization, factorization, targets
+from dlnlab.problems import Factorization, factorization
 from dlnlab.problems.targets import FactoredTarget
 from dlnlab.results import presenter
 from dlnlab.training.trajectory import Interrupted, Status, Trajectory
 
-__all__ = ["Comparison", "Pair", "compare"]
+__all__ = ["LOOSEST", "MOST_RECORDS", "PATIENCE", "SHORTEST", "Comparison", "Pair", "compare"]
 
 PATIENCE = 20.0
 """The default `t_end` in units of the time the compressed network takes.  Random starts take 1 to 3
@@ -426,7 +426,7 @@ def _target(M: Any) -> Any:
         M = checks.matrix("M", checks.dense("M", M), ndim=2)
         if not bool(arrays.namespace(M).any(M != 0)):
             raise ValueError("`M` must not be the zero matrix: it has no singular vectors to fit")
-    target = targets.in_double(M)
+    target = _in_double(M)
     checks.require_double("M", *((M.U, target.U) if factored else (M, target)))
     return target
 
@@ -475,3 +475,25 @@ def _assumption(run: Trajectory, sigma: np.ndarray, within: float) -> assumption
     values = np.asarray(run.singular_values)[:, : sigma.size]
     left, right = np.asarray(run.left_alignments), np.asarray(run.right_alignments)
     return assumption1.measure(run.times, values, left, right, sigma, within)
+
+
+def _in_double(target: Any) -> Any:
+    """Return a dense or factored target in double precision, of the rank it has in its own.
+
+    The rounding of single-precision entries would count as small singular values in double
+    precision, so a dense matrix is cut at its own rank; single-precision factors are orthonormal to
+    single precision only, so they are decomposed anew.
+    """
+    factored = isinstance(target, FactoredTarget)
+    reference = target.U if factored else target
+    xp = arrays.namespace(reference)
+    if reference.dtype == xp.float64:
+        return target
+    if not factored:
+        U, s, Vh = xp.linalg.svd(xp.astype(target, xp.float64), full_matrices=False)
+        rank = spectra.numerical_rank(xp.astype(s, target.dtype), target.shape)
+        return (U[:, :rank] * s[:rank]) @ Vh[:rank, :]
+    U, s, Vh = (xp.astype(part, xp.float64) for part in target.svd)
+    (Q, left), (P, right) = xp.linalg.qr(U), xp.linalg.qr(Vh.mT)
+    inner = xp.linalg.svd((left * s) @ right.mT)
+    return FactoredTarget(Q @ inner[0], inner[1], inner[2] @ P.mT)

@@ -26,7 +26,19 @@ from dlnlab.training.objective import Look, check_record, recorder
 from dlnlab.training.recorder import Recorder
 from dlnlab.training.trajectory import Interrupted, Status, Trajectory
 
-__all__ = ["gradient_flow"]
+__all__ = [
+    "DRIFT_EVERY",
+    "LARGEST_RTOL",
+    "LEAST_STABILITY",
+    "QUIET",
+    "SMALLEST_RTOL",
+    "Observe",
+    "Rest",
+    "Stop",
+    "checked_tolerance",
+    "default_atol",
+    "gradient_flow",
+]
 
 SMALLEST_RTOL, LARGEST_RTOL = 2.5e-14, 0.1
 

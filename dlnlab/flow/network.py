@@ -29,9 +29,18 @@ from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Factorization
 from dlnlab.problems.targets import FactoredTarget
 from dlnlab.reductions import parsimony
-from dlnlab.reductions.parsimony import ReducedFactorization, Reduction
+from dlnlab.reductions.parsimony import Reduction
+from dlnlab.reductions.reduced import ReducedFactorization
 
-__all__ = ["OriginalNetwork", "SignedBlock", "diagonal_problem"]
+__all__ = [
+    "FORMED_UP_TO",
+    "LARGEST_EPS",
+    "LARGEST_START",
+    "ROUNDING",
+    "OriginalNetwork",
+    "SignedBlock",
+    "diagonal_problem",
+]
 
 FORMED_UP_TO = 1000
 """Largest side of a factored target for which the full network is formed."""

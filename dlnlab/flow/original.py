@@ -32,7 +32,17 @@ from dlnlab.networks import Weights
 from dlnlab.progress import Progress
 from dlnlab.training.trajectory import Status, Trajectory
 
-__all__ = ["CLOSED", "FITTED", "METHODS", "RESOLVED", "Coverage", "OriginalFlow", "chosen_method"]
+__all__ = [
+    "CLOSED",
+    "FITTED",
+    "METHODS",
+    "RESOLVED",
+    "ROUNDS",
+    "SURVEY",
+    "Coverage",
+    "OriginalFlow",
+    "chosen_method",
+]
 
 METHODS = ("auto", "DOP853", "RK45", "stiff")
 """How a flow is computed: "auto" is the closed form where there is one, else DOP853."""
@@ -124,7 +134,7 @@ class OriginalFlow:
         self.fitted = within / 10 if network.trapped.size else min(FITTED, within / 10)
         W = networks.prefix_products(network.weights)[-1]
         self.candidates = Candidates(law, num_records, network.weights, W)
-        bar = Progress(progress, network.units.time * expected_end(law, t_end), "time")
+        bar = Progress(progress, network.units.time * _expected_end(law, t_end), "time")
         try:
             with np.errstate(over="ignore", invalid="ignore", under="ignore"):
                 status = self._evaluate() if closed else self._integrate(max_steps, bar)
@@ -286,6 +296,6 @@ def chosen_method(method: str, network: OriginalNetwork) -> str:
     return CLOSED if len(network.weights) == 2 and network.balancedness.met else "DOP853"
 
 
-def expected_end(law: CompressedFlow, t_end: float) -> float:
+def _expected_end(law: CompressedFlow, t_end: float) -> float:
     """About when a random start is fitted: 1.3 times as late as the compressed network."""
     return min(1.3 * law.horizon(FITTED), t_end)

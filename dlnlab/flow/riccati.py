@@ -27,7 +27,7 @@ import scipy.linalg
 from dlnlab.flow.network import SignedBlock
 from dlnlab.networks import Weights
 
-__all__ = ["TwoLayers"]
+__all__ = ["LARGEST", "TwoLayers"]
 
 LARGEST = 600.0
 """Largest exponent: beyond e^600 a direction is learned to all digits, whatever ε."""

@@ -34,7 +34,17 @@ from dlnlab.networks import Weights
 from dlnlab.progress import Progress
 from dlnlab.training.trajectory import Status
 
-__all__ = ["Sink", "Staged"]
+__all__ = [
+    "DECOUPLED",
+    "FROZEN",
+    "LAGGING",
+    "PIECES",
+    "RESOLUTION",
+    "STABILITY",
+    "TOGETHER",
+    "Sink",
+    "Staged",
+]
 
 STABILITY = {"tight": 4.0, "loose": 6.0}
 """Caps on the steps of the two runs, in units of 1/λ: the second is the edge of stability."""

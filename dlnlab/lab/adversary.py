@@ -53,7 +53,22 @@ from dlnlab.lab.tally import Tally
 from dlnlab.numerics import checks, spectra
 from dlnlab.reductions import modes
 
-__all__ = ["Curves", "Found", "TurnedStart", "attack", "follow", "search"]
+__all__ = [
+    "ISOLATION",
+    "LONGEST",
+    "ON_THE_WAY",
+    "RESOLVED",
+    "SLIGHT",
+    "STEP",
+    "TIGHTEST",
+    "TOP",
+    "Curves",
+    "Found",
+    "TurnedStart",
+    "attack",
+    "follow",
+    "search",
+]
 
 TIGHTEST = 1e-12
 """Tolerance at which the worst instance is integrated once more."""

@@ -23,7 +23,7 @@ from dlnlab.lab.margins import BadMargin
 from dlnlab.lab.outcome import Confirmation, Outcome, instance_line
 from dlnlab.numerics import checks
 
-__all__ = ["Conjecture", "ConjectureError", "conjecture"]
+__all__ = ["MOST", "SHRINKS", "Conjecture", "ConjectureError", "confirmed", "conjecture"]
 
 MOST = 10**7
 """Instances of one attack, which takes about ten milliseconds for each."""

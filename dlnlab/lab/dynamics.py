@@ -23,7 +23,18 @@ from dlnlab.networks import Weights
 from dlnlab.reductions import modes
 from dlnlab.training.descent import gradient_descent
 
-__all__ = ["ABOUT", "DescentCase", "RecoveryCase", "Sighting", "observe", "plan_steps"]
+__all__ = [
+    "ABOUT",
+    "BLOWN",
+    "COPIES",
+    "FEW",
+    "MOST_STEPS",
+    "DescentCase",
+    "Narrow",
+    "RecoveryCase",
+    "Sighting",
+    "observe",
+]
 
 MOST_STEPS = 600
 """Steps of descent after which a run ends; with a step at half of the stable limit that is many
@@ -208,7 +219,7 @@ def _pair(
 # ---------------------------------------------------------------------- gradient descent
 
 
-def plan_steps(case: DescentCase) -> int:
+def _plan_steps(case: DescentCase) -> int:
     """Return for how many steps descent is followed: as long as a flow, or `MOST_STEPS`."""
     law = flows.law_of(case)
     return int(min(MOST_STEPS, math.ceil(flows.PATIENCE * law.horizon(0.05) / case.eta)))
@@ -219,7 +230,7 @@ def _descents(cases: Sequence[Any], options: Mapping[str, Any]) -> list[Sighting
     targets, weights = stack(cases)
     problem, rng = problems.factorization(targets), np.random.default_rng(cases[0].depth)
     eta = np.array([case.eta for case in cases])
-    steps = max(plan_steps(case) for case in cases)
+    steps = max(_plan_steps(case) for case in cases)
     starts = [weights, *(shaken(weights, rng) for _ in range(COPIES))]
     found = [_descend(problem, start, eta, steps, options) for start in starts]
     # where a run contracts, what every step rounds is all that is left of it

@@ -19,11 +19,14 @@ from dlnlab.flow import gradient_flow
 from dlnlab.flow.compressed import CompressedFlow, Evaluation, evaluations
 from dlnlab.flow.two_runs import LOOSER, bound_nearby
 from dlnlab.lab.cases import EPS, Case, random_cases, stack
-from dlnlab.numerics import spectra
+from dlnlab.numerics import decompositions, spectra
 from dlnlab.training.trajectory import Status, Trajectory
 
 __all__ = [
     "GROUPS",
+    "LARGEST_TIME",
+    "PATIENCE",
+    "RTOL",
     "FlowPair",
     "Group",
     "bounded_flow",
@@ -258,7 +261,7 @@ def integrate(
 
 def _local_error(layers: networks.Weights, rtol: float) -> np.ndarray:
     """What one step's tolerance permits: Σ_l rtol ‖W_l‖_F ∏_{k≠l} ‖W_k‖₂, twice over for atol."""
-    norms = np.stack([spectra.norm_bounds(W) for W in layers])
+    norms = np.stack([decompositions.norm_bounds(W) for W in layers])
     total = np.zeros(norms.shape[1:])
     for layer, W in enumerate(layers):
         others = np.prod(np.delete(norms, layer, axis=0), axis=0)

@@ -19,7 +19,16 @@ from dlnlab.lab.dynamics import Sighting
 from dlnlab.lab.observed import Observed
 from dlnlab.numerics import checks
 
-__all__ = ["BadMargin", "Margin", "MarginCurve", "curve", "measure", "premises", "value_of"]
+__all__ = [
+    "MOVED",
+    "BadMargin",
+    "Margin",
+    "MarginCurve",
+    "curve",
+    "measure",
+    "premises",
+    "value_of",
+]
 
 Margin = Callable[[Any], Any]
 

@@ -20,12 +20,24 @@ from dlnlab.flow.two_runs import bound_so_far
 from dlnlab.lab.blocks import Blocks
 from dlnlab.lab.flows import bounded_flow
 from dlnlab.numerics import spectra
+from dlnlab.numerics.frames import orthonormal_frame
 from dlnlab.problems import factorization
-from dlnlab.problems.targets import orthonormal_frame
 from dlnlab.reductions import modes
 from dlnlab.training.descent import gradient_descent
 
-__all__ = ["BlockRun", "descend", "flow"]
+__all__ = [
+    "EPS",
+    "FITTED",
+    "LATEST",
+    "PATIENCE",
+    "RECORDS",
+    "ROUNDING",
+    "SAMPLES",
+    "SETTLED",
+    "BlockRun",
+    "descend",
+    "flow",
+]
 
 SAMPLES = 300
 """Records per horizon of the compressed network, at least: the worst record lies on a maximum that

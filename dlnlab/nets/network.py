@@ -26,7 +26,7 @@ from dlnlab.nets.samples import check_classes, check_samples, one_hot
 from dlnlab.numerics import arrays, checks
 from dlnlab.numerics.arrays import Array
 
-__all__ = ["Network"]
+__all__ = ["PIECE_ON_DEVICE", "PIECE_ON_HOST", "Network", "Pullback"]
 
 PIECE_ON_HOST = 2048
 PIECE_ON_DEVICE = 2**14

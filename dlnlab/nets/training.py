@@ -29,7 +29,7 @@ from dlnlab.training.loop import Form, Loop, RecordSteps, State, check_records
 from dlnlab.training.recorder import Quantity, Recorder, copied
 from dlnlab.training.trajectory import Trajectory
 
-__all__ = ["train"]
+__all__ = ["QUANTITIES", "Classifier", "ClassifierLook", "Samples", "train"]
 
 Samples = tuple[Array, Array]
 

@@ -25,9 +25,21 @@ from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Problem
 
 __all__ = [
+    "Weights",
+    "backward",
+    "check_network",
+    "check_problem",
+    "check_product",
+    "check_shapes",
+    "check_weights",
     "end_to_end",
+    "forward",
+    "gradients",
     "imbalance",
+    "imbalances",
     "layer_gradients",
+    "prefix_products",
+    "step_flops",
 ]
 
 Weights = tuple[Array, ...]

@@ -30,13 +30,17 @@ import scipy.sparse
 from dlnlab.networks.linear import Weights, check_problem
 from dlnlab.numerics import arrays, checks, spectra
 from dlnlab.numerics.arrays import Array
+from dlnlab.numerics.frames import frame_bytes, orthonormal_frame
 from dlnlab.problems import Problem
-from dlnlab.problems.targets import FactoredTarget, frame_bytes, orthonormal_frame
+from dlnlab.problems.targets import FactoredTarget
 
 __all__ = [
+    "FACTOR_STARTS",
+    "batch_axes",
     "compressed_weights",
     "lambda_balanced_weights",
     "original_weights",
+    "orthogonal",
     "spectral_factors",
     "two_factors",
 ]

@@ -18,7 +18,6 @@ from typing import Any
 import array_api_compat
 import numpy as np
 import scipy.special
-from array_api_compat import device as device_of
 
 from dlnlab.numerics import headroom
 
@@ -46,6 +45,10 @@ __all__ = [
     "to_host",
     "triangular_factor",
 ]
+
+
+device_of = array_api_compat.device
+"""Returns the device of an array."""
 
 
 def namespace(*arrays: Array, names: tuple[str, ...] = ("arrays",)) -> Any:

@@ -36,10 +36,20 @@ from dlnlab.numerics import arrays
 from dlnlab.numerics.arrays import Array
 
 __all__ = [
+    "BIGGEST",
+    "DEEPEST",
+    "LARGEST",
+    "LONGEST_NAME",
+    "MOST_AXES",
+    "MOST_ITEMS",
+    "PURPOSES",
+    "SMALLEST",
+    "UNNOTICED",
     "adopted",
     "array",
     "choice",
     "dense",
+    "describe",
     "fields",
     "finite",
     "fits_in_memory",

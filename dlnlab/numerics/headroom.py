@@ -17,7 +17,7 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-__all__ = ["limits"]
+__all__ = ["FILES", "limits"]
 
 FILES = {
     "cgroup2": ("memory.max", "memory.current", "inactive_file"),

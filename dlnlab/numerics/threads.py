@@ -21,7 +21,17 @@ from typing import Any, NamedTuple
 from dlnlab.numerics import arrays
 from dlnlab.numerics.arrays import Array
 
-__all__ = ["available", "cores", "for_layers", "for_matrices", "limited", "share", "shared"]
+__all__ = [
+    "LARGE",
+    "PER_CORE",
+    "available",
+    "cores",
+    "for_layers",
+    "for_matrices",
+    "limited",
+    "share",
+    "shared",
+]
 
 LARGE = 200
 """Width of a matrix from which on BLAS gets all threads.  With both cores free two threads multiply

@@ -17,7 +17,16 @@ from matplotlib.lines import Line2D
 from dlnlab.numerics import checks
 from dlnlab.plotting import given, style
 
-__all__ = ["deviation", "families", "sides", "signed_margin", "spectra"]
+__all__ = [
+    "MARKERS",
+    "TIME",
+    "WIDEST",
+    "deviation",
+    "families",
+    "sides",
+    "signed_margin",
+    "spectra",
+]
 
 TIME = "time $t$"
 WIDEST = 1e-4

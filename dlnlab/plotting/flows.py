@@ -14,6 +14,7 @@ from dlnlab.plotting import curves, given, style
 from dlnlab.plotting.style import COMPRESSED, ORIGINAL, QUIET
 
 __all__ = [
+    "SPREAD",
     "alignments",
     "comparison",
     "error_curves",

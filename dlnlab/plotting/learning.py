@@ -17,7 +17,17 @@ from dlnlab.numerics import checks, limits
 from dlnlab.plotting import flows, given, style
 from dlnlab.plotting.style import COMPRESSED
 
-__all__ = ["assumption1", "c_val", "c_vec", "constants", "small_starts"]
+__all__ = [
+    "EPS",
+    "LABELS",
+    "MARKERS",
+    "SETTLED",
+    "assumption1",
+    "c_val",
+    "c_vec",
+    "constants",
+    "small_starts",
+]
 
 EPS = float(np.finfo(float).eps)
 

@@ -22,7 +22,7 @@ from dlnlab.problems.measured import Measured, checked_measurements
 from dlnlab.problems.problem import Target, Workspace, checked_target
 from dlnlab.problems.structured import StructuredEnsemble, StructuredSensing
 
-__all__ = ["Sensing", "sensing"]
+__all__ = ["PARTS", "Sensing", "sensing"]
 
 PARTS = 16
 """Partial sums that a gradient of at least twice as many blocks, 20 MiB, is added up from, whatever

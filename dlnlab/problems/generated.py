@@ -14,7 +14,7 @@ import numpy as np
 
 from dlnlab.numerics import arrays, checks
 
-__all__ = ["GeneratedEnsemble"]
+__all__ = ["BLOCK_BYTES", "GeneratedEnsemble", "block_rows"]
 
 BLOCK_BYTES = 640 * 1024
 """Size of a block: it stays in a core's second-level cache between the two uses that a gradient

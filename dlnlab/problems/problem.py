@@ -23,10 +23,16 @@ from dlnlab.numerics import arrays, checks, spectra
 from dlnlab.numerics.arrays import Array
 from dlnlab.numerics.products import FactoredMatrix
 from dlnlab.numerics.spectra import SVD
-from dlnlab.problems import targets
 from dlnlab.problems.targets import FactoredTarget
 
-__all__ = ["Problem", "Target", "Workspace", "checked_target", "dense_or_factored"]
+__all__ = [
+    "NORMALIZATIONS",
+    "Problem",
+    "Target",
+    "Workspace",
+    "checked_target",
+    "dense_or_factored",
+]
 
 NORMALIZATIONS = ("sum", "mean")
 Target = Any
@@ -234,7 +240,8 @@ class Problem(abc.ABC):
     def target_svd(self) -> SVD:
         """Compact SVD of the target (raises ValueError if it is unknown)."""
         self._require_target()
-        return targets.target_svd(self.target)
+        target = self.target
+        return target.svd if isinstance(target, FactoredTarget) else spectra.compact_svd(target)
 
     @cached_property
     def _dense_target(self) -> Array:

@@ -32,8 +32,7 @@ from dlnlab.numerics import arrays
 from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Factorization
 from dlnlab.problems.targets import FactoredTarget
-from dlnlab.reductions import parsimony
-from dlnlab.reductions.parsimony import ReducedFactorization
+from dlnlab.reductions.reduced import ReducedFactorization, check_factorization, check_one_network
 
 __all__ = ["ThinReduction", "reduce_thin"]
 
@@ -98,8 +97,8 @@ def reduce_thin(problem: Factorization, weights: Sequence[Array]) -> ThinReducti
     >>> [W.shape for W in spans.reduce_thin(problem, narrow).weights]
     [(4, 4), (4, 4), (4, 4)]
     """
-    parsimony.check_factorization(problem)
-    weights = parsimony.check_one_network(problem, weights)
+    check_factorization(problem)
+    weights = check_one_network(problem, weights)
     U, s, Vh = problem.target_svd
     first, *inner, last = weights
     left, right = _span(last, U), _span(first.mT, Vh.mT)

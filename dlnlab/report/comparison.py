@@ -19,7 +19,18 @@ from dlnlab.training.trajectory import Status
 if TYPE_CHECKING:
     from dlnlab.flow import Comparison
 
-__all__ = ["comparison_html", "comparison_json", "comparison_text"]
+__all__ = [
+    "ENDINGS",
+    "HEADERS",
+    "NOTE",
+    "ROWS",
+    "UNMET",
+    "WIDTH",
+    "WIDTHS",
+    "comparison_html",
+    "comparison_json",
+    "comparison_text",
+]
 
 WIDTH = 80
 ROWS = 12

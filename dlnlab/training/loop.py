@@ -27,7 +27,7 @@ from dlnlab.training.recorder import Recorder
 from dlnlab.training.status import Status
 from dlnlab.training.trajectory import Interrupted, Trajectory, Unsaved
 
-__all__ = ["Form", "Loop", "RecordSteps", "State", "check_records"]
+__all__ = ["LAYERED", "STRETCH", "Form", "Loop", "RecordSteps", "State", "check_records"]
 
 STRETCH = 0.2
 """Seconds of steps that are taken between looks at the clock, at most."""

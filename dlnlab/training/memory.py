@@ -48,18 +48,18 @@ from dlnlab.reductions.thin import ThinReduction
 from dlnlab.training import kernels
 from dlnlab.training.objective import check_record
 
-__all__ = ["Footprint", "Peak", "of_descent", "watch"]
+__all__ = ["PER_RECORD", "Footprint", "Peak", "of_descent", "watch"]
 
 PER_RECORD = 500
 """Bytes of a record's dictionary, its step and its time, in CPython."""
 
-PER_QUANTITY = 140
+_PER_QUANTITY = 140
 """Bytes of the array object that holds a recorded quantity, beside its numbers."""
 
-CHUNK = 2**24
+_CHUNK = 2**24
 """Bytes of an array that NumPy copies at a time when it writes it to an archive."""
 
-PACKED = 2**22
+_PACKED = 2**22
 """Bytes into which a BLAS library copies blocks of the matrices that it multiplies, on a thread."""
 
 
@@ -179,12 +179,12 @@ def of_descent(
     records = num_records * given.members * given.item * numbers
     if checkpoint:
         largest = max(_largest(given, record) * num_records * given.item, max(given.sizes) * 8)
-        working += min(CHUNK, largest)
-        final = max(final, running.holding() + min(CHUNK, largest))
+        working += min(_CHUNK, largest)
+        final = max(final, running.holding() + min(_CHUNK, largest))
     return Footprint(
         work=_resident(converted + working, running),
         records=records,
-        objects=num_records * (PER_RECORD + PER_QUANTITY * arrays_each) + records // 20,
+        objects=num_records * (PER_RECORD + _PER_QUANTITY * arrays_each) + records // 20,
         held=_resident(converted + final, running),
     )
 
@@ -199,7 +199,7 @@ def _kept(problem: Problem, view: Any) -> int:
 
 def _resident(size: int, network: _Sizes) -> int:
     """Return the memory that is taken for arrays of so many bytes, and to multiply them."""
-    return checks.resident(size) + min(PACKED, 2 * network.widest_product())
+    return checks.resident(size) + min(_PACKED, 2 * network.widest_product())
 
 
 class _Sizes:

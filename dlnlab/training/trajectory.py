@@ -21,7 +21,7 @@ from dlnlab.results import presenter
 from dlnlab.training import storage
 from dlnlab.training.status import Status as Status
 
-__all__ = ["Interrupted", "Trajectory", "Unsaved"]
+__all__ = ["NAMED", "Interrupted", "Status", "Trajectory", "Unsaved"]
 
 NAMED = 10
 """Members of a batch that are named one by one."""

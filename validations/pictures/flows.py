@@ -28,6 +28,8 @@ from .. import (
 )
 
 __all__ = [
+    "BOTH",
+    "DOMINANCE",
     "sketch_adversary",
     "sketch_assumption1",
     "sketch_closed_form",

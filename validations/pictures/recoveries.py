@@ -16,7 +16,7 @@ from dlnlab.numerics import spectra
 
 from .. import gauge, gradients
 
-__all__ = ["sketch_gauge", "sketch_gradients", "sketch_loss"]
+__all__ = ["KIND", "STEPS", "sketch_gauge", "sketch_gradients", "sketch_loss"]
 
 STEPS = "step"
 

@@ -18,7 +18,7 @@ from dlnlab.experiments import pair
 from dlnlab.experiments.common import CLAIMS, DIVERGES, READINGS, SENSING_CODE, SENSING_PAPER
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 
-__all__ = ["EXPERIMENT", "measure"]
+__all__ = ["EXPERIMENT", "LARGE", "NOTEBOOK", "OURS", "PARTS", "PUBLISHED", "SMALL", "measure"]
 
 PUBLISHED = "plot in the authors' notebook fig_traj_ms.ipynb (comp-deep-nets, commit 4349b87)"
 

@@ -13,7 +13,7 @@ from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.movielens import MOVIELENS_PAPER, NEEDED, check_data
 from dlnlab.experiments.prediction import Scored, run_method, scored_values, split_ratings
 
-__all__ = ["EXPERIMENT", "measure"]
+__all__ = ["CODE", "EXPERIMENT", "FACTORS", "PAPER", "measure"]
 
 
 @campaigns.task("dlnlab.experiments.fig17.measure")

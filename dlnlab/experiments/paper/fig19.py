@@ -6,7 +6,7 @@ from dlnlab.experiments import pair
 from dlnlab.experiments.common import COMPLETION_CODE, COMPLETION_PAPER, DIVERGES, READINGS
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 
-__all__ = ["EXPERIMENT"]
+__all__ = ["DEPTH", "ENDS", "EXPERIMENT", "FLOORS", "PARTS", "PUBLISHED", "UNSCALED"]
 
 PUBLISHED = "plot in the authors' notebook fig_mc_depth_effect.ipynb (commit 4349b87)"
 

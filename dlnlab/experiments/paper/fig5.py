@@ -9,7 +9,7 @@ from dlnlab.experiments.common import CLAIMS, DIVERGES, PANELS, READINGS
 from dlnlab.experiments.experiment import Experiment, Yardstick
 from dlnlab.experiments.instance import CODE, PAPER
 
-__all__ = ["EXPERIMENT"]
+__all__ = ["EXPERIMENT", "PUBLISHED"]
 
 PUBLISHED = "plot in the authors' notebook fig_traj_mf.ipynb (comp-deep-nets, commit 4349b87)"
 

@@ -14,7 +14,7 @@ from dlnlab.experiments.common import DIVERGES, READINGS
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.instance import CODE, PAPER, build
 
-__all__ = ["EXPERIMENT", "measure"]
+__all__ = ["EXPERIMENT", "PARTS", "SIDES", "measure"]
 
 SIDES = (100, 300)
 PARTS = {f"d = {d}": {"d": d} for d in SIDES}

@@ -13,7 +13,7 @@ from dlnlab.training.kernels.plain import Plain
 from dlnlab.training.kernels.protocol import Run, Stepper
 from dlnlab.training.kernels.scalars import Bordered, Diagonal
 
-__all__ = ["fits_in_place", "stepper"]
+__all__ = ["Kind", "fits_in_place", "stepper"]
 
 Kind = Callable[[Run], Stepper]
 

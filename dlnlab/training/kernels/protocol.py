@@ -13,7 +13,7 @@ from dlnlab.networks import Weights
 from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Problem
 
-__all__ = ["Calls", "Run", "Slots", "Stepper", "repeat"]
+__all__ = ["Calls", "Run", "Slots", "Stepper", "repeat", "shrinkage"]
 
 Calls = list[Callable[[], Any]]
 """A step on fixed arrays: what to call, one after the other."""
