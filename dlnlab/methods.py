@@ -189,7 +189,22 @@ METHODS: dict[str, Method] = {
 
 
 def check_method(method: Any) -> Method:
-    """Return the method, or the one that a name stands for."""
+    """Return the method, or the one that a name stands for.
+
+    Parameters
+    ----------
+    method : str or Method
+        One of `METHODS`, or an object.
+
+    Returns
+    -------
+    Method
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is neither.
+    """
     if isinstance(method, str):
         return METHODS[checks.choice("method", method, METHODS)]
     return checks.instance(

@@ -139,6 +139,23 @@ def as_completed(
 
     What the file holds comes first.  An iterator that is dropped ends the campaign; what was
     computed by then is in the file.
+
+    Parameters
+    ----------
+    function, configurations, path, executor, progress
+        See `run`.
+
+    Yields
+    ------
+    (int, dict)
+        The number of a configuration, counted from 0, and its result.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed, or the file cannot be used.
+    RuntimeError
+        If a task raises, or the executor is broken.
     """
     identity = _identity(function)
     tasks = [_Keyed(_key(identity, content), content) for content in _mappings(configurations)]
@@ -224,6 +241,11 @@ def task(name: str) -> Callable[[AnyFunction], AnyFunction]:
     -------
     callable
         A decorator, which returns the function itself.
+
+    Raises
+    ------
+    TypeError
+        If `name` is no text, or empty.
 
     Examples
     --------

@@ -64,7 +64,18 @@ class Serial(Executor):
     workers = 1
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run ``fn(*args, **kwargs)`` and return a future that is done."""
+        """Run ``fn(*args, **kwargs)`` and return a future that is done.
+
+        Parameters
+        ----------
+        fn : callable
+        *args, **kwargs
+            What it is called with.
+
+        Returns
+        -------
+        concurrent.futures.Future
+        """
         future: Future[Any] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
@@ -157,6 +168,21 @@ class Processes(Executor):
         """Give ``fn(*args, **kwargs)`` to a process that is free, a new one, or the least busy.
 
         If that process dies, the future raises `concurrent.futures.BrokenExecutor`; submit again.
+
+        Parameters
+        ----------
+        fn : callable
+        *args, **kwargs
+            What it is called with.
+
+        Returns
+        -------
+        concurrent.futures.Future
+
+        Raises
+        ------
+        RuntimeError
+            After `shutdown`.
         """
         with self._lock:
             if self._closed:
@@ -181,7 +207,15 @@ class Processes(Executor):
             worker.waiting -= 1
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the processes, after their tasks; with `cancel_futures`, at once."""
+        """End the processes, after their tasks; with `cancel_futures`, at once.
+
+        Parameters
+        ----------
+        wait : bool
+            Whether to return only once the processes have ended.
+        cancel_futures : bool
+            Whether to drop the tasks that have not begun.
+        """
         self._closed = True
         for worker in self._workers:
             if cancel_futures:
@@ -199,6 +233,10 @@ def using(executor: Executor | str | None) -> Iterator[Executor]:
         An executor is used as it is and stays open.  "serial" runs tasks in this process,
         "processes" (also None) or "processes=4" in local worker processes, "dask=tcp://host:8786"
         on the cluster of a Dask scheduler, and "module:function" on what that function returns.
+
+    Yields
+    ------
+    concurrent.futures.Executor
 
     Raises
     ------

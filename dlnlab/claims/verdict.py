@@ -29,6 +29,11 @@ class Premise:
         Signed and scale-free, ≥ 0 where the premise holds.
     error : float
         Bound on the numerical error of `margin`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a field is of another type than it says, or `error` is negative.
     """
 
     name: str
@@ -78,6 +83,11 @@ class Verdict:
     reproduced : bool
         Whether the registered witness of a refuted claim was found again, with its margin where the
         registry says; True of any other claim.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a field is of another type than it says, or out of range.
     """
 
     claim: str
@@ -130,7 +140,12 @@ class Verdict:
         return tuple(premise for premise in self.premises if not premise.met)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the verdict as plain numbers, strings, lists and dicts, ready for JSON."""
+        """Return the verdict as plain numbers, strings, lists and dicts, ready for JSON.
+
+        Returns
+        -------
+        dict
+        """
         content = {
             "claim": self.claim,
             "statement": self.statement,
@@ -204,6 +219,22 @@ def judge(
     An instance with an unmet premise says nothing about a claim, whatever the margin; nor does one
     whose margin is not a number or has no finite error, since nothing was measured.  An instance
     that agrees with a claim leaves it at `standing`, what is known of it in general.
+
+    Parameters
+    ----------
+    claim, statement : str
+        Name and sentence.
+    margin, error : float
+        Signed and scale-free, and the bound on its numerical error.
+    premises : sequence of Premise
+    witness : mapping
+        The instance, in numbers, strings and lists.
+    standing : Standing
+        What is known of the claim in general.
+
+    Returns
+    -------
+    Verdict
 
     Raises
     ------

@@ -90,6 +90,10 @@ def load(
     file : RatingsFile
         What the file must be.
 
+    Returns
+    -------
+    Ratings
+
     Raises
     ------
     TypeError, FileNotFoundError, ValueError
@@ -110,6 +114,10 @@ def download(
     folder : path, optional
         Where to keep it; pooch's cache folder by default.
     file : RatingsFile
+
+    Returns
+    -------
+    Path
 
     Raises
     ------

@@ -51,6 +51,11 @@ class Table:
         NaN where a cell is empty.  A file that stores entries one by one gives a sparse array.
     note : str
         One line, as "31 × 20 from x.csv, header row skipped".
+
+    Raises
+    ------
+    TypeError
+        If `note` is no text.
     """
 
     values: Any

@@ -45,7 +45,13 @@ MOST_RECORDS = 10**6
 
 
 class Pair(NamedTuple):
-    """One quantity for both networks."""
+    """One quantity for both networks.
+
+    Attributes
+    ----------
+    original, compressed
+        The quantity of W and that of W̃.
+    """
 
     original: Any
     compressed: Any
@@ -116,6 +122,10 @@ class Comparison:
         ----------
         figure : matplotlib.figure.Figure, optional
             To draw into; a new one by default.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
         """
         return presenter("plotting.display").shown_once(
             presenter("plotting").comparison, self, figure
@@ -128,6 +138,10 @@ class Comparison:
         ----------
         figure : matplotlib.figure.Figure, optional
             To draw into; a new one by default.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
         """
         return presenter("plotting.display").shown_once(
             presenter("plotting").assumption1, self, figure
@@ -153,7 +167,12 @@ class Comparison:
         }
 
     def summary(self) -> str:
-        """Return a table of the outcome as text."""
+        """Return a table of the outcome as text.
+
+        Returns
+        -------
+        str
+        """
         return presenter("report").comparison_text(self)
 
     def __repr__(self) -> str:
@@ -163,7 +182,12 @@ class Comparison:
         return presenter("report").comparison_html(self)
 
     def to_dict(self) -> dict[str, np.ndarray]:
-        """Return all recorded arrays by name, for `numpy.savez` and the like."""
+        """Return all recorded arrays by name, for `numpy.savez` and the like.
+
+        Returns
+        -------
+        dict of str to array
+        """
         out = {
             "times": self.times,
             "targets": self.targets,
@@ -187,6 +211,10 @@ class Comparison:
 
     def to_xarray(self) -> Any:
         """Return the recorded arrays as an `xarray.Dataset` with coordinates time, mode, network.
+
+        Returns
+        -------
+        xarray.Dataset
 
         Raises
         ------
@@ -228,6 +256,16 @@ class Comparison:
 
     def matrices(self, record: int) -> Pair:
         """Rebuild both end-to-end matrices, shape (d_out, d_in), at one record.
+
+        Parameters
+        ----------
+        record : int
+            Which record, as an index of `times`.
+
+        Returns
+        -------
+        Pair of arrays, shape (d_out, d_in)
+            W_{L:1} and W̃_{L:1}.
 
         Raises
         ------

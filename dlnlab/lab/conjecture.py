@@ -120,6 +120,15 @@ class Conjecture:
     ----------
     statement, about : str
     premises : tuple of callables
+    question : Question
+        What is asked of instances, with the function.
+    eta : float or (float, float), optional
+        See `dlnlab.conjecture`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed.
     """
 
     def __init__(self, question: Question, eta: Any = None) -> None:

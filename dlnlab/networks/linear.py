@@ -179,6 +179,10 @@ def imbalance(weights: Sequence[Array]) -> tuple[Array, ...]:
     Gradient flow conserves every D_l; a network is balanced if all of them vanish, which is the
     premise of Proposition 1.
 
+    Parameters
+    ----------
+    weights : sequence of L arrays, shapes (..., d_l, d_{l−1})
+
     Returns
     -------
     tuple of L − 1 arrays, shapes (..., d_l, d_l)

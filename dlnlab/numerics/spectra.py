@@ -46,6 +46,15 @@ def numerical_rank(s: Array, shape: tuple[int, ...]) -> int:
         Singular values in decreasing order, in the precision they were computed in.
     shape : tuple of int
         Of the matrix, whose last two sizes count.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `s` is no real array, or `shape` no shape of a matrix.
     """
     s = checks.array("s", s, least=1, are_finite=False)
     shape = tuple(checks.integer("shape", n, 1) for n in checks.sequence("shape", shape))
@@ -65,6 +74,20 @@ def svd_numbers(shape: tuple[int, int]) -> int:
     It has a copy of the matrix, both factors twice (LAPACK's and NumPy's), and up to 3 k² numbers
     more, or 5 k² if the matrix is long, k = min(shape): square ones were found to take 5.2 to 8.0
     times the matrix, the more the higher its rank, and those of 3000 × 300 3.4 to 3.7 times.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        (d_out, d_in).
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `shape` is no shape of a matrix.
     """
     low, high = sorted(checks.shape("shape", shape))
     work = 3 if high < 11 / 6 * low else 5  # LAPACK starts with a QR factorization of long ones
@@ -73,6 +96,15 @@ def svd_numbers(shape: tuple[int, int]) -> int:
 
 def compact_svd(M: Array) -> SVD:
     """Return the SVD of a matrix or a batch cut at its numerical rank (at least one value is kept).
+
+    Parameters
+    ----------
+    M : array, shape (..., d_out, d_in)
+
+    Returns
+    -------
+    SVD
+        Of shapes (..., d_out, r), (..., r) and (..., r, d_in).
 
     Raises
     ------

@@ -61,6 +61,10 @@ def signed_margin(
     bound_label : str
     at : float, optional
         A time to mark.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
     """
     times, margin, error = given.series(times=times, margin=margin, error=error)
     if bound is not None:
@@ -124,6 +128,15 @@ def deviation(
         A place to mark.
     discrete : bool
         Whether `x` counts things, between which no line makes sense.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed or out of range.
     """
     x, values = given.series(x=x, values=values)
     (allowed,) = given.series(allowed=np.atleast_1d(checks.numbers_in("allowed", allowed)))
@@ -191,6 +204,15 @@ def families(
         What has a colour.
     at : float, optional
         A place to mark.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed or out of range.
     """
     (x,) = given.series(x=x)
     first, second = given.series(2, first=first, second=second)
@@ -235,6 +257,15 @@ def spectra(
         At most three.
     ax : matplotlib.axes.Axes
     ylabel : str
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed or out of range.
     """
     ax = given.axes(ax)
     given.labels(ylabel=ylabel)
@@ -273,6 +304,15 @@ def sides(parts: Sequence[tuple[str, float]], ax: Axes, *, xlabel: str) -> Axes:
     ax : matplotlib.axes.Axes
     xlabel : str
         What the values are.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed or out of range.
     """
     for k, part in enumerate(checks.sequence("parts", parts, "pairs of a name and a number")):
         if len(checks.sequence(f"parts[{k}]", part, "a name and a number")) != 2:

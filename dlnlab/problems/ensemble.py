@@ -165,6 +165,10 @@ def sensing(
     target : array, FactoredTarget or None
         M*, if known, so that errors can be measured.
 
+    Returns
+    -------
+    Sensing or StructuredSensing
+
     Raises
     ------
     TypeError, ValueError

@@ -150,11 +150,21 @@ class RankOneEnsemble(StructuredEnsemble):
         return xp.matmul(self.left.mT * vectors[..., None, :], self.right)
 
     def parts(self) -> tuple[Array, ...]:
-        """a and b."""
+        """a and b.
+
+        Returns
+        -------
+        tuple of 2 arrays, shapes (m, d_out) and (m, d_in)
+        """
         return self.left, self.right
 
     def workspace(self) -> tuple[int, int]:
-        """The m vectors that the ensemble is applied to on one side."""
+        """The m vectors that the ensemble is applied to on one side.
+
+        Returns
+        -------
+        (int, int)
+        """
         m, d_out, d_in = self.shape
         return m * d_in + m, m * d_out + d_out * d_in
 
@@ -245,11 +255,22 @@ class CosineEnsemble(StructuredEnsemble):
         return image.reshape(*vectors.shape[:-1], *self.matrix_shape)
 
     def parts(self) -> tuple[np.ndarray, ...]:
-        """The signs, scaled, and the rows."""
+        """The signs, scaled, and the rows.
+
+        Returns
+        -------
+        tuple of arrays
+        """
         return self._drawn
 
     def workspace(self) -> tuple[int, int]:
-        """What is transformed, its transform, and as much again for a line and its plan."""
+        """What is transformed, its transform, and as much again for a line and its plan.
+
+        Returns
+        -------
+        (int, int)
+            Numbers for the ensemble as a whole, and for each member of a batch.
+        """
         n = self.matrix_shape[0] * self.matrix_shape[1]
         return 5 * n + self.count, 5 * n
 

@@ -83,6 +83,10 @@ class FactoredTarget:
     def to_dense(self) -> Array:
         """Return the matrix, shape (d_out, d_in), if it fits in memory.
 
+        Returns
+        -------
+        array, shape (d_out, d_in)
+
         Raises
         ------
         ValueError

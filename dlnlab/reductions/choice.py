@@ -82,6 +82,10 @@ def choose(
     method : str or Method
         Of the descent (`dlnlab.methods`).
 
+    Returns
+    -------
+    Formulation
+
     Raises
     ------
     TypeError, ValueError

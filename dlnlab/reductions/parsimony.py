@@ -162,6 +162,10 @@ class Reduction:
         """Return the reduction with its small problem and weights as NumPy arrays.
 
         Only arrays of about 2r + 1 dimensions move; the wide network and the bases stay.
+
+        Returns
+        -------
+        Reduction
         """
         if arrays.is_host(self.weights[0]):
             return self

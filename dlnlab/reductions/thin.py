@@ -57,13 +57,33 @@ class ThinReduction:
     right: Array
 
     def lift(self, weights: Sequence[Array]) -> Weights:
-        """Return the network's weights from those of the reduced one, any batch axes first."""
+        """Return the network's weights from those of the reduced one, any batch axes first.
+
+        Parameters
+        ----------
+        weights : sequence of L arrays
+            Of the reduced network.
+
+        Returns
+        -------
+        tuple of L arrays, shapes (..., d_l, d_{l−1})
+        """
         weights = networks.check_shapes(weights, self.weights)
         first, *inner, last = weights
         return (first @ self.right.mT, *inner, self.left @ last)
 
     def lift_end_to_end(self, W: Array) -> Array:
-        """Return the network's end-to-end matrix from that of the reduced one."""
+        """Return the network's end-to-end matrix from that of the reduced one.
+
+        Parameters
+        ----------
+        W : array, shape (..., k, k′)
+            Of the reduced network.
+
+        Returns
+        -------
+        array, shape (..., d_out, d_in)
+        """
         W = networks.check_product(W, self.weights)
         return self.left @ W @ self.right.mT
 

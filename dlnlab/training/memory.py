@@ -78,6 +78,11 @@ class Footprint:
     held : int
         What is there while the records are put together: the final weights, or all that a step
         holds when a checkpoint is written.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a field is no integer ≥ 0.
     """
 
     work: int
@@ -95,7 +100,18 @@ class Footprint:
         return self.objects + self.records + max(self.work, self.records + self.held)
 
     def require(self, reference: arrays.Array) -> None:
-        """Raise ``ValueError`` if that much memory is not available where `reference` lives."""
+        """Make sure that so much memory is available.
+
+        Parameters
+        ----------
+        reference : array
+            It is looked for where this array lives.
+
+        Raises
+        ------
+        ValueError
+            If there is less; the message says how many bytes are needed and left.
+        """
         checks.fits_in_memory(
             f"`record`: the run ({_told(self.work)} to take a step; "
             f"{_told(self.objects + 2 * self.records + self.held)} to put its records together)",
@@ -392,6 +408,11 @@ class Peak:
     ----------
     bytes : int or None
         Growth of the process's resident memory to its peak; None where the system does not tell.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `bytes` is neither None nor an integer ≥ 0.
     """
 
     bytes: int | None = None
@@ -406,6 +427,11 @@ def watch() -> Iterator[Peak]:
 
     Linux only, and the whole process counts; memory that Python has kept from before is not seen to
     be used again, so for exact numbers watch in a fresh process.
+
+    Yields
+    ------
+    Peak
+        Whose `bytes` are known once the block has ended.
     """
     peak = Peak()
     before = None
