@@ -26,6 +26,7 @@ from dlnlab.numerics import arrays, checks, spectra
 from dlnlab.numerics.arrays import Array
 from dlnlab.training import kernels, memory, storage
 from dlnlab.training.loop import Form, Loop, RecordSteps, State, check_records
+from dlnlab.training.minibatches import Minibatches, seed_of
 from dlnlab.training.recorder import Quantity, Recorder, copied
 from dlnlab.training.trajectory import Trajectory
 
@@ -151,7 +152,7 @@ def train(
         held_out,
         LOSSES[checks.choice("loss", loss, LOSSES)],
         None if batch is None else checks.integer("batch", batch, 1, samples[0].shape[0]),
-        _seed(rng),
+        seed_of(rng),
     )
     method = check_method(method)
     factors = _check_alpha(alpha, model)
@@ -224,7 +225,8 @@ class Classifier:
         self.model, self.data, self.test, self.loss = model, data, test, loss
         self.batch, self.seed = batch, seed
         self.names = tuple(model.parameters)
-        self._order: tuple[int, np.ndarray] = (-1, np.empty(0))
+        samples = data[0].shape[0]
+        self._minibatches = Minibatches(samples, batch or samples, seed)
 
     def gradients(self, weights: Sequence[Array], step: int) -> list[Array]:
         """Return the gradient of the mean loss over the samples that this step sees."""
@@ -235,13 +237,8 @@ class Classifier:
         X, y = self.data
         if self.batch is None:
             return X, y
-        epoch, place = divmod(step, -(-X.shape[0] // self.batch))
-        if self._order[0] != epoch:
-            rng = np.random.default_rng([self.seed, epoch])
-            self._order = (epoch, rng.permutation(X.shape[0]))
-        chosen = self._order[1][place * self.batch : (place + 1) * self.batch]
         xp = arrays.namespace(X)
-        chosen = arrays.like(chosen, X, keep_dtype=True)
+        chosen = arrays.like(self._minibatches.at(step), X, keep_dtype=True)
         return xp.take(X, chosen, axis=0), xp.take(y, chosen, axis=0)
 
     def look(self, weights: Sequence[Array]) -> ClassifierLook:
@@ -356,14 +353,6 @@ def _check_alpha(alpha: Any, model: Network) -> list[float]:
         checks.positive(f"alpha[{name!r}]", alpha[name]) if name in alpha else 1.0
         for name in model.parameters
     ]
-
-
-def _seed(rng: Any) -> int:
-    """Return the seed of the orders of samples: the given one, or one that a generator draws."""
-    if isinstance(rng, np.random.Generator):
-        return int(checks.random_source("rng", rng).integers(2**63))
-    checks.random_source("rng", rng)
-    return int(rng)
 
 
 def _foreseen(

@@ -91,10 +91,15 @@ def backward(
     return tuple(reversed(gradients))
 
 
-def gradients(problem: Problem, weights: Sequence[Array]) -> Weights:
-    """Return S_lᵀ ∇ℓ(W_{L:1}) P_lᵀ of every layer of a network that fits the problem."""
+def gradients(
+    problem: Problem, weights: Sequence[Array], chosen: np.ndarray | None = None
+) -> Weights:
+    """Return S_lᵀ G P_lᵀ of every layer of a network that fits the problem, G = ∇ℓ(W_{L:1}).
+
+    With `chosen`, numbers of measurements, G is `Problem.gradient_of` these.
+    """
     prefixes, W = forward(problem, weights)
-    gradient = problem.gradient(W)
+    gradient = problem.gradient(W) if chosen is None else problem.gradient_of(W, chosen)
     del W  # the large arrays go as soon as they are used up
     return backward(weights, prefixes, gradient)
 

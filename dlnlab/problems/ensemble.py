@@ -74,6 +74,22 @@ class Sensing(Measured):
         gradient = total.reshape(self.shape)
         return gradient if self.normalization == "sum" else self.scale * gradient
 
+    def gradient_of(self, W: Array, chosen: np.ndarray) -> Array:
+        """Return the gradient of some measurements; only their A_i are read, if all are there."""
+        if isinstance(self.matrices, GeneratedEnsemble):
+            return super().gradient_of(W, chosen)
+        xp, scale = arrays.namespace(W), self.scale * (self.places.size / chosen.size)
+        numbers = arrays.like(np.sort(chosen), W, keep_dtype=True)
+        rows = xp.astype(xp.take(self.matrices, numbers, axis=0), W.dtype)
+        rows = xp.reshape(rows, (chosen.size, -1))
+        measured = xp.matmul(xp.reshape(W, (*W.shape[:-2], -1)), rows.mT)
+        residual = measured - xp.take(self.measurements, numbers, axis=-1)
+        return xp.reshape(xp.matmul(scale * residual, rows), W.shape)
+
+    def chosen_numbers(self, count: int) -> int:
+        """Return the numbers of so many A_i, and those of a copy in another precision."""
+        return 2 * count * self.shape[0] * self.shape[1]
+
     def _sum(self, flat: np.ndarray, first: int, last: int) -> np.ndarray:
         """Return Σ_i (⟨A_i, W⟩ − y_i) A_i over some blocks."""
         total, term = np.zeros_like(flat), np.empty_like(flat)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
+import numpy as np
+
 from dlnlab.numerics import arrays
 from dlnlab.numerics.arrays import Array
 from dlnlab.problems.problem import Problem, Target
@@ -39,6 +41,11 @@ class Completion(Problem):
     def surrogate(self) -> Array:
         """Return P_Ω(M)/p with p the observed share, an unbiased estimate of M for a random Ω."""
         return self.observed / self._share[..., None, None]
+
+    @cached_property
+    def places(self) -> np.ndarray:
+        """Where entries are observed, row by row."""
+        return np.flatnonzero(arrays.to_host(self.mask))
 
     @cached_property
     def curvature(self) -> float:

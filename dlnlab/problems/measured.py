@@ -50,6 +50,11 @@ class Measured(Problem):
         xp = arrays.namespace(residual)
         return xp.reshape(self._adjoint_vector(residual), (*residual.shape[:-1], *self.shape))
 
+    @cached_property
+    def places(self) -> np.ndarray:
+        """All m numbers of a residual."""
+        return np.arange(self.measurements.shape[-1])
+
     def squared_norm(self, residual: Array) -> Array:
         return arrays.namespace(residual).sum(residual**2, axis=-1)
 

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import numpy as np
 import scipy.sparse
 
 from dlnlab.numerics import arrays, checks, spectra
@@ -277,6 +278,48 @@ class Problem(abc.ABC):
         if self.normalization == "sum":
             return gradient
         return self.matrix_scale * gradient
+
+    @cached_property
+    def places(self) -> np.ndarray:
+        """Where the m measurements are among the numbers of a residual, row by row."""
+        return np.arange(math.prod(self.shape))
+
+    def gradient_of(self, W: Array | FactoredMatrix, chosen: np.ndarray) -> Any:
+        """Return the gradient of some measurements, times the number of all over theirs.
+
+        Its mean over uniformly random choices of b of the m measurements is ∇ℓ(W): it is
+        c (m/b) Aᵀ P (A(W) − y), where P keeps the chosen ones.
+
+        Parameters
+        ----------
+        W : array, shape (..., d_out, d_in), or FactoredMatrix
+            As `compose` returns it.
+        chosen : array of int, shape (b,)
+            Numbers of measurements, from 0 to m − 1.
+
+        Returns
+        -------
+        array, shape (..., d_out, d_in), or scipy.sparse array
+        """
+        residual = self.residual(W)
+        xp, axes = arrays.namespace(residual), residual.ndim - len(W.shape) + 2
+        kept = np.zeros(math.prod(residual.shape[-axes:]))
+        kept[self.places[chosen]] = self.scale * (self.places.size / chosen.size)
+        weights = xp.reshape(arrays.like(kept, residual), tuple(residual.shape[-axes:]))
+        return self.adjoint(xp.multiply(residual, weights))
+
+    def chosen_numbers(self, count: int) -> int:
+        """Return how many numbers `gradient_of` so many measurements takes beyond `workspace`.
+
+        Parameters
+        ----------
+        count : int
+
+        Returns
+        -------
+        int
+        """
+        return 2 * max(math.prod(self.shape), self.places.size)
 
     @cached_property
     def matrix_scale(self) -> Any:

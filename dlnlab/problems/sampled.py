@@ -10,6 +10,7 @@ is a matter of measurement: see `sampling_pays`.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -137,6 +138,20 @@ class SampledCompletion(Problem):
         if isinstance(W, FactoredMatrix):
             return self._sparse(self.scale * self.residual(self._check(W)))
         return super().gradient(W)
+
+    @cached_property
+    def places(self) -> np.ndarray:
+        """All n numbers of a residual."""
+        return np.arange(self.values.shape[-1])
+
+    def gradient_of(self, W: Array | FactoredMatrix, chosen: np.ndarray) -> Any:
+        """Return the gradient of some observed entries, sparse for a `FactoredMatrix`."""
+        if not isinstance(W, FactoredMatrix):
+            return super().gradient_of(W, chosen)
+        rows, columns = self.rows[chosen], self.columns[chosen]
+        entries = W.entries(rows, columns) - self.values[chosen]
+        entries *= self.scale * (self.values.size / chosen.size)
+        return scipy.sparse.csr_array((entries, (rows, columns)), shape=self.shape)
 
     def _sparse(self, entries: np.ndarray) -> scipy.sparse.csr_array:
         structure = (entries, self._pattern.indices, self._pattern.indptr)

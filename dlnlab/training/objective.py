@@ -16,6 +16,7 @@ from dlnlab.numerics import arrays, checks, spectra
 from dlnlab.numerics.arrays import Array
 from dlnlab.numerics.products import FactoredMatrix
 from dlnlab.problems import Problem
+from dlnlab.training.minibatches import Minibatches
 from dlnlab.training.recorder import Quantity, Recorder, copied
 
 __all__ = ["QUANTITIES", "LinearNetwork", "Look", "Objective", "check_record", "recorder"]
@@ -65,14 +66,19 @@ class LinearNetwork:
     problem : Problem
     view : optional
         The reduction that is run, if it is one.
+    minibatches : Minibatches, optional
+        Which measurements the gradients of a step are of; all by default.
     """
 
-    def __init__(self, problem: Problem, view: Any = None) -> None:
-        self.problem, self.view = problem, view
+    def __init__(
+        self, problem: Problem, view: Any = None, minibatches: Minibatches | None = None
+    ) -> None:
+        self.problem, self.view, self.minibatches = problem, view, minibatches
 
     def gradients(self, weights: Sequence[Array], step: int = 0) -> Weights:
         """Return S_lᵀ ∇ℓ(W_{L:1}) P_lᵀ for every layer (`networks.linear`)."""
-        return networks.gradients(self.problem, weights)
+        chosen = None if self.minibatches is None else self.minibatches.at(step)
+        return networks.gradients(self.problem, weights, chosen)
 
     def look(self, weights: Sequence[Array]) -> Look:
         """Return the weights with their product."""
