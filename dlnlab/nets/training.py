@@ -229,7 +229,19 @@ class Classifier:
         self._minibatches = Minibatches(samples, batch or samples, seed)
 
     def gradients(self, weights: Sequence[Array], step: int) -> list[Array]:
-        """Return the gradient of the mean loss over the samples that this step sees."""
+        """Return the gradient of the mean loss over the samples that this step sees.
+
+        Parameters
+        ----------
+        weights : sequence of arrays
+            Parameters, in the order of their names.
+        step : int
+            k = 0, 1, …
+
+        Returns
+        -------
+        list of arrays
+        """
         X, y = self._minibatch(step)
         return list(self.model._evaluate(self.given(weights), X, y, self.loss)[1].values())
 
@@ -242,19 +254,58 @@ class Classifier:
         return xp.take(X, chosen, axis=0), xp.take(y, chosen, axis=0)
 
     def look(self, weights: Sequence[Array]) -> ClassifierLook:
-        """Return the parameters, with what is measured of them."""
+        """Return the parameters, with what is measured of them.
+
+        Parameters
+        ----------
+        weights : sequence of arrays
+            Parameters, in the order of their names.
+
+        Returns
+        -------
+        ClassifierLook
+        """
         return ClassifierLook(self, self.given(weights))
 
     def value(self, look: ClassifierLook) -> Array:
-        """Return the mean loss over all samples."""
+        """Return the mean loss over all samples.
+
+        Parameters
+        ----------
+        look : ClassifierLook
+
+        Returns
+        -------
+        array
+        """
         return look.of_data[0]
 
     def given(self, weights: Sequence[Array]) -> Named:
-        """Return the parameters by name."""
+        """Return the parameters by name.
+
+        Parameters
+        ----------
+        weights : sequence of arrays
+            Parameters, in the order of their names.
+
+        Returns
+        -------
+        dict of str to array
+        """
         return dict(zip(self.names, weights, strict=True))
 
     def measure(self, params: Named, samples: Samples) -> tuple[Array, Array]:
-        """Return the mean loss over samples, and the share whose class has the largest logit."""
+        """Return the mean loss over samples, and the share whose class has the largest logit.
+
+        Parameters
+        ----------
+        params : dict of str to array
+        samples : (X, y)
+
+        Returns
+        -------
+        tuple of 2 arrays
+        """
         X, y = samples
         xp, model = arrays.namespace(X), self.model
         block, _ = model._factors(params, X.shape[0])
@@ -266,7 +317,18 @@ class Classifier:
         return xp.sum(xp.stack(losses)), xp.sum(xp.stack(hits)) / X.shape[0]
 
     def fingerprint(self, settings: str, start: Sequence[Array]) -> str:
-        """Hash model, samples, start, settings, and the order of samples."""
+        """Hash model, samples, start, settings, and the order of samples.
+
+        Parameters
+        ----------
+        settings : str
+            What else determines the run.
+        start : sequence of arrays
+
+        Returns
+        -------
+        str
+        """
         digest = hashlib.sha256(f"{self.model}{self.batch}{self.seed}{settings}".encode())
         for array in (*start, *self.data, *(self.test or ())):
             arrays.feed(digest, array)
@@ -274,7 +336,13 @@ class Classifier:
 
 
 class ClassifierLook:
-    """Parameters, and what is measured of them: once, however many quantities need it."""
+    """Parameters, and what is measured of them: once, however many quantities need it.
+
+    Parameters
+    ----------
+    objective : Classifier
+    params : dict of str to array
+    """
 
     def __init__(self, objective: Classifier, params: Named) -> None:
         self.objective, self.params = objective, params

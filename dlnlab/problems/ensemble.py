@@ -30,7 +30,15 @@ the number of threads: so it does not depend on that number."""
 
 
 class Sensing(Measured):
-    """Deep matrix sensing, A(W)_i = ⟨A_i, W⟩.  See `sensing`."""
+    """Deep matrix sensing, A(W)_i = ⟨A_i, W⟩.  See `sensing`.
+
+    Parameters
+    ----------
+    matrices : array, shape (m, d_out, d_in), or an ensemble
+    measurements : array, shape (..., m)
+    normalization : {"sum", "mean"}
+    target : array, shape (..., d_out, d_in), FactoredTarget or None
+    """
 
     def __init__(
         self, matrices: Any, measurements: Array, normalization: str, target: Target
@@ -47,7 +55,17 @@ class Sensing(Measured):
         self._at_hand = in_memory and not self._widened
 
     def workspace(self, members: int) -> Workspace:
-        """Return the numbers for losses and gradients, those of blocks that are drawn included."""
+        """Return the numbers for losses and gradients, those of blocks that are drawn included.
+
+        Parameters
+        ----------
+        members : int
+            How many there are in a batch.
+
+        Returns
+        -------
+        Workspace
+        """
         loss, gradient = super().workspace(members)
         n = self.shape[0] * self.shape[1]
         single = members == 1 and self.measurements.ndim == 1
@@ -113,6 +131,17 @@ class Sensing(Measured):
         """Yield which matrices, and an array of one row for each, of all blocks or of some.
 
         An array holds until the next is asked for: single precision is widened into one buffer.
+
+        Parameters
+        ----------
+        first : int
+            Number of the first block.
+        last : int, optional
+            Number after that of the last block; all by default.
+
+        Yields
+        ------
+        (slice, array)
         """
         if isinstance(self.matrices, GeneratedEnsemble):
             yield from self.matrices.blocks(first, last)

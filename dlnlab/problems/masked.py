@@ -14,7 +14,13 @@ __all__ = ["Completion"]
 
 
 class Completion(Problem):
-    """Deep matrix completion, A = P_Ω, from a boolean mask.  See `completion`."""
+    """Deep matrix completion, A = P_Ω, from a boolean mask.  See `completion`.
+
+    Parameters
+    ----------
+    M : array, shape (..., d_out, d_in)
+    mask : boolean array of that shape
+    """
 
     def __init__(self, M: Array, mask: Array, normalization: str, target: Target) -> None:
         super().__init__(tuple(M.shape[-2:]), target, normalization, M)

@@ -82,7 +82,24 @@ class Measured(Problem):
 
 
 def checked_measurements(value: Any, count: int) -> Array:
-    """Return the vector of so many measurements, or a batch of them."""
+    """Return the vector of so many measurements, or a batch of them.
+
+    Parameters
+    ----------
+    value : object
+        What was passed.
+    count : int
+        m.
+
+    Returns
+    -------
+    array
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed.
+    """
     found = checks.array("measurements", value)
     if found.ndim < 1 or found.shape[-1] != count or 0 in found.shape:
         raise ValueError(

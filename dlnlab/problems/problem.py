@@ -544,14 +544,51 @@ def _largest(matrices: Array) -> Array:
 
 
 def dense_or_factored(name: str, value: Any) -> Any:
-    """Return a matrix, or a batch of them, as a plain array; a factored target as it is."""
+    """Return a matrix, or a batch of them, as a plain array; a factored target as it is.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for messages.
+    value : object
+        What was passed.
+
+    Returns
+    -------
+    array or FactoredTarget
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed.
+    """
     if isinstance(value, FactoredTarget):
         return value
     return checks.matrix(name, checks.dense(name, value))
 
 
 def checked_target(target: Target, shape: tuple[int, int], name: str, reference: Array) -> Target:
-    """Return the target, or raise unless it fits the data of the argument `name`."""
+    """Return the target, or raise unless it fits the data of the argument `name`.
+
+    Parameters
+    ----------
+    target : array, shape (..., d_out, d_in), FactoredTarget or None
+    shape : (int, int)
+        (d_out, d_in).
+    name : str
+        Of the argument, for messages.
+    reference : array
+        The data.
+
+    Returns
+    -------
+    array, FactoredTarget or None
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it does not fit.
+    """
     if target is None:
         return None
     target = dense_or_factored("target", target)

@@ -48,6 +48,10 @@ def sampling_pays(shape: tuple[int, int], count: int) -> bool:
     count : int
         Number of observed entries.
 
+    Returns
+    -------
+    bool
+
     Examples
     --------
     >>> sampling_pays((943, 1682), 80_000), sampling_pays((100, 100), 3_000)
@@ -58,7 +62,14 @@ def sampling_pays(shape: tuple[int, int], count: int) -> bool:
 
 
 class SampledCompletion(Problem):
-    """Deep matrix completion from a sparse pattern of observed entries.  See `completion`."""
+    """Deep matrix completion from a sparse pattern of observed entries.  See `completion`.
+
+    Parameters
+    ----------
+    pattern : scipy or cupy sparse pattern
+    values : array, shape (..., n)
+        Its entries, row by row.
+    """
 
     def __init__(
         self, pattern: Any, values: Array, normalization: str, target: Target, computation: str
@@ -96,7 +107,13 @@ class SampledCompletion(Problem):
         return left @ right
 
     def samples(self, left: Array) -> bool:
-        """Tell whether this problem computes with observed entries only, for such a last layer."""
+        """Tell whether this problem computes with observed entries only, for such a last layer.
+
+        Raises
+        ------
+        ValueError
+            If computation is "sampled" and the layer has batch axes.
+        """
         single = left.ndim == 2 and arrays.is_host(left)
         if self.computation == "sampled" and not single:
             raise ValueError(

@@ -205,7 +205,18 @@ class _Prepared:
 
 
 def sizes(weights: Weights, is_running: bool = False) -> dict[str, int]:
-    """Return the sizes d_0…d_L of the layers by the names that a checkpoint has for them."""
+    """Return the sizes d_0…d_L of the layers by the names that a checkpoint has for them.
+
+    Parameters
+    ----------
+    weights : tuple of L arrays, shapes (..., d_l, d_{l−1})
+    is_running : bool
+        Whether of the network that runs, not of the one that was given.
+
+    Returns
+    -------
+    dict
+    """
     found = [int(weights[0].shape[-1]), *(int(W.shape[-2]) for W in weights)]
     return dict(zip(storage.axis_names(len(weights), is_running), found, strict=True))
 
@@ -279,7 +290,24 @@ def _full(wanted: Any) -> str:
 
 
 def batch_shape(problem: Problem, weights: Weights, steps: dict[str, Any]) -> tuple[int, ...]:
-    """Return the batch axes that the weights, the problem and the step sizes broadcast to."""
+    """Return the batch axes that the weights, the problem and the step sizes broadcast to.
+
+    Parameters
+    ----------
+    problem : Problem
+    weights : tuple of L arrays, shapes (..., d_l, d_{l−1})
+    steps : dict of str to float or array
+        Step sizes and the like, by the names of their arguments.
+
+    Returns
+    -------
+    tuple of int
+
+    Raises
+    ------
+    ValueError
+        If they do not.
+    """
     problem.samples(weights[-1])  # raises if it can do with single networks only
     shapes = [weights[0].shape[:-2], problem.batch]
     shapes += [x.shape for x in steps.values() if arrays.is_array(x)]
@@ -294,12 +322,35 @@ def batch_shape(problem: Problem, weights: Weights, steps: dict[str, Any]) -> tu
 
 
 def spread(W: Array, batch: tuple[int, ...]) -> Array:
-    """Return a layer with all batch axes of a run."""
+    """Return a layer with all batch axes of a run.
+
+    Parameters
+    ----------
+    W : array, shape (..., d_l, d_{l−1})
+        A layer.
+    batch : tuple of int
+        Batch axes.
+
+    Returns
+    -------
+    array, shape (*batch, d_l, d_{l−1})
+    """
     xp = arrays.namespace(W)
     shape = (*batch, *W.shape[-2:])
     return W if tuple(W.shape) == shape else xp.broadcast_to(W, shape)
 
 
 def as_rate(rate: Any, reference: Array) -> Any:
-    """A step size as a float, or as an array that multiplies batched matrices."""
+    """A step size as a float, or as an array that multiplies batched matrices.
+
+    Parameters
+    ----------
+    rate : float or array, shape (*batch)
+    reference : array
+        Whose library and device, and dtype, count.
+
+    Returns
+    -------
+    float, or array of shape (*batch, 1, 1)
+    """
     return arrays.like(rate[..., None, None], reference) if np.ndim(rate) else float(rate)
