@@ -325,7 +325,7 @@ def _in_flags(message: str, flags: Mapping[str, str]) -> str:
 
     Examples
     --------
-    >>> in_flags("`r_hat` must be between 1 and 3, got 9", {"r_hat": "--r-hat"})
+    >>> _in_flags("`r_hat` must be between 1 and 3, got 9", {"r_hat": "--r-hat"})
     '--r-hat must be between 1 and 3, got 9'
     """
     if "factored" in flags:

@@ -44,6 +44,10 @@ def again(about: str, seen: Observed) -> Observed:
     seen : Observed
         What the search looked at.
 
+    Returns
+    -------
+    Observed
+
     Raises
     ------
     RuntimeError

@@ -280,7 +280,19 @@ class Conjecture:
 
 
 def confirmed(question: Question, case: Case, looked: int = 0) -> Confirmation:
-    """Compute a counterexample in another way, and tell whether it is one there too."""
+    """Compute a counterexample in another way, and tell whether it is one there too.
+
+    Parameters
+    ----------
+    question : Question
+    case : Case
+    looked : int
+        Cases that were looked at to shrink it.
+
+    Returns
+    -------
+    Confirmation
+    """
     ((_, sighting),) = question.sightings([case])
     assert not isinstance(sighting, str)  # it was measured before
     error = margins.curve(question.function, sighting)
