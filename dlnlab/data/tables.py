@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import scipy.io
 import scipy.sparse
 
 from dlnlab.data import text
@@ -277,6 +276,8 @@ def _chosen(names: Collection[str], wanted: _Wanted) -> str:
 
 
 def _mat(file: BinaryIO, wanted: _Wanted) -> tuple[Any, list[str]]:
+    import scipy.io  # takes as long as a tenth of dlnlab
+
     checks.fits_in_memory(wanted.where, 3 * wanted.size)
     plain = _inflated(file.read(), wanted)
     with _decoding(wanted):
@@ -326,6 +327,8 @@ def _unpacked(packed: bytes, wanted: _Wanted) -> bytes:
 
 
 def _mtx(file: BinaryIO, wanted: _Wanted) -> tuple[Any, list[str]]:
+    import scipy.io
+
     checks.fits_in_memory(wanted.where, 2 * wanted.size)
     content = file.read()  # SciPy's reader ends the process where a file cannot be read further
     with _decoding(wanted):
