@@ -495,10 +495,22 @@ def check_factorization(problem: Any) -> None:
 
 
 def check_one_network(problem: Problem, weights: Any) -> Weights:
-    """Return one network, without batch axes, of the problem's shape."""
+    """Return one network, without batch axes, of the problem's shape and precision.
+
+    Frames that are orthonormal in single precision are not so in double precision, so bases of both
+    together would not be exact in either.
+    """
     layers = networks.check_network(problem, weights)
     if any(W.ndim > 2 for W in layers):
         raise ValueError("`weights` must be one network, not a batch; reduce them one by one")
+    wanted = arrays.dtype_name(problem.reference)
+    for index, W in enumerate(layers):
+        if arrays.dtype_name(W) != wanted:
+            raise NoReductionError(
+                f"`weights[{index}]` must be of the precision of the target, {wanted}, for an "
+                f"exact reduction, got {arrays.dtype_name(W)}; convert one of them, or run the "
+                "full network"
+            )
     return layers
 
 
