@@ -18,7 +18,7 @@ from scipy.sparse import csgraph
 from dlnlab.claims.claim import Claim, Setting, Standing
 from dlnlab.claims.verdict import Premise
 
-__all__ = ["CLAIM", "SETTLED", "SOURCE", "STATEMENT"]
+__all__ = ["CLAIM", "SETTLED", "SOURCE", "STATEMENT", "margins", "same_start"]
 
 STATEMENT = (
     "Along gradient flow from a balanced orthogonal start, σ_i(W_{L:1}(t)) ≤ σ̃_i(t) for every i "
@@ -28,18 +28,18 @@ STATEMENT = (
 SOURCE = "dlnlab"
 
 
-def leading_or_small(setting: Setting) -> bool:
+def _leading_or_small(setting: Setting) -> bool:
     """Whether every σ_i*, i ≤ r, is σ_1* or at most 2ε^L."""
     targets = setting.targets
     return bool(np.all((targets == np.max(targets)) | (targets <= 2 * setting.start)))
 
 
-def is_plane(setting: Setting) -> bool:
+def _is_plane(setting: Setting) -> bool:
     """Whether the target is 2 × 2."""
     return setting.shape == (2, 2)
 
 
-def splits(setting: Setting) -> bool:
+def _splits(setting: Setting) -> bool:
     """Whether a square QᵀM* is known, and splits into blocks of size one and two within rounding.
 
     It does if it commutes with its transpose, or if its entries couple no more than two coordinates
@@ -63,18 +63,18 @@ SETTLED = (
         covers=lambda s: s.depth == 2,
         proofs=("dominance", "pair_comparison"),
     ),
-    Standing("proved", "2 × 2 targets", covers=is_plane, proofs=("plane_blocks",)),
+    Standing("proved", "2 × 2 targets", covers=_is_plane, proofs=("plane_blocks",)),
     Standing(
         "proved",
         "targets that are σ_1* or at most 2ε^L, r = 1 and equal σ_i* among them",
-        covers=leading_or_small,
+        covers=_leading_or_small,
         proofs=("dominance", "small_targets"),
     ),
     Standing(
         "proved",
         "square QᵀM* that are normal, or a sum of blocks of size one and two in some orthonormal "
         "basis",
-        covers=splits,
+        covers=_splits,
         proofs=("plane_blocks",),
     ),
 )
