@@ -90,7 +90,21 @@ CLAIM = Claim(
 
 
 def same_start(values: np.ndarray, start: float, error: float) -> Premise:
-    """Measure the premise that every singular value starts at ε^L."""
+    """Measure the premise that every singular value starts at ε^L.
+
+    Parameters
+    ----------
+    values : array, shape (n,)
+        σ_i(0).
+    start : float
+        ε^L.
+    error : float
+        Bound on the numerical error.
+
+    Returns
+    -------
+    Premise
+    """
     gap = float(np.max(np.abs(values - start))) / start
     return Premise("same start", "σ_i(W_{L:1}(0)) = ε^L for every i", -gap, error)
 

@@ -22,7 +22,13 @@ __all__ = ["Ratings", "Split"]
 
 
 class Split(NamedTuple):
-    """Ratings to learn from, and ratings held out."""
+    """Ratings to learn from, and ratings held out.
+
+    Parameters
+    ----------
+    train : Ratings
+    test : Ratings
+    """
 
     train: Ratings
     test: Ratings

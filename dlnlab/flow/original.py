@@ -270,11 +270,31 @@ class OriginalFlow:
         self.coverage, self.status = Coverage(float(self.times[-1]), whole, escaped), status
 
     def singular_values(self, count: int) -> np.ndarray:
-        """Return the `count` leading singular values at every record."""
+        """Return the `count` leading singular values at every record.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+
+        Returns
+        -------
+        array, shape (records, count)
+        """
         return self.network.problem.leading_values(self.records.blocks, count)
 
     def trajectory(self, count: int) -> Trajectory:
-        """Return the flow with everything a comparison shows."""
+        """Return the flow with everything a comparison shows.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+
+        Returns
+        -------
+        Trajectory
+        """
         return Trajectory(
             times=self.times,
             steps=self.steps,
@@ -300,7 +320,18 @@ def _two_digits_up(t: float) -> float:
 
 
 def chosen_method(method: str, network: OriginalNetwork) -> str:
-    """Return how a flow is computed: "auto" takes the closed form of two balanced layers."""
+    """Return how a flow is computed: "auto" takes the closed form of two balanced layers.
+
+    Parameters
+    ----------
+    method : str
+        One of `METHODS`.
+    network : OriginalNetwork
+
+    Returns
+    -------
+    str
+    """
     if method != "auto":
         return method
     return CLOSED if len(network.weights) == 2 and network.balancedness.met else "DOP853"

@@ -78,11 +78,21 @@ class StructuredEnsemble(abc.ABC):
 
     @abc.abstractmethod
     def parts(self) -> tuple[Array, ...]:
-        """The arrays that define the ensemble."""
+        """The arrays that define the ensemble.
+
+        Returns
+        -------
+        tuple of arrays
+        """
 
     @abc.abstractmethod
     def workspace(self) -> tuple[int, int]:
-        """How many numbers the two maps work with for one matrix, their results included."""
+        """How many numbers the two maps work with for one matrix, their results included.
+
+        Returns
+        -------
+        (int, int)
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,7 +286,15 @@ class CosineEnsemble(StructuredEnsemble):
 
 
 class StructuredSensing(Measured):
-    """Deep matrix sensing by a structured ensemble.  See `dlnlab.sensing`."""
+    """Deep matrix sensing by a structured ensemble.  See `dlnlab.sensing`.
+
+    Parameters
+    ----------
+    matrices : StructuredEnsemble
+    measurements : array, shape (..., m)
+    normalization : {"sum", "mean"}
+    target : array, shape (..., d_out, d_in), FactoredTarget or None
+    """
 
     def __init__(
         self,
@@ -291,7 +309,17 @@ class StructuredSensing(Measured):
         self._count_measurements(matrices.shape[0])
 
     def workspace(self, members: int) -> Workspace:
-        """Return the numbers for losses and gradients, the ensemble's own included."""
+        """Return the numbers for losses and gradients, the ensemble's own included.
+
+        Parameters
+        ----------
+        members : int
+            How many there are in a batch.
+
+        Returns
+        -------
+        Workspace
+        """
         loss, gradient = super().workspace(members)
         there, back = (members * numbers for numbers in self.matrices.workspace())
         return Workspace(loss + there, gradient + max(there, back))

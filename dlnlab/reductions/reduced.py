@@ -30,6 +30,8 @@ class ReducedFactorization(Factorization):
     ----------
     original : Factorization
     multiplicity : int
+    target : FactoredTarget
+        In reduced coordinates.
     """
 
     def __init__(self, target: FactoredTarget, multiplicity: int, original: Factorization) -> None:
@@ -55,11 +57,32 @@ class ReducedFactorization(Factorization):
         return self._values(W, limit=None)
 
     def all_singular_values(self, W: Array) -> Array:
-        """Return all min(d_out, d_in) singular values of the wide network."""
+        """Return all min(d_out, d_in) singular values of the wide network.
+
+        Parameters
+        ----------
+        W : array, shape (..., k + 1, k′ + 1)
+            Of the reduced network.
+
+        Returns
+        -------
+        array, shape (..., min(d_out, d_in))
+        """
         return self._values(W, limit=min(self.original.shape))
 
     def leading_values(self, W: Array, count: int) -> Array:
-        """Return the `count` leading singular values of the wide network."""
+        """Return the `count` leading singular values of the wide network.
+
+        Parameters
+        ----------
+        W : array, shape (..., k + 1, k′ + 1)
+            Of the reduced network.
+        count : int
+
+        Returns
+        -------
+        array, shape (..., count)
+        """
         return self._values(W, limit=count)[..., :count]
 
     def _values(self, W: Array, limit: int | None) -> Array:
@@ -79,7 +102,17 @@ class ReducedFactorization(Factorization):
 
 
 def check_factorization(problem: Any) -> None:
-    """Raise unless `problem` is a factorization of one target."""
+    """Raise unless `problem` is a factorization of one target.
+
+    Parameters
+    ----------
+    problem : object
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     if not isinstance(problem, Factorization) or isinstance(problem, ReducedFactorization):
         raise TypeError(
             "`problem` must be a factorization (A = Id): for other measurements the wide network "
@@ -94,6 +127,20 @@ def check_one_network(problem: Problem, weights: Any) -> Weights:
 
     Frames that are orthonormal in single precision are not so in double precision, so bases of both
     together would not be exact in either.
+
+    Parameters
+    ----------
+    problem : Problem
+    weights : object
+
+    Returns
+    -------
+    tuple of L arrays, shapes (d_l, d_{l−1})
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not; `NoReductionError` if only the precision differs.
     """
     layers = networks.check_network(problem, weights)
     if any(W.ndim > 2 for W in layers):

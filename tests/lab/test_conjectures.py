@@ -311,7 +311,7 @@ def test_the_command(tmp_path, capsys):
 
 
 def test_the_page_says_what_is_stored():
-    docs = Path(__file__).parent.parent / "docs"
+    docs = Path(__file__).parents[2] / "docs"
     text = (docs / "conjectures.md").read_text("utf-8")
     stored = json.loads((docs / "data" / "conjectures.json").read_text("utf-8"))["five"]
     statuses = {name: told["status"] for name, told in stored.items()}

@@ -238,7 +238,7 @@ def test_mutation_taking_modes_out_too_early_is_seen(monkeypatch, change):
 
     def mixed(layers, places):
         part = honest(layers, places)
-        return stages._Part(tuple(1.001 * W for W in part.layers), part.coupling)
+        return stages._Remainder(tuple(1.001 * W for W in part.layers), part.coupling)
 
     if change == "DECOUPLED":
         monkeypatch.setattr(stages, "DECOUPLED", 1e-2)
@@ -392,7 +392,9 @@ def test_loss_and_descent_have_the_same_symmetry(factor):
 
 def test_a_library_without_double_precision_is_refused(monkeypatch):
     M = dlnlab.random_target((3, 3), 1, rng=0).astype(np.float32)
-    monkeypatch.setattr(dlnlab.targets, "in_double", lambda target: target)  # as JAX's astype does
+    monkeypatch.setattr(
+        dlnlab.flow.comparison, "_in_double", lambda target: target
+    )  # as JAX's astype does
     with pytest.raises(TypeError, match=r"`M` must be convertible to float64, .*jax_enable_x64"):
         compare(M, 1)
     monkeypatch.undo()
