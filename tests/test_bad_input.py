@@ -199,7 +199,7 @@ CASES = [
     (T, "`rank`", "must be an integer", lambda: target(rank=True)),
     (T, "`shape`", "must be a pair", lambda: target(shape=3)),
     (V, "`shape[1]`", ">= 1, got 0", lambda: target(shape=(3, 0))),
-    (T, "`shape[0]`", "must be an integer", lambda: target(shape="ab")),
+    (T, "`shape`", "must be a pair", lambda: target(shape="ab")),
     (T, "`rng`", "numpy.random.Generator or an integer seed", lambda: target(rng=None)),
     (T, "`rng`", "numpy.random.Generator", lambda: target(rng=np.random.RandomState(0))),
     (T, "`rng`", "numpy.random.Generator", lambda: target(rng=True)),

@@ -67,10 +67,10 @@ class Records:
 
 def check_records(record_every: Any, num_steps: Any) -> Records:
     """Return when to record, or raise."""
-    num_steps = checks.integer("num_steps", num_steps, 0)
+    num_steps = checks.integer("num_steps", num_steps, 0, bits=48)
     if isinstance(record_every, np.ndarray) and record_every.ndim == 1:
         record_every = record_every.tolist()
-    if isinstance(record_every, Sequence) and not isinstance(record_every, str | bytes):
+    if checks.is_sequence(record_every):
         listed = checks.sequence("record_every", record_every)
         steps = {checks.integer("record_every", step, 0) for step in listed}
         return Records(None, tuple(sorted(steps)), num_steps)
