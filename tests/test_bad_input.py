@@ -350,7 +350,7 @@ CASES = [
     (V, "`dim`", "a multiple of `heads`, 3, got 8", lambda: vit(heads=3)),
     (V, "`dim`", "a multiple of 4, 4, got 10", lambda: vit(dim=10)),
     (V, "`batch`", ">= 1, got 0", lambda: mlp().macs(batch=0)),
-    (V, "`start`", "['uniform', 'orthogonal']", lambda: mlp().init(0, start="zeros")),
+    (V, "`init`", "['uniform', 'orthogonal']", lambda: mlp().init(0, init="zeros")),
     (V, "`init`", "bytes are available", lambda: mlp(width=10**8).init(0)),
     (V, "`correlation`", "unless penultimate='compressed'", lambda: mlp().init(correlation=EYE)),
     (V, "`correlation`", "each of the block's 3 inputs", lambda: squeezed(np.ones((3, 2)))),
