@@ -90,7 +90,8 @@ def study(s: Study, figure: Any = None) -> Any:
         for row, reading in zip(rows, drawn, strict=True):
             each = [_in_unit(p, s.experiment.settings[reading]) for p in panels]
             _row(row, each, s.results[reading], published)
-            row.suptitle(f"{reading}: {_state(s, reading)}", x=0.01, ha="left", fontsize=8.5)
+            told = f"{style.verbatim(reading)}: {_state(s, reading)}"
+            row.suptitle(told, x=0.01, ha="left", fontsize=8.5)
         _key(figure, rows, lost)
     return figure
 
