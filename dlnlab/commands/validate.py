@@ -14,7 +14,7 @@ from dlnlab.claims import CLAIMS, Verdict
 from dlnlab.commands import campaign, claims, files, numerals
 from dlnlab.numerics import checks
 
-__all__ = ["add"]
+__all__ = ["EPILOG", "HEADER", "PROFILES", "SHOWN", "add", "run"]
 
 PROFILES = ("ci", "dev", "hunt")
 SHOWN = (

@@ -17,7 +17,7 @@ import numpy as np
 
 from dlnlab.numerics import checks
 
-__all__ = ["parse"]
+__all__ = ["COMMA", "EMPTY", "NUMBER", "SEPARATORS", "WHOLE", "Row", "parse"]
 
 SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas", " ": "blanks"}
 
