@@ -388,7 +388,7 @@ def compare(
     checks.random_source("rng", rng)
     seed = int(rng) if isinstance(rng, numbers.Integral) else "generator"
     if announce is not None:
-        checks.function("announce", announce)
+        checks.function("announce", announce, "a callable announce(plan)", 1)
     modes, of, why = asked(problem, rank, depth)
     problem = _cut(problem, modes)
     width = min(problem.shape) if width is None else width
