@@ -62,7 +62,7 @@ class Growth:
     seconds : list of float
         Of a call, or of a step.
     bytes : list of int or None
-        Peak resident memory of data and run; None where the system does not tell.
+        Peak resident memory of data and run; None if the system does not report it.
     per_step : bool
     time_exponent, memory_exponent : float or None
     """

@@ -52,7 +52,7 @@ def describe(reference: Array, effort: Effort) -> dict[str, Any]:
 
 
 def load() -> float:
-    """Return how many processes wanted a core in the last minute; −1 where nobody counts.
+    """Return the load average of the last minute, or −1 if it is unavailable.
 
     Returns
     -------

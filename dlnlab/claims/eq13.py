@@ -1,7 +1,7 @@
-"""Eq. (13) beyond Theorem 2: what one may read into it, and what is known of each reading.
+"""Eq. (13) beyond Theorem 2: possible readings, and what is known of each.
 
-Theorem 2 speaks of starts with c_vec = 0, which are aligned ones (`assumption1`).  Whoever uses it
-applies
+Theorem 2 is about starts with c_vec = 0, which are aligned ones (`assumption1`).  To use it is to
+apply
 
     ‖W_{L:1}(t) − M*‖_F² ≥ ‖W̃_{L:1}(t) − M*‖_F²
 

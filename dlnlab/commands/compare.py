@@ -62,7 +62,7 @@ DEFAULTS = {
 """The command line has the defaults of the library."""
 
 MOMENT = 1.0
-"""Seconds that nobody needs to be told about."""
+"""Seconds too short to be worth reporting."""
 
 FIGURES = (".png", ".pdf", ".svg")
 

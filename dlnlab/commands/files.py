@@ -51,7 +51,7 @@ def path(text: str) -> Path:
 
 
 def claim(outputs: Mapping[str, Path | None], used: Mapping[str, Any] | None = None) -> None:
-    """Make sure, before any work, that files can be written, and at nobody's cost.
+    """Check, before any work, that files can be written without destroying others.
 
     Parameters
     ----------

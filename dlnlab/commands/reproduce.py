@@ -227,7 +227,7 @@ def _kept(experiment: Experiment, args: argparse.Namespace) -> Path:
 def _carry_out(
     experiment: Experiment, args: argparse.Namespace, pool: Any, label: str
 ) -> tuple[Study, float]:
-    """Carry one experiment out and write what came of it, and the index of all.
+    """Run one experiment; write its results and the index of all.
 
     Returns the study, and the seconds that all of it took.
     """

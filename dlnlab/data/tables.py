@@ -1,4 +1,4 @@
-"""Matrices as people have them: text, NumPy, MATLAB, Matrix Market and image files, made arrays.
+"""Matrices from files in common formats: text, NumPy, MATLAB, Matrix Market and images.
 
 `read` is what the command line and users share.  Files may be damaged, foreign or hostile: what
 they say of their size is checked against the memory before anything is made of them, nothing is

@@ -55,8 +55,8 @@ RESOLVED = 1e-3
 FITTED = 1e-8
 """The flow ends once the network agrees with the target in its singular subspaces to this fraction
 of the smallest σ_i* that it can fit: what remains is the slow decay of the residual directions.
-Beside a saddle it is a tenth of `within`: there the modes left may be as good as equal, and the
-direction that is lost turns among them for as good as ever."""
+Near a saddle it is a tenth of `within`: there the remaining modes may be nearly equal, and the
+lost direction rotates among them almost indefinitely."""
 
 SURVEY, ROUNDS = 200, 6
 """Times of the first look at a closed form, and how often it is refined."""

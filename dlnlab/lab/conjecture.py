@@ -1,4 +1,4 @@
-"""A conjecture of one's own: a sentence, and a few lines that say by how much it holds.
+"""A conjecture of your own: a sentence, and a function that returns its margin.
 
 The function of a conjecture is given both networks of one instance and returns a margin, ≥ 0 where
 the sentence holds.  `Conjecture.attack` tries to refute it: random instances, a climb towards the

@@ -97,7 +97,7 @@ REPEATABLE: dict[Any, Any] = {"pdf.fonttype": 42, "svg.hashsalt": "dlnlab", "svg
 
 
 LONG_NUMBER = re.compile(rb"(?<=[ LM])-?\d+\.\d{3,}(?=[ \n])")
-"""A coordinate in a path: points, of which a hundredth is not seen."""
+"""A coordinate in a path, in points; 0.01 pt is invisible."""
 
 IDLE = re.compile(rb"(?<=\n) +|<!--.*?-->\n?", re.DOTALL)
 """Indentation and comments."""
