@@ -2,14 +2,15 @@
 
 python docs/generate_conjectures.py             # from the stored answers
 python docs/generate_conjectures.py --attack    # anew: a few minutes
-python docs/generate_conjectures.py --many      # 10,000 instances of what is true: an hour
+python docs/generate_conjectures.py --many      # 10,000 instances of each of what is true: an hour
+python docs/generate_conjectures.py --dominance 1000000 --resume hunt.jsonl    # d, L = 3…8: a night
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,52 +18,42 @@ from typing import Any
 import dlnlab
 
 DOCS = Path(__file__).parent
-PAGE, STORED, FILE = (
-    DOCS / "conjectures.md",
-    DOCS / "data" / "conjectures.json",
-    DOCS / "five_conjectures.py",
-)
+PAGE, STORED = DOCS / "conjectures.md", DOCS / "data" / "conjectures.json"
 START, END = "<!-- answers -->\n", "<!-- end of answers -->"
 INSTANCES, MANY = 500, 10_000
 
+OPEN = {"shapes": [(d, d) for d in range(3, 9)], "depths": range(3, 9), "r_hat": "full"}
+"""Where dominance is a conjecture."""
 
-def conjectures() -> dict[str, dlnlab.Conjecture]:
-    """Return the conjectures of the file, by name."""
-    spec = importlib.util.spec_from_file_location("five_conjectures", FILE)
+
+def loaded(file: str) -> dict[str, Any]:
+    """Return what a file beside this one defines."""
+    spec = importlib.util.spec_from_file_location(file, DOCS / f"{file}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return {k: v for k, v in vars(module).items() if isinstance(v, dlnlab.Conjecture)}
+    return vars(module)
 
 
-def answered() -> dict[str, Any]:
-    """Attack all of them."""
-    told = {}
-    for name, conjecture in conjectures().items():
-        started, cpu = time.monotonic(), time.process_time()
-        verdict = conjecture.attack(INSTANCES, seed=0)
-        spent = {"seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - cpu}
-        told[name] = verdict.to_dict() | spent | {"text": str(verdict)}
-        print(verdict, spent, flush=True)
-    return told
+def attacked(conjecture: dlnlab.Conjecture, instances: int, seed: int, **where: Any) -> Any:
+    """Attack a conjecture; return the verdict as JSON, with the time it took."""
+    started, cpu = time.monotonic(), time.process_time()
+    verdict = conjecture.attack(instances, seed, **where)
+    spent = {"seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - cpu}
+    print(verdict, spent, flush=True)
+    return verdict.to_dict() | spent | {"text": str(verdict)}
 
 
-@dlnlab.conjecture("All singular values start at ε^L.", about="start")
-def equal(at: Any) -> Any:
-    """Zero but for rounding."""
-    return at.original.singular_values - at.case.eps**at.case.depth
-
-
-def many() -> dict[str, Any]:
-    """Attack what is true with ten thousand instances: equality at the start, and dominance."""
-    told = {}
-    for name, conjecture in {"equal": equal, "dominance": conjectures()["dominance"]}.items():
-        cpu = time.process_time()
-        verdict = conjecture.attack(MANY, seed=1)
-        told[name] = verdict.to_dict() | {"cpu_seconds": time.process_time() - cpu}
-        print(verdict, flush=True)
-    return told
+def all_of(file: str, instances: int, seed: int, **where: Any) -> dict[str, Any]:
+    """Attack all conjectures of a file, each where it says."""
+    module = loaded(file)
+    special = module.get("WHERE", {})
+    return {
+        name: attacked(value, instances, seed, **where, **special.get(name, {}))
+        for name, value in module.items()
+        if isinstance(value, dlnlab.Conjecture)
+    }
 
 
 def page(text: str, answers: dict[str, Any]) -> str:
@@ -78,12 +69,22 @@ def page(text: str, answers: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Write the page."""
+    """Attack what is asked for, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--attack", action="store_true")
+    parser.add_argument("--many", action="store_true")
+    parser.add_argument("--dominance", type=int)
+    parser.add_argument("--resume")
+    asked = parser.parse_args()
     stored = json.loads(STORED.read_text("utf-8")) if STORED.exists() else {}
-    if "--attack" in sys.argv:
-        stored["five"] = answered()
-    if "--many" in sys.argv:
-        stored["many"] = many()
+    if asked.attack:
+        stored["five"] = all_of("five_conjectures", INSTANCES, 0)
+    if asked.many:
+        stored["many"] = all_of("true_statements", MANY, 1, path=asked.resume)
+    if asked.dominance:
+        stored["dominance"] = all_of(
+            "dominance_hunt", asked.dominance, 0, path=asked.resume, **OPEN
+        )
     STORED.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", "utf-8")
     PAGE.write_text(page(PAGE.read_text("utf-8"), stored["five"]), "utf-8")
 

@@ -2,7 +2,7 @@
 
 Every task is a few instances of one shape, depth and ε, and depends on its configuration only: so
 tasks run through any executor and resume, and what is found is the same wherever they ran.  Tasks
-are looked at in rounds; the first round with a counterexample is the last.
+are added up in their own order, round by round; the first round with a counterexample is the last.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -42,7 +41,10 @@ ROUND = 8
 """Tasks between two looks at what was found."""
 
 CLIMBS = 4
-"""How many of the worst instances a climb starts from."""
+"""From how many of the worst instances a climb starts, at least."""
+
+LONG = 500
+"""Instances of one climb, beyond which there are more climbs."""
 
 GENERATION = 8
 """Instances of one step of a climb."""
@@ -73,7 +75,7 @@ class Question:
         The margin.
     premises : tuple of callables
     options : mapping
-        "method" of gradient descent, where one was asked for.
+        "method" of gradient descent, a `dlnlab.methods.Method`, where one was asked for.
     """
 
     statement: str
@@ -107,7 +109,7 @@ class Question:
         """Tell whether an instance contradicts the statement, far beyond its numerical error."""
         tally = Tally(self.claim)
         self.count(tally, [case])
-        return _is_clear(tally)
+        return "counterexamples" in tally.notes
 
     def count(self, tally: Tally, cases: Sequence[Case]) -> list[float]:
         """Count cases of one shape, depth and ε; return how bad each is for a climb.
@@ -137,17 +139,20 @@ class Question:
         try:
             found = margins.curve(self.function, sighting)
             premises = margins.premises(self.premises, sighting)
-        except BadMargin as error:
-            tally.note("failures", {"case": case.witness(), "why": str(error)})
+        except BadMargin as bad:
+            tally.note("failures", {"case": case.witness(), "why": str(bad)})
             return -np.inf
         if not found.is_finite:
             tally.note("unmeasured", {"case": case.witness(), "why": "the margin is not finite"})
             return -np.inf
         k = found.worst
-        told = case.witness() | {"time": float(found.times[k])}
-        tally.add(float(found.margin[k]), float(found.error[k]), premises, told)
-        met = all(premise.met for premise in premises)
-        return -found.climb if met else -np.inf
+        margin, error = float(found.margin[k]), float(found.error[k])
+        tally.add(margin, error, premises, case.witness() | {"time": float(found.times[k])})
+        if not all(premise.met for premise in premises):
+            return -np.inf
+        if margin < -FAR * error:
+            tally.note("counterexamples", case.witness())
+        return -found.climb
 
     def look(self, case: Case) -> tuple[Curve, Observed]:
         """Return the margin along one instance, and what the function was given.
@@ -213,27 +218,28 @@ class Attacker:
         return _attacker, (_packed(self.question),)
 
 
-def _is_clear(tally: Tally) -> bool:
-    """Tell whether an instance contradicts the statement, far beyond its numerical error."""
-    worst = tally.worst
-    return worst is not None and worst.contradicted and worst.margin < -FAR * worst.error
-
-
 def _ends(tally: Tally) -> bool:
     """Tell whether to stop: for a clear counterexample, or a function that keeps failing.
 
     One that fails by little more than its error is confirmed at the end, if there is none clearer.
     """
-    return _is_clear(tally) or len(tally.notes.get("failures", [])) >= FAILURES
+    return "counterexamples" in tally.notes or len(tally.notes.get("failures", [])) >= FAILURES
 
 
 def _trimmed(tally: Tally) -> dict[str, Any]:
-    """Return a tally as JSON, of many failures the first few and their number."""
-    told = tally.to_dict()
-    notes = tally.notes
+    """Return a tally as JSON, of many notes the first few and their number."""
+    told, notes = tally.to_dict(), dict(tally.notes)
+    if "counterexamples" in notes:
+        notes["counterexamples"] = sorted(notes["counterexamples"], key=_complexity)
     counts = {f"{name} in all": [len(some)] for name, some in notes.items()}
     told["notes"] = {name: some[:KEPT] for name, some in notes.items()} | counts
     return told
+
+
+def _complexity(witness: Mapping[str, Any]) -> tuple[int, ...]:
+    """Order instances as shrinking does: by their dimensions, rank and depth."""
+    rank = sum(value > 0 for value in witness["spectrum"])
+    return sum(witness["shape"]), rank, witness["depth"]
 
 
 def _attacker(packed: bytes) -> Attacker:
@@ -251,18 +257,18 @@ class Search:
     Attributes
     ----------
     tally : Tally
-    planned : int
-        Instances that were to be looked at.
-    seconds : float
     """
 
     tally: Tally
-    planned: int
-    seconds: float = 0.0
 
     def many(self, name: str) -> int:
         """Return how many instances failed or were not measured."""
         return int(sum(self.tally.notes.get(f"{name} in all", [])))
+
+    @property
+    def simplest(self) -> Mapping[str, Any] | None:
+        """The simplest instance that contradicts the statement far beyond its error."""
+        return min(self.tally.notes.get("counterexamples", []), key=_complexity, default=None)
 
     @property
     def verdict(self) -> Verdict | None:
@@ -276,7 +282,7 @@ def task_of(question: Question, ranges: Ranges, count: int, seed: Sequence[int])
     return {
         "statement": question.statement,
         "about": question.about,
-        "options": dict(question.options),
+        "options": {name: repr(value) for name, value in question.options.items()},
         "code": question.code,
         "ranges": results.plain(ranges.to_dict()),
         "count": count,
@@ -289,11 +295,12 @@ def search(
     ranges: Ranges,
     instances: int,
     seed: int,
+    found: Search,
     *,
     executor: Executor | str | None = None,
     path: str | os.PathLike[str] | None = None,
     progress: bool | Callable[[int, int], Any] = False,
-) -> Search:
+) -> None:
     """Attack a conjecture with random instances, then climb from the worst of them.
 
     Parameters
@@ -303,11 +310,11 @@ def search(
     instances : int
         How many to look at.
     seed : int
+    found : Search
+        What is found is added to it, so that an interruption does not lose it.
     executor, path, progress
         See `dlnlab.campaigns.run`; ``f(done, total)`` of instances.
     """
-    started = time.monotonic()
-    found = Search(Tally(question.claim), instances)
     climbing = int(CLIMBING * instances) if instances > BATCH else 0
     batches = _shares(instances - climbing, BATCH)
     bar = Progress(progress, instances, "instance")
@@ -317,20 +324,18 @@ def search(
         carry = _Carrier(Attacker(question), pool, path, bar)
         carry.rounds(_random(question, ranges, batches, seed), found)
         steepest = sorted(found.tally.notes.get("steepest", []), key=lambda s: -s["badness"])
-        starts = [told["case"] for told in steepest[:CLIMBS]]
+        starts = [told["case"] for told in steepest[: max(CLIMBS, climbing // LONG)]]
         if climbing and not _ends(found.tally):
-            if starts:
+            if len({told["badness"] for told in steepest}) > 1:
                 shares = _shares(climbing, -(-climbing // len(starts)))
                 more = [
                     task_of(question, ranges, count, [seed, k]) | {"from": witness}
                     for k, (witness, count) in enumerate(zip(starts, shares, strict=False))
                 ]
-            else:  # nothing leads a climb
+            else:  # there is no slope to climb
                 rest = _shares(climbing, BATCH)
                 more = _random(question, ranges, rest, seed, first=len(batches))
             carry.rounds(more, found)
-    found.seconds = time.monotonic() - started
-    return found
 
 
 def _random(
@@ -345,7 +350,7 @@ def _random(
 
 @dataclass
 class _Carrier:
-    """Carries tasks out round by round, and adds up what they counted in their own order."""
+    """Carries tasks out, and adds up what they counted in their own order, whatever came first."""
 
     attacker: Attacker
     pool: Executor
@@ -355,14 +360,19 @@ class _Carrier:
 
     def rounds(self, tasks: Sequence[dict[str, Any]], found: Search) -> None:
         """Add up what the tasks count, until a round has a counterexample."""
-        for first in range(0, len(tasks), ROUND):
-            some = tasks[first : first + ROUND]
-            for result in campaigns.run(self.attacker, some, path=self.path, executor=self.pool):
-                found.tally.merge(result)
-            self.done += sum(task["count"] for task in some)
-            self.bar.update(self.done)
-            if _ends(found.tally):
-                return
+        coming = campaigns.as_completed(self.attacker, tasks, path=self.path, executor=self.pool)
+        early: dict[int, dict[str, Any]] = {}
+        number = 0
+        with contextlib.closing(coming):  # type: ignore[type-var]  # it is a generator
+            for came, result in coming:
+                early[came] = result
+                while number in early:
+                    found.tally.merge(early.pop(number))
+                    self.done += tasks[number]["count"]
+                    self.bar.update(self.done)
+                    number += 1
+                    if number % ROUND == 0 and _ends(found.tally):
+                        return
 
 
 def _shares(total: int, most: int) -> list[int]:

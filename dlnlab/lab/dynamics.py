@@ -116,7 +116,7 @@ def observe(about: str, cases: Sequence[Case], options: Mapping[str, Any]) -> li
     cases : sequence of Case
         A `DescentCase` for "descent", a `RecoveryCase` for "recovery".
     options : mapping
-        "method" of gradient descent, where one is asked for.
+        "method" of gradient descent, a `dlnlab.methods.Method`, where one is asked for.
 
     Raises
     ------
@@ -172,10 +172,16 @@ def _narrow_copies(
 ) -> list[Run]:
     """Return the compressed run, and as many copies within `slack` as there are of the wide one."""
     noise = rng.standard_normal((COPIES + 1, *values.shape))
-    return [
+    first, *copies = (
         narrow_run(case, times, steps, values + slack * move)
         for move in (np.zeros_like(values), *noise)
-    ]
+    )
+    return [first, *(_rounded(run, rng) for run in copies)]
+
+
+def _rounded(run: Run, rng: np.random.Generator) -> Run:
+    """Return a run whose layers are perturbed within rounding at every record."""
+    return Run(**{**vars(run), "layers": shaken(run.layers, rng)})
 
 
 def _sightings(
@@ -222,7 +228,7 @@ def _descents(cases: Sequence[Any], options: Mapping[str, Any]) -> list[Sighting
     # where a run contracts, what every step rounds is all that is left of it
     found[1:] = [shaken(layers, rng) for layers in found[1:]]
     moves = [0.0, *(SHAKE * rng.standard_normal(COPIES))]
-    return [_one_descent(case, k, found, moves, options) for k, case in enumerate(cases)]
+    return [_one_descent(case, k, found, moves, options, rng) for k, case in enumerate(cases)]
 
 
 def _descend(
@@ -237,7 +243,7 @@ def _descend(
             num_steps=steps,
             record=("layers",),
             formulation="full",
-            **{name: value for name, value in options.items() if name == "method"},
+            **options,
         )
     assert run.layers is not None  # asked for
     return run.layers
@@ -249,10 +255,12 @@ def _one_descent(
     wide: Sequence[Weights],
     moves: Sequence[float],
     options: Mapping[str, Any],
+    rng: np.random.Generator,
 ) -> Sighting:
     """Pair the runs of one member with the compressed ones, up to where any of them diverges."""
     problem, most = problems.factorization(case.target), min(len(layers[0]) for layers in wide)
     thin = [_compressed_descent(case, most - 1, move, options) for move in moves]
+    thin[1:] = [_rounded(run, rng) for run in thin[1:]]
     both = [(tuple(W[:most, k] for W in a), b) for a, b in zip(wide, thin, strict=True)]
     ends = [_finite_until(problem, layers) for pair in both for layers in (pair[0], pair[1].layers)]
     end = max(min(ends), 1)

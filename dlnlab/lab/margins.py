@@ -45,7 +45,7 @@ class Curve:
     error : array, shape (n,)
         Bound on the numerical error of `margin`.
     climb : float
-        The smallest margin while a network is on its way: what a search makes smaller.
+        The smallest margin plus error while a network is on its way: what a search makes smaller.
     """
 
     times: np.ndarray
@@ -75,7 +75,9 @@ def value_of(function: Margin, seen: Observed) -> np.ndarray:
     try:
         with np.errstate(all="ignore"):
             value = function(seen)
-    except Exception as error:
+    except KeyboardInterrupt:  # it is meant for the attack
+        raise
+    except BaseException as error:  # sys.exit, too: it costs this instance only
         raise BadMargin(f"{type(error).__name__}: {error}") from error
     try:
         found = np.asarray(value)
@@ -121,7 +123,7 @@ def curve(function: Margin, sighting: Sighting) -> Curve:
     margin = np.min(values, axis=1)
     times = seen.times[-len(values) :] if len(values) > 1 else seen.times[:1]
     late = _moved(seen)[-len(values) :] if len(values) > 1 else np.array([True])
-    climb = float(np.min(margin[late])) if late.any() else float("inf")
+    climb = float(np.min((margin + error)[late])) if late.any() else float("inf")
     return Curve(times, margin, error, climb)
 
 
