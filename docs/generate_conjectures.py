@@ -45,15 +45,21 @@ def attacked(conjecture: dlnlab.Conjecture, instances: int, seed: int, **where: 
     return verdict.to_dict() | spent | {"text": str(verdict)}
 
 
-def all_of(file: str, instances: int, seed: int, **where: Any) -> dict[str, Any]:
-    """Attack all conjectures of a file, each where it says."""
+def attack_all(kind: str, file: str, instances: int, seed: int, only: Any, **where: Any) -> None:
+    """Attack the conjectures of a file, each where it says, and store every answer."""
     module = loaded(file)
     special = module.get("WHERE", {})
-    return {
-        name: attacked(value, instances, seed, **where, **special.get(name, {}))
-        for name, value in module.items()
-        if isinstance(value, dlnlab.Conjecture)
-    }
+    for name, value in module.items():
+        if isinstance(value, dlnlab.Conjecture) and (not only or name in only):
+            found = attacked(value, instances, seed, **where, **special.get(name, {}))
+            content = stored()
+            content.setdefault(kind, {})[name] = found
+            STORED.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def stored() -> dict[str, Any]:
+    """Return the answers so far."""
+    return json.loads(STORED.read_text("utf-8")) if STORED.exists() else {}
 
 
 def page(text: str, answers: dict[str, Any]) -> str:
@@ -74,19 +80,17 @@ def main() -> None:
     parser.add_argument("--attack", action="store_true")
     parser.add_argument("--many", action="store_true")
     parser.add_argument("--dominance", type=int)
+    parser.add_argument("--only", nargs="*")
     parser.add_argument("--resume")
     asked = parser.parse_args()
-    stored = json.loads(STORED.read_text("utf-8")) if STORED.exists() else {}
     if asked.attack:
-        stored["five"] = all_of("five_conjectures", INSTANCES, 0)
+        attack_all("five", "five_conjectures", INSTANCES, 0, asked.only)
     if asked.many:
-        stored["many"] = all_of("true_statements", MANY, 1, path=asked.resume)
+        attack_all("many", "true_statements", MANY, 1, asked.only, path=asked.resume)
     if asked.dominance:
-        stored["dominance"] = all_of(
-            "dominance_hunt", asked.dominance, 0, path=asked.resume, **OPEN
-        )
-    STORED.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    PAGE.write_text(page(PAGE.read_text("utf-8"), stored["five"]), "utf-8")
+        count, where = asked.dominance, {"path": asked.resume, **OPEN}
+        attack_all("dominance", "dominance_hunt", count, 0, asked.only, **where)
+    PAGE.write_text(page(PAGE.read_text("utf-8"), stored()["five"]), "utf-8")
 
 
 if __name__ == "__main__":

@@ -8,19 +8,20 @@ are added up in their own order, round by round; the first round with a countere
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dlnlab import campaigns, results
 from dlnlab.campaigns import executors
-from dlnlab.claims import Claim, Verdict
+from dlnlab.claims import Claim, Premise, Verdict
 from dlnlab.claims.claim import CONJECTURE
 from dlnlab.files import fingerprints
 from dlnlab.lab import dynamics, margins
@@ -63,6 +64,13 @@ KEPT = 3
 """How many failures are told in full."""
 
 
+class Look(NamedTuple):
+    """An instance to a search: how bad it is, −inf if it does not count; whether it refutes."""
+
+    badness: float = -math.inf
+    clear: bool = False
+
+
 @dataclass(frozen=True)
 class Question:
     """What is asked of an instance.
@@ -75,7 +83,10 @@ class Question:
         The margin.
     premises : tuple of callables
     options : mapping
-        "method" of gradient descent, a `dlnlab.methods.Method`, where one was asked for.
+        "method" of gradient descent, a `dlnlab.methods.Method`, where one was asked for; "also",
+        times of a flow to record beside those at which modes rise.
+    judged : tuple of callables
+        Premises that are measured with errors of their own (`dlnlab.lab.pairs`).
     """
 
     statement: str
@@ -83,6 +94,7 @@ class Question:
     function: Callable[[Any], Any]
     premises: tuple[Callable[[Any], Any], ...]
     options: Mapping[str, Any]
+    judged: tuple[Callable[[Sighting], Premise], ...] = ()
 
     @property
     def claim(self) -> Claim:
@@ -107,12 +119,10 @@ class Question:
 
     def counterexample(self, case: Case) -> bool:
         """Tell whether an instance contradicts the statement, far beyond its numerical error."""
-        tally = Tally(self.claim)
-        self.count(tally, [case])
-        return "counterexamples" in tally.notes
+        return any(look.clear for look in self.count(Tally(self.claim), [case]))
 
-    def count(self, tally: Tally, cases: Sequence[Case]) -> list[float]:
-        """Count cases of one shape, depth and ε; return how bad each is for a climb.
+    def count(self, tally: Tally, cases: Sequence[Case]) -> list[Look]:
+        """Count cases of one shape, depth and ε; return how each looks to a search.
 
         Parameters
         ----------
@@ -121,38 +131,37 @@ class Question:
 
         Returns
         -------
-        list of float
-            −inf for one that does not count.
+        list of Look
         """
-        badness = []
+        looks = []
         for case, sighting in self.sightings(cases):
             if isinstance(sighting, str):
                 tally.note("unmeasured", {"case": case.witness(), "why": sighting})
-                badness.append(-np.inf)
+                looks.append(Look())
             else:
-                badness.append(self._judge(tally, case, sighting))
+                looks.append(self._judge(tally, case, sighting))
             if len(tally.notes.get("failures", [])) >= FAILURES:
                 break
-        return badness
+        return looks
 
-    def _judge(self, tally: Tally, case: Case, sighting: Sighting) -> float:
+    def _judge(self, tally: Tally, case: Case, sighting: Sighting) -> Look:
         try:
             found = margins.curve(self.function, sighting)
             premises = margins.premises(self.premises, sighting)
         except BadMargin as bad:
             tally.note("failures", {"case": case.witness(), "why": str(bad)})
-            return -np.inf
+            return Look()
         if not found.is_finite:
             tally.note("unmeasured", {"case": case.witness(), "why": "the margin is not finite"})
-            return -np.inf
+            return Look()
+        premises += [judged(sighting) for judged in self.judged]
         k = found.worst
         margin, error = float(found.margin[k]), float(found.error[k])
-        tally.add(margin, error, premises, case.witness() | {"time": float(found.times[k])})
+        told = {"time": float(found.times[k]), "margin": margin, "error": error}
+        tally.add(margin, error, premises, lambda: case.witness() | told)
         if not all(premise.met for premise in premises):
-            return -np.inf
-        if margin < -FAR * error:
-            tally.note("counterexamples", case.witness())
-        return -found.climb
+            return Look()
+        return Look(-found.climb, margin < -FAR * error)
 
     def look(self, case: Case) -> tuple[Curve, Observed]:
         """Return the margin along one instance, and what the function was given.
@@ -193,24 +202,32 @@ class Attacker:
             self._climb(tally, ranges, rng, first, configuration["count"])
         else:
             cases = ranges.draw(seed, number, configuration["count"], self.question.about)
-            badness = self.question.count(tally, cases)
-            k = int(np.argmax(badness))
-            if np.isfinite(badness[k]):
-                tally.note("steepest", {"badness": badness[k], "case": cases[k].witness()})
+            badness, k = self._look(tally, cases)
+            if np.isfinite(badness):
+                tally.note("steepest", {"badness": badness, "case": cases[k].witness()})
         return _trimmed(tally)
+
+    def _look(self, tally: Tally, cases: Sequence[Case]) -> tuple[float, int]:
+        """Count cases, note those that refute, and return the worst and which it is."""
+        looks = self.question.count(tally, cases)
+        for case, look in zip(cases, looks, strict=False):  # it ends after a few failures
+            if look.clear:
+                tally.note("counterexamples", case.witness())
+        k = int(np.argmax([look.badness for look in looks]))
+        return looks[k].badness, k
 
     def _climb(
         self, tally: Tally, ranges: Ranges, rng: np.random.Generator, case: Case, count: int
     ) -> None:
         """Step towards worse instances, a generation at a time, from the worst so far."""
-        (best,) = self.question.count(Tally(self.question.claim), [case]) or [-np.inf]
+        best, _ = self._look(Tally(self.question.claim), [case])
         while count > 0:
             cases = ranges.moved(rng, case, min(GENERATION, count))
             cases = [moved for moved in cases if ranges.holds(moved)]
             count -= max(len(cases), 1)
-            badness = self.question.count(tally, cases) if cases else []
-            if badness and max(badness) > best:
-                best, case = max(badness), cases[int(np.argmax(badness))]
+            if cases:
+                worst, k = self._look(tally, cases)
+                best, case = (worst, cases[k]) if worst > best else (best, case)
             if _ends(tally):
                 return
 

@@ -180,6 +180,7 @@ def _seen(seen: Observed, wide: Weights, narrow: Weights | None) -> Observed:
         times=seen.times,
         targets=seen.targets,
         residual=seen.residual,
+        full_width=seen.full_width,
         original=run_of(problem, seen.times, steps, wide),
         compressed=None if narrow is None else run_of(problem, seen.times, steps, narrow),
     )

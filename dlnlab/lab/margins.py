@@ -15,6 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from dlnlab.claims import Premise
+from dlnlab.lab.cases import EPS, Case
 from dlnlab.lab.dynamics import Sighting
 from dlnlab.lab.flows import NEAR, SAFETY
 from dlnlab.lab.observed import Observed
@@ -27,6 +28,11 @@ Margin = Callable[[Any], Any]
 MOVED = 0.1
 """A record counts for a climb from where a network has gone this share of its way until as much is
 left: before and after, many margins are small because nothing happens."""
+
+
+ROUNDING = 4 * EPS
+"""What subtracting two numbers of size 1 rounds, a few times over: copies of an instance may agree
+on that by chance."""
 
 
 class BadMargin(ValueError):
@@ -119,12 +125,18 @@ def curve(function: Margin, sighting: Sighting) -> Curve:
         raise BadMargin("returned arrays of different shapes for one instance")
     with np.errstate(all="ignore"):
         distance = np.max([np.max(np.abs(other - values), axis=1) for other in again], axis=0)
-        error = SAFETY * ndimage.maximum_filter1d(distance, size=NEAR)
+        error = SAFETY * (ndimage.maximum_filter1d(distance, size=NEAR) + _rounding(seen.case))
     margin = np.min(values, axis=1)
     times = seen.times[-len(values) :] if len(values) > 1 else seen.times[:1]
     late = _moved(seen)[-len(values) :] if len(values) > 1 else np.array([True])
     climb = float(np.min((margin + error)[late])) if late.any() else float("inf")
     return Curve(times, margin, error, climb)
+
+
+def _rounding(case: Case) -> float:
+    """What a difference of values, or of their squares, rounds, if they are of the target's size."""
+    size = max(case.spectrum[0], case.eps**case.depth)
+    return ROUNDING * max(1.0, size, size**2)
 
 
 def _moved(seen: Observed) -> np.ndarray:

@@ -3,12 +3,14 @@
 Quantities are computed when they are asked for, and are read-only: what one conjecture does to them
 cannot reach another.  Beside every `Observed` stand others of the same instance that numerical
 errors tell apart from it: of a looser run from a start perturbed within rounding, and of layers
-perturbed so at every record.  A margin is as accurate as it is the same on all of them.
+perturbed so at every record; the target and ε are perturbed too, so that what a margin rounds by
+itself comes out differently.  A margin is as accurate as it is the same on all of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +22,17 @@ from dlnlab.networks import Weights
 from dlnlab.numerics import spectra
 from dlnlab.training.trajectory import Status
 
-__all__ = ["SHAKE", "Observed", "Run", "frames", "narrow_run", "run_of", "shaken", "wide_runs"]
+__all__ = [
+    "SHAKE",
+    "Observed",
+    "Run",
+    "frames",
+    "jittered",
+    "narrow_run",
+    "run_of",
+    "shaken",
+    "wide_runs",
+]
 
 SHAKE = 16 * EPS
 """Size of a perturbation within rounding, relative to the largest entry of a layer: a few times
@@ -33,6 +45,16 @@ def shaken(layers: Sequence[np.ndarray], rng: np.random.Generator, size: float =
         W + size * np.max(np.abs(W), axis=(-2, -1), keepdims=True) * rng.standard_normal(W.shape)
         for W in layers
     )
+
+
+def jittered(case: Case, rng: np.random.Generator) -> Case:
+    """Return a case whose ε and target are perturbed within rounding, the target by one factor.
+
+    So its rank, its singular vectors and which of its values are equal stay as they are.
+    """
+    scale, factor = 1 + SHAKE * rng.standard_normal(2)
+    spectrum = tuple(float(factor * value) for value in case.spectrum)
+    return replace(case, eps=float(scale * case.eps), spectrum=spectrum)
 
 
 class _ReadOnly:
@@ -129,6 +151,9 @@ class Observed(_ReadOnly):
         σ_i*.
     residual : array, shape (records,)
         β(t)^L of the compressed network; None where there is none.
+    full_width : array, shape (records, d)
+        Singular values of the compressed network with r̂ = d, whatever r̂ is, in decreasing order;
+        None where there is none.
     original, compressed : Run
         Where only one network is observed, its attributes are this object's own.
     """
@@ -137,6 +162,7 @@ class Observed(_ReadOnly):
     times: np.ndarray
     targets: np.ndarray
     residual: np.ndarray | None
+    full_width: np.ndarray | None
     original: Run
     compressed: Run | None
 

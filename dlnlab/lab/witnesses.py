@@ -11,12 +11,11 @@ import numpy as np
 
 from dlnlab.claims import Claim, Witness
 from dlnlab.lab.cases import EPS, Case, Frame
-from dlnlab.lab.flows import Pair, flow_pairs
 from dlnlab.problems import factorization
 from dlnlab.reductions import modes
 from dlnlab.training.descent import gradient_descent
 
-__all__ = ["Descent", "case", "descent", "exact_descent", "of", "pair_at", "share", "told"]
+__all__ = ["Descent", "case", "descent", "exact_descent", "of", "share", "told"]
 
 
 def of(about: Claim) -> Witness:
@@ -48,12 +47,6 @@ def case(witness: Witness) -> Case:
     return Case(
         Frame(2), values, Frame(2), witness.depth, float(witness.eps), witness.r_hat, frames
     )
-
-
-def pair_at(witness: Witness) -> tuple[Pair, int]:
-    """Return both flows of a witness, and the record at which the statement fails."""
-    pair = flow_pairs([case(witness)], also=(float(witness.time),))[0]
-    return pair, int(np.flatnonzero(pair.times == float(witness.time))[0])
 
 
 class Descent(NamedTuple):
