@@ -58,7 +58,7 @@ FAR = 10
 simple instances with equality, some seem to fail by chance."""
 
 FAILURES = 5
-"""A task ends after this many instances on which the function failed."""
+"""The search ends after this many instances on which the function failed, if it never did not."""
 
 KEPT = 3
 """How many failures are told in full."""
@@ -140,7 +140,7 @@ class Question:
                 looks.append(Look())
             else:
                 looks.append(self._judge(tally, case, sighting))
-            if len(tally.notes.get("failures", [])) >= FAILURES:
+            if _always_fails(tally):
                 break
         return looks
 
@@ -236,11 +236,17 @@ class Attacker:
 
 
 def _ends(tally: Tally) -> bool:
-    """Tell whether to stop: for a clear counterexample, or a function that keeps failing.
+    """Tell whether to stop: for a clear counterexample, or a function that always fails.
 
     One that fails by little more than its error is confirmed at the end, if there is none clearer.
     """
-    return "counterexamples" in tally.notes or len(tally.notes.get("failures", [])) >= FAILURES
+    return "counterexamples" in tally.notes or _always_fails(tally)
+
+
+def _always_fails(tally: Tally) -> bool:
+    """Tell whether the function failed on several instances, and on all that it was asked about."""
+    measured = tally.instances + tally.outside > 0
+    return not measured and len(tally.notes.get("failures", [])) >= FAILURES
 
 
 def _trimmed(tally: Tally) -> dict[str, Any]:

@@ -276,6 +276,7 @@ class Conjecture:
             unmeasured=found.many("unmeasured"),
             failed=found.many("failures"),
             failures=tuple(found.tally.notes.get("failures", [])),
+            gaps=tuple(found.tally.notes.get("unmeasured", [])),
             unmet=dict(found.tally.unmet),
             case=case,
             time=when,

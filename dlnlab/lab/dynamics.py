@@ -23,6 +23,7 @@ from dlnlab.lab.observed import (
     Run,
     jittered,
     narrow_run,
+    problem_of,
     run_of,
     shaken,
     wide_runs,
@@ -229,7 +230,7 @@ def _rounded(run: Run, rng: np.random.Generator) -> Run:
 
 def _own(case: Case, run: Run) -> Run:
     """Return a run with the target of a case."""
-    return Run(**{**vars(run), "problem": problems.factorization(case.target)})
+    return Run(**{**vars(run), "problem": problem_of(case)})
 
 
 def _sightings(
@@ -318,7 +319,7 @@ def _one_descent(
     thin = [_compressed_descent(case, most - 1, move, options) for move in moves]
     thin[1:] = [_rounded(_own(jittered(case, rng), run), rng) for run in thin[1:]]
     both = [(tuple(W[:most, k] for W in a), b) for a, b in zip(wide, thin, strict=True)]
-    problems_seen = [problems.factorization(some.target) for some in mine]
+    problems_seen = [problem_of(some) for some in mine]
     ends = [
         _finite_until(problems_seen[0], layers)
         for pair in both
@@ -350,7 +351,7 @@ def _compressed_descent(
     counts = np.arange(steps + 1)
     eps = case.eps * (1 + move)
     if "method" in options:
-        problem = problems.factorization(case.target)
+        problem = problem_of(case)
         start = networks.compressed_weights(problem, case.r_hat, case.depth, eps)
         layers = _descend(problem, start, case.eta, steps, options)
         return run_of(problem, case.eta * counts[: len(layers[0])], counts, layers)
@@ -430,7 +431,7 @@ def _starts(cases: Sequence[Case], options: Mapping[str, Any]) -> list[Sighting]
 
 def _narrow_start(case: Case, rng: np.random.Generator) -> Narrow:
     """The compressed network as the library starts it."""
-    problem = problems.factorization(case.target)
+    problem = problem_of(case)
     layers = networks.compressed_weights(problem, case.r_hat, case.depth, case.eps)
     start = tuple(W[None] for W in layers)
     found = []

@@ -134,7 +134,7 @@ def curve(function: Margin, sighting: Sighting) -> Curve:
 
 
 def _rounding(case: Case) -> float:
-    """What a difference of values, or of their squares, rounds, if they are of the target's size."""
+    """What a difference of values, or of their squares, rounds where they are large."""
     size = max(case.spectrum[0], case.eps**case.depth)
     return ROUNDING * max(1.0, size, size**2)
 

@@ -29,6 +29,7 @@ __all__ = [
     "frames",
     "jittered",
     "narrow_run",
+    "problem_of",
     "run_of",
     "shaken",
     "wide_runs",
@@ -55,6 +56,11 @@ def jittered(case: Case, rng: np.random.Generator) -> Case:
     scale, factor = 1 + SHAKE * rng.standard_normal(2)
     spectrum = tuple(float(factor * value) for value in case.spectrum)
     return replace(case, eps=float(scale * case.eps), spectrum=spectrum)
+
+
+def problem_of(case: Case) -> Any:
+    """Return the factorization problem of a case; its target is read-only."""
+    return problems.factorization(_frozen(case.target))
 
 
 class _ReadOnly:
@@ -200,7 +206,7 @@ def wide_runs(
     times = np.broadcast_to(times.reshape(len(steps), -1), (len(steps), len(cases)))
     return [
         Run(
-            problem=problems.factorization(case.target),
+            problem=problem_of(case),
             times=times[:, k],
             steps=steps,
             layers=tuple(W[:, k] for W in layers),
@@ -245,7 +251,7 @@ def narrow_run(case: Case, times: np.ndarray, steps: np.ndarray, values: np.ndar
     padded = np.zeros((len(values), min(case.shape)))
     padded[:, : case.r_hat] = np.abs(values)
     return Run(
-        problem=problems.factorization(case.target),
+        problem=problem_of(case),
         times=times,
         steps=steps,
         layers=layers,
