@@ -140,8 +140,6 @@ class Question:
                 looks.append(Look())
             else:
                 looks.append(self._judge(tally, case, sighting))
-            if _always_fails(tally):
-                break
         return looks
 
     def _judge(self, tally: Tally, case: Case, sighting: Sighting) -> Look:
@@ -210,7 +208,7 @@ class Attacker:
     def _look(self, tally: Tally, cases: Sequence[Case]) -> tuple[float, int]:
         """Count cases, note those that refute, and return the worst and which it is."""
         looks = self.question.count(tally, cases)
-        for case, look in zip(cases, looks, strict=False):  # it ends after a few failures
+        for case, look in zip(cases, looks, strict=True):
             if look.clear:
                 tally.note("counterexamples", case.witness())
         k = int(np.argmax([look.badness for look in looks]))
@@ -228,7 +226,7 @@ class Attacker:
             if cases:
                 worst, k = self._look(tally, cases)
                 best, case = (worst, cases[k]) if worst > best else (best, case)
-            if _ends(tally):
+            if "counterexamples" in tally.notes:
                 return
 
     def __reduce__(self) -> Any:
@@ -240,13 +238,9 @@ def _ends(tally: Tally) -> bool:
 
     One that fails by little more than its error is confirmed at the end, if there is none clearer.
     """
-    return "counterexamples" in tally.notes or _always_fails(tally)
-
-
-def _always_fails(tally: Tally) -> bool:
-    """Tell whether the function failed on several instances, and on all that it was asked about."""
-    measured = tally.instances + tally.outside > 0
-    return not measured and len(tally.notes.get("failures", [])) >= FAILURES
+    always = tally.instances + tally.outside == 0
+    failed = len(tally.notes.get("failures", []))
+    return "counterexamples" in tally.notes or (always and failed >= FAILURES)
 
 
 def _trimmed(tally: Tally) -> dict[str, Any]:
