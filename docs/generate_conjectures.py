@@ -19,7 +19,6 @@ import dlnlab
 
 DOCS = Path(__file__).parent
 PAGE, STORED = DOCS / "conjectures.md", DOCS / "data" / "conjectures.json"
-START, END = "<!-- answers -->\n", "<!-- end of answers -->"
 INSTANCES, MANY = 500, 10_000
 
 OPEN = {"shapes": [(d, d) for d in range(3, 9)], "depths": range(3, 9), "r_hat": "full"}
@@ -62,16 +61,35 @@ def stored() -> dict[str, Any]:
     return json.loads(STORED.read_text("utf-8")) if STORED.exists() else {}
 
 
-def page(text: str, answers: dict[str, Any]) -> str:
-    """Return the page with the answers between its marks."""
-    before, rest = text.split(START)
-    after = rest[rest.index(END) :]
-    parts = []
-    for name, told in answers.items():
-        short = told["text"].split("\n\nfrom ")[0]
-        spent = f"{told['cpu_seconds']:.0f} s of one core"
-        parts.append(f"**{name}** ({spent})\n\n```text\n{short}\n```\n")
-    return before + START + "\n".join(parts) + after
+def page(text: str, content: dict[str, Any]) -> str:
+    """Return the page with what is stored between its marks."""
+    text = between(text, "answers", "\n".join(answer(*told) for told in content["five"].items()))
+    for kind in ("many", "dominance"):
+        text = between(text, kind, table(content.get(kind, {})))
+    return text
+
+
+def between(text: str, mark: str, new: str) -> str:
+    """Return a text with something new between two marks."""
+    start, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"
+    return text[: text.index(start)] + start + new + text[text.index(end) :]
+
+
+def answer(name: str, told: dict[str, Any]) -> str:
+    """Return one answer, without the code that builds its instance."""
+    short = told["text"].split("\n\nfrom ")[0]
+    return f"**{name}** ({told['cpu_seconds']:.0f} s of one core)\n\n```text\n{short}\n```\n"
+
+
+def table(answers: dict[str, Any]) -> str:
+    """Return a table of answers, one a row."""
+    rows = ["| statement | instances | verdict | worst margin |", "|---|---|---|---|"]
+    for told in answers.values():
+        worst = f"{told['margin']:.2g} ± {told['error']:.1g}"
+        sentence = told["statement"].replace("_*", "\\_\\*").replace("|", "\\|")
+        verdict = "not refuted" if told["status"] == "conjecture" else told["status"]
+        rows.append(f"| {sentence} | {told['instances']:,} | {verdict} | {worst} |")
+    return "\n" + "\n".join(rows) + "\n\n" if answers else "\n"
 
 
 def main() -> None:
@@ -90,7 +108,7 @@ def main() -> None:
     if asked.dominance:
         count, where = asked.dominance, {"path": asked.resume, **OPEN}
         attack_all("dominance", "dominance_hunt", count, 0, asked.only, **where)
-    PAGE.write_text(page(PAGE.read_text("utf-8"), stored()["five"]), "utf-8")
+    PAGE.write_text(page(PAGE.read_text("utf-8"), stored()), "utf-8")
 
 
 if __name__ == "__main__":
