@@ -7,7 +7,12 @@ from dlnlab.lab import adversary, pairs, strategies
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["QUESTION", "SUITE"]
+__all__ = [
+    "CLIMBED",
+    "HUNTED",
+    "QUESTION",
+    "SUITE",
+]
 
 HUNTED = strategies.cases(
     square=True,

@@ -7,7 +7,10 @@ from dlnlab.lab import pairs
 from dlnlab.lab.suite import Part, Suite
 from dlnlab.lab.tally import Tally
 
-__all__ = ["QUESTION", "SUITE"]
+__all__ = [
+    "QUESTION",
+    "SUITE",
+]
 
 QUESTION = pairs.question(
     eq13.ANY_START, pairs.inequality(), pairs.balanced, pairs.same_start, pairs.enough_rank

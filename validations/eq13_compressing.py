@@ -9,7 +9,11 @@ from dlnlab.lab.suite import Part, Suite
 
 from .theorem2_refined import PREMISES
 
-__all__ = ["QUESTION", "SUITE"]
+__all__ = [
+    "QUESTION",
+    "SUITE",
+    "compresses",
+]
 
 
 def compresses(sighting: Sighting) -> Premise:

@@ -7,7 +7,11 @@ from dlnlab.lab import pairs
 from dlnlab.lab.dynamics import Sighting
 from dlnlab.lab.suite import Part, Suite
 
-__all__ = ["QUESTION", "SUITE"]
+__all__ = [
+    "QUESTION",
+    "SUITE",
+    "no_spare",
+]
 
 
 def no_spare(sighting: Sighting) -> Premise:

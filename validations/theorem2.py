@@ -19,7 +19,12 @@ from dlnlab.lab.dynamics import Sighting
 from dlnlab.lab.flows import GROUPS
 from dlnlab.lab.suite import Part, Suite, Task
 
-__all__ = ["QUESTION", "SUITE"]
+__all__ = [
+    "QUESTION",
+    "SUITE",
+    "aligned",
+    "exact",
+]
 
 
 def exact(pair: Any) -> np.ndarray:

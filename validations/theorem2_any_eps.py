@@ -9,7 +9,11 @@ from dlnlab.lab.suite import Part, Suite
 
 from .dominance import HUNTED
 
-__all__ = ["QUESTION", "SUITE"]
+__all__ = [
+    "QUESTION",
+    "SUITE",
+    "spare",
+]
 
 
 def spare(case: Case) -> int:

@@ -9,7 +9,12 @@ from dlnlab.lab.suite import Part, Suite
 
 from .dominance import HUNTED
 
-__all__ = ["PREMISES", "QUESTION", "SUITE", "suite"]
+__all__ = [
+    "PREMISES",
+    "QUESTION",
+    "SUITE",
+    "suite",
+]
 
 PREMISES = (
     pairs.balanced,

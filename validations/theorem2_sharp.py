@@ -10,7 +10,11 @@ from dlnlab.lab.cases import Case
 
 from .theorem2_refined import PREMISES, suite
 
-__all__ = ["QUESTION", "SUITE"]
+__all__ = [
+    "QUESTION",
+    "SUITE",
+    "allowance",
+]
 
 
 def allowance(case: Case) -> int:

@@ -27,13 +27,28 @@ from dlnlab.files import fingerprints
 from dlnlab.lab import dynamics, margins
 from dlnlab.lab.cases import Case
 from dlnlab.lab.dynamics import Sighting
-from dlnlab.lab.margins import BadMargin, Curve
+from dlnlab.lab.margins import BadMargin, MarginCurve
 from dlnlab.lab.observed import Observed
 from dlnlab.lab.ranges import Ranges, as_case
 from dlnlab.lab.tally import Tally
 from dlnlab.progress import Progress
 
-__all__ = ["Attacker", "Question", "Search", "search", "task_of"]
+__all__ = [
+    "BATCH",
+    "CLIMBING",
+    "CLIMBS",
+    "FAILURES",
+    "FAR",
+    "GENERATION",
+    "KEPT",
+    "LONG",
+    "ROUND",
+    "Attacker",
+    "Question",
+    "Search",
+    "Sighted",
+    "search",
+]
 
 BATCH = 16
 """Instances of one task, integrated as one system."""
@@ -64,7 +79,7 @@ KEPT = 3
 """How many failures are told in full."""
 
 
-class Look(NamedTuple):
+class Sighted(NamedTuple):
     """An instance to a search: how bad it is, −inf if it does not count; whether it refutes."""
 
     badness: float = -math.inf
@@ -121,7 +136,7 @@ class Question:
         """Tell whether an instance contradicts the statement, far beyond its numerical error."""
         return any(look.clear for look in self.count(Tally(self.claim), [case]))
 
-    def count(self, tally: Tally, cases: Sequence[Case]) -> list[Look]:
+    def count(self, tally: Tally, cases: Sequence[Case]) -> list[Sighted]:
         """Count cases of one shape, depth and ε; return how each looks to a search.
 
         Parameters
@@ -131,37 +146,37 @@ class Question:
 
         Returns
         -------
-        list of Look
+        list of Sighted
         """
         looks = []
         for case, sighting in self.sightings(cases):
             if isinstance(sighting, str):
                 tally.note("unmeasured", {"case": case.witness(), "why": sighting})
-                looks.append(Look())
+                looks.append(Sighted())
             else:
                 looks.append(self._judge(tally, case, sighting))
         return looks
 
-    def _judge(self, tally: Tally, case: Case, sighting: Sighting) -> Look:
+    def _judge(self, tally: Tally, case: Case, sighting: Sighting) -> Sighted:
         try:
             found = margins.curve(self.function, sighting)
             premises = margins.premises(self.premises, sighting)
         except BadMargin as bad:
             tally.note("failures", {"case": case.witness(), "why": str(bad)})
-            return Look()
+            return Sighted()
         if not found.is_finite:
             tally.note("unmeasured", {"case": case.witness(), "why": "the margin is not finite"})
-            return Look()
+            return Sighted()
         premises += [judged(sighting) for judged in self.judged]
         k = found.worst
         margin, error = float(found.margin[k]), float(found.error[k])
         told = {"time": float(found.times[k]), "margin": margin, "error": error}
         tally.add(margin, error, premises, lambda: case.witness() | told)
         if not all(premise.met for premise in premises):
-            return Look()
-        return Look(-found.climb, margin < -FAR * error)
+            return Sighted()
+        return Sighted(-found.climb, margin < -FAR * error)
 
-    def look(self, case: Case) -> tuple[Curve, Observed]:
+    def look(self, case: Case) -> tuple[MarginCurve, Observed]:
         """Return the margin along one instance, and what the function was given.
 
         Raises
@@ -294,7 +309,7 @@ class Search:
         return None if all(verdict is None for verdict in judged) else self.tally.verdict()
 
 
-def task_of(question: Question, ranges: Ranges, count: int, seed: Sequence[int]) -> dict[str, Any]:
+def _task_of(question: Question, ranges: Ranges, count: int, seed: Sequence[int]) -> dict[str, Any]:
     """Return the configuration of a random batch; the code of the functions is a part of it."""
     return {
         "statement": question.statement,
@@ -346,7 +361,7 @@ def search(
             if len({told["badness"] for told in steepest}) > 1:
                 shares = _shares(climbing, -(-climbing // len(starts)))
                 more = [
-                    task_of(question, ranges, count, [seed, k]) | {"from": witness}
+                    _task_of(question, ranges, count, [seed, k]) | {"from": witness}
                     for k, (witness, count) in enumerate(zip(starts, shares, strict=False))
                 ]
             else:  # there is no slope to climb
@@ -360,7 +375,7 @@ def _random(
 ) -> list[dict[str, Any]]:
     """Return the configurations of random batches of these sizes."""
     return [
-        task_of(question, ranges, count, [seed, number])
+        _task_of(question, ranges, count, [seed, number])
         for number, count in enumerate(sizes, first)
     ]
 

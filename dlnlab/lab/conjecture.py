@@ -25,7 +25,14 @@ from dlnlab.lab.tally import Tally
 from dlnlab.methods import Method, check_method
 from dlnlab.numerics import checks
 
-__all__ = ["Conjecture", "ConjectureError", "conjecture"]
+__all__ = [
+    "MOST",
+    "SHRINKS",
+    "Conjecture",
+    "ConjectureError",
+    "confirmed",
+    "conjecture",
+]
 
 MOST = 10**7
 """Instances of one attack, which takes about ten milliseconds for each."""
@@ -122,6 +129,15 @@ class Conjecture:
     ----------
     statement, about : str
     premises : tuple of callables
+    question : Question
+        What is asked of instances, with the function.
+    eta : float or (float, float), optional
+        See `dlnlab.conjecture`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed.
     """
 
     def __init__(self, question: Question, eta: Any = None) -> None:

@@ -15,12 +15,13 @@ import numpy as np
 
 from dlnlab import networks, problems
 from dlnlab.flow.compressed import evaluations
+from dlnlab.flow.two_runs import LOOSER
 from dlnlab.lab import flows
 from dlnlab.lab.cases import Case, stack
 from dlnlab.lab.observed import (
     SHAKE,
     Observed,
-    Run,
+    ObservedRun,
     jittered,
     narrow_run,
     problem_of,
@@ -33,7 +34,20 @@ from dlnlab.networks import Weights
 from dlnlab.reductions import modes
 from dlnlab.training.descent import gradient_descent
 
-__all__ = ["ABOUT", "DescentCase", "RecoveryCase", "Sighting", "observe", "plan_steps"]
+__all__ = [
+    "ABOUT",
+    "BLOWN",
+    "COPIES",
+    "FEW",
+    "LONGEST",
+    "MOST_STEPS",
+    "START_COPIES",
+    "DescentCase",
+    "Narrow",
+    "RecoveryCase",
+    "Sighting",
+    "observe",
+]
 
 MOST_STEPS = 600
 """Steps of descent after which a run ends; with a step at half of the stable limit that is many
@@ -125,7 +139,7 @@ class RecoveryCase(Case):
 
 
 def observe(about: str, cases: Sequence[Case], options: Mapping[str, Any]) -> list[Sighting]:
-    """Run cases of one shape, depth, ε and width.
+    """ObservedRun cases of one shape, depth, ε and width.
 
     Parameters
     ----------
@@ -152,7 +166,7 @@ def _flows(cases: Sequence[Case], options: Mapping[str, Any]) -> list[Sighting]:
     problem, rng = problems.factorization(targets), np.random.default_rng(cases[0].depth)
     grid = np.union1d(flows.time_grid(cases), options.get("also", ()))
     times, tight = flows.integrate(problem, weights, grid[1:], flows.RTOL)
-    loose = flows.integrate(problem, shaken(weights, rng), grid[1:], flows.LOOSER * flows.RTOL)[1]
+    loose = flows.integrate(problem, shaken(weights, rng), grid[1:], LOOSER * flows.RTOL)[1]
     steps = np.arange(times.size)
     wide = _wide(cases, times, steps, _copies(tight, [loose], rng), rng)
     return _sightings(cases, wide, _closed_forms(cases, times, steps, rng), rng)
@@ -172,7 +186,7 @@ def _wide(
     steps: np.ndarray,
     copies: Sequence[Weights],
     rng: np.random.Generator,
-) -> list[list[Run]]:
+) -> list[list[ObservedRun]]:
     """Return the wide runs, and their copies with targets of their own."""
     return [
         wide_runs([jittered(case, rng) for case in cases] if k else cases, times, steps, layers)
@@ -180,7 +194,7 @@ def _wide(
     ]
 
 
-Narrow = list[tuple[np.ndarray, np.ndarray, Run]]
+Narrow = list[tuple[np.ndarray, np.ndarray, ObservedRun]]
 """β^L, the values for r̂ = d, and the compressed run: as they are, then perturbed."""
 
 
@@ -223,19 +237,19 @@ def _narrow(
     return found
 
 
-def _rounded(run: Run, rng: np.random.Generator) -> Run:
+def _rounded(run: ObservedRun, rng: np.random.Generator) -> ObservedRun:
     """Return a run whose layers are perturbed within rounding at every record."""
-    return Run(**{**vars(run), "layers": shaken(run.layers, rng)})
+    return ObservedRun(**{**vars(run), "layers": shaken(run.layers, rng)})
 
 
-def _own(case: Case, run: Run) -> Run:
+def _own(case: Case, run: ObservedRun) -> ObservedRun:
     """Return a run with the target of a case."""
-    return Run(**{**vars(run), "problem": problem_of(case)})
+    return ObservedRun(**{**vars(run), "problem": problem_of(case)})
 
 
 def _sightings(
     cases: Sequence[Case],
-    wide: Sequence[Sequence[Run]],
+    wide: Sequence[Sequence[ObservedRun]],
     narrow: Sequence[Narrow],
     rng: np.random.Generator,
 ) -> list[Sighting]:
@@ -251,7 +265,7 @@ def _sightings(
 
 
 def _pair(
-    case: Case, wide: Run, residual: np.ndarray, full_width: np.ndarray, narrow: Run
+    case: Case, wide: ObservedRun, residual: np.ndarray, full_width: np.ndarray, narrow: ObservedRun
 ) -> Observed:
     return Observed(
         case=case,
@@ -267,7 +281,7 @@ def _pair(
 # ---------------------------------------------------------------------- gradient descent
 
 
-def plan_steps(case: DescentCase) -> int:
+def _plan_steps(case: DescentCase) -> int:
     """Return for how many steps descent is followed: as long as a flow, or `MOST_STEPS`."""
     law = flows.law_of(case)
     return int(min(MOST_STEPS, math.ceil(flows.PATIENCE * law.horizon(0.05) / case.eta)))
@@ -278,7 +292,7 @@ def _descents(cases: Sequence[Any], options: Mapping[str, Any]) -> list[Sighting
     targets, weights = stack(cases)
     problem, rng = problems.factorization(targets), np.random.default_rng(cases[0].depth)
     eta = np.array([case.eta for case in cases])
-    steps = max(plan_steps(case) for case in cases)
+    steps = max(_plan_steps(case) for case in cases)
     starts = [weights, *(shaken(weights, rng) for _ in range(COPIES))]
     found = [_descend(problem, start, eta, steps, options) for start in starts]
     # where a run contracts, what every step rounds is all that is left of it
@@ -346,7 +360,7 @@ def _one_descent(
 
 def _compressed_descent(
     case: DescentCase, steps: int, move: float, options: Mapping[str, Any]
-) -> Run:
+) -> ObservedRun:
     """Theorem 1's recursion, or with another method the compressed network as it is."""
     counts = np.arange(steps + 1)
     eps = case.eps * (1 + move)
@@ -362,9 +376,9 @@ def _compressed_descent(
     return narrow_run(case, case.eta * counts, counts, values)
 
 
-def _cut(run: Run, end: int) -> Run:
+def _cut(run: ObservedRun, end: int) -> ObservedRun:
     """Return the first records of a run."""
-    return Run(
+    return ObservedRun(
         problem=run.problem,
         times=run.times[:end],
         steps=run.steps[:end],
@@ -396,7 +410,7 @@ def _recovery(case: RecoveryCase) -> Sighting:
     longest = LONGEST / (case.depth * largest ** (2 - 2 / case.depth))
     grid = grid[grid <= max(longest, grid[0])] / float(problem.curvature)
     times, tight = flows.integrate(problem, weights, grid, flows.RTOL)
-    loose = flows.integrate(problem, shaken(weights, rng), grid, flows.LOOSER * flows.RTOL)[1]
+    loose = flows.integrate(problem, shaken(weights, rng), grid, LOOSER * flows.RTOL)[1]
     steps = np.arange(times.size)
     copies = _copies(tight, [loose], rng)
     mine: list[Any] = [case, *(jittered(case, rng) for _ in copies[1:])]
@@ -407,7 +421,7 @@ def _recovery(case: RecoveryCase) -> Sighting:
     return first, others
 
 
-def _single(case: Case, run: Run) -> Observed:
+def _single(case: Case, run: ObservedRun) -> Observed:
     return Observed(
         case=case,
         times=run.times,

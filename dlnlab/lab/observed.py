@@ -25,7 +25,7 @@ from dlnlab.training.trajectory import Status
 __all__ = [
     "SHAKE",
     "Observed",
-    "Run",
+    "ObservedRun",
     "frames",
     "jittered",
     "narrow_run",
@@ -75,7 +75,7 @@ class _ReadOnly:
         )
 
 
-class Run(_ReadOnly):
+class ObservedRun(_ReadOnly):
     """One network along its way.
 
     Attributes
@@ -160,7 +160,7 @@ class Observed(_ReadOnly):
     full_width : array, shape (records, d)
         Singular values of the compressed network with r̂ = d, whatever r̂ is, in decreasing order;
         None where there is none.
-    original, compressed : Run
+    original, compressed : ObservedRun
         Where only one network is observed, its attributes are this object's own.
     """
 
@@ -169,8 +169,8 @@ class Observed(_ReadOnly):
     targets: np.ndarray
     residual: np.ndarray | None
     full_width: np.ndarray | None
-    original: Run
-    compressed: Run | None
+    original: ObservedRun
+    compressed: ObservedRun | None
 
     def __getattr__(self, name: str) -> Any:
         """Attributes of the network, where there is one only."""
@@ -178,14 +178,14 @@ class Observed(_ReadOnly):
             return getattr(self.original, name)
         raise AttributeError(
             f"no `{name}` here: ask `original` or `compressed` for it"
-            if hasattr(Run, name)
+            if hasattr(ObservedRun, name)
             else f"no `{name}` here"
         )
 
 
 def wide_runs(
     cases: Sequence[Case], times: np.ndarray, steps: np.ndarray, layers: Weights
-) -> list[Run]:
+) -> list[ObservedRun]:
     """Return the runs of a batch of wide networks on factorization problems.
 
     Parameters
@@ -205,7 +205,7 @@ def wide_runs(
 
     times = np.broadcast_to(times.reshape(len(steps), -1), (len(steps), len(cases)))
     return [
-        Run(
+        ObservedRun(
             problem=problem_of(case),
             times=times[:, k],
             steps=steps,
@@ -216,13 +216,13 @@ def wide_runs(
     ]
 
 
-def run_of(problem: Any, times: np.ndarray, steps: np.ndarray, layers: Weights) -> Run:
+def run_of(problem: Any, times: np.ndarray, steps: np.ndarray, layers: Weights) -> ObservedRun:
     """Return the run of a single network, its layers of shapes (records, d_l, d_{l−1})."""
 
     def values() -> np.ndarray:
         return spectra.singular_values(networks.prefix_products(layers)[-1])
 
-    return Run(problem=problem, times=times, steps=steps, layers=layers, values=values)
+    return ObservedRun(problem=problem, times=times, steps=steps, layers=layers, values=values)
 
 
 def frames(case: Case) -> tuple[np.ndarray, np.ndarray]:
@@ -230,7 +230,7 @@ def frames(case: Case) -> tuple[np.ndarray, np.ndarray]:
     return case.left.matrix[:, : case.r_hat], case.right.matrix[:, : case.r_hat]
 
 
-def narrow_run(case: Case, times: np.ndarray, steps: np.ndarray, values: np.ndarray) -> Run:
+def narrow_run(case: Case, times: np.ndarray, steps: np.ndarray, values: np.ndarray) -> ObservedRun:
     """Return the run of a compressed network, which stays diagonal (Theorem 1).
 
     Parameters
@@ -250,7 +250,7 @@ def narrow_run(case: Case, times: np.ndarray, steps: np.ndarray, values: np.ndar
     )
     padded = np.zeros((len(values), min(case.shape)))
     padded[:, : case.r_hat] = np.abs(values)
-    return Run(
+    return ObservedRun(
         problem=problem_of(case),
         times=times,
         steps=steps,

@@ -27,6 +27,9 @@ from dlnlab.lab.tally import Tally
 __all__ = [
     "HUNTED",
     "LARGE_STARTS",
+    "PLAIN",
+    "Judged",
+    "Spare",
     "ask",
     "balanced",
     "climb",
@@ -34,6 +37,7 @@ __all__ = [
     "dominated",
     "enough_rank",
     "inequality",
+    "large_start",
     "question",
     "random",
     "registered",

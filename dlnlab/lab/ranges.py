@@ -25,7 +25,27 @@ from dlnlab.lab.dynamics import DescentCase, RecoveryCase
 from dlnlab.lab.recoveries import KINDS, random_recovery
 from dlnlab.numerics import checks
 
-__all__ = ["ALIGNMENTS", "R_HATS", "Ranges", "as_case", "checked"]
+__all__ = [
+    "ALIGNMENTS",
+    "CLOSE",
+    "DEPTHS",
+    "FAR_DEPTHS",
+    "FAR_EPS",
+    "FAR_LOW",
+    "FAR_SHAPES",
+    "FAR_START",
+    "FAR_UNIT",
+    "GOLDEN",
+    "LOW",
+    "OUTSKIRTS",
+    "R_HATS",
+    "SHAPES",
+    "SHARES",
+    "START",
+    "Ranges",
+    "as_case",
+    "checked",
+]
 
 ALIGNMENTS = ("any", "random", "near", "aligned", "opposed")
 R_HATS = ("any", "rank", "full")

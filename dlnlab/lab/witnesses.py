@@ -15,7 +15,15 @@ from dlnlab.problems import factorization
 from dlnlab.reductions import modes
 from dlnlab.training.descent import gradient_descent
 
-__all__ = ["Descent", "case", "descent", "exact_descent", "of", "share", "told"]
+__all__ = [
+    "DescentPair",
+    "case",
+    "descent",
+    "exact_descent",
+    "of",
+    "share",
+    "told",
+]
 
 
 def of(about: Claim) -> Witness:
@@ -49,7 +57,7 @@ def case(witness: Witness) -> Case:
     )
 
 
-class Descent(NamedTuple):
+class DescentPair(NamedTuple):
     """Both networks of a witness under gradient descent.
 
     Attributes
@@ -67,7 +75,7 @@ class Descent(NamedTuple):
     error: float
 
 
-def descent(witness: Mapping[str, Any]) -> Descent:
+def descent(witness: Mapping[str, Any]) -> DescentPair:
     """Run gradient descent on an instance told by `told`, as the library does it."""
     case, eta = Case.from_witness(witness), float(witness["eta"])
     steps = 2 * int(witness["time"])
@@ -81,7 +89,7 @@ def descent(witness: Mapping[str, Any]) -> Descent:
     values = modes.descent(case.values, case.eps, case.depth, eta, steps)
     # each step rounds by units, and what it rounds grows at most as the networks do, by 1/ε^L
     error = 16 * EPS * steps * case.depth / case.eps**case.depth
-    return Descent(np.asarray(run.end_to_end), values, error)
+    return DescentPair(np.asarray(run.end_to_end), values, error)
 
 
 def told(witness: Witness) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from dlnlab.claims import proposition1 as proposition1_claim
 from dlnlab.lab import adversary, pairs
 from dlnlab.lab.attack import Question
 from dlnlab.lab.cases import Case
-from dlnlab.lab.margins import Curve
+from dlnlab.lab.margins import MarginCurve
 from dlnlab.lab.observed import Observed
 from dlnlab.lab.picture import Sketch, setting, titled
 from dlnlab.reductions import modes
@@ -33,6 +33,8 @@ from .. import (
 )
 
 __all__ = [
+    "BOTH",
+    "DOMINANCE",
     "sketch_adversary",
     "sketch_assumption1",
     "sketch_closed_form",
@@ -176,7 +178,7 @@ def sketch_adversary(witness: Mapping[str, Any]) -> Sketch:
     """σ_i and σ̃_i of the worst instance of a continuous climb."""
     told = witness["instance"]
     rows = tuple(tuple(row) for row in told["turn"])
-    instance = adversary.Instance(tuple(told["spectrum"]), rows, told["depth"], told["eps"])
+    instance = adversary.TurnedStart(tuple(told["spectrum"]), rows, told["depth"], told["eps"])
     curves = adversary.follow(instance, float(witness["horizon"]))
     margin = np.min(curves.compressed - curves.original, axis=-1)
     values = partial(
@@ -215,13 +217,13 @@ def sketch_theorem2(witness: Mapping[str, Any], form: str = "stated") -> Sketch:
     return _margin_sketch(curve, pair, both, (told, label), witness)
 
 
-def _looked(question: Question, witness: Mapping[str, Any]) -> tuple[Curve, Observed]:
+def _looked(question: Question, witness: Mapping[str, Any]) -> tuple[MarginCurve, Observed]:
     also = (float(witness["time"]),) if "time" in witness else ()
     return replace(question, options={"also": also}).look(Case.from_witness(witness))
 
 
 def _margin_sketch(
-    curve: Curve,
+    curve: MarginCurve,
     pair: Observed,
     both: Callable[[Any], Any],
     told: tuple[str, str],
