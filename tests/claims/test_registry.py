@@ -9,14 +9,14 @@ from fractions import Fraction
 import mpmath
 import numpy as np
 import pytest
-from dlnlab.validations import MODULES
+from dlnlab.validations import MODULES, eq13_large_start
 
 import dlnlab
 from dlnlab import claims, proofs, report
 from dlnlab.claims import CLAIMS, Claim, Setting, Standing, Verdict, Witness, judge
 from dlnlab.claims.claim import STATUSES
 from dlnlab.cli import main
-from dlnlab.lab import inequality, witnesses
+from dlnlab.lab import witnesses
 
 REFUTED = [name for name, claim in CLAIMS.items() if claim.standing().status == "refuted"]
 
@@ -244,10 +244,13 @@ def test_the_enclosed_instances_are_those_of_the_proof():
 
 
 def test_the_margin_of_the_large_start_lies_where_it_should():
-    pair, record = witnesses.pair_at(witness("eq13_large_start"))
-    margin, error = inequality.sides(pair)
-    low, high = witness("eq13_large_start").between
-    assert low + error[record] < margin[record] < high - error[record]
+    known = witness("eq13_large_start")
+    asked = dataclasses.replace(eq13_large_start.QUESTION, options={"also": (float(known.time),)})
+    found, _ = asked.look(witnesses.case(known))
+    record = int(np.flatnonzero(found.times == float(known.time))[0])
+    margin, error = found.margin[record], found.error[record]
+    low, high = known.between
+    assert low + error < margin < high - error
 
 
 # ---------------------------------------------------------------------- the commands
