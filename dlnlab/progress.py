@@ -25,11 +25,13 @@ class Progress:
     option : bool or callable
         False for silence; True for a bar, of tqdm where that is installed, which suits terminals
         and notebooks, or else a line on the standard error stream; or a callable
-        ``f(done, total, loss)``, without the loss where there is none.
+        ``f(done, total, loss)``, or ``f(done, total)``.
     total : float
         Value of `done` at the end.
     unit : str
         What is counted, for the line.
+    has_loss : bool
+        Whether a loss is reported too.
 
     Raises
     ------
@@ -37,12 +39,10 @@ class Progress:
         If an argument is malformed.
     """
 
-    def __init__(self, option: Any, total: float, unit: str) -> None:
-        if not isinstance(option, bool) and not callable(option):
-            raise TypeError(
-                "`progress` must be a bool or a callable f(done, total, loss), "
-                f"got {checks.describe(option)}"
-            )
+    def __init__(self, option: Any, total: float, unit: str, *, has_loss: bool = True) -> None:
+        if not isinstance(option, bool):
+            given = "done, total, loss" if has_loss else "done, total"
+            checks.function("progress", option, f"a bool or a callable f({given})", 2 + has_loss)
         self.total, self.unit = total, unit
         self._report: Callable[..., Any] | None
         self._report = (self._show if option else None) if isinstance(option, bool) else option

@@ -334,7 +334,9 @@ DOORS: dict[str, Door] = {
         target=(None, OPTIONAL | TARGET),
     ),
     **{
-        f"Problem.{name} of {kind}": door(getattr(problem, name), W=(EYE, MATRIX | UNKNOWN))
+        f"Problem.{name} of {kind}": door(
+            getattr(problem, name), W=(EYE, MATRIX | UNKNOWN | {"many axes"})
+        )
         for kind, problem in PROBLEMS.items()
         for name in ("loss", "gradient", "error", "singular_values")
     },

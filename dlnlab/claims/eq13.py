@@ -75,7 +75,7 @@ SMALL_C_VEC = Claim(
 COMPRESSING = Claim(
     "eq13_compressing",
     "Eq. (13) for r̂ ≤ max(r, d − r)",
-    "From every orthogonal start with ε^L ≤ σ_r*, for every r ≤ r̂ ≤ max(r, d − r), "
+    "From every balanced orthogonal start with ε^L ≤ σ_r*, for every r ≤ r̂ ≤ max(r, d − r), "
     f"{FLOW}, {INEQUALITY}.",
     "dlnlab; the case of the sharp form of Theorem 2 that needs no correction",
     (
@@ -121,8 +121,8 @@ DESCENT = Claim(
 HALF_STEP = Claim(
     "eq13_half_step",
     "Eq. (13) for r̂ = r under descent with half the stable step",
-    "From every orthogonal start with ε^L ≤ σ_r*, for r̂ = r, under gradient descent with a step "
-    f"η ≤ 1/(L σ_1*^{{2−2/L}}), {INEQUALITY}.",
+    "From every balanced orthogonal start with ε^L ≤ σ_r*, for r̂ = r, under gradient descent with "
+    f"a step η ≤ 1/(L σ_1*^{{2−2/L}}), {INEQUALITY}.",
     "dlnlab",
     (CONJECTURE,),
 )

@@ -156,6 +156,8 @@ def _table(
     reader: Callable[[BinaryIO, _Wanted], tuple[Any, list[str]]], file: BinaryIO, wanted: _Wanted
 ) -> Table:
     values, notes = reader(file, wanted)
+    if values.dtype.kind not in "biufc":
+        raise ValueError(f"{wanted.where} must hold numbers, got entries of type {values.dtype}")
     if len(values.shape) == 2:
         size = f"{values.shape[0]} × {values.shape[1]}"
     else:
@@ -206,15 +208,12 @@ def _npy(file: BinaryIO, wanted: _Wanted) -> tuple[Any, list[str]]:
 
 
 def _npz(file: BinaryIO, wanted: _Wanted) -> tuple[Any, list[str]]:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            if {"format", "shape", "data"} <= members.keys():
-                return _sparse(archive, members, wanted), ["sparse"]
-            chosen = _chosen(members, wanted)
-            return _member(archive, members[chosen], wanted), [f"array {chosen}"]
-    except untrusted.DAMAGE as error:
-        raise _damaged(error, wanted) from error
+    with _decoding(wanted), zipfile.ZipFile(file) as archive:
+        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        if {"format", "shape", "data"} <= members.keys():
+            return _sparse(archive, members, wanted), ["sparse"]
+        chosen = _chosen(members, wanted)
+        return _member(archive, members[chosen], wanted), [f"array {chosen}"]
 
 
 @contextlib.contextmanager

@@ -64,9 +64,7 @@ def check(argument: str, path: Any) -> Path:
     TypeError, ValueError
         If a file cannot be written there.
     """
-    if not isinstance(path, str | os.PathLike) or isinstance(os.fspath(path), bytes):
-        raise TypeError(f"`{argument}` must be a path, got {checks.describe(path)}")
-    told = repr(os.fspath(path))
+    told = repr(checks.path_text(argument, path))
     try:
         found = Path(path).resolve()
         kind = os.stat(found).st_mode if os.path.lexists(found) else None

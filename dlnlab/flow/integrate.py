@@ -172,12 +172,10 @@ def gradient_flow(
             )
     budget = math.inf if max_steps is None else checks.integer("max_steps", max_steps, 1)
     tol = checks.nonnegative("tol", tol)
-    if stop is not None and not callable(stop):
-        raise TypeError(f"`stop` must be a callable stop(t, W), got {checks.describe(stop)}")
-    if observe is not None and not callable(observe):
-        raise TypeError(
-            f"`observe` must be a callable observe(t, weights, W), got {checks.describe(observe)}"
-        )
+    if stop is not None:
+        checks.function("stop", stop, "a callable stop(t, W)", 2)
+    if observe is not None:
+        checks.function("observe", observe, "a callable observe(t, weights, W)", 3)
     if stationarity is not None:
         stationarity = checks.nonnegative("stationarity", stationarity)
     bar = Progress(progress, t_end, "time")

@@ -368,7 +368,7 @@ def search(
     found = Search(Tally(question.claim), instances)
     climbing = int(CLIMBING * instances) if instances > BATCH else 0
     batches = _shares(instances - climbing, BATCH)
-    bar = Progress(progress, instances, "instance")
+    bar = Progress(progress, instances, "instance", has_loss=False)
     with contextlib.ExitStack() as stack:
         stack.callback(bar.close)
         pool = stack.enter_context(executors.using(executor))

@@ -99,7 +99,7 @@ def conjecture(
     checks.choice("about", about, dynamics.ABOUT)
     some = checks.sequence("premises", premises, "functions")
     for k, premise in enumerate(some):
-        checks.function(f"premises[{k}]", premise)
+        checks.function(f"premises[{k}]", premise, "a function of one instance", 1)
     if about != "descent" and (eta, method) != (None, None):
         name = "eta" if eta is not None else "method"
         raise ValueError(f"`{name}` must be left out unless `about` is 'descent', got {about!r}")
@@ -107,7 +107,7 @@ def conjecture(
     options = {} if method is None else {"method": checks.text("method", method)}
 
     def made(function: Callable[[Any], Any]) -> Conjecture:
-        checks.function("function", function, "a function of one instance")
+        checks.function("function", function, "a function of one instance", 1)
         return Conjecture(Question(statement, about, function, some, options), eta)
 
     return made

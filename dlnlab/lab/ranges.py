@@ -364,14 +364,14 @@ def checked(
 
 def _integers(name: str, value: Any, least: int) -> tuple[int, ...]:
     """Return an integer, or a sequence of them, as a tuple."""
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+    if checks.is_sequence(value):
         return tuple(checks.integer(f"{name}[{k}]", n, least, 64) for k, n in enumerate(value))
     return (checks.integer(name, value, least, 64),)
 
 
 def _interval(name: str, value: Any) -> tuple[float, float]:
     """Return a number > 0, or a pair (low, high) of them, as a pair."""
-    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+    if not checks.is_sequence(value):
         number = checks.positive(name, value)
         return number, number
     if len(value) != 2:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from dlnlab.numerics import arrays, checks
 from dlnlab.numerics.arrays import Array
 
@@ -139,4 +141,11 @@ def cross_correlation(X: Array, y: Array, classes: int) -> Array:
     X = checks.matrix("X", X)
     xp = arrays.namespace(X)
     y = check_classes(y, X, classes)
+    item, n, inputs = np.dtype(arrays.dtype_name(X)).itemsize, X.shape[0], math.prod(X.shape[1:])
+    checks.fits_in_memory(
+        f"`classes`: the samples of {classes} classes",
+        classes * (n * (1 + item) + inputs * item),
+        X,
+        remedy="count the classes from 0, without gaps",
+    )
     return one_hot(y, classes, X.dtype) @ xp.reshape(X, (X.shape[0], -1))

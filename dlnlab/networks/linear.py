@@ -304,7 +304,7 @@ def check_weights(weights: Any, *, are_finite: bool = False) -> Weights:
     TypeError, ValueError
         If it is not.
     """
-    if not isinstance(weights, Sequence) or isinstance(weights, str | bytes):
+    if not checks.is_sequence(weights):
         raise TypeError(
             "`weights` must be a tuple of arrays (W_1, ..., W_L), W_1 applied first, "
             f"got {checks.describe(weights)}"

@@ -142,7 +142,7 @@ def batch_axes(batch: Any) -> tuple[int, ...]:
     TypeError, ValueError
         If an argument is malformed.
     """
-    if not isinstance(batch, Sequence) or isinstance(batch, str | bytes):
+    if not checks.is_sequence(batch):
         raise TypeError(f"`batch` must be a tuple of integers >= 1, got {checks.describe(batch)}")
     return tuple(checks.integer("batch", n, 1) for n in checks.sequence("batch", batch))
 
@@ -150,7 +150,7 @@ def batch_axes(batch: Any) -> tuple[int, ...]:
 def _hidden_widths(width: Any, depth: int, default: int) -> tuple[int, ...]:
     if width is None:
         return (default,) * (depth - 1)
-    if isinstance(width, Sequence) and not isinstance(width, str | bytes):
+    if checks.is_sequence(width):
         if len(width) != depth - 1:
             raise ValueError(
                 f"`width` must be an integer or {depth - 1} of them (depth - 1), got {len(width)}"

@@ -20,6 +20,7 @@ from __future__ import annotations
 import collections.abc
 import dataclasses
 import functools
+import inspect
 import math
 import numbers
 import os
@@ -44,6 +45,7 @@ __all__ = [
     "MOST_ITEMS",
     "PURPOSES",
     "SMALLEST",
+    "TEXTS",
     "UNNOTICED",
     "adopted",
     "array",
@@ -60,6 +62,7 @@ __all__ = [
     "in_double",
     "instance",
     "integer",
+    "is_sequence",
     "items",
     "like",
     "matrix",
@@ -68,6 +71,7 @@ __all__ = [
     "number",
     "numbers_in",
     "path",
+    "path_text",
     "per_member",
     "plain_array",
     "positive",
@@ -81,6 +85,7 @@ __all__ = [
     "share",
     "singular_values",
     "start",
+    "stored_once",
     "text",
     "vector",
 ]
@@ -97,8 +102,10 @@ BIGGEST = 1 / SMALLEST
 DEEPEST = 10_000
 """Layers of the deepest network: every layer takes an array and a few calls of its own."""
 
-MOST_AXES = 64
-"""Of a NumPy array; deeper lists are no array."""
+MOST_AXES = 16
+"""Of an array: many more than batches have, and fewer than the 32 where functions of NumPy end."""
+
+TEXTS = (str, bytes, bytearray, memoryview)
 
 LONGEST_NAME = 255
 """Bytes of a file's name on all common systems."""
@@ -120,13 +127,19 @@ def describe(value: object) -> str:
     -------
     str
     """
-    if arrays.is_array(value):
-        return f"an array of shape {tuple(value.shape)} and dtype {arrays.dtype_name(value)}"  # type: ignore[attr-defined]
     try:
+        if arrays.is_array(value):
+            shape = tuple(value.shape)  # type: ignore[attr-defined]
+            return f"an array of shape {shape} and dtype {arrays.dtype_name(value)}"
         text = repr(value)
     except Exception:  # of an object's own making, or an integer of too many digits
         return f"a value of type {type(value).__name__}"
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _is_of(value: Any, kind: type) -> bool:
+    """Tell whether a value is a number of a kind; truth values and times pass for integers too."""
+    return isinstance(value, kind) and not isinstance(value, bool | np.bool_ | np.timedelta64)
 
 
 def integer(name: str, value: Any, low: int, high: int | None = None, *, bits: int = 63) -> int:
@@ -156,7 +169,7 @@ def integer(name: str, value: Any, low: int, high: int | None = None, *, bits: i
         If it is not.
     """
     bounds = f">= {low}" if high is None else f"between {low} and {high}"
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
+    if not _is_of(value, numbers.Integral):
         raise TypeError(f"`{name}` must be an integer {bounds}, got {describe(value)}")
     number = int(value)
     if number < low or (high is not None and number > high):
@@ -189,7 +202,7 @@ def real(name: str, value: Any, requirement: str) -> float:
     TypeError, ValueError
         If it is not.
     """
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+    if not _is_of(value, numbers.Real):
         raise TypeError(f"`{name}` must be {requirement}, got {describe(value)}")
     try:
         found = float(value)
@@ -224,7 +237,7 @@ def number(name: str, value: Any) -> float:
     TypeError, ValueError
         If it is not.
     """
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+    if not _is_of(value, numbers.Real):
         raise TypeError(f"`{name}` must be a number, got {describe(value)}")
     try:
         return float(value)
@@ -415,6 +428,34 @@ def text(name: str, value: Any) -> str:
     return instance(name, value, str, "a string")
 
 
+def path_text(name: str, value: Any) -> str:
+    """Return a path as a string, whether or not a file can have it.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
+    try:
+        found = os.fspath(value)
+    except Exception as error:  # no path, or one of an object's own making
+        raise TypeError(f"`{name}` must be a path, got {describe(value)}") from error
+    if not isinstance(found, str):
+        raise TypeError(f"`{name}` must be a path, got {describe(value)}")
+    return found
+
+
 def path(name: str, value: Any) -> str:
     """Return a path as a string.
 
@@ -434,9 +475,7 @@ def path(name: str, value: Any) -> str:
     TypeError, ValueError
         If it is not.
     """
-    found = os.fspath(value) if isinstance(value, str | os.PathLike) else value
-    if not isinstance(found, str):
-        raise TypeError(f"`{name}` must be a path, got {describe(value)}")
+    found = path_text(name, value)
     if "\0" in found or not found:
         raise ValueError(f"`{name}` must be a path a file can have, got {describe(value)}")
     if max(len(os.fsencode(part)) for part in found.split(os.sep)) > LONGEST_NAME:
@@ -447,8 +486,8 @@ def path(name: str, value: Any) -> str:
     return found
 
 
-def function(name: str, value: Any, signature: str = "a callable") -> Callable[..., Any]:
-    """Return `value` if it can be called; `signature` says how.
+def function(name: str, value: Any, what: str, takes: int) -> Callable[..., Any]:
+    """Return `value` if it can be called with so many arguments; `what` says with which.
 
     Parameters
     ----------
@@ -456,8 +495,10 @@ def function(name: str, value: Any, signature: str = "a callable") -> Callable[.
         Of the argument, for the message.
     value : object
         What was passed.
-    signature : str
-        How it is called, for the message.
+    what : str
+        What it must be, for the message.
+    takes : int
+        How many arguments it will be called with.
 
     Returns
     -------
@@ -469,7 +510,15 @@ def function(name: str, value: Any, signature: str = "a callable") -> Callable[.
         If it is not.
     """
     if not callable(value):
-        raise TypeError(f"`{name}` must be {signature}, got {describe(value)}")
+        raise TypeError(f"`{name}` must be {what}, got {describe(value)}")
+    try:
+        signature = inspect.signature(value)
+    except Exception:  # of a builtin that does not tell, or an object's own making
+        return value
+    try:
+        signature.bind(*range(takes))
+    except TypeError as error:
+        raise TypeError(f"`{name}` must be {what}, got one that takes others: {error}") from error
     return value
 
 
@@ -500,6 +549,20 @@ def instance(name: str, value: Any, kind: type | tuple[type, ...], what: str) ->
     return value
 
 
+def is_sequence(value: Any) -> bool:
+    """Tell whether a value is a sequence, and not text or bytes, whose items nobody means.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    bool
+    """
+    return isinstance(value, Sequence) and not isinstance(value, TEXTS)
+
+
 def sequence(name: str, value: Any, what: str = "values") -> tuple[Any, ...]:
     """Return a sequence as a tuple; strings and arrays are none.
 
@@ -521,7 +584,7 @@ def sequence(name: str, value: Any, what: str = "values") -> tuple[Any, ...]:
     TypeError, ValueError
         If it is not.
     """
-    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+    if not is_sequence(value):
         raise TypeError(f"`{name}` must be a sequence of {what}, got {describe(value)}")
     if len(value) > MOST_ITEMS:
         raise ValueError(f"`{name}` must hold at most {MOST_ITEMS} {what}, got {describe(value)}")
@@ -638,7 +701,7 @@ def random_source(name: str, value: Any) -> np.random.Generator:
     TypeError, ValueError
         If it is not.
     """
-    if isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool_):
+    if _is_of(value, numbers.Integral):
         return np.random.default_rng(seed(name, value))
     if not isinstance(value, np.random.Generator):
         raise TypeError(
@@ -684,7 +747,7 @@ def shape(name: str, value: Any) -> tuple[int, int]:
     TypeError, ValueError
         If it is not.
     """
-    if not isinstance(value, Sequence) or len(value) != 2:
+    if not is_sequence(value) or len(value) != 2:
         raise TypeError(f"`{name}` must be a pair (d_out, d_in), got {describe(value)}")
     return integer(f"{name}[0]", value[0], 1), integer(f"{name}[1]", value[1], 1)
 
@@ -729,6 +792,8 @@ def array(
     if found.ndim != ndim if ndim is not None else found.ndim < least:
         axes = f"exactly {ndim} axes" if ndim is not None else _least_axes(least)
         raise ValueError(f"`{name}` must have {axes}, got {describe(found)}")
+    if found.ndim > MOST_AXES:
+        raise ValueError(f"`{name}` must have at most {MOST_AXES} axes, got {describe(found)}")
     return finite(name, found, are_sized=are_sized) if are_finite else found
 
 
@@ -776,7 +841,7 @@ def adopted(name: str, value: Any) -> Any:
         return np.asarray(value.data)
     try:
         return arrays.adopted(value)
-    except TypeError as error:
+    except Exception as error:  # of an object's own making, too, such as a mock
         raise TypeError(f"`{name}` must be an array that NumPy can read: {error}") from error
 
 
@@ -796,9 +861,40 @@ def dense(name: str, value: Any) -> Any:
     """
     if not scipy.sparse.issparse(value):
         return value
+    stored_once(name, value)
     size = math.prod(value.shape) * value.dtype.itemsize
     fits_in_memory(f"`{name}`: the dense matrix of shape {tuple(value.shape)}", size)
     return value.toarray()
+
+
+def stored_once(name: str, sparse: Any) -> Any:
+    """Return a sparse matrix in compressed rows of its own, if no entry is stored twice.
+
+    What is stored twice would be added up, whether it is meant or was a slip.
+
+    Parameters
+    ----------
+    name : str
+    sparse : scipy.sparse array, shape (d_out, d_in)
+        Or one of CuPy's.
+
+    Returns
+    -------
+    scipy.sparse array, shape (d_out, d_in)
+
+    Raises
+    ------
+    ValueError
+        If one is stored twice.
+    """
+    entries = sparse.tocoo()
+    rows = entries.tocsr()
+    if rows.nnz != entries.nnz:
+        raise ValueError(
+            f"`{name}` must store every entry once, got {entries.nnz} stored entries in "
+            f"{rows.nnz} places; add them up with sum_duplicates() if that is meant"
+        )
+    return rows
 
 
 def _is_elsewhere(value: Any) -> bool:
@@ -1172,7 +1268,7 @@ def host_array(name: str, value: Any) -> np.ndarray:
         If it is not.
     """
     found = plain_array(name, value)
-    if found.dtype.kind not in "biufc":
+    if found.dtype.kind not in "biufc" or isinstance(value, TEXTS):
         what = "numeric" if arrays.is_array(value) else "an array of numbers"
         raise TypeError(f"`{name}` must be {what}, got {describe(value)}")
     if found.dtype.kind != "b" and _is_boolean(value):
@@ -1267,10 +1363,10 @@ def _annotations(kind: type) -> dict[str, Any]:
 
 def _is_number(value: Any, kind: type) -> bool:
     """Tell whether a value is a number, no bool, that fits in a double."""
-    if not isinstance(value, kind) or isinstance(value, bool | np.bool_):
+    if not _is_of(value, kind):
         return False
     try:
-        float(value)  # type: ignore[arg-type]
+        float(value)
     except OverflowError:
         return False
     return True

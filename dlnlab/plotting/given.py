@@ -117,7 +117,7 @@ def panels(value: Any) -> Sequence[Callable[[Axes], Any]]:
     if not found:
         raise ValueError("`panels` must hold at least one callable draw(ax), got none")
     for k, panel in enumerate(found):
-        checks.function(f"panels[{k}]", panel, "a callable draw(ax)")
+        checks.function(f"panels[{k}]", panel, "a callable draw(ax)", 1)
     return found
 
 

@@ -54,6 +54,7 @@ __all__ = [
     "shown",
     "to_data_uri",
     "two_sided_log",
+    "verbatim",
 ]
 
 ORIGINAL: dict[str, Any] = {"color": "#0072B2", "linestyle": "-", "label": "original"}
@@ -164,6 +165,22 @@ def arrange(
         if title:
             figure.suptitle(title)
     return figure
+
+
+def verbatim(text: str) -> str:
+    """Return text of others so that it is drawn as it stands.
+
+    A dollar sign begins no formula, and halves of characters, which no font has, become "?".
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+    """
+    return text.encode("utf-8", "replace").decode().replace("$", r"\$")
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:

@@ -110,10 +110,10 @@ def check_records(record_every: Any, num_steps: Any) -> RecordSteps:
     TypeError, ValueError
         If an argument is malformed.
     """
-    num_steps = checks.integer("num_steps", num_steps, 0)
+    num_steps = checks.integer("num_steps", num_steps, 0, bits=48)
     if isinstance(record_every, np.ndarray) and record_every.ndim == 1:
         record_every = record_every.tolist()
-    if isinstance(record_every, Sequence) and not isinstance(record_every, str | bytes):
+    if checks.is_sequence(record_every):
         listed = checks.sequence("record_every", record_every)
         steps = {checks.integer("record_every", step, 0) for step in listed}
         return RecordSteps(None, tuple(sorted(steps)), num_steps)

@@ -177,7 +177,7 @@ def of_descent(
     """
     stand_ins = networks.check_weights(_stand_ins(weights))
     networks.check_problem(problem)
-    num_records = checks.integer("num_records", num_records, 0)
+    num_records = checks.integer("num_records", num_records, 0, bits=48)
     record = check_record(record)
     batch = tuple(stand_ins[0].shape[:-2]) if batch is None else networks.batch_axes(batch)
     if run is not None:
