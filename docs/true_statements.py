@@ -1,4 +1,4 @@
-"""Statements that are proved: ten thousand instances of each refute none of them."""
+"""Statements that are proved, so that no attack may refute them."""
 
 import numpy as np
 

@@ -179,7 +179,7 @@ def test_a_needle_is_found_by_climbing():
 
 
 def test_true_statements_are_not_refuted():
-    """Ten thousand instances of each are in docs/data/conjectures.json."""
+    """The longer attacks are in docs/data/conjectures.json."""
     file = Path(__file__).parents[2] / "docs" / "true_statements.py"
     module: dict[str, object] = {}
     exec(file.read_text("utf-8"), module)
