@@ -25,6 +25,7 @@ ORDER = [
     "results",
     "numerics",
     "progress",
+    "terminal",
     "files",
     "campaigns",
     "problems",

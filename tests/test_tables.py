@@ -110,7 +110,9 @@ def test_bytes_that_no_text_has_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "array", [np.zeros(4), np.zeros((2, 3, 4)), np.array([["a"]]), 1j * A], ids=["vector", "cube", "text", "complex"]
+    "array",
+    [np.zeros(4), np.zeros((2, 3, 4)), np.array([["a"]]), 1j * A],
+    ids=["vector", "cube", "text", "complex"],
 )
 def test_what_is_no_matrix_of_numbers_is_refused(tmp_path, array):
     np.save(tmp_path / "x.npy", array)

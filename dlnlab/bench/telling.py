@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dlnlab import terminal
+
 __all__ = ["GROWTH_HEADER", "ROW_HEADER", "growth_cells", "machine_lines", "markdown", "row_cells"]
 
 ROW_HEADER = (
@@ -24,6 +26,7 @@ ROW_HEADER = (
 )
 GROWTH_HEADER = ("size", "time", "peak memory")
 WIDTHS = (31, 27, 27, 21, 7, 4, 9, 9, 7)
+"""Of columns, where the terminal has room for them."""
 
 
 def row_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -44,9 +47,9 @@ def row_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def line(cells: Sequence[str]) -> str:
-    """Return a row for the terminal."""
-    padded = (cell.ljust(w) for cell, w in zip(cells, WIDTHS, strict=False))
-    return " ".join(padded).rstrip()
+    """Return a row for the terminal, in so many lines as it takes."""
+    width = terminal.widths(WIDTHS[: len(cells)])
+    return "\n".join(terminal.row(cells, width, left=len(cells)))
 
 
 def growth_cells(growth: Mapping[str, Any]) -> list[tuple[str, ...]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import bench, report, results
+from dlnlab import bench, report, results, terminal
 from dlnlab.bench import growth, literal, machine, measurement, peer, profile, telling
 from dlnlab.bench.instances import Instance
 from dlnlab.bench.rows import ROWS
@@ -85,8 +85,8 @@ def add(commands: Any, exit_codes: str) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure what was asked for and return the exit code; a missed target is no failure."""
     if args.list:
-        print("\n".join(f"{name:<28} {row.title}" for name, row in ROWS.items()))
-        print(f"{GROWTH:<28} time and memory against {', '.join(growth.AXES)}")
+        titles = {name: row.title for name, row in ROWS.items()}
+        claims.show_list(titles | {GROWTH: f"time and memory against {', '.join(growth.AXES)}"})
         return 0
     names = _chosen(args)
     reference = arrays.gpu_reference() if args.device == "gpu" else np.empty(0)
@@ -154,7 +154,8 @@ def _measure(
             told["rows"].append(_row(name, batch, make_loop, reference, args, effort))
     told["growth"] = list(_growths(args.quick)) if GROWTH in names else []
     told["machine"]["load"].append(machine.load())
-    print("\n".join(telling.machine_lines(told["machine"])))
+    for line in telling.machine_lines(told["machine"]):
+        print("\n".join(terminal.paragraph(line, hanging="  ")))
     if args.quick:
         print("Quick runs show that everything runs; these times and ratios mean little.")
     return results.plain(told)

@@ -89,8 +89,7 @@ def add(commands: Any, exit_codes: str) -> None:
 def run(args: argparse.Namespace) -> int:
     """Carry the experiments out, and return the exit code."""
     if args.list:
-        width = max(map(len, EXPERIMENTS))
-        print("\n".join(f"{name:<{width}} {e.title}" for name, e in EXPERIMENTS.items()))
+        claims.show_list({name: e.title for name, e in EXPERIMENTS.items()})
         return 0
     chosen = _chosen(args)
     if args.out is None:

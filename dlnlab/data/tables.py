@@ -30,9 +30,8 @@ from dlnlab.results import presenter
 
 __all__ = ["Table", "read"]
 
-NUMERIC = ("double", "single", "logical", "sparse") + tuple(
-    f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
-)
+INTEGERS = (f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
+NUMERIC = {"double", "single", "logical", "sparse", *INTEGERS}
 """Classes of MATLAB's matrices."""
 
 TEXT = 150
@@ -47,7 +46,7 @@ COMPRESSED = {
     "csc": scipy.sparse.csc_array,
     "bsr": scipy.sparse.bsr_array,
 }
-"""What `scipy.sparse.save_npz` writes with indices and where each row, or column, of them starts."""
+"""What `scipy.sparse.save_npz` writes as indices, and where each row or column of them starts."""
 
 STREAM = "-"
 """What standard input is called."""

@@ -34,7 +34,7 @@ MINUS = str.maketrans("−", "-")
 """Typeset numbers have a sign of their own."""
 
 COMMENTS = ("#", "%")
-"""What a line starts with that says something about the numbers: in most programs, and in MATLAB."""
+"""What a line starts with that says something about the numbers, in most programs and in MATLAB."""
 
 UNKNOWN = "an unknown number is an empty cell, or NA"
 
