@@ -76,7 +76,7 @@ class Plan:
     def __str__(self) -> str:
         modes = f"{self.rank} of {self.of} modes ({self.why})"
         work = f"about {self.steps} steps" if self.steps else "in closed form"
-        return f"{modes}, {work}, about {self.seconds:.1g} s"
+        return f"{modes}, {work}, about {float(f'{self.seconds:.1g}'):g} s"
 
 
 def predicted(rank: int, size: int, depth: int) -> tuple[int, float]:

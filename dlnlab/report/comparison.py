@@ -244,7 +244,8 @@ def _why(c: Comparison) -> str:
     if c.coverage.escaped:
         reason = "from there on rounding decides which way the flow takes"
     missing = int(np.count_nonzero(np.isinf(c.fitting_times.original)))
-    return f"{reason}; {missing} of {rank} modes were not fitted" if missing else reason
+    were = "was" if missing == 1 else "were"
+    return f"{reason}; {missing} of {rank} modes {were} not fitted" if missing else reason
 
 
 def _ending(c: Comparison) -> str:
