@@ -70,14 +70,6 @@ class Method:
         raise NotImplementedError
 
 
-def _memory(name: str, value: Any) -> float:
-    """Return how much of what is kept a step leaves, in [0, 1)."""
-    number = checks.nonnegative(name, value)
-    if number >= 1:
-        raise ValueError(f"`{name}` must be < 1, got {checks.describe(value)}")
-    return number
-
-
 @dataclass(frozen=True)
 class Descent(Method):
     """W ← W − ηG: gradient descent, and stochastic gradient descent if G is of a minibatch."""
@@ -113,7 +105,7 @@ class Momentum(Method):
     is_linear: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "beta", _memory("beta", self.beta))
+        object.__setattr__(self, "beta", checks.share("beta", self.beta, zero=True))
         checks.flag("nesterov", self.nesterov)
 
     def move(self, step: int, W: Array, gradient: Array, slots: Sequence[Array], rate: Any) -> None:
@@ -154,7 +146,8 @@ class Adam(Method):
 
     def __post_init__(self) -> None:
         for name in ("beta1", "beta2"):
-            object.__setattr__(self, name, _memory(name, getattr(self, name)))
+            value = checks.share(name, getattr(self, name), zero=True)
+            object.__setattr__(self, name, value)
         object.__setattr__(self, "epsilon", checks.positive("epsilon", self.epsilon))
 
     def move(self, step: int, W: Array, gradient: Array, slots: Sequence[Array], rate: Any) -> None:

@@ -17,10 +17,10 @@ near t = 26 for L = 3: for longer runs the bound says nothing, and zero error is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from sympy import GF, QQ
 from sympy.polys.matrices import DomainMatrix
@@ -30,6 +30,15 @@ from .facts import Fact, ProofError, record
 PRIME = 2**61 - 1
 RATIONALS = QQ
 MODULAR = GF(PRIME, symmetric=False)
+
+Case = TypeVar("Case")
+
+
+def seeded(cases: Sequence[Case], repeats: int) -> Iterator[tuple[Random, Case]]:
+    """Yield every case, each time with a generator of its own; every run draws the same ones."""
+    for number in range(repeats):
+        for place, case in enumerate(cases):
+            yield Random(1000 * number + place), case
 
 
 def draw(field: Any, rng: Random, size: int = 5) -> Any:

@@ -42,7 +42,6 @@ P_l^⊥ W_l = ρ_l P_l^⊥ Q_l with P_l the projector onto the l-th span.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from random import Random
 from typing import Any
@@ -63,6 +62,7 @@ from .exact import (
     random_matrix,
     random_orthogonal,
     require_equal,
+    seeded,
 )
 from .facts import require_identity
 from .proof import Clause, Proof, Step, argument, cited, exact, main, symbolic
@@ -231,14 +231,14 @@ def equal_scalars() -> None:
 
 def rational_runs(repeats: int, num_steps: int) -> None:
     """Random full-rank starts over ℚ, checked against the scalar recursion after every step."""
-    for rng, shape in _cases(repeats):
+    for rng, shape in seeded(SHAPES, repeats):
         eps = draw_positive(RATIONALS, rng) / RATIONALS(4)
         follow(shape, RATIONALS, rng, num_steps, scales=[eps] * shape[2])
 
 
 def modular_runs(repeats: int, num_steps: int) -> None:
     """The same modulo p, with a different scale in every layer."""
-    for rng, shape in _cases(repeats):
+    for rng, shape in seeded(SHAPES, repeats):
         scales = [draw(MODULAR, rng) for _ in range(shape[2])]
         follow(shape, MODULAR, rng, num_steps, scales=scales)
 
@@ -299,12 +299,6 @@ def _require_blocks(
         before, after = outsides[layer - 1], outsides[layer]
         require_equal(weight * before, rest * before, f"W_{layer} P^⊥ = ρ Q P^⊥ after step {step}")
         require_equal(after * weight, after * rest, f"P^⊥ W_{layer} = ρ P^⊥ Q after step {step}")
-
-
-def _cases(repeats: int) -> Iterator[tuple[Random, tuple[int, int, int]]]:
-    for number in range(repeats):
-        for place, shape in enumerate(SHAPES):
-            yield Random(1000 * number + place), shape
 
 
 EVERY_STEP = ("the start", "products", "the target", "one step keeps the form", "for ever")

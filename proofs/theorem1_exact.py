@@ -17,7 +17,6 @@ chance that a false identity passes (:mod:`.exact`).  Hundreds of steps modulo p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -36,6 +35,7 @@ from .exact import (
     draw_positive,
     random_orthogonal,
     require_equal,
+    seeded,
 )
 from .proof import Clause, Proof, Step, argument, exact, main
 
@@ -121,7 +121,7 @@ def _require_decomposition(
 
 def rational_runs(repeats: int) -> None:
     """Several steps over ℚ from ε-scaled spectral starts, α = 1 and α ≠ 1."""
-    for rng, shape in _cases(repeats):
+    for rng, shape in seeded(SHAPES, repeats):
         alpha = RATIONALS(rng.choice((1, 1, 2, 5))) / RATIONALS(rng.choice((1, 3)))
         instance = random_instance(shape, RATIONALS, rng, alpha)
         start = draw_positive(RATIONALS, rng)
@@ -130,7 +130,7 @@ def rational_runs(repeats: int) -> None:
 
 def modular_steps(repeats: int) -> None:
     """One step modulo p from an arbitrary diagonal state: the induction step."""
-    for rng, shape in _cases(repeats):
+    for rng, shape in seeded(SHAPES, repeats):
         instance = random_instance(shape, MODULAR, rng, draw(MODULAR, rng))
         state = tuple((draw(MODULAR, rng), draw(MODULAR, rng)) for _ in range(shape[3]))
         follow(instance, state, 1)
@@ -138,17 +138,10 @@ def modular_steps(repeats: int) -> None:
 
 def modular_runs(repeats: int, num_steps: int) -> None:
     """Long runs modulo p."""
-    for rng, shape in _cases(repeats):
+    for rng, shape in seeded(SHAPES, repeats):
         instance = random_instance(shape, MODULAR, rng, draw(MODULAR, rng))
         start = draw(MODULAR, rng)
         follow(instance, ((start, start),) * shape[3], num_steps)
-
-
-def _cases(repeats: int) -> Iterator[tuple[Random, tuple[int, ...]]]:
-    """Yield a generator seeded by the case, and the shape; every run draws the same cases."""
-    for number in range(repeats):
-        for place, shape in enumerate(SHAPES):
-            yield Random(1000 * number + place), shape
 
 
 def build(*, thorough: bool = False) -> Proof:

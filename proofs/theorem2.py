@@ -39,7 +39,7 @@ cannot be dropped for r̂ > max(r, d − r), and that k cannot either.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -49,7 +49,7 @@ import sympy as sp
 from sympy.polys.matrices import DomainMatrix
 
 from .closed_form import approach, distance_decays
-from .exact import RATIONALS, diagonal, draw_positive, eye, inner, random_orthogonal
+from .exact import RATIONALS, diagonal, draw_positive, eye, inner, random_orthogonal, seeded
 from .facts import (
     require_at_most,
     require_identity,
@@ -243,7 +243,7 @@ def _share(rng: Random, least: int) -> Any:
 
 def premises_suffice(repeats: int) -> None:
     """Whole rational matrices that meet the premises at one time satisfy the bound."""
-    for rng, case in _cases(repeats):
+    for rng, case in seeded(CASES, repeats):
         moment = random_moment(case, rng)
         size = len(moment.block)
         frames = [random_orthogonal(size, RATIONALS, rng) for _ in range(2)]
@@ -273,12 +273,6 @@ def bound_is_attained() -> None:
         require_identity(
             margin(extreme, frames), -extreme.bound(), "the margin, against −(…)β^{2L}"
         )
-
-
-def _cases(repeats: int) -> Iterator[tuple[Random, tuple[int, int, int]]]:
-    for number in range(repeats):
-        for place, case in enumerate(CASES):
-            yield Random(1000 * number + place), case
 
 
 ALL_DEPTHS = AtLeast(2)

@@ -170,7 +170,7 @@ def test_the_two_starts_of_descent_on_two_factors(settings):
     W = U[:, :10] @ Vh[:10]
     unscaled = 0.5 * np.mean((W[test.users, test.items] - test.values) ** 2)
     zero = 0.5 * np.mean(test.values**2)
-    for start, expected in (("unscaled", unscaled), ("random", zero)):
+    for start, expected in (("spectral", unscaled), ("gaussian", zero)):
         changed = settings | {"two_factors": start, "num_steps": 1, "eps": 1e-4}
         scored = held_out.run_method("Burer-Monteiro", Split(train, test), changed)
         assert scored.half_mse[0] == pytest.approx(expected, rel=1e-6)

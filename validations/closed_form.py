@@ -8,9 +8,10 @@ import numpy as np
 
 from dlnlab import networks, problems
 from dlnlab.claims import Premise, closed_form
+from dlnlab.flow.two_runs import LOOSER, bound_so_far
 from dlnlab.lab import search, strategies
 from dlnlab.lab.cases import Case, random_cases
-from dlnlab.lab.flows import LOOSER, RTOL, SAFETY, quiet_flow
+from dlnlab.lab.flows import RTOL, quiet_flow
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.reductions import modes
@@ -73,8 +74,9 @@ def integrate(case: Case) -> Integrated:
     assert loose is not None
     values = modes.flow(times, case.values[: case.r_hat], case.eps, case.depth)
     left, right = start[-1] / case.eps, start[0].T / case.eps
-    distance = float(np.max(np.linalg.norm(tight - loose, axis=(-2, -1)))) / largest
-    error = SAFETY * distance + 100 * case.depth * RTOL  # the runs' distance, and one step's share
+    distance = np.linalg.norm(tight - loose, axis=(-2, -1)) / largest
+    error = float(bound_so_far(distance)[-1])
+    error += 100 * case.depth * RTOL  # one step's share
     return Integrated(times, tight, left, values, right, error)
 
 

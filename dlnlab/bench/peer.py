@@ -20,7 +20,7 @@ from unittest import mock
 import numpy as np
 
 from dlnlab.bench.instances import Instance
-from dlnlab.bench.literal import dense, load_jax
+from dlnlab.bench.literal import Loop, dense, load_jax
 from dlnlab.networks import Weights
 
 __all__ = ["Peer", "PeerLoop"]
@@ -92,7 +92,7 @@ def _imported(path: Path) -> tuple[ModuleType, ModuleType, ModuleType]:
     return found["solver"], found["loss"], found["network"]
 
 
-class PeerLoop:
+class PeerLoop(Loop):
     """Their training loop on one instance, with the losses summed rather than averaged."""
 
     def __init__(self, peer: Peer, instance: Instance) -> None:

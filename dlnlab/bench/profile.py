@@ -60,8 +60,8 @@ def _calls(part: Instance, reference: Array) -> tuple[Sequence[Callable[[], Any]
     problem, weights = part.problem(reference), part.start(reference)
     run = choice.choose(problem, weights, LONG)
     rates = [part.eta] * len(weights)
-    found = kernels.stepper(run.problem, run.weights, rates, None, weights[0].shape[:-2])
-    return found.calls()
+    steps = kernels.Run(run.problem, run.weights, rates, batch=weights[0].shape[:-2])
+    return kernels.stepper(steps).calls()
 
 
 def _timed(

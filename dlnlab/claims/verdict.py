@@ -9,7 +9,7 @@ from typing import Any
 
 from dlnlab.claims.claim import CONJECTURE, STATUSES, Standing
 from dlnlab.numerics import checks
-from dlnlab.results import presenter
+from dlnlab.results import plain, presenter
 
 __all__ = ["Premise", "Verdict", "Verdicts", "judge", "status_of"]
 
@@ -131,29 +131,30 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict as plain numbers, strings, lists and dicts, ready for JSON."""
-        return {
+        content = {
             "claim": self.claim,
             "statement": self.statement,
             "status": self.status,
             "condition": self.condition,
             "contradicted": self.contradicted,
             "reproduced": self.reproduced,
-            "margin": _plain(self.margin),
-            "error": _plain(self.error),
+            "margin": self.margin,
+            "error": self.error,
             "instances": self.instances,
             "premises": [
                 {
                     "name": p.name,
                     "statement": p.statement,
                     "met": p.met,
-                    "margin": _plain(p.margin),
-                    "error": _plain(p.error),
+                    "margin": p.margin,
+                    "error": p.error,
                 }
                 for p in self.premises
             ],
-            "witness": {key: _plain(value) for key, value in self.witness.items()},
+            "witness": self.witness,
             "seconds": self.seconds,
         }
+        return dict(plain(content))
 
     def __bool__(self) -> bool:
         raise TypeError(
@@ -234,10 +235,3 @@ def status_of(margin: float, error: float, standing: Standing) -> str:
     if math.isnan(margin) or not math.isfinite(error):
         return NO_STATUS
     return standing.status if margin >= -error else "refuted"
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no NaN and no infinity; they become None and strings."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else (None if math.isnan(value) else str(value))
-    return value.item() if hasattr(value, "item") else value

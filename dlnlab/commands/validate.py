@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     attacks = {name: validations.load(name).attacks(args.profile) for name in names}
     content: dict[str, Any] = {
         "claims": [CLAIMS[name].to_dict() for name in names],
-        "verdicts": [results.plain(verdict.to_dict()) for verdict in verdicts],
+        "verdicts": [verdict.to_dict() for verdict in verdicts],
         "attacks": attacks,
     }
     if args.minutes is not None:

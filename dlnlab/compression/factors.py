@@ -89,7 +89,7 @@ def group_lasso(
     eps: float = 0.5,
     rng: np.random.Generator | int = 0,
     batch: tuple[int, ...] = (),
-    start: Array | None = None,
+    factor: Array | None = None,
     record_every: int | Sequence[int] = 1,
     record: Sequence[str] = RECORD,
     tol: float = 0.0,
@@ -122,7 +122,7 @@ def group_lasso(
     rng : numpy.random.Generator or int
     batch : tuple of ints
         Batch axes of independent starts.
-    start : array, shape (..., d, k), optional
+    factor : array, shape (..., d, k), optional
         U(0) itself; `eps`, `rng` and `batch` are then not used.
     record_every, record, tol, progress, checkpoint, checkpoint_every
         As in `dlnlab.gradient_descent`.  What is recorded as the loss is ℓ, without the penalty.
@@ -159,13 +159,10 @@ def group_lasso(
     width = checks.integer("width", width, 1)
     penalty = checks.per_member("penalty", penalty, zero=True)
     smoothing = checks.per_member("smoothing", smoothing)
-    if start is None:
-        U = networks.original_weights(
-            problem.shape, 2, eps, rng=rng, init="gaussian", width=width, batch=batch,
-            like=problem.reference,
-        )[1]  # fmt: skip
+    if factor is None:
+        U = networks.two_factors(problem, width, "gaussian", eps, rng, batch)[1]
     else:
-        U = checked_factor("start", problem, start, width)
+        U = checked_factor("factor", problem, factor, width)
     iteration = Iteration(
         problem, (U.mT, U), f"group lasso {penalty!r} {smoothing!r}",
         {"penalty": penalty, "smoothing": smoothing, "eta": eta},

@@ -163,7 +163,7 @@ def _start(model: nets.Network, train: Samples, settings: Mapping[str, Any]) -> 
         settings["seed"],
         settings["eps"],
         like=train.X,
-        start=settings["start"],
+        init=settings["init"],
         correlation=correlation,
     )
 

@@ -57,7 +57,6 @@ Settings = Mapping[str, Any]
 
 METHODS = ("original", "compressed", "Burer-Monteiro", "alternating minimization")
 
-STARTS = ("random", "unscaled")
 FOLDS = 5
 
 
@@ -167,8 +166,8 @@ def run_method(name: str, split: Split, settings: Settings) -> Scored:
     settings : mapping
         With "loss", "depth", "eps", "r_hat", "eta", "alpha" (which acts on the compressed network
         only), "num_steps", "record_every", "seed"; for alternating minimization "ridge" and
-        "altmin_iterations"; for descent on two factors "two_factors", their start: "random", of
-        size ε, or "unscaled", the surrogate's first r̂ singular vectors.
+        "altmin_iterations"; for descent on two factors "two_factors", their start: "gaussian",
+        of scale ε, or "spectral", the surrogate's first r̂ singular vectors.
     """
     name = checks.choice("methods", name, METHODS)
     # The original's layers are too wide to gather their rows for every observed entry.
@@ -191,7 +190,8 @@ def _network(name: str, problem: Problem, settings: Settings) -> Network:
         width = min(problem.shape)
         start = networks.original_weights(problem.shape, depth, eps, rng=seed, width=width)
         return Network(start, eta)
-    if checks.choice("two_factors", settings.get("two_factors", "random"), STARTS) == "unscaled":
+    init = settings.get("two_factors", "gaussian")
+    if checks.choice("two_factors", init, networks.FACTOR_STARTS) == "spectral":
         return Network(networks.compressed_weights(problem, r_hat, 2, 1.0), eta)
     start = baselines.burer_monteiro(
         problem, r_hat, eta=eta, num_steps=0, eps=eps, rng=seed, record=()

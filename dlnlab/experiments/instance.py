@@ -52,7 +52,7 @@ SETTINGS = {
     "methods": "what is run",
     "split": "ratings held out: random, or official (the published u1, …, one per seed)",
     "test_share": "share of the ratings held out at random, 0.2 if not given",
-    "two_factors": "start of the two factors: random of size ε (if not given), or unscaled",
+    "two_factors": "start of the two factors: gaussian of scale ε (default), or spectral",
     "active": "how many of the most active users and most rated items are kept; 0: all",
     "ridge": "λ of alternating minimization, in units of the sum of squares",
     "factors": "values of α",

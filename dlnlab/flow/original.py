@@ -19,9 +19,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import ndimage, optimize
+from scipy import optimize
 
 from dlnlab import networks
+from dlnlab.flow import two_runs
 from dlnlab.flow.compressed import CompressedFlow
 from dlnlab.flow.grid import Candidate, Candidates
 from dlnlab.flow.network import ROUNDING, OriginalNetwork
@@ -38,12 +39,6 @@ METHODS = ("auto", "DOP853", "RK45", "stiff")
 """How a flow is computed: "auto" is the closed form where there is one, else DOP853."""
 
 CLOSED = "closed form"
-
-SAFETY = 4.0
-"""Factor on the distance of the two runs."""
-
-NEAR = 5
-"""Records around each one over which the largest distance of the runs counts."""
 
 RESOLVED = 1e-3
 """A run whose numerical error exceeds this fraction of the scale of a claim says nothing on it."""
@@ -244,9 +239,8 @@ class OriginalFlow:
         self.records = Records(self.network.problem, self.network.weights, self.rtol)
         self.records.measure_all([candidate.layers for candidate in chosen])
         distance = np.array([candidate.error for candidate in chosen])
-        near = ndimage.maximum_filter1d(distance, size=NEAR)
         step = 0.0 if self.method == CLOSED else self.records["local_errors"]
-        error = SAFETY * near + self.dropped + step + self.records["rounding"]
+        error = two_runs.bound_nearby(distance) + self.dropped + step + self.records["rounding"]
         scale = max(1.0, self.network.start)
         known = np.flatnonzero(error <= RESOLVED * scale)
         escaped = known.size > 0 and known[-1] + 1 < error.size

@@ -29,14 +29,12 @@ from dlnlab.flow.integrate import Rest, default_atol
 from dlnlab.flow.methods import STEPPERS
 from dlnlab.flow.network import OriginalNetwork, diagonal_problem
 from dlnlab.flow.system import System
+from dlnlab.flow.two_runs import LOOSER
 from dlnlab.networks import Weights
 from dlnlab.progress import Progress
 from dlnlab.training.trajectory import Status
 
 __all__ = ["Sink", "Staged"]
-
-LOOSER = 100.0
-"""Factor between the tolerances of the two runs."""
 
 STABILITY = {"tight": 4.0, "loose": 6.0}
 """Caps on the steps of the two runs, in units of 1/λ: the second is the edge of stability."""

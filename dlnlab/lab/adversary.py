@@ -46,8 +46,9 @@ from scipy.stats import qmc
 
 from dlnlab import networks, problems
 from dlnlab.claims import Premise, dominance, proposition1
+from dlnlab.flow.two_runs import LOOSER, bound_so_far
 from dlnlab.lab.cases import EPS
-from dlnlab.lab.flows import LOOSER, RTOL, SAFETY, integrate
+from dlnlab.lab.flows import RTOL, integrate
 from dlnlab.lab.tally import Tally
 from dlnlab.numerics import checks, spectra
 from dlnlab.reductions import modes
@@ -305,7 +306,7 @@ def _flows(instances: list[Instance], horizon: float, rtol: float) -> _Records:
     distance = np.linalg.norm(tight - loose, axis=(-2, -1))
     depth, size = instances[0].depth, len(instances[0].spectrum)
     # the running maximum, for two runs may cross; then what one step of both may add unseen
-    errors = SAFETY * np.maximum.accumulate(distance) + 2 * depth * size * rtol
+    errors = bound_so_far(distance) + 2 * depth * size * rtol
     margins = bound - spectra.singular_values(tight)
     ratios = _ratios(instances, times, bound, margins, errors[..., None])
     return _Records(times, margins, errors, ratios)

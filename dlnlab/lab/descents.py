@@ -21,7 +21,7 @@ class Batch(NamedTuple):
     Attributes
     ----------
     starts : str
-        Kind, see `blocks.STARTS`.
+        Kind, see `blocks.TURNS`.
     d, depth : int
     spectrum : tuple of float
     ratio : float

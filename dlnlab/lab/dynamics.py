@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from dlnlab import networks, problems
+from dlnlab.flow.two_runs import LOOSER
 from dlnlab.lab import flows
 from dlnlab.lab.cases import Case, stack
 from dlnlab.lab.observed import SHAKE, Observed, Run, narrow_run, run_of, shaken, wide_runs
@@ -133,7 +134,7 @@ def _flows(cases: Sequence[Case], options: Mapping[str, Any]) -> list[Sighting]:
     problem, rng = problems.factorization(targets), np.random.default_rng(cases[0].depth)
     grid = flows.time_grid(cases)
     times, tight = flows.integrate(problem, weights, grid[1:], flows.RTOL)
-    loose = flows.integrate(problem, shaken(weights, rng), grid[1:], flows.LOOSER * flows.RTOL)[1]
+    loose = flows.integrate(problem, shaken(weights, rng), grid[1:], LOOSER * flows.RTOL)[1]
     steps = np.arange(times.size)
     wide = [wide_runs(cases, times, steps, layers) for layers in _copies(tight, [loose], rng)]
     narrow = [_closed_form(case, times, steps, rng) for case in cases]
@@ -191,7 +192,7 @@ def _sightings(
     return found
 
 
-def _pair(case: Case, residual: np.ndarray, wide: Run, narrow: Run | None) -> Observed:
+def _pair(case: Case, residual: np.ndarray | None, wide: Run, narrow: Run | None) -> Observed:
     return Observed(
         case=case,
         times=wide.times,
@@ -320,24 +321,13 @@ def _recovery(case: RecoveryCase) -> Sighting:
     problem, weights, rng = case.problem(), case.weights(), np.random.default_rng(case.depth)
     grid = flows.time_grid([case])[1:] / float(problem.curvature)
     times, tight = flows.integrate(problem, weights, grid, flows.RTOL)
-    loose = flows.integrate(problem, shaken(weights, rng), grid, flows.LOOSER * flows.RTOL)[1]
+    loose = flows.integrate(problem, shaken(weights, rng), grid, LOOSER * flows.RTOL)[1]
     steps = np.arange(times.size)
     first, *others = (
-        _single(case, run_of(problem, times, steps, layers))
+        _pair(case, None, run_of(problem, times, steps, layers), None)
         for layers in _copies(tight, [loose], rng)
     )
     return first, others
-
-
-def _single(case: Case, run: Run) -> Observed:
-    return Observed(
-        case=case,
-        times=run.times,
-        targets=case.values[: case.rank],
-        residual=None,
-        original=run,
-        compressed=None,
-    )
 
 
 def _starts(cases: Sequence[Case], options: Mapping[str, Any]) -> list[Sighting]:

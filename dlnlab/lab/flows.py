@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from dlnlab import networks, problems
 from dlnlab.claims import Premise, dominance, proposition1, theorem2
 from dlnlab.flow import gradient_flow
 from dlnlab.flow.compressed import CompressedFlow, Evaluation, evaluations
+from dlnlab.flow.two_runs import LOOSER, bound_nearby
 from dlnlab.lab.cases import EPS, Case, random_cases, stack
 from dlnlab.numerics import spectra
 from dlnlab.training.trajectory import Status, Trajectory
@@ -36,13 +36,6 @@ __all__ = [
 ]
 
 RTOL = 1e-10
-LOOSER = 100.0
-SAFETY = 4.0
-"""On starts whose flow is known in closed form the error was at most 1.5 times the distance of the
-two runs; four times it is allowed."""
-
-NEAR = 5
-"""Two runs may cross by chance, so the largest distance over this many records counts."""
 
 PATIENCE = 4.0
 """How long a flow is followed, in units of the time the compressed network takes: random starts
@@ -226,8 +219,7 @@ def bounded_flow(
     loose = networks.prefix_products(integrate(problem, weights, times[1:], LOOSER * rtol)[1])[-1]
     blocks = networks.prefix_products(tight)[-1]
     distance = np.linalg.norm(blocks - loose, axis=(-2, -1))
-    distance = ndimage.maximum_filter1d(distance, size=NEAR, axis=0)
-    return times, blocks, SAFETY * distance + _local_error(tight, rtol)
+    return times, blocks, bound_nearby(distance) + _local_error(tight, rtol)
 
 
 def integrate(

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from dlnlab.claims import Premise
+from dlnlab.flow import two_runs
 from dlnlab.lab.dynamics import Sighting
-from dlnlab.lab.flows import NEAR, SAFETY
 from dlnlab.lab.observed import Observed
 from dlnlab.numerics import checks
 
@@ -117,7 +116,7 @@ def curve(function: Margin, sighting: Sighting) -> Curve:
         raise BadMargin("returned arrays of different shapes for one instance")
     with np.errstate(all="ignore"):
         distance = np.max([np.max(np.abs(other - values), axis=1) for other in again], axis=0)
-        error = SAFETY * ndimage.maximum_filter1d(distance, size=NEAR)
+        error = two_runs.bound_nearby(distance)
     margin = np.min(values, axis=1)
     times = seen.times[-len(values) :] if len(values) > 1 else seen.times[:1]
     late = _moved(seen)[-len(values) :] if len(values) > 1 else np.array([True])

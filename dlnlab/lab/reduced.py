@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dlnlab.claims import dominance, theorem2
+from dlnlab.flow.two_runs import bound_so_far
 from dlnlab.lab.blocks import Blocks
 from dlnlab.lab.flows import bounded_flow
 from dlnlab.numerics import spectra
@@ -49,9 +50,6 @@ FITTED = 0.05
 
 ROUNDING = 16
 """Units of rounding, per layer, of a value of the compressed descent beside those that grow."""
-
-SAFETY = 4.0
-"""Factor on the distance of two descents in different coordinates: either is off by as much."""
 
 EPS = float(np.finfo(float).eps)
 
@@ -196,7 +194,6 @@ def descend(blocks: Blocks, eta: float, seed: int) -> Run:
     )
     W = np.asarray(wide.end_to_end)
     distance = np.linalg.norm(turn @ W @ turn.T - other.end_to_end, axis=(-2, -1))
-    distance = np.maximum.accumulate(distance, axis=0)  # two runs may meet by chance
     values, shift = _descent_law(blocks, eta, steps)
     picked = wide.steps
     return Run(
@@ -204,7 +201,7 @@ def descend(blocks: Blocks, eta: float, seed: int) -> Run:
         eta * picked,
         np.linalg.norm(W - blocks.targets, axis=(-2, -1)),
         spectra.singular_values(W),
-        SAFETY * distance,
+        bound_so_far(distance),
         values[picked, :-1],
         values[picked, -1],
         shift[picked],

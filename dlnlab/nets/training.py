@@ -12,7 +12,6 @@ import hashlib
 import math
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from dlnlab.nets.losses import LOSSES, Loss
 from dlnlab.nets.network import Network
 from dlnlab.nets.parameters import Named, check_parameters
 from dlnlab.nets.samples import check_classes, check_samples, one_hot
-from dlnlab.numerics import arrays, checks, spectra, threads
+from dlnlab.numerics import arrays, checks, spectra
 from dlnlab.numerics.arrays import Array
 from dlnlab.training import kernels, memory, storage
 from dlnlab.training.loop import Form, Loop, Records, State, check_records
@@ -256,12 +255,6 @@ class Classifier:
     def given(self, weights: Sequence[Array]) -> Named:
         """Return the parameters by name."""
         return dict(zip(self.names, weights, strict=True))
-
-    def threads(self, weights: Sequence[Array]) -> AbstractContextManager[Any]:
-        """Return a context with the BLAS threads that pay for layers of this size."""
-        if not arrays.is_host(weights[0]):
-            return nullcontext()
-        return threads.for_matrices(max(max(W.shape) for W in weights), 1)
 
     def measure(self, params: Named, samples: Samples) -> tuple[Array, Array]:
         """Return the mean loss over samples, and the share whose class has the largest logit."""

@@ -29,6 +29,7 @@ __all__ = [
     "Array",
     "adopted",
     "available_bytes",
+    "broadcasts",
     "default_device_name",
     "device_name",
     "device_of",
@@ -72,6 +73,11 @@ def is_array(value: object) -> bool:
     NumPy's subclasses count; `dlnlab.numerics.checks` makes plain arrays of them.
     """
     return isinstance(value, np.ndarray) or array_api_compat.is_array_api_obj(value)
+
+
+def broadcasts(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Tell whether two shapes broadcast with each other."""
+    return all(a == b or 1 in (a, b) for a, b in zip(one[::-1], other[::-1], strict=False))
 
 
 def adopted(value: Any) -> Any:

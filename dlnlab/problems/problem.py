@@ -263,7 +263,7 @@ class Problem(abc.ABC):
             raise ValueError(
                 f"`W` must have shape (..., {self.shape[0]}, {self.shape[1]}), got {tuple(W.shape)}"
             )
-        if self.batch and not _broadcasts(tuple(W.shape[:-2]), self.batch):
+        if self.batch and not arrays.broadcasts(tuple(W.shape[:-2]), self.batch):
             raise ValueError(
                 f"`W` must have batch axes that broadcast with the problem's, {self.batch}, got "
                 f"shape {tuple(W.shape)}"
@@ -397,11 +397,6 @@ def _layers(weights: Any) -> tuple[Any, ...]:
 def _largest(matrices: Array) -> Array:
     """Return the largest singular value of all matrices of a batch."""
     return arrays.namespace(matrices).max(spectra.singular_values(matrices))
-
-
-def _broadcasts(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    """Tell whether two shapes broadcast with each other."""
-    return all(a == b or 1 in (a, b) for a, b in zip(one[::-1], other[::-1], strict=False))
 
 
 def dense_or_factored(name: str, value: Any) -> Any:

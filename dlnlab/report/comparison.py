@@ -157,7 +157,7 @@ def comparison_json(c: Comparison) -> dict[str, Any]:
         out[name] = plain(getattr(c, name)._asdict())
     for name in ("original", "compressed"):
         out[f"final_error_{name}"] = plain(getattr(c, name).errors[-1])
-    out["verdicts"] = [plain(verdict.to_dict()) for verdict in c.verdicts.values()]
+    out["verdicts"] = [verdict.to_dict() for verdict in c.verdicts.values()]
     return out
 
 

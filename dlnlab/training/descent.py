@@ -168,7 +168,9 @@ class _Descent:
         step, weights, slots = state
         if isinstance(self.method, Descent):
             problem = self.running.problem
-            return kernels.stepper(problem, weights, self.rates, self.decay, self.batch)
+            return kernels.stepper(
+                kernels.Run(problem, weights, self.rates, self.decay, self.batch)
+            )
         return kernels.Stateful(
             objective.gradients, weights, self.rates, self.decay, self.method, slots, step
         )

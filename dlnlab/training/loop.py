@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlnlab.methods import Method
-from dlnlab.numerics import arrays, checks
+from dlnlab.numerics import arrays, checks, threads
 from dlnlab.numerics.arrays import Array
 from dlnlab.progress import Progress
 from dlnlab.training.checkpoint import Checkpoint
@@ -220,7 +220,7 @@ class Loop:
             try:
                 with (
                     np.errstate(over="ignore", invalid="ignore"),
-                    self.objective.threads(self.state.weights),
+                    threads.for_layers(self.state.weights),
                 ):
                     self.go(bar)
                 unsaved = self.save()
