@@ -31,7 +31,16 @@ from typing import Any, ClassVar, NamedTuple
 from dlnlab.numerics import arrays, checks
 from dlnlab.numerics.arrays import Array
 
-__all__ = ["Adam", "Descent", "Method", "Momentum"]
+__all__ = [
+    "METHODS",
+    "SCHEDULES",
+    "Adam",
+    "Descent",
+    "Method",
+    "Momentum",
+    "Schedule",
+    "check_method",
+]
 
 
 @dataclass(frozen=True)
@@ -180,7 +189,22 @@ METHODS: dict[str, Method] = {
 
 
 def check_method(method: Any) -> Method:
-    """Return the method, or the one that a name stands for."""
+    """Return the method, or the one that a name stands for.
+
+    Parameters
+    ----------
+    method : str or Method
+        One of `METHODS`, or an object.
+
+    Returns
+    -------
+    Method
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is neither.
+    """
     if isinstance(method, str):
         return METHODS[checks.choice("method", method, METHODS)]
     return checks.instance(

@@ -11,7 +11,7 @@ from typing import Any
 
 from dlnlab.numerics import checks
 
-__all__ = ["Progress"]
+__all__ = ["INTERVAL", "Progress"]
 
 INTERVAL = 0.1
 """Seconds between two reports: often enough to look alive, too rare to cost anything."""
@@ -30,6 +30,11 @@ class Progress:
         Value of `done` at the end.
     unit : str
         What is counted, for the line.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed.
     """
 
     def __init__(self, option: Any, total: float, unit: str) -> None:
@@ -46,17 +51,36 @@ class Progress:
         self._shown: tuple[float, ...] = ()
 
     def due(self) -> bool:
-        """Tell whether a report should be made now."""
+        """Tell whether a report should be made now.
+
+        Returns
+        -------
+        bool
+        """
         return self._report is not None and time.monotonic() >= self._next
 
     def update(self, done: float, *loss: float) -> None:
-        """Report that `done` of `total` is reached, with this loss."""
+        """Report that `done` of `total` is reached, with this loss.
+
+        Parameters
+        ----------
+        done : float
+            How far the run is, of `total`.
+        *loss
+        """
         if self._report is not None:
             self._report(done, self.total, *loss)
             self._next = time.monotonic() + INTERVAL
 
     def finish(self, done: float, *loss: float) -> None:
-        """Show that the run has ended by itself: a bar is full then, however early that was."""
+        """Show that the run has ended by itself: a bar is full then, however early that was.
+
+        Parameters
+        ----------
+        done : float
+            How far the run is, of `total`.
+        *loss
+        """
         self.total = done
         if self._report == self._show and self._shown[:2] != (done, done):
             self.update(done, *loss)

@@ -12,7 +12,22 @@ import unicodedata
 from collections.abc import Sequence
 from itertools import zip_longest
 
-__all__ = ["SPELLED", "columns", "paragraph", "row", "spelled", "table", "widths"]
+__all__ = [
+    "GAP",
+    "LEAST",
+    "NARROWEST",
+    "PIPED",
+    "PLAIN",
+    "RAISED",
+    "SPELLED",
+    "WIDEST",
+    "columns",
+    "paragraph",
+    "row",
+    "spelled",
+    "table",
+    "widths",
+]
 
 PIPED, NARROWEST, WIDEST = 80, 40, 100
 """Columns where there is no terminal; the fewest that are written for; the most of a paragraph."""
@@ -24,12 +39,27 @@ LEAST = 5
 
 
 def columns() -> int:
-    """Return how many columns may be written to."""
+    """Return how many columns may be written to.
+
+    Returns
+    -------
+    int
+    """
     return max(NARROWEST, shutil.get_terminal_size((PIPED, 24)).columns)
 
 
 def paragraph(text: str, indent: str = "", hanging: str | None = None) -> list[str]:
-    """Return a text as lines that fit, later ones with an indent of their own.
+    """Return a text as lines that fit.
+
+    Parameters
+    ----------
+    text : str
+    indent, hanging : str
+        What the first line, and every later one, starts with; the same by default.
+
+    Returns
+    -------
+    list of str
 
     Examples
     --------
@@ -48,6 +78,10 @@ def widths(wanted: Sequence[int], least: Sequence[int] | None = None) -> list[in
     ----------
     wanted, least : sequence of int
         Widths where there is room, and such that no column is made narrower, 5 by default.
+
+    Returns
+    -------
+    list of int
     """
     found, low = list(wanted), least or [LEAST] * len(wanted)
     spare = columns() - len(GAP) * (len(found) - 1)
@@ -58,8 +92,19 @@ def widths(wanted: Sequence[int], least: Sequence[int] | None = None) -> list[in
 
 
 def row(cells: Sequence[str], width: Sequence[int], left: int = 1) -> list[str]:
-    """Return a row as lines, cells wrapped in their columns; the first `left` ones start there,
-    the others end there.
+    """Return a row of a table as lines, its cells wrapped in their columns.
+
+    Parameters
+    ----------
+    cells : sequence of str
+    width : sequence of int
+        Of each column.
+    left : int
+        So many columns are aligned at their left, the others at their right.
+
+    Returns
+    -------
+    list of str
 
     Examples
     --------
@@ -84,6 +129,16 @@ def table(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
     """Return rows, the first of them headers, as the lines of a table that fits.
 
     The last columns are left out, and named, where not even their words have room.
+
+    Parameters
+    ----------
+    rows : sequence of sequences of str
+    left : int
+        As in `row`.
+
+    Returns
+    -------
+    list of str
     """
     listed = list(zip(*rows, strict=True))
     least = [max(len(word) for cell in column for word in cell.split()) for column in listed]
@@ -133,7 +188,24 @@ RAISED = {"<super>": "^", "<sub>": "_"}
 
 
 def spelled(error: UnicodeError) -> tuple[str, int]:
-    """Replace letters that an encoding lacks, by "?" where they have no plain likeness."""
+    """Replace letters that an encoding lacks, by "?" where they have no plain likeness.
+
+    Parameters
+    ----------
+    error : UnicodeError
+
+    Returns
+    -------
+    str
+        What stands for them.
+    int
+        Where to go on.
+
+    Raises
+    ------
+    UnicodeError
+        The one given, if it is about decoding.
+    """
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join(map(_plain, error.object[error.start : error.end])), error.end

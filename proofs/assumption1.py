@@ -48,13 +48,37 @@ from .exact import (
     seeded,
 )
 from .facts import at_least, require_identity, require_nonnegative
+from .noncommutative import (
+    Rules,
+    Words,
+    identity,
+    letters,
+    matrix,
+    orthonormal_columns,
+    require_same,
+)
+from .noncommutative import diagonal as diagonal_letter
 from .proof import Clause, Proof, Step, argument, cited, exact, main, symbolic
 from .proposition1 import L as proposition_depth
 from .proposition1 import singular_value_rate
 from .scopes import AtLeast
 from .theorem1 import beta_next, lambda_next
-from .words import Rules, Words, identity, letters, matrix, orthonormal_columns, require_same
-from .words import diagonal as diagonal_letter
+
+__all__ = [
+    "FRAMES",
+    "L",
+    "aligned",
+    "aligned_runs",
+    "build",
+    "core",
+    "products_stay",
+    "residual_norm",
+    "sigma",
+    "sign_is_kept",
+    "signed_rate",
+    "step_stays",
+    "transport_rules",
+]
 
 SPACES = ("0", "b", "t", "L")
 FRAMES = {name: matrix(f"Z{name}", name, "r") for name in SPACES}

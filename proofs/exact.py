@@ -27,14 +27,36 @@ from sympy.polys.matrices import DomainMatrix
 
 from .facts import Fact, ProofError, record
 
+__all__ = [
+    "MODULAR",
+    "RATIONALS",
+    "beside",
+    "cayley",
+    "chain",
+    "columns",
+    "descend",
+    "diagonal",
+    "draw",
+    "draw_positive",
+    "eye",
+    "from_rows",
+    "inner",
+    "layer_gradients",
+    "projector",
+    "random_matrix",
+    "random_orthogonal",
+    "require_equal",
+    "seeded",
+]
+
 PRIME = 2**61 - 1
 RATIONALS = QQ
 MODULAR = GF(PRIME, symmetric=False)
 
-Case = TypeVar("Case")
+T = TypeVar("T")
 
 
-def seeded(cases: Sequence[Case], repeats: int) -> Iterator[tuple[Random, Case]]:
+def seeded(cases: Sequence[T], repeats: int) -> Iterator[tuple[Random, T]]:
     """Yield every case, each time with a generator of its own; every run draws the same ones."""
     for number in range(repeats):
         for place, case in enumerate(cases):

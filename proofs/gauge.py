@@ -47,10 +47,28 @@ from .exact import (
     require_equal,
     seeded,
 )
+from .noncommutative import Rules, Words, identity, letters, matrix, require_same
 from .proof import Clause, Proof, Step, argument, exact, main, symbolic
 from .proposition1 import layer_rate
 from .scopes import AtLeast
-from .words import Rules, Words, identity, letters, matrix, require_same
+
+__all__ = [
+    "build",
+    "canonical_form",
+    "ends",
+    "follow",
+    "full_runs",
+    "gradient",
+    "gradients",
+    "imbalances",
+    "orthogonal",
+    "products",
+    "random_operator",
+    "sees_everything",
+    "steps",
+    "turn_all",
+    "turned",
+]
 
 above, layer, below = matrix("W>", "out", "b"), matrix("W", "b", "a"), matrix("W<", "a", "in")
 upper = matrix("Wl+1", "c", "b")

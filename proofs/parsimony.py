@@ -65,10 +65,42 @@ from .exact import (
     seeded,
 )
 from .facts import require_identity
+from .noncommutative import (
+    Rules,
+    Words,
+    identity,
+    letters,
+    matrix,
+    orthonormal_columns,
+    require_same,
+)
 from .proof import Clause, Proof, Step, argument, cited, exact, main, symbolic
 from .scopes import AtLeast
 from .theorem1 import beta_next
-from .words import Rules, Words, identity, letters, matrix, orthonormal_columns, require_same
+
+__all__ = [
+    "FRAMES",
+    "WIDE_FRAME",
+    "block_gradient",
+    "build",
+    "core",
+    "equal_scalars",
+    "flow_stays",
+    "follow",
+    "layer_gradient",
+    "modular_runs",
+    "parsimonious",
+    "products_stay",
+    "rational_runs",
+    "rho_factor",
+    "start_is_parsimonious",
+    "step_stays",
+    "target_is_inside",
+    "transport_rules",
+    "wide_first_layer",
+    "wide_rules",
+    "widened",
+]
 
 # Spaces of size d: "0" and "L" are the two ends, "b" lies below layer l and "t" on top of it.
 ENDS = ("0", "b", "t", "L")

@@ -39,6 +39,17 @@ from .exact import (
 )
 from .proof import Clause, Proof, Step, argument, exact, main
 
+__all__ = [
+    "SpectralNetwork",
+    "build",
+    "follow",
+    "modular_runs",
+    "modular_steps",
+    "next_pair",
+    "random_instance",
+    "rational_runs",
+]
+
 Pair = tuple[Any, Any]
 
 SHAPES = ((4, 4, 2, 3, 2), (4, 4, 2, 3, 3), (3, 5, 1, 2, 3), (5, 3, 2, 3, 4), (3, 3, 2, 1, 2))
@@ -46,7 +57,7 @@ SHAPES = ((4, 4, 2, 3, 2), (4, 4, 2, 3, 3), (3, 5, 1, 2, 3), (5, 3, 2, 3, 4), (3
 
 
 @dataclass(frozen=True)
-class Instance:
+class SpectralNetwork:
     """A compressed network in the predicted form, over one field."""
 
     field: Any
@@ -82,7 +93,7 @@ def next_pair(pair: Pair, target: Any, eta: Any, alpha: Any, decay: Any, depth: 
     return a - alpha * eta * (outer + decay * a), b - eta * (slope + decay * b)
 
 
-def random_instance(shape: tuple[int, ...], field: Any, rng: Random, alpha: Any) -> Instance:
+def random_instance(shape: tuple[int, ...], field: Any, rng: Random, alpha: Any) -> SpectralNetwork:
     """Return a random instance of the given (d_out, d_in, rank, r̂, L)."""
     d_out, d_in, rank, r_hat, depth = shape
     left, right = random_orthogonal(d_out, field, rng), random_orthogonal(d_in, field, rng)
@@ -91,10 +102,10 @@ def random_instance(shape: tuple[int, ...], field: Any, rng: Random, alpha: Any)
     padded = tuple((values + [field(0)] * r_hat)[:r_hat])
     frames = columns(left, r_hat), columns(right, r_hat)
     eta, decay = draw_positive(field, rng), draw(field, rng)
-    return Instance(field, depth, *frames, target, padded, eta, alpha, decay)
+    return SpectralNetwork(field, depth, *frames, target, padded, eta, alpha, decay)
 
 
-def follow(instance: Instance, pairs: tuple[Pair, ...], num_steps: int) -> None:
+def follow(instance: SpectralNetwork, pairs: tuple[Pair, ...], num_steps: int) -> None:
     """Run full matrices and scalar pairs side by side and compare every layer at every step."""
     weights = instance.weights(pairs)
     for step in range(1, num_steps + 1):
@@ -110,7 +121,7 @@ def follow(instance: Instance, pairs: tuple[Pair, ...], num_steps: int) -> None:
 
 
 def _require_decomposition(
-    instance: Instance, weights: list[DomainMatrix], pairs: tuple[Pair, ...], step: int
+    instance: SpectralNetwork, weights: list[DomainMatrix], pairs: tuple[Pair, ...], step: int
 ) -> None:
     values = [a**2 * b ** (instance.depth - 2) for a, b in pairs]
     core = diagonal(values, (len(values), len(values)), instance.field)

@@ -56,6 +56,8 @@ from .facts import (
     require_less,
     require_nonnegative,
 )
+from .noncommutative import diagonal as diagonal_letter
+from .noncommutative import diagonal_entry, identity, matrix, orthonormal_columns, require_same
 from .parsimony import (
     FRAMES,
     WIDE_FRAME,
@@ -67,8 +69,23 @@ from .parsimony import (
 )
 from .proof import Clause, Proof, Step, argument, cited, exact, main, symbolic
 from .scopes import AtLeast
-from .words import diagonal as diagonal_letter
-from .words import diagonal_entry, identity, matrix, orthonormal_columns, require_same
+
+__all__ = [
+    "Moment",
+    "allowance",
+    "bound_is_attained",
+    "build",
+    "compressed_error",
+    "counts",
+    "improvement",
+    "margin",
+    "premise_is_needed",
+    "premises_suffice",
+    "random_moment",
+    "square_comparison",
+    "wide_error",
+    "wide_error_rectangular",
+]
 
 wide, lower, upper = sp.symbols("σ p q", nonnegative=True)
 beta = sp.Symbol("β", positive=True)

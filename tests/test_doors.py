@@ -213,11 +213,13 @@ DESCENT: dict[str, tuple[Any, set[str]]] = {
     "tol": (0.0, NONNEGATIVE | {"5e-324"}),
     "formulation": ("auto", NOTHING),
     "method": ("descent", NOTHING),
+    "minibatch": (None, OPTIONAL | WHOLE),
+    "rng": (0, SEED),
     "progress": (False, PROGRESS),
     "checkpoint": (None, OPTIONAL | PATH),
     "checkpoint_every": (10.0, NONNEGATIVE | {"5e-324"}),
 }
-UNTIED = {"alpha", "weight_decay", "formulation", "method"}
+UNTIED = {"alpha", "weight_decay", "formulation", "method", "minibatch", "rng"}
 TIED = {name: DESCENT[name] for name in DESCENT.keys() - UNTIED}
 """Of descent on one factor, whose layers take the same plain step."""
 MEMORY = {"0", "0.0", "1e-300", "5e-324", "Fraction"}
@@ -585,6 +587,7 @@ DOORS: dict[str, Door] = {
         run=(None, OPTIONAL),
         checkpoint=(False, FLAG),
         method=("descent", NOTHING),
+        minibatch=(None, OPTIONAL | WHOLE),
     ),
     "memory.Footprint": door(
         memory.Footprint,
@@ -620,7 +623,6 @@ DOORS: dict[str, Door] = {
         rank=(1, SOME),
         init=("spectral", NOTHING),
         eps=(0.1, POSITIVE),
-        rng=(0, SEED),
         **DESCENT,
     ),
     "baselines.spectral_factors": door(
@@ -816,12 +818,6 @@ DOORS: dict[str, Door] = {
         tried=False,
         figure=(None, OPTIONAL),
     ),
-    "experiments.pair.measure": door(
-        experiments.pair.measure, tried=False, configuration=({}, NOTHING)
-    ),
-    "experiments.pair.measure_parts": door(
-        experiments.pair.measure_parts, tried=False, configuration=({}, NOTHING)
-    ),
     "networks.lambda_balanced_weights": door(
         dlnlab.networks.lambda_balanced_weights,
         shape=((3, 3), SHAPE),
@@ -833,6 +829,7 @@ DOORS: dict[str, Door] = {
     ),
     # methods of descent
     "methods.Method": result(dlnlab.methods.Method()),
+    "methods.check_method": door(dlnlab.methods.check_method, method=("adam", NOTHING)),
     "methods.Descent": result(dlnlab.methods.Descent()),
     "methods.Momentum": door(dlnlab.methods.Momentum, beta=(0.9, MEMORY), nesterov=(False, FLAG)),
     "methods.Adam": door(
@@ -1033,7 +1030,9 @@ INNER = {
     f"Problem.{name}"
     for name in (
         "adjoint",
+        "chosen_numbers",
         "compose",
+        "gradient_of",
         "residual",
         "samples",
         "squared_norm",

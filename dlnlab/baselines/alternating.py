@@ -17,7 +17,7 @@ from dlnlab.training.objective import Look, check_record, recorder
 from dlnlab.training.recorder import Recorder
 from dlnlab.training.trajectory import Status, Trajectory
 
-__all__ = ["alternating_minimization"]
+__all__ = ["RIDGES", "alternating_minimization"]
 
 RIDGES = ("row", "entry")
 

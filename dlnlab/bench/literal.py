@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab.bench.instances import Instance
+from dlnlab.bench.workloads import Workload
 from dlnlab.networks import Weights
 from dlnlab.problems.targets import FactoredTarget
 
-__all__ = ["JaxLoop", "Loop", "NumpyLoop", "load_jax"]
+__all__ = ["JaxLoop", "LiteralLoop", "NumpyLoop", "dense", "load_jax"]
 
 
-class Loop:
+class LiteralLoop:
     """A loop of gradient descent on one instance; a subclass takes the steps and has the loss.
 
     Attributes
@@ -51,12 +51,12 @@ def dense(data: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v.to_dense() if isinstance(v, FactoredTarget) else v for k, v in data.items()}
 
 
-class NumpyLoop(Loop):
+class NumpyLoop(LiteralLoop):
     """The loop in plain NumPy."""
 
     name = "NumPy, literal"
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Workload) -> None:
         self.start, self.eta = instance.weights, instance.eta
         self.gradient = _GRADIENTS[instance.kind](dense(instance.data))
         self.loss = _LOSSES[instance.kind](dense(instance.data), np)
@@ -77,10 +77,10 @@ class NumpyLoop(Loop):
         return (weights[0] - self.eta * carried, *reversed(new))
 
 
-class JaxLoop(Loop):
+class JaxLoop(LiteralLoop):
     """The loop as a compiled `fori_loop` around the gradient that JAX derives."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Workload) -> None:
         self.jax = load_jax()
         self.name = f"JAX on {self.jax.default_backend()}, literal"
         jnp = self.jax.numpy

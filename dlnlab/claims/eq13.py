@@ -22,9 +22,15 @@ __all__ = [
     "COMPRESSING",
     "DESCENT",
     "DOMINANCE",
+    "FLOW",
     "HALF_STEP",
+    "INEQUALITY",
     "LARGE_START",
     "SMALL_C_VEC",
+    "STABLE",
+    "compresses",
+    "no_spare",
+    "step_below",
 ]
 
 INEQUALITY = "‖W_{L:1}(t) − M*‖_F² ≥ ‖W̃_{L:1}(t) − M*‖_F² for all t ≥ 0"
@@ -123,7 +129,21 @@ HALF_STEP = Claim(
 
 
 def compresses(r_hat: int, rank: int, size: int) -> Premise:
-    """Measure the premise r̂ ≤ max(r, d − r); the margin is the difference over r."""
+    """Measure the premise r̂ ≤ max(r, d − r); the margin is the difference over r.
+
+    Parameters
+    ----------
+    r_hat : int
+        r̂.
+    rank : int
+        r.
+    size : int
+        d.
+
+    Returns
+    -------
+    Premise
+    """
     return Premise(
         "r_hat <= max(r, d - r)",
         "the sharp form of Theorem 2 needs no correction",
@@ -132,12 +152,34 @@ def compresses(r_hat: int, rank: int, size: int) -> Premise:
 
 
 def no_spare(r_hat: int, rank: int) -> Premise:
-    """Measure the premise r̂ = r; the margin is −|r̂ − r|/r."""
+    """Measure the premise r̂ = r; the margin is −|r̂ − r|/r.
+
+    Parameters
+    ----------
+    r_hat : int
+        r̂.
+    rank : int
+        r.
+
+    Returns
+    -------
+    Premise
+    """
     return Premise("r_hat = r", "no direction is to spare", -abs(r_hat - rank) / rank)
 
 
 def step_below(share: float, limit: float) -> Premise:
-    """Measure the premise that η, `share` of the stable step, is at most `limit` of it."""
+    """Measure the premise that η, `share` of the stable step, is at most `limit` of it.
+
+    Parameters
+    ----------
+    share : float
+    limit : float
+
+    Returns
+    -------
+    Premise
+    """
     return Premise("step", f"η ≤ {limit:g} · 2/(L σ_1*^{{2−2/L}})", limit - share)
 
 

@@ -11,7 +11,13 @@ from typing import Any
 from dlnlab import report, terminal
 from dlnlab.commands import files
 
-__all__ = ["add_options", "chosen", "show_status", "write"]
+__all__ = [
+    "add_options",
+    "chosen",
+    "show_list",
+    "show_status",
+    "write",
+]
 
 
 def add_options(parser: argparse.ArgumentParser, written: str) -> None:

@@ -13,7 +13,7 @@ from dlnlab.claims import CLAIMS, Verdict
 from dlnlab.commands import campaign, claims, files, numerals
 from dlnlab.numerics import checks
 
-__all__ = ["add"]
+__all__ = ["EPILOG", "HEADERS", "PROFILES", "SHOWN", "WIDTHS", "add", "run"]
 
 PROFILES = ("ci", "dev", "hunt")
 SHOWN = (

@@ -22,7 +22,7 @@ from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Problem
 from dlnlab.training.trajectory import Trajectory
 
-__all__ = ["FactorRun", "fine_tune", "group_lasso"]
+__all__ = ["RECORD", "FactorRun", "fine_tune", "group_lasso"]
 
 RECORD = ("loss", "error", "singular_values")
 
@@ -66,7 +66,7 @@ def _rate(steps: np.ndarray, losses: np.ndarray) -> float:
     return float((falls[-1] / falls[-2]) ** (0.5 / each)) if len(falls) > 1 else float("nan")
 
 
-class _Step:
+class _Penalized:
     """U ← U − η ∇f(U)."""
 
     def __init__(self, penalty: Any, smoothing: Any) -> None:
@@ -167,7 +167,7 @@ def group_lasso(
         problem, (U.mT, U), f"group lasso {penalty!r} {smoothing!r}",
         {"penalty": penalty, "smoothing": smoothing, "eta": eta},
     )  # fmt: skip
-    step = _Step(iteration.spread(penalty), iteration.spread(smoothing))
+    step = _Penalized(iteration.spread(penalty), iteration.spread(smoothing))
     run = iteration.run(
         step, num_steps, record_every, record, tol, progress, checkpoint, checkpoint_every
     )
@@ -229,7 +229,7 @@ def fine_tune(
     U = checked_factor("factor", problem, factor)
     iteration = Iteration(problem, (U.mT, U), "fine-tuning", {"eta": eta})
     run = iteration.run(
-        _Step(None, None), num_steps, record_every, record, tol, progress, checkpoint,
+        _Penalized(None, None), num_steps, record_every, record, tol, progress, checkpoint,
         checkpoint_every,
     )  # fmt: skip
     return FactorRun(**vars(run))

@@ -28,7 +28,17 @@ from dlnlab.files import untrusted
 from dlnlab.numerics import checks
 from dlnlab.results import presenter
 
-__all__ = ["Table", "read"]
+__all__ = [
+    "CHUNK",
+    "COMPRESSED",
+    "INTEGERS",
+    "NUMERIC",
+    "READERS",
+    "STREAM",
+    "TEXT",
+    "Table",
+    "read",
+]
 
 INTEGERS = (f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 NUMERIC = {"double", "single", "logical", "sparse", *INTEGERS}
@@ -62,6 +72,11 @@ class Table:
         NaN where a cell is empty.  A file that stores entries one by one gives a sparse array.
     note : str
         One line, as "31 × 20 from x.csv, header row skipped".
+
+    Raises
+    ------
+    TypeError
+        If `note` is no text.
     """
 
     values: Any

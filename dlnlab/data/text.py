@@ -17,7 +17,19 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-__all__ = ["decode", "parse"]
+__all__ = [
+    "COMMA",
+    "COMMENTS",
+    "EMPTY",
+    "MINUS",
+    "NUMBER",
+    "SEPARATORS",
+    "UNKNOWN",
+    "WHOLE",
+    "Row",
+    "decode",
+    "parse",
+]
 
 SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas", " ": "blanks"}
 
@@ -49,6 +61,10 @@ def decode(content: bytes, where: str) -> str:
     content : bytes
     where : str
         Name of its file, for messages.
+
+    Returns
+    -------
+    str
 
     Raises
     ------

@@ -17,6 +17,8 @@ __all__ = [
     "QUICK",
     "SETTINGS",
     "TABLE1",
+    "VIT_DIGITS",
+    "Settings",
 ]
 
 Settings = dict[str, Any]

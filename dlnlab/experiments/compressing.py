@@ -23,7 +23,7 @@ from dlnlab.problems import Problem, completion, factorization, sensing
 from dlnlab.problems.targets import gaussian_ensemble, random_mask
 from dlnlab.training.descent import gradient_descent
 
-__all__ = ["DIGITS", "KINDS", "METHODS", "RECOVERY", "SETTINGS", "columns", "measure"]
+__all__ = ["DIGITS", "KINDS", "METHODS", "RECOVERY", "SETTINGS", "Row", "Way", "columns", "measure"]
 
 KINDS = ("factorization", "completion", "sensing", "digits")
 RECOVERY = {"d": 40, "rank": 3, "noise": 0.02, "steps": 1500, "tune": 500}

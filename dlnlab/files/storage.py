@@ -24,7 +24,7 @@ import numpy as np
 from dlnlab.files import locks, untrusted
 from dlnlab.numerics import checks
 
-__all__ = ["check", "read_npz", "replacing", "sweep", "write_npz"]
+__all__ = ["DAMAGE", "DAY", "check", "read_npz", "replacing", "sweep", "write_npz"]
 
 DAY = 86_400
 """Seconds after which a file that was being written is taken for left over where the file system
@@ -54,6 +54,10 @@ def check(argument: str, path: Any) -> Path:
         What the path is called in messages.
     path : path
         Of a regular file, or of none yet; its directory must exist.
+
+    Returns
+    -------
+    Path
 
     Raises
     ------
@@ -96,6 +100,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     ----------
     path : path
 
+    Yields
+    ------
+    binary file
+
     Raises
     ------
     OSError
@@ -118,7 +126,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 def sweep(path: str | os.PathLike[str]) -> None:
-    """Remove what killed processes left of writing to `path`; what a live one writes stays."""
+    """Remove what killed processes left of writing to `path`; what a live one writes stays.
+
+    Parameters
+    ----------
+    path : path
+    """
     target = Path(path).resolve()
     for left in target.parent.glob(locks.beside(target, "part", "-*").name):
         with contextlib.suppress(OSError):
@@ -161,7 +174,13 @@ def _flush_directory(directory: Path) -> None:
 
 
 def write_npz(path: str | os.PathLike[str], content: dict[str, np.ndarray]) -> None:
-    """Replace a file by an archive of arrays, uncompressed."""
+    """Replace a file by an archive of arrays, uncompressed.
+
+    Parameters
+    ----------
+    path : path
+    content : dict of str to array
+    """
     with replacing(path) as file:
         np.savez(file, **content)  # type: ignore[arg-type]
 
@@ -170,6 +189,16 @@ def read_npz(path: Path, message: str) -> dict[str, np.ndarray]:
     """Read all arrays of what `write_npz` wrote.
 
     Nothing is unpickled or unpacked, and no array is made that is larger than the file.
+
+    Parameters
+    ----------
+    path : path
+    message : str
+        Of the error, if it is none.
+
+    Returns
+    -------
+    dict of str to array
 
     Raises
     ------

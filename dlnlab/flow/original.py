@@ -33,7 +33,18 @@ from dlnlab.networks import Weights
 from dlnlab.progress import Progress
 from dlnlab.training.trajectory import Status, Trajectory
 
-__all__ = ["CLOSED", "FITTED", "METHODS", "RESOLVED", "Coverage", "OriginalFlow", "chosen_method"]
+__all__ = [
+    "CLOSED",
+    "FITTED",
+    "LATE",
+    "METHODS",
+    "RESOLVED",
+    "ROUNDS",
+    "SURVEY",
+    "Coverage",
+    "OriginalFlow",
+    "chosen_method",
+]
 
 METHODS = ("auto", "DOP853", "RK45", "stiff")
 """How a flow is computed: "auto" is the closed form where there is one, else DOP853."""
@@ -160,11 +171,11 @@ class OriginalFlow:
         )
         if staged.at_the_goal():
             return Status.STOPPED
-        status = staged.run(bar, learned(self.law))
+        status = staged.run(bar, _learned(self.law))
         self.dropped, self.unresolved = staged.dropped, staged.unresolved
         loss = self.network.units.loss * float(staged.problem.loss(staged.W))
         if status is not Status.STOPPED:
-            bar.total = learned(self.law)(staged.t)  # now known: the bar ends at 100 %
+            bar.total = _learned(self.law)(staged.t)  # now known: the bar ends at 100 %
         bar.update(bar.total, loss)
         return status
 
@@ -255,11 +266,31 @@ class OriginalFlow:
         self.coverage, self.status = Coverage(float(self.times[-1]), whole, escaped), status
 
     def singular_values(self, count: int) -> np.ndarray:
-        """Return the `count` leading singular values at every record."""
+        """Return the `count` leading singular values at every record.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+
+        Returns
+        -------
+        array, shape (records, count)
+        """
         return self.network.problem.leading_values(self.records.blocks, count)
 
     def trajectory(self, count: int) -> Trajectory:
-        """Return the flow with everything a comparison shows."""
+        """Return the flow with everything a comparison shows.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+
+        Returns
+        -------
+        Trajectory
+        """
         return Trajectory(
             times=self.times,
             steps=self.steps,
@@ -285,13 +316,24 @@ def _two_digits_up(t: float) -> float:
 
 
 def chosen_method(method: str, network: OriginalNetwork) -> str:
-    """Return how a flow is computed: "auto" takes the closed form of two balanced layers."""
+    """Return how a flow is computed: "auto" takes the closed form of two balanced layers.
+
+    Parameters
+    ----------
+    method : str
+        One of `METHODS`.
+    network : OriginalNetwork
+
+    Returns
+    -------
+    str
+    """
     if method != "auto":
         return method
     return CLOSED if len(network.weights) == 2 and network.balancedness.met else "DOP853"
 
 
-def learned(law: CompressedFlow) -> Callable[[float], float]:
+def _learned(law: CompressedFlow) -> Callable[[float], float]:
     """Return about how many modes a random start has learned by a time."""
     rises = law.rises(math.inf)
     if rises is None:

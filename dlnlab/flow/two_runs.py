@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["LOOSER", "bound_nearby", "bound_so_far"]
+__all__ = ["LOOSER", "NEAR", "SAFETY", "bound_nearby", "bound_so_far"]
 
 LOOSER = 100.0
 """Factor between the tolerances of the two runs."""

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from dlnlab.flow.compressed import CompressedFlow
+from dlnlab.numerics.frames import orthonormal_frame
 from dlnlab.problems import factorization
-from dlnlab.problems.targets import FactoredTarget, orthonormal_frame
+from dlnlab.problems.targets import FactoredTarget
 from dlnlab.reductions import parsimony
 
-__all__ = ["TURNS", "Blocks", "draw", "stable_step"]
+__all__ = ["FORMED_UP_TO", "TURNS", "Blocks", "draw", "stable_step"]
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,16 @@ from dlnlab.flow import gradient_flow
 from dlnlab.flow.compressed import CompressedFlow, Evaluation, evaluations
 from dlnlab.flow.two_runs import LOOSER, bound_nearby
 from dlnlab.lab.cases import EPS, Case, random_cases, stack
-from dlnlab.numerics import spectra
+from dlnlab.numerics import decompositions, spectra
 from dlnlab.training.trajectory import Status, Trajectory
 
 __all__ = [
     "GROUPS",
+    "LARGEST_TIME",
+    "PATIENCE",
+    "RTOL",
+    "FlowPair",
     "Group",
-    "Pair",
     "bounded_flow",
     "draw_groups",
     "flow_pairs",
@@ -64,7 +67,7 @@ with balanced rectangular ones, and one whose start is above the smaller targets
 
 
 @dataclass(frozen=True)
-class Pair:
+class FlowPair:
     """Both flows of one case.
 
     Attributes
@@ -133,7 +136,9 @@ def quiet_flow(*args: Any, **options: Any) -> Trajectory:
         return gradient_flow(*args, **options)
 
 
-def flow_pairs(cases: Sequence[Case], rtol: float = RTOL, also: Sequence[float] = ()) -> list[Pair]:
+def flow_pairs(
+    cases: Sequence[Case], rtol: float = RTOL, also: Sequence[float] = ()
+) -> list[FlowPair]:
     """Integrate both flows of cases of one shape, depth, ε and width.
 
     Parameters
@@ -150,7 +155,7 @@ def flow_pairs(cases: Sequence[Case], rtol: float = RTOL, also: Sequence[float] 
     values, errors = spectra.singular_values(blocks), problem.error(blocks)
     laws = evaluations([law_of(case) for case in cases], times)
     return [
-        Pair(
+        FlowPair(
             case,
             times,
             values[:, k],
@@ -256,7 +261,7 @@ def integrate(
 
 def _local_error(layers: networks.Weights, rtol: float) -> np.ndarray:
     """What one step's tolerance permits: Σ_l rtol ‖W_l‖_F ∏_{k≠l} ‖W_k‖₂, twice over for atol."""
-    norms = np.stack([spectra.norm_bounds(W) for W in layers])
+    norms = np.stack([decompositions.norm_bounds(W) for W in layers])
     total = np.zeros(norms.shape[1:])
     for layer, W in enumerate(layers):
         others = np.prod(np.delete(norms, layer, axis=0), axis=0)

@@ -19,7 +19,16 @@ from dlnlab.lab.dynamics import Sighting
 from dlnlab.lab.observed import Observed
 from dlnlab.numerics import checks
 
-__all__ = ["BadMargin", "Curve", "Margin", "curve", "measure", "premises", "value_of"]
+__all__ = [
+    "MOVED",
+    "BadMargin",
+    "Margin",
+    "MarginCurve",
+    "curve",
+    "measure",
+    "premises",
+    "value_of",
+]
 
 Margin = Callable[[Any], Any]
 
@@ -33,7 +42,7 @@ class BadMargin(ValueError):
 
 
 @dataclass(frozen=True)
-class Curve:
+class MarginCurve:
     """A margin along one instance.
 
     Attributes
@@ -101,7 +110,7 @@ def value_of(function: Margin, seen: Observed) -> np.ndarray:
     return found.reshape(len(found), -1)
 
 
-def curve(function: Margin, sighting: Sighting) -> Curve:
+def curve(function: Margin, sighting: Sighting) -> MarginCurve:
     """Return the margin along one instance, with its error.
 
     Raises
@@ -121,7 +130,7 @@ def curve(function: Margin, sighting: Sighting) -> Curve:
     times = seen.times[-len(values) :] if len(values) > 1 else seen.times[:1]
     late = _moved(seen)[-len(values) :] if len(values) > 1 else np.array([True])
     climb = float(np.min(margin[late])) if late.any() else float("inf")
-    return Curve(times, margin, error, climb)
+    return MarginCurve(times, margin, error, climb)
 
 
 def _moved(seen: Observed) -> np.ndarray:
@@ -137,7 +146,7 @@ def _distance(layers: Any, record: int) -> np.ndarray:
     return np.asarray(way / max(float(np.max(way)), 1e-300))
 
 
-def measure(function: Margin, sighting: Sighting) -> Curve | None:
+def measure(function: Margin, sighting: Sighting) -> MarginCurve | None:
     """Return the margin along one instance, None where it is not finite."""
     found = curve(function, sighting)
     return found if found.is_finite else None

@@ -20,12 +20,24 @@ from dlnlab.flow.two_runs import bound_so_far
 from dlnlab.lab.blocks import Blocks
 from dlnlab.lab.flows import bounded_flow
 from dlnlab.numerics import spectra
+from dlnlab.numerics.frames import orthonormal_frame
 from dlnlab.problems import factorization
-from dlnlab.problems.targets import orthonormal_frame
 from dlnlab.reductions import modes
 from dlnlab.training.descent import gradient_descent
 
-__all__ = ["Run", "descend", "flow"]
+__all__ = [
+    "EPS",
+    "FITTED",
+    "LATEST",
+    "PATIENCE",
+    "RECORDS",
+    "ROUNDING",
+    "SAMPLES",
+    "SETTLED",
+    "BlockRun",
+    "descend",
+    "flow",
+]
 
 SAMPLES = 300
 """Records per horizon of the compressed network, at least: the worst record lies on a maximum that
@@ -55,7 +67,7 @@ EPS = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
-class Run:
+class BlockRun:
     """Both networks of a batch of starts, on one time grid.
 
     Attributes
@@ -137,7 +149,7 @@ class Run:
         return np.append(self.times, np.inf)[first]
 
 
-def flow(blocks: Blocks) -> Run:
+def flow(blocks: Blocks) -> BlockRun:
     """Follow both gradient flows until the slowest start has settled."""
     law = blocks.law()
     horizon = law.horizon(FITTED)
@@ -158,7 +170,7 @@ def flow(blocks: Blocks) -> Run:
 
     times, wide, accuracy = bounded_flow(problem, blocks.weights, grid, stop=unsettled)
     found = law.at(times)
-    return Run(
+    return BlockRun(
         blocks,
         times,
         problem.error(wide),
@@ -170,7 +182,7 @@ def flow(blocks: Blocks) -> Run:
     )
 
 
-def descend(blocks: Blocks, eta: float, seed: int) -> Run:
+def descend(blocks: Blocks, eta: float, seed: int) -> BlockRun:
     """Follow gradient descent of both networks for a few times what the compressed flow needs.
 
     The wide networks run a second time in other coordinates, drawn from `seed`; the distance bounds
@@ -196,7 +208,7 @@ def descend(blocks: Blocks, eta: float, seed: int) -> Run:
     distance = np.linalg.norm(turn @ W @ turn.T - other.end_to_end, axis=(-2, -1))
     values, shift = _descent_law(blocks, eta, steps)
     picked = wide.steps
-    return Run(
+    return BlockRun(
         blocks,
         eta * picked,
         np.linalg.norm(W - blocks.targets, axis=(-2, -1)),

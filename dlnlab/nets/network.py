@@ -26,7 +26,7 @@ from dlnlab.nets.samples import check_classes, check_samples, one_hot
 from dlnlab.numerics import arrays, checks
 from dlnlab.numerics.arrays import Array
 
-__all__ = ["Network"]
+__all__ = ["PIECE_ON_DEVICE", "PIECE_ON_HOST", "Network", "Pullback"]
 
 PIECE_ON_HOST = 2048
 PIECE_ON_DEVICE = 2**14
@@ -95,6 +95,15 @@ class Network:
         ----------
         batch : int
             Number of samples.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is malformed or out of range.
         """
         batch = checks.integer("batch", batch, 1)
         used = (math.prod(p.shape) * p.uses for p in self._matrices())
@@ -113,6 +122,15 @@ class Network:
             Number of samples.
         itemsize : int
             Bytes of a number; 4 in single precision.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is malformed or out of range.
         """
         batch, itemsize = checks.integer("batch", batch, 1), checks.integer("itemsize", itemsize, 1)
         outputs = sum(p.shape[0] * p.uses for p in self._matrices())

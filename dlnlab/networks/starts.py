@@ -30,13 +30,17 @@ import scipy.sparse
 from dlnlab.networks.linear import Weights, check_problem
 from dlnlab.numerics import arrays, checks, spectra
 from dlnlab.numerics.arrays import Array
+from dlnlab.numerics.frames import frame_bytes, orthonormal_frame
 from dlnlab.problems import Problem
-from dlnlab.problems.targets import FactoredTarget, frame_bytes, orthonormal_frame
+from dlnlab.problems.targets import FactoredTarget
 
 __all__ = [
+    "FACTOR_STARTS",
+    "batch_axes",
     "compressed_weights",
     "lambda_balanced_weights",
     "original_weights",
+    "orthogonal",
     "spectral_factors",
     "two_factors",
 ]
@@ -123,7 +127,21 @@ def original_weights(
 
 
 def batch_axes(batch: Any) -> tuple[int, ...]:
-    """Return batch axes as a tuple of integers >= 1."""
+    """Return batch axes as a tuple of integers >= 1.
+
+    Parameters
+    ----------
+    batch : sequence of int
+
+    Returns
+    -------
+    tuple of int
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed.
+    """
     if not isinstance(batch, Sequence) or isinstance(batch, str | bytes):
         raise TypeError(f"`batch` must be a tuple of integers >= 1, got {checks.describe(batch)}")
     return tuple(checks.integer("batch", n, 1) for n in checks.sequence("batch", batch))
@@ -142,7 +160,18 @@ def _hidden_widths(width: Any, depth: int, default: int) -> tuple[int, ...]:
 
 
 def orthogonal(rows: int, columns: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw a uniformly random matrix with orthonormal columns, or rows if there are fewer."""
+    """Draw a uniformly random matrix with orthonormal columns, or rows if there are fewer.
+
+    Parameters
+    ----------
+    rows : int
+    columns : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    array, shape (rows, columns)
+    """
     if rows >= columns:
         return orthonormal_frame(rows, columns, rng)
     return orthonormal_frame(columns, rows, rng).T

@@ -78,11 +78,21 @@ class StructuredEnsemble(abc.ABC):
 
     @abc.abstractmethod
     def parts(self) -> tuple[Array, ...]:
-        """The arrays that define the ensemble."""
+        """The arrays that define the ensemble.
+
+        Returns
+        -------
+        tuple of arrays
+        """
 
     @abc.abstractmethod
     def workspace(self) -> tuple[int, int]:
-        """How many numbers the two maps work with for one matrix, their results included."""
+        """How many numbers the two maps work with for one matrix, their results included.
+
+        Returns
+        -------
+        (int, int)
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,11 +160,21 @@ class RankOneEnsemble(StructuredEnsemble):
         return xp.matmul(self.left.mT * vectors[..., None, :], self.right)
 
     def parts(self) -> tuple[Array, ...]:
-        """a and b."""
+        """a and b.
+
+        Returns
+        -------
+        tuple of 2 arrays, shapes (m, d_out) and (m, d_in)
+        """
         return self.left, self.right
 
     def workspace(self) -> tuple[int, int]:
-        """The m vectors that the ensemble is applied to on one side."""
+        """The m vectors that the ensemble is applied to on one side.
+
+        Returns
+        -------
+        (int, int)
+        """
         m, d_out, d_in = self.shape
         return m * d_in + m, m * d_out + d_out * d_in
 
@@ -245,17 +265,36 @@ class CosineEnsemble(StructuredEnsemble):
         return image.reshape(*vectors.shape[:-1], *self.matrix_shape)
 
     def parts(self) -> tuple[np.ndarray, ...]:
-        """The signs, scaled, and the rows."""
+        """The signs, scaled, and the rows.
+
+        Returns
+        -------
+        tuple of arrays
+        """
         return self._drawn
 
     def workspace(self) -> tuple[int, int]:
-        """What is transformed, its transform, and as much again for a line and its plan."""
+        """What is transformed, its transform, and as much again for a line and its plan.
+
+        Returns
+        -------
+        (int, int)
+            Numbers for the ensemble as a whole, and for each member of a batch.
+        """
         n = self.matrix_shape[0] * self.matrix_shape[1]
         return 5 * n + self.count, 5 * n
 
 
 class StructuredSensing(Measured):
-    """Deep matrix sensing by a structured ensemble.  See `dlnlab.sensing`."""
+    """Deep matrix sensing by a structured ensemble.  See `dlnlab.sensing`.
+
+    Parameters
+    ----------
+    matrices : StructuredEnsemble
+    measurements : array, shape (..., m)
+    normalization : {"sum", "mean"}
+    target : array, shape (..., d_out, d_in), FactoredTarget or None
+    """
 
     def __init__(
         self,
@@ -270,7 +309,17 @@ class StructuredSensing(Measured):
         self._count_measurements(matrices.shape[0])
 
     def workspace(self, members: int) -> Workspace:
-        """Return the numbers for losses and gradients, the ensemble's own included."""
+        """Return the numbers for losses and gradients, the ensemble's own included.
+
+        Parameters
+        ----------
+        members : int
+            How many there are in a batch.
+
+        Returns
+        -------
+        Workspace
+        """
         loss, gradient = super().workspace(members)
         there, back = (members * numbers for numbers in self.matrices.workspace())
         return Workspace(loss + there, gradient + max(there, back))

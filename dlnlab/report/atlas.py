@@ -8,7 +8,7 @@ from typing import Any
 from dlnlab import terminal
 from dlnlab.report.page import definitions, escape, page, table, tag
 
-__all__ = ["atlas_html", "atlas_rows", "atlas_text"]
+__all__ = ["CAPTIONS", "HEADERS", "READING", "atlas_html", "atlas_text"]
 
 HEADERS = ("region", "starts", "violating", "worst / ‖M*‖²", "/ (r̂−r)β^{2L}", "/ sharp bound")
 
@@ -33,7 +33,7 @@ CAPTIONS = {
 }
 
 
-def atlas_rows(regions: Sequence[Any]) -> list[tuple[str, ...]]:
+def _atlas_rows(regions: Sequence[Any]) -> list[tuple[str, ...]]:
     """Return a row of text for each region, under `HEADERS`."""
     return [
         (
@@ -52,7 +52,7 @@ def _number(value: float | None) -> str:
 
 def atlas_text(regions: Sequence[Any], notes: Sequence[str]) -> str:
     """Return the regions as a table, and the notes below it."""
-    lines = terminal.table([HEADERS, *atlas_rows(regions)])
+    lines = terminal.table([HEADERS, *_atlas_rows(regions)])
     wrapped = [line for note in notes for line in terminal.paragraph(note) or [""]]
     return "\n".join([*lines, "", *wrapped])
 
@@ -78,7 +78,7 @@ def atlas_html(
     -------
     str
     """
-    body = [tag("p", escape(READING)), table(HEADERS, atlas_rows(regions))]
+    body = [tag("p", escape(READING)), table(HEADERS, _atlas_rows(regions))]
     body += [tag("p", escape(note)) for note in notes]
     for name, source in figures.items():
         caption = escape(CAPTIONS[name])

@@ -19,7 +19,16 @@ from dlnlab.training.trajectory import Status
 if TYPE_CHECKING:
     from dlnlab.flow import Comparison
 
-__all__ = ["comparison_html", "comparison_json", "comparison_text"]
+__all__ = [
+    "ENDINGS",
+    "HEADERS",
+    "NOTE",
+    "ROWS",
+    "UNMET",
+    "comparison_html",
+    "comparison_json",
+    "comparison_text",
+]
 
 ROWS = 12
 """Modes in a table; of more, those that matter are shown."""
@@ -52,7 +61,7 @@ NOTE = (
 )
 
 
-class _Row(NamedTuple):
+class _ModeRow(NamedTuple):
     """One mode of the table, as text."""
 
     mode: str
@@ -173,7 +182,7 @@ def _note(c: Comparison) -> str:
     return NOTE.format(within=c.settings["within"])
 
 
-def _rows(c: Comparison) -> tuple[list[_Row], str]:
+def _rows(c: Comparison) -> tuple[list[_ModeRow], str]:
     """The rows of the table of modes, and a note on those left out."""
     rank = c.targets.size
     shown = _telling(c.targets, np.isfinite(c.fitting_times.original))
@@ -196,10 +205,10 @@ def _telling(targets: np.ndarray, fitted: np.ndarray) -> list[int]:
     return sorted(list(kept)[:ROWS])
 
 
-def _row(c: Comparison, i: int) -> _Row:
+def _row(c: Comparison, i: int) -> _ModeRow:
     original, compressed = (float(times[i]) for times in c.fitting_times)
     both = math.isfinite(original) and math.isfinite(compressed) and compressed > 0
-    return _Row(
+    return _ModeRow(
         str(i + 1),
         f"{c.targets[i]:.4g}",
         _time(original, "never" if c.coverage.whole else f">{c.times[-1]:.4g}"),
