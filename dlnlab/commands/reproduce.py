@@ -104,8 +104,7 @@ def run(args: argparse.Namespace) -> int:
         If an argument is malformed, a file cannot be used, or the run fails.
     """
     if args.list:
-        width = max(map(len, EXPERIMENTS))
-        print("\n".join(f"{name:<{width}} {e.title}" for name, e in EXPERIMENTS.items()))
+        claims.show_list({name: e.title for name, e in EXPERIMENTS.items()})
         return 0
     chosen = _chosen(args)
     if args.out is None:

@@ -124,7 +124,8 @@ class Outcome:
             If nothing was measured.
         """
         self.instance()
-        return presenter("plotting").conjecture(self, figure)
+        draw = presenter("plotting").conjecture
+        return presenter("plotting.display").shown_once(draw, self, figure)
 
     @property
     def standing(self) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dlnlab import terminal
+
 __all__ = [
     "GROWTH_HEADER",
     "ROW_HEADER",
@@ -34,6 +36,7 @@ ROW_HEADER = (
 )
 GROWTH_HEADER = ("size", "time", "peak memory")
 WIDTHS = (31, 27, 27, 21, 7, 4, 9, 9, 7)
+"""Of columns, where the terminal has room for them."""
 
 
 def row_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -63,7 +66,7 @@ def row_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def line(cells: Sequence[str]) -> str:
-    """Return a row for the terminal.
+    """Return a row for the terminal, in so many lines as it takes.
 
     Parameters
     ----------
@@ -73,8 +76,8 @@ def line(cells: Sequence[str]) -> str:
     -------
     str
     """
-    padded = (cell.ljust(w) for cell, w in zip(cells, WIDTHS, strict=False))
-    return " ".join(padded).rstrip()
+    width = terminal.widths(WIDTHS[: len(cells)])
+    return "\n".join(terminal.row(cells, width, left=len(cells)))
 
 
 def growth_cells(growth: Mapping[str, Any]) -> list[tuple[str, ...]]:
