@@ -437,6 +437,16 @@ def test_progress_and_divergence():
     assert run.status is dlnlab.Status.DIVERGED
 
 
+@pytest.mark.parametrize("rule", ["hard", "soft"])
+def test_a_member_that_diverges_leaves_the_others_alone(rule):
+    problem, start = instance("factorization", (5, 5)).problem, np.eye(5)
+    options = {"rule": rule, "num_steps": 400, "record_every": 400}
+    both = threshold(problem, np.stack([start] * 2), eta=np.array([1e-3, 1e30]), **options)
+    alone = threshold(problem, start, eta=1e-3, **options)
+    assert list(both.status) == [dlnlab.Status.COMPLETED, dlnlab.Status.DIVERGED]
+    assert (both.weights[0][0] == alone.weights[0]).all()
+
+
 # ---------------------------------------------------------------------- bad input
 
 

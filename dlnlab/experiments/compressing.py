@@ -23,7 +23,7 @@ from dlnlab.problems import Problem, completion, factorization, sensing
 from dlnlab.problems.targets import gaussian_ensemble, random_mask
 from dlnlab.training.descent import gradient_descent
 
-__all__ = ["DIGITS", "KINDS", "METHODS", "RECOVERY", "SETTINGS", "columns", "measure"]
+__all__ = ["DIGITS", "KINDS", "METHODS", "RECOVERY", "SETTINGS", "columns", "descend", "measure"]
 
 KINDS = ("factorization", "completion", "sensing", "digits")
 RECOVERY = {"d": 40, "rank": 3, "noise": 0.02, "steps": 1500, "tune": 500}
@@ -191,10 +191,7 @@ def _digits(c: Mapping[str, Any]) -> dict[str, Way]:
     narrow = dlnlab.nets.mlp(64, width, 10, "compressed", rank)
 
     def train(model: Any, params: Any, steps: int) -> Any:
-        for _ in range(steps):
-            _, gradients = model.loss_and_gradients(params, X, y)
-            params = {name: W - 0.1 * gradients[name] for name, W in params.items()}
-        return params
+        return descend(model, params, X, y, steps)
 
     def error(model: Any, params: Any) -> float:
         return float(np.mean(model.logits(params, held_out).argmax(axis=1) != labels))
@@ -241,6 +238,14 @@ def _digits(c: Mapping[str, Any]) -> dict[str, Way]:
         "hard thresholding, gradual": (lambda: gradual("hard"), spent, size),
         "soft thresholding, gradual": (lambda: gradual("soft"), spent, size),
     }
+
+
+def descend(model: Any, params: Any, X: np.ndarray, y: np.ndarray, steps: int) -> Any:
+    """Return the parameters of a classifier after steps of descent on all samples."""
+    for _ in range(steps):
+        _, gradients = model.loss_and_gradients(params, X, y)
+        params = {name: W - 0.1 * gradients[name] for name, W in params.items()}
+    return params
 
 
 # ---------------------------------------------------------------------- columns
