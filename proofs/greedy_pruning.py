@@ -3,10 +3,10 @@ r"""Pruning for A = Id: the rate of fine-tuning, and Haar limits without a penal
 *Fine-tuning.* At U⋆ = (σ_iv_i) the Hessian of ‖UUᵀ − M‖² is 2‖DU⋆ᵀ + U⋆Dᵀ‖². Its eigenvalues are
 4σ_i² on D = xe_iᵀ with x orthogonal to all v_j, 8σ_i² on v_ie_iᵀ, and 4(σ_i² + σ_j²) and 0 on the
 span of v_ie_jᵀ and v_je_iᵀ. The smallest other than the zeros of turns U → UO, along which nothing
-moves, is 4σ_r² if r < d: a step contracts by 1 − 4ησ_r². Columns in the range of M stay there, since
+moves, is 4σ_r² if r < d: a step contracts by 1 − 4ησ_r². Columns in the range of M stay there, for
 the gradient 4(UUᵀ − M)U lies in it, and the directions of 4σ_i² leave it: there the smallest is
-8σ_r², and a step contracts by 1 − 8ησ_r². Columns are in the range after converged training with the
-penalty, whose stationary columns are eigenvectors of M (`group_lasso`).
+8σ_r², and a step contracts by 1 − 8ησ_r². Columns are in the range after converged training with
+the penalty, whose stationary columns are eigenvectors of M (`group_lasso`).
 
 *Haar limits.* Without penalty f(UO) = f(U), and the gradient turns with U. So descent from a start
 whose law is that of UO for every orthogonal O has a limit U⋆Q whose law is that of U⋆QO: Q is Haar.
@@ -163,7 +163,7 @@ def build(*, thorough: bool = False) -> Proof:
         ),
         source="dlnlab; the method is Rajaraman et al. 2023",
         open=("The rate for sensing: linear in the paper; measured here.",),
-        reading="",
+        reading="e8df5245ee6d",
         steps=STEPS,
     )
 

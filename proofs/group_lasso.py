@@ -1,11 +1,11 @@
-r"""Group Lasso for A = Id: why it keeps r columns, how it shrinks them, and which stay empty (ours).
+r"""Group Lasso for A = Id: why it keeps r columns, how it shrinks them, which stay empty (ours).
 
 f(U) = ‖UUᵀ − M‖_F² + λΣφ(s_i), s_i = ‖u_i‖², φ(s) = s/√(s + β), M = Σ σ_i²v_iv_iᵀ of rank r. φ is
 strictly concave, so that w = 2φ′ falls from w(0) = 2/√β.
 
-*Exact fits.* If UUᵀ = M then UᵀU = OΛOᵀ with Λ the eigenvalues of M and zeros. So s_i = Σ_j O_ij²λ_j
-and Σ_i φ(s_i) ≥ Σ_ij O_ij²φ(λ_j) = Σφ(σ_j²) by concavity, with equality iff every e_i is an
-eigenvector of UᵀU: the columns are orthogonal, so r of them are non-zero, of norms σ_j.
+*Exact fits.* If UUᵀ = M then UᵀU = OΛOᵀ with Λ the eigenvalues of M and zeros. So
+s_i = Σ_j O_ij²λ_j and Σ_i φ(s_i) ≥ Σ_ij O_ij²φ(λ_j) = Σφ(σ_j²) by concavity, with equality iff all
+e_i are eigenvectors of UᵀU: the columns are orthogonal, so r are non-zero, of norms σ_j.
 
 *Second-order stationary points.* Where 4(UUᵀ − M)U + λU diag(w(s_i)) = 0, multiplying by Uᵀ shows
 that UᵀU commutes with diag(w(s_i)), so columns of different norms are orthogonal. Turning two of
@@ -15,8 +15,8 @@ an eigenvector of M, of eigenvalue σ² > 0. There are at most r; its own curvat
 bounds s from below. An eigenvector v of M without a column gives an empty column the curvature
 2λ/√β − 4σ², so that it is not stationary to second order if λ < 2σ²√β.
 
-*Empty columns.* Along v the curvature is 2λ/√β − 4vᵀ(M − UUᵀ)v. Where all r are learned, M − UUᵀ has
-the eigenvalues λw(s_i)/4 and 0, and λw(s) < λw(0) = 2λ/√β: empty columns are stable for every β.
+*Empty columns.* Along v the curvature is 2λ/√β − 4vᵀ(M − UUᵀ)v. Where all r are learned, M − UUᵀ
+has the eigenvalues λw(s_i)/4 and 0, and λw(s) < λw(0) = 2λ/√β: empty columns are stable for all β.
 """
 
 from __future__ import annotations
@@ -237,7 +237,7 @@ def build(*, thorough: bool = False) -> Proof:
             "Sensing, and approximate second-order minima: the paper's theorem, of which the full "
             "text was not at hand.",
         ),
-        reading="",
+        reading="59a1ddf36766",
         steps=STEPS,
     )
 

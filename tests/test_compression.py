@@ -121,6 +121,15 @@ def test_the_rate_of_fine_tuning(turned, factor):
     assert run.rate == pytest.approx(1 - factor * 0.05 * 0.36, abs=1e-5)
 
 
+def test_a_last_record_that_comes_sooner_is_left_out_of_the_rate():
+    M, U = target()
+    problem, options = dlnlab.factorization(M), {"eta": 0.05, "record_every": 5}
+    whole, more = (
+        compression.fine_tune(problem, 1.05 * U, num_steps=n, **options) for n in (60, 62)
+    )
+    assert more.rate == whole.rate
+
+
 def test_without_losses_or_records_there_is_no_rate():
     problem = dlnlab.factorization(np.eye(2))
     one = compression.fine_tune(problem, np.eye(2), eta=0.1, num_steps=1)

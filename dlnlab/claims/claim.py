@@ -17,11 +17,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["STATUSES", "Claim", "Setting", "Standing", "Witness"]
+__all__ = ["STATUSES", "Claim", "Contradiction", "Setting", "Standing", "Witness"]
 
 STATUSES = ("proved", "conditional", "conjecture", "refuted", "not applicable")
 
@@ -64,6 +64,17 @@ class Setting:
     def rank(self) -> int:
         """r."""
         return int(np.size(self.targets))
+
+
+class Contradiction(Protocol):
+    """An instance that contradicts a statement: it prints itself, and knows its margin.
+
+    Those of two networks are a `Witness`; a claim on something else has a kind of its own.
+    """
+
+    @property
+    def between(self) -> tuple[Fraction, Fraction]:
+        """Return two numbers between which the margin lies, both negative."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +150,7 @@ class Standing:
         ``covers(setting)`` tells whether an instance lies in the scope.
     proofs : tuple of str
         Modules of `dlnlab.proofs` that establish it; empty where validations alone speak.
-    witness : Witness or None
+    witness : Contradiction or None
         The smallest instance known to contradict a refuted claim.
     """
 
@@ -148,7 +159,7 @@ class Standing:
     condition: str = ""
     covers: Callable[[Setting], bool] = field(default=everywhere, repr=False, compare=False)
     proofs: tuple[str, ...] = ()
-    witness: Witness | None = None
+    witness: Contradiction | None = None
 
     def __post_init__(self) -> None:
         if self.status not in _STRENGTH:
@@ -187,7 +198,7 @@ def proved(*proofs: str) -> tuple[Standing, ...]:
     return (Standing("proved", proofs=proofs),)
 
 
-def refuted(witness: Witness, *proofs: str) -> tuple[Standing, ...]:
+def refuted(witness: Contradiction, *proofs: str) -> tuple[Standing, ...]:
     """Return the standings of a claim that is refuted."""
     return (Standing("refuted", proofs=proofs, witness=witness),)
 

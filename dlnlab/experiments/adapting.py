@@ -10,7 +10,8 @@ q = r̂ + r̂²/(2d).
 
 Every update, and descent on the whole layer, gets the same number of steps, and the step size, the
 scale of its start and the step to stop at that are best on validation data, from the same grid
-("edge" tells where the best lies at an end of it); errors are those on test data that tuned nothing.
+("edge" tells where the best lies at an end of it); errors are those on test data, which tuned
+nothing.
 """
 
 from __future__ import annotations

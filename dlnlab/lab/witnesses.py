@@ -20,16 +20,16 @@ __all__ = ["Descent", "case", "descent", "exact_descent", "of", "pair_at", "shar
 
 
 def of(about: Claim) -> Witness:
-    """Return the witness of a refuted claim.
+    """Return the witness of a refuted claim on the two networks.
 
     Raises
     ------
     ValueError
-        If the claim is not refuted.
+        If the claim is not refuted, or speaks of something else.
     """
     witness = about.standing().witness
-    if witness is None:
-        raise ValueError(f"`about` must be a refuted claim, got {about.name}")
+    if not isinstance(witness, Witness):
+        raise ValueError(f"`about` must be a refuted claim on both networks, got {about.name}")
     return witness
 
 

@@ -1,4 +1,4 @@
-"""LoRA against a compressed DLN: one trained layer fine-tuned by updates of equally many numbers."""
+"""LoRA against a compressed DLN: one layer fine-tuned by updates of equally many numbers."""
 
 from __future__ import annotations
 
