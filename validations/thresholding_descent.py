@@ -54,11 +54,13 @@ def run(told: Mapping[str, Any]) -> Run:
         penalty=told["lam"], rule=told["rule"], eta=alpha, num_steps=STEPS,
         record=("loss", "layers", "singular_values"),
     )  # fmt: skip
-    s = found.singular_values
+    assert found.singular_values is not None  # asked for, as the layers are
+    assert found.layers is not None
+    s = np.asarray(found.singular_values)
     ranks = np.sum(s > 1e-12 * max(1.0, float(np.max(s))), axis=1)
     size = ranks if told["rule"] == "hard" else np.sum(s, axis=1)
     moved = np.sum(np.diff(found.layers[0], axis=0) ** 2, axis=(1, 2))
-    return Run(found.losses + told["lam"] * size, moved, ranks, alpha, curvature)
+    return Run(np.asarray(found.losses) + told["lam"] * size, moved, ranks, alpha, curvature)
 
 
 def judge(told: Mapping[str, Any]) -> tuple[float, float]:

@@ -232,8 +232,8 @@ def _digits(c: Mapping[str, Any]) -> Layer:
 
         def apply(W: np.ndarray) -> np.ndarray:
             fine = np.abs(W).max(axis=(-2, -1)) < 1e6
-            found = {k: function(W[k]) for k in np.flatnonzero(fine)}
-            shape = np.shape(next(iter(found.values()), 0.0))
+            found = {int(k): np.asarray(function(W[k])) for k in np.flatnonzero(fine)}
+            shape = next(iter(found.values())).shape if found else ()
             return np.stack([found.get(k, np.full(shape, np.nan)) for k in range(len(W))])
 
         return apply

@@ -97,7 +97,10 @@ def draw(claim: str, witness: Mapping[str, Any]) -> Any:
     found = sketch(claim, witness)
     if found is None or not np.isfinite([found.margin, found.error]).all():
         return None
-    return plotting.arrange(found.panels, f"{message(found.margin, found.error)}\n{found.title}")
+    told = message(found.margin, found.error)
+    if len(found.panels) == 1:  # a narrow figure
+        told = told.replace(": ", ":\n")
+    return plotting.arrange(found.panels, f"{told}\n{found.title}")
 
 
 def message(margin: float, error: float) -> str:

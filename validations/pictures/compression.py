@@ -100,15 +100,17 @@ def sketch_haar(witness: Mapping[str, Any]) -> Sketch:
     """The law of a squared column norm over many runs, next to Haar's."""
     found, rank, width = haar_columns.descend(witness), len(witness["sigma"]), witness["shape"][1]
     norms = np.sort(found.norms)
-    x = np.linspace(0, 1, 200)
-
-    def panel(ax: Any) -> None:
-        ax.step(norms, np.arange(1, norms.size + 1) / norms.size, label="limits", where="post")
-        ax.plot(x, pruning.law_of_norms(rank, width).cdf(x), "--", label="Haar")
-        ax.set_xlabel(r"$\|Qe_1\|^2$")
-        ax.set_ylabel("share of runs below")
-        ax.legend(loc="lower right")
-
+    shares = np.arange(1, norms.size + 1) / norms.size
+    law = pruning.law_of_norms(rank, width).cdf(norms)
+    panel = partial(
+        plotting.families,
+        norms,
+        law[:, None],
+        shares[:, None],
+        labels=("Haar", "limits"),
+        xlabel=r"$\|Qe_1\|^2$",
+        ylabel="share of runs below",
+    )
     margin, error, _ = haar_columns.judge(witness)
     title = rf"{norms.size} runs, $U$ of {_size(witness)}, rank {rank}"
     return Sketch(title, (titled(panel, "Columns without a penalty"),), margin, error)
@@ -122,8 +124,8 @@ def sketch_rate(witness: Mapping[str, Any]) -> Sketch:
         panel = _beside("The Hessian at a fit", "eigenvalue", Hessian=found, formula=expected)
     else:
         rate, eta = fine_tuning_rate.measured(witness)
-        expected = 1 - pruning.contraction(squares, eta, in_range=witness["in_range"])
-        panel = _beside("A step's contraction", "1 − rate", measured=[1 - rate], formula=[expected])
+        left = 1 - pruning.contraction(squares, eta, in_range=witness["in_range"])
+        panel = _beside("A step's contraction", "1 − rate", measured=[1 - rate], formula=[left])
     margin, error, _ = fine_tuning_rate.judge(witness)
     where = ", columns in the range of $M$" if witness["in_range"] else ""
     return Sketch(rf"$U$ of {_size(witness)}{where}", (panel,), margin, error)
