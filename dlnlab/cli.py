@@ -33,7 +33,21 @@ from dlnlab.commands import (
     validate,
 )
 
-__all__ = ["main"]
+__all__ = [
+    "COMMANDS",
+    "EXIT_CODES",
+    "FAILED",
+    "FLAGS",
+    "INTERRUPTED",
+    "LONGEST",
+    "OK",
+    "PIPE_CLOSED",
+    "PLAIN",
+    "SPELLED",
+    "TRACEBACK",
+    "USAGE",
+    "main",
+]
 
 COMMANDS: tuple[Callable[[Any, str], None], ...] = (
     compare.add,
@@ -132,7 +146,7 @@ class _Parser(argparse.ArgumentParser):
         return own | {name: flag for name, flag in renamed.items() if flag}
 
 
-class _Completion(argparse.Action):
+class _PrintCompletion(argparse.Action):
     """Prints the completions of a shell, and ends."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
@@ -156,8 +170,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         0: the command ran, and no claim whose premises are met was refuted; 1: a claim was refuted,
-        or the run failed; 2: bad usage or bad input; 130: interrupted; 141: whoever read the output
-        closed the pipe.
+        or the run failed; 2: bad usage or bad input; 130: interrupted; 141: the pipe to which it
+        wrote was closed.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     _prepare_streams()
@@ -184,7 +198,7 @@ def _spelled(error: UnicodeError) -> tuple[str, int]:
 
 
 def _prepare_streams() -> None:
-    """Let output be lost where nobody takes it, and spell what a terminal has no letters for."""
+    """Drop output to closed streams, and spell out characters that a terminal cannot show."""
     codecs.register_error(SPELLED, _spelled)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the shell, as in ``dlnlab prove >&-``
@@ -267,7 +281,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"dlnlab {dlnlab.__version__}")
     parser.add_argument(
         "--print-completion",
-        action=_Completion,
+        action=_PrintCompletion,
         choices=("bash", "zsh", "tcsh"),
         help="print what lets a shell complete commands and options (needs shtab)",
     )
@@ -280,7 +294,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _complain(args: argparse.Namespace, message: str, code: int) -> int:
-    print(f"{args.prog}: error: {_one_line(in_flags(message, args.flags))}", file=sys.stderr)
+    print(f"{args.prog}: error: {_one_line(_in_flags(message, args.flags))}", file=sys.stderr)
     return code
 
 
@@ -300,7 +314,7 @@ def _one_line(message: str) -> str:
     return f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
 
 
-def in_flags(message: str, flags: Mapping[str, str]) -> str:
+def _in_flags(message: str, flags: Mapping[str, str]) -> str:
     """Rename the library's arguments in an error message to the options that set them.
 
     Parameters
@@ -311,7 +325,7 @@ def in_flags(message: str, flags: Mapping[str, str]) -> str:
 
     Examples
     --------
-    >>> in_flags("`r_hat` must be between 1 and 3, got 9", {"r_hat": "--r-hat"})
+    >>> _in_flags("`r_hat` must be between 1 and 3, got 9", {"r_hat": "--r-hat"})
     '--r-hat must be between 1 and 3, got 9'
     """
     if "factored" in flags:

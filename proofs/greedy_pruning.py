@@ -17,8 +17,21 @@ from __future__ import annotations
 import sympy as sp
 
 from .facts import require_identity, require_nonnegative, require_positive
+from .noncommutative import identity, letters, matrix, require_same, symmetric, zero
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
-from .words import identity, letters, matrix, require_same, symmetric, zero
+
+__all__ = [
+    "build",
+    "contraction",
+    "curvatures",
+    "hessian",
+    "range_is_kept",
+    "second_derivative",
+    "sigma",
+    "step_sizes",
+    "t",
+    "turns",
+]
 
 sigma, other, eta = sp.symbols("σ σ_j η", positive=True)
 t = sp.Symbol("t", real=True)

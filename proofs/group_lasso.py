@@ -24,8 +24,28 @@ from __future__ import annotations
 import sympy as sp
 
 from .facts import require_identity, require_limit, require_positive
+from .noncommutative import diagonal, matrix, require_same, symmetric
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
-from .words import diagonal, matrix, require_same, symmetric
+
+__all__ = [
+    "bend",
+    "build",
+    "commuting",
+    "concavity",
+    "inner",
+    "instability",
+    "merging",
+    "penalty",
+    "shrinkage",
+    "sigma",
+    "smallest",
+    "stationarity",
+    "t",
+    "threshold",
+    "turned_pair",
+    "weight",
+    "zero_column",
+]
 
 sigma, lam, beta, norm, square = sp.symbols("σ λ β n s", positive=True)
 t, turn, inner = sp.symbols("t θ g", real=True)

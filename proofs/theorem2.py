@@ -29,8 +29,8 @@ r): for ε^L ≤ σ_r* up to r̂ = d − r, and for every ε up to r̂ = d − 2
 
 Dominance up to the rank is proved for L = 2 (`dominance`, and `pair_comparison` by another way),
 and for every L if each σ_i*, i ≤ r − k, is σ_1* or at most 2ε^L (`dominance`, `small_targets`),
-rank one included, or if d = 2 (`plane_blocks`). For other targets and L ≥ 3 it is a conjecture,
-and so is this theorem.
+rank one included, or if M is 2 × 2 (`plane_blocks`). For other targets and L ≥ 3 it is a
+conjecture, and so is this theorem.
 
 The paper's inequality has no correction; it assumes c_vec = 0, which only aligned starts meet
 (`assumption1`).  For other starts `counterexamples` and `turned_start` show that the correction
@@ -39,7 +39,7 @@ cannot be dropped for r̂ > max(r, d − r), and that k cannot either.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -49,13 +49,15 @@ import sympy as sp
 from sympy.polys.matrices import DomainMatrix
 
 from .closed_form import approach, distance_decays
-from .exact import RATIONALS, diagonal, draw_positive, eye, inner, random_orthogonal
+from .exact import RATIONALS, diagonal, draw_positive, eye, inner, random_orthogonal, seeded
 from .facts import (
     require_at_most,
     require_identity,
     require_less,
     require_nonnegative,
 )
+from .noncommutative import diagonal as diagonal_letter
+from .noncommutative import diagonal_entry, identity, matrix, orthonormal_columns, require_same
 from .parsimony import (
     FRAMES,
     WIDE_FRAME,
@@ -67,8 +69,23 @@ from .parsimony import (
 )
 from .proof import Clause, Proof, Step, argument, cited, exact, main, symbolic
 from .scopes import AtLeast
-from .words import diagonal as diagonal_letter
-from .words import diagonal_entry, identity, matrix, orthonormal_columns, require_same
+
+__all__ = [
+    "Moment",
+    "allowance",
+    "bound_is_attained",
+    "build",
+    "compressed_error",
+    "counts",
+    "improvement",
+    "margin",
+    "premise_is_needed",
+    "premises_suffice",
+    "random_moment",
+    "square_comparison",
+    "wide_error",
+    "wide_error_rectangular",
+]
 
 wide, lower, upper = sp.symbols("σ p q", nonnegative=True)
 beta = sp.Symbol("β", positive=True)
@@ -243,7 +260,7 @@ def _share(rng: Random, least: int) -> Any:
 
 def premises_suffice(repeats: int) -> None:
     """Whole rational matrices that meet the premises at one time satisfy the bound."""
-    for rng, case in _cases(repeats):
+    for rng, case in seeded(CASES, repeats):
         moment = random_moment(case, rng)
         size = len(moment.block)
         frames = [random_orthogonal(size, RATIONALS, rng) for _ in range(2)]
@@ -273,12 +290,6 @@ def bound_is_attained() -> None:
         require_identity(
             margin(extreme, frames), -extreme.bound(), "the margin, against −(…)β^{2L}"
         )
-
-
-def _cases(repeats: int) -> Iterator[tuple[Random, tuple[int, int, int]]]:
-    for number in range(repeats):
-        for place, case in enumerate(CASES):
-            yield Random(1000 * number + place), case
 
 
 ALL_DEPTHS = AtLeast(2)
@@ -333,7 +344,7 @@ STEPS: tuple[Step, ...] = (
     argument(
         "where dominance is proved",
         "L = 2: `dominance`. Every L: i with σ_i* = σ_1* by `dominance`, i with σ_i* ≤ 2ε^L by "
-        "`small_targets`, d = 2 by `plane_blocks`.",
+        "`small_targets`, 2 × 2 targets by `plane_blocks`.",
         "the sharp chain",
     ),
     exact("the bound is attained", bound_is_attained),
@@ -373,7 +384,7 @@ def build(*, thorough: bool = False) -> Proof:
             Clause(
                 "The premise of dominance is proved for L = 2; for every L if each σ_i*, i ≤ r − "
                 "k, "
-                "is σ_1* or at most 2ε^L, rank one included; and for d = 2.",
+                "is σ_1* or at most 2ε^L, rank one included; and for 2 × 2 targets.",
                 ("where dominance is proved",),
                 {"L": ALL_DEPTHS},
             ),
@@ -389,7 +400,7 @@ def build(*, thorough: bool = False) -> Proof:
         ),
         open=("Dominance for L ≥ 3 and 2ε^L < σ_i* < σ_1*, hence the theorem there.",),
         proves=("theorem2_refined", "theorem2_sharp", "theorem2_any_eps", "eq13_compressing"),
-        reading="8775fd97208d",
+        reading="088e8c9a6c15",
         steps=(*STEPS, exact(whole, partial(premises_suffice, more))),
     )
 

@@ -27,8 +27,21 @@ from __future__ import annotations
 import sympy as sp
 
 from .facts import require_identity, require_less, require_positive
+from .noncommutative import diagonal, identity, letters, matrix, require_same, zero
 from .proof import Clause, Proof, Step, argument, cited, exact, main, symbolic
-from .words import diagonal, identity, letters, matrix, require_same, zero
+
+__all__ = [
+    "build",
+    "completed",
+    "cost",
+    "count",
+    "counterexample",
+    "descent",
+    "inner",
+    "proximal_maps",
+    "threshold",
+    "triples",
+]
 
 y, tau = sp.symbols("y τ", positive=True)
 alpha, lam, lipschitz, moved = sp.symbols("α λ L_s m", positive=True)

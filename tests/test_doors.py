@@ -213,11 +213,13 @@ DESCENT: dict[str, tuple[Any, set[str]]] = {
     "tol": (0.0, NONNEGATIVE | {"5e-324"}),
     "formulation": ("auto", NOTHING),
     "method": ("descent", NOTHING),
+    "minibatch": (None, OPTIONAL | WHOLE),
+    "rng": (0, SEED),
     "progress": (False, PROGRESS),
     "checkpoint": (None, OPTIONAL | PATH),
     "checkpoint_every": (10.0, NONNEGATIVE | {"5e-324"}),
 }
-UNTIED = {"alpha", "weight_decay", "formulation", "method"}
+UNTIED = {"alpha", "weight_decay", "formulation", "method", "minibatch", "rng"}
 TIED = {name: DESCENT[name] for name in DESCENT.keys() - UNTIED}
 """Of descent on one factor, whose layers take the same plain step."""
 MEMORY = {"0", "0.0", "1e-300", "5e-324", "Fraction"}
@@ -289,6 +291,14 @@ DOORS: dict[str, Door] = {
         ENSEMBLE.blocks, list, first=(0, COUNT), last=(None, OPTIONAL | COUNT)
     ),
     "GeneratedEnsemble.measure": door(ENSEMBLE.measure, W=(EYE, LISTED)),
+    "CosineEnsemble": door(
+        dlnlab.CosineEnsemble,
+        count=(3, WHOLE),
+        matrix_shape=((3, 3), SHAPE),
+        seed=(0, SEED - {"Generator"}),
+        scale=(1.0, POSITIVE),
+    ),
+    "RankOneEnsemble": door(dlnlab.RankOneEnsemble, left=(EYE, MATRIX), right=(EYE, MATRIX)),
     # problems
     "factorization": door(
         dlnlab.factorization, M=(M, TARGET | {"1e308"}), normalization=("sum", NOTHING)
@@ -324,7 +334,9 @@ DOORS: dict[str, Door] = {
         target=(None, OPTIONAL | TARGET),
     ),
     **{
-        f"Problem.{name} of {kind}": door(getattr(problem, name), W=(EYE, MATRIX | UNKNOWN))
+        f"Problem.{name} of {kind}": door(
+            getattr(problem, name), W=(EYE, MATRIX | UNKNOWN | {"many axes"})
+        )
         for kind, problem in PROBLEMS.items()
         for name in ("loss", "gradient", "error", "singular_values")
     },
@@ -577,6 +589,7 @@ DOORS: dict[str, Door] = {
         run=(None, OPTIONAL),
         checkpoint=(False, FLAG),
         method=("descent", NOTHING),
+        minibatch=(None, OPTIONAL | WHOLE),
     ),
     "memory.Footprint": door(
         memory.Footprint,
@@ -612,7 +625,6 @@ DOORS: dict[str, Door] = {
         rank=(1, SOME),
         init=("spectral", NOTHING),
         eps=(0.1, POSITIVE),
-        rng=(0, SEED),
         **DESCENT,
     ),
     "baselines.spectral_factors": door(
@@ -630,7 +642,7 @@ DOORS: dict[str, Door] = {
         eps=(0.5, POSITIVE),
         rng=(0, SEED),
         batch=((), NAMES | {"[1, 2]"}),
-        start=(None, OPTIONAL | LISTED),
+        factor=(None, OPTIONAL | LISTED),
         **TIED,
     ),
     "compression.fine_tune": door(
@@ -808,12 +820,6 @@ DOORS: dict[str, Door] = {
         tried=False,
         figure=(None, OPTIONAL),
     ),
-    "experiments.pair.measure": door(
-        experiments.pair.measure, tried=False, configuration=({}, NOTHING)
-    ),
-    "experiments.pair.measure_parts": door(
-        experiments.pair.measure_parts, tried=False, configuration=({}, NOTHING)
-    ),
     "networks.lambda_balanced_weights": door(
         dlnlab.networks.lambda_balanced_weights,
         shape=((3, 3), SHAPE),
@@ -825,6 +831,7 @@ DOORS: dict[str, Door] = {
     ),
     # methods of descent
     "methods.Method": result(dlnlab.methods.Method()),
+    "methods.check_method": door(dlnlab.methods.check_method, method=("adam", NOTHING)),
     "methods.Descent": result(dlnlab.methods.Descent()),
     "methods.Momentum": door(dlnlab.methods.Momentum, beta=(0.9, MEMORY), nesterov=(False, FLAG)),
     "methods.Adam": door(
@@ -884,7 +891,7 @@ DOORS: dict[str, Door] = {
         rng=(0, SEED),
         eps=(1.0, POSITIVE),
         like=(None, OPTIONAL | LIKE),
-        start=("uniform", NOTHING),
+        init=("uniform", NOTHING),
         correlation=(None, OPTIONAL | MATRIX - {"stack"}),
     ),
     "Network.macs": door(CLASSIFIER.macs, batch=(1, SIZE)),
@@ -1025,7 +1032,9 @@ INNER = {
     f"Problem.{name}"
     for name in (
         "adjoint",
+        "chosen_numbers",
         "compose",
+        "gradient_of",
         "residual",
         "samples",
         "squared_norm",

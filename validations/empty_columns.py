@@ -16,7 +16,7 @@ from dlnlab.lab.faults import REFUTED, Fault
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["FAULTS", "SUITE", "curvatures", "judge"]
+__all__ = ["FAULTS", "SEED", "STEPS", "SUITE", "curvatures", "judge"]
 
 SEED, STEPS = 1e-7, 50
 """Norm of the column that descent starts from, and how many steps it takes."""
@@ -55,7 +55,7 @@ def _filled(M: np.ndarray, lam: float, beta: float, expected: float, size: float
     eta = 1.0 / (STEPS * size)
     run = compression.group_lasso(
         problems.factorization(M), 1, penalty=lam, smoothing=beta, eta=eta, num_steps=STEPS,
-        start=SEED * v, record=(), record_every=STEPS,
+        factor=SEED * v, record=(), record_every=STEPS,
     )  # fmt: skip
     grown = float(np.log(np.linalg.norm(run.factor) / SEED))
     return float(np.sign(-expected)) * grown * size / abs(expected)

@@ -15,7 +15,7 @@ from dlnlab.lab.faults import REFUTED, Fault
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["FAULTS", "SUITE", "judge", "measured", "spectrum"]
+__all__ = ["FAULTS", "PENALTY", "SMOOTHING", "STEPS", "SUITE", "judge", "measured", "spectrum"]
 
 PENALTY, SMOOTHING, STEPS = 0.1, 1e-3, 2000
 

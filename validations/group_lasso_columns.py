@@ -14,7 +14,7 @@ from dlnlab.lab.faults import REFUTED, UNMET, Fault
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["FAULTS", "SUITE", "End", "descend", "target"]
+__all__ = ["FAULTS", "STEPS", "SUITE", "End", "descend", "target"]
 
 STEPS = 6000
 

@@ -14,14 +14,14 @@ from dlnlab.lab.faults import REFUTED, Fault
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["FAULTS", "SUITE", "Limits", "descend", "judge"]
+__all__ = ["FAULTS", "LEVEL", "RUNS", "STEPS", "SUITE", "Frames", "descend", "judge"]
 
 RUNS, STEPS = 250, 600
 LEVEL = 1e-9
 """Probability with which an instance fails though the claim is true."""
 
 
-class Limits(NamedTuple):
+class Frames(NamedTuple):
     """What was drawn of each limit U⋆Q, and how far Q is from a frame.
 
     Attributes
@@ -37,7 +37,7 @@ class Limits(NamedTuple):
     apart: float
 
 
-def descend(told: Mapping[str, Any]) -> Limits:
+def descend(told: Mapping[str, Any]) -> Frames:
     """Descend without a penalty from many Gaussian starts."""
     rng, sigma = np.random.default_rng(told["seed"]), np.array(told["sigma"])
     d, k = told["shape"]
@@ -49,7 +49,7 @@ def descend(told: Mapping[str, Any]) -> Limits:
     Q = np.linalg.pinv(U) @ run.factor
     a, b = np.ones(len(sigma)) / np.sqrt(len(sigma)), np.eye(k)[0]
     apart = float(np.max(np.abs(Q @ Q.mT - np.eye(len(sigma)))))
-    return Limits(np.sum(Q[..., 0] ** 2, axis=-1), (a @ Q @ b) ** 2, apart)
+    return Frames(np.sum(Q[..., 0] ** 2, axis=-1), (a @ Q @ b) ** 2, apart)
 
 
 def judge(told: Mapping[str, Any]) -> tuple[float, float, list[Premise]]:

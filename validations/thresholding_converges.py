@@ -18,7 +18,7 @@ from dlnlab.lab.tally import Tally
 
 from .thresholding_descent import KINDS
 
-__all__ = ["FAULTS", "SUITE", "end", "judge"]
+__all__ = ["FAULTS", "SETTLED", "STEPS", "SUITE", "end", "judge"]
 
 STEPS = 3000
 SETTLED = 1e-6

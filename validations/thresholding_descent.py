@@ -16,13 +16,13 @@ from dlnlab.lab.recoveries import Recovery, random_recovery
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["FAULTS", "KINDS", "SUITE", "Run", "judge", "run"]
+__all__ = ["FAULTS", "KINDS", "STEPS", "SUITE", "Fall", "judge", "run"]
 
 KINDS = ("identity", "mask", "sensing", "operator")
 STEPS = 40
 
 
-class Run(NamedTuple):
+class Fall(NamedTuple):
     """What a run left.
 
     Attributes
@@ -43,7 +43,7 @@ class Run(NamedTuple):
     curvature: float
 
 
-def run(told: Mapping[str, Any]) -> Run:
+def run(told: Mapping[str, Any]) -> Fall:
     """Threshold from a random start."""
     recovery, rng = Recovery.from_witness(told), np.random.default_rng(told["seed"])
     A, _, c = recovery.measurements()
@@ -60,7 +60,7 @@ def run(told: Mapping[str, Any]) -> Run:
     ranks = np.sum(s > 1e-12 * max(1.0, float(np.max(s))), axis=1)
     size = ranks if told["rule"] == "hard" else np.sum(s, axis=1)
     moved = np.sum(np.diff(found.layers[0], axis=0) ** 2, axis=(1, 2))
-    return Run(np.asarray(found.losses) + told["lam"] * size, moved, ranks, alpha, curvature)
+    return Fall(np.asarray(found.losses) + told["lam"] * size, moved, ranks, alpha, curvature)
 
 
 def judge(told: Mapping[str, Any]) -> tuple[float, float]:

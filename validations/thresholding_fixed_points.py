@@ -15,7 +15,7 @@ from dlnlab.lab.faults import REFUTED, Fault
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["FAULTS", "SUITE", "judge", "step"]
+__all__ = ["FAULTS", "KINDS", "SUITE", "judge", "step"]
 
 KINDS = ("fixed", "steep", "tangent", "small", "zero", "zero, steep")
 

@@ -17,7 +17,7 @@ from dlnlab.lab.faults import MISSED, Fault
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["FAULTS", "SUITE", "end", "judge", "told"]
+__all__ = ["FAULTS", "STEPS", "SUITE", "end", "judge", "told"]
 
 STEPS = 1000
 

@@ -26,9 +26,9 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from dlnlab.bench.instances import Instance
+from dlnlab.bench.workloads import Workload
 
-__all__ = ["Cost", "of_step", "products"]
+__all__ = ["DOUBLE", "Cost", "of_step", "products"]
 
 DOUBLE = 8
 
@@ -48,7 +48,17 @@ class Cost:
 
 
 def products(widths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Yield the sizes (m, k, n) of the 3(L − 1) matrix products of a step."""
+    """Yield the sizes (m, k, n) of the 3(L − 1) matrix products of a step.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        d_0, …, d_L.
+
+    Yields
+    ------
+    (int, int, int)
+    """
     first = widths[0]
     for before, after in itertools.pairwise(widths[1:]):
         yield after, before, first  # prefix
@@ -56,15 +66,24 @@ def products(widths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
         yield before, after, first  # carried to the layer below
 
 
-def of_step(parts: Sequence[Instance]) -> Cost:
-    """Return what a step costs one network, on average over the parts of a row."""
+def of_step(parts: Sequence[Workload]) -> Cost:
+    """Return what a step costs one network, on average over the parts of a row.
+
+    Parameters
+    ----------
+    parts : sequence of Workload
+
+    Returns
+    -------
+    Cost
+    """
     found = [_of_one(part) for part in parts]
     return Cost(
         sum(one.flops for one in found) // len(found), sum(one.bytes for one in found) // len(found)
     )
 
 
-def _of_one(instance: Instance) -> Cost:
+def _of_one(instance: Workload) -> Cost:
     widths = instance.widths
     entries = widths[-1] * widths[0]
     weights = sum(a * b for a, b in itertools.pairwise(widths))

@@ -26,11 +26,11 @@ from typing import Any
 import numpy as np
 
 from dlnlab.bench import costs, timing
-from dlnlab.bench.instances import Instance, stacked
 from dlnlab.bench.limits import Limits
-from dlnlab.bench.literal import Loop, NumpyLoop
+from dlnlab.bench.literal import LiteralLoop, NumpyLoop
 from dlnlab.bench.rows import Row
 from dlnlab.bench.timing import Sample
+from dlnlab.bench.workloads import Workload, stacked
 from dlnlab.numerics import arrays
 from dlnlab.numerics.arrays import Array
 from dlnlab.numerics.threads import available, limited
@@ -39,7 +39,10 @@ from dlnlab.training.descent import gradient_descent
 from dlnlab.training.trajectory import Trajectory
 
 __all__ = [
+    "LONG",
+    "POWER",
     "QUICK",
+    "STEPS",
     "Agreement",
     "Disagreement",
     "Effort",
@@ -155,14 +158,19 @@ class Result:
         return self.limit / self.engine.median
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain data."""
+        """Return everything as plain data.
+
+        Returns
+        -------
+        dict
+        """
         return asdict(self) | {"met": self.met, "fraction": self.fraction}
 
 
 def measure(
     name: str,
     row: Row,
-    loop: Callable[[Instance], Loop],
+    loop: Callable[[Workload], LiteralLoop],
     reference: Array,
     effort: Effort,
     *,
@@ -236,6 +244,10 @@ def filling_batch(per_network: Callable[[int], float], most: int = 2**14) -> int
         Returns the time per network for a batch, infinity where it does not fit in memory.
     most : int
 
+    Returns
+    -------
+    int
+
     Examples
     --------
     >>> filling_batch(lambda batch: 1.0 + 100.0 / batch)
@@ -251,9 +263,24 @@ def filling_batch(per_network: Callable[[int], float], most: int = 2**14) -> int
 
 
 def time_per_network(
-    instance: Instance, batch: int, reference: Array, seconds: float = 0.3
+    instance: Workload, batch: int, reference: Array, seconds: float = 0.3
 ) -> float:
-    """Return the seconds per step and network of a stack; infinity if memory does not allow it."""
+    """Return the seconds per step and network of a stack; infinity if memory does not allow it.
+
+    Parameters
+    ----------
+    instance : Workload
+    batch : int
+        Networks side by side.
+    reference : array
+        Where it is measured.
+    seconds : float
+        How long to measure.
+
+    Returns
+    -------
+    float
+    """
     try:
         run = engine_run(stacked(instance.member(0), batch), reference, "full")
         run(1)
@@ -266,9 +293,22 @@ def time_per_network(
 
 
 def engine_run(
-    instance: Instance, reference: Array, formulation: str = "auto"
+    instance: Workload, reference: Array, formulation: str = "auto"
 ) -> Callable[[int], Trajectory]:
-    """Return the engine's run of so many steps, as a user calls it, until it is finished."""
+    """Return the engine's run of so many steps, as a user calls it, until it is finished.
+
+    Parameters
+    ----------
+    instance : Workload
+    reference : array
+        Where it is measured.
+    formulation : str
+        As for `dlnlab.gradient_descent`.
+
+    Returns
+    -------
+    callable
+    """
     problem, weights = instance.problem(reference), instance.start(reference)
 
     def run(num_steps: int) -> Trajectory:
@@ -287,29 +327,45 @@ def engine_run(
     return run
 
 
-def long_run_formulation(instance: Instance, reference: Array, num_steps: int = LONG) -> str:
-    """Return the formulation that the engine chooses for so many steps."""
+def long_run_formulation(instance: Workload, reference: Array, num_steps: int = LONG) -> str:
+    """Return the formulation that the engine chooses for so many steps.
+
+    Parameters
+    ----------
+    instance : Workload
+    reference : array
+        Where it is measured.
+    num_steps : int
+
+    Returns
+    -------
+    str
+    """
     problem, weights = instance.problem(reference), instance.start(reference)
     return choice.choose(problem, weights, num_steps).name
 
 
 def agreement(
-    instance: Instance,
+    instance: Workload,
     reference: Array,
-    loop: Callable[[Instance], Loop] = NumpyLoop,
+    loop: Callable[[Workload], LiteralLoop] = NumpyLoop,
     formulation: str = "full",
 ) -> Agreement:
     """Compare the engine, and another loop, with the literal NumPy loop.
 
     Parameters
     ----------
-    instance : Instance
+    instance : Workload
         Of a stack the first and the last member are compared.
     reference : array
     loop : callable
         Makes the other loop.
     formulation : str
         Of the engine's run; "auto" would choose by the number of steps.
+
+    Returns
+    -------
+    Agreement
 
     Raises
     ------
@@ -347,7 +403,7 @@ def _require(name: str, deviation: float, bound: float) -> None:
         )
 
 
-def _bound(instance: Instance) -> float:
+def _bound(instance: Workload) -> float:
     entries = instance.widths[0] * instance.widths[-1]
     longest = max(*instance.widths, entries if instance.kind == "sensing" else 0, instance.count)
     grown = np.exp(STEPS * instance.eta * instance.curvature)
@@ -380,8 +436,8 @@ class _Times:
 
 def _time_steps(
     row: Row,
-    parts: Sequence[Instance],
-    make_loop: Callable[[Instance], Loop],
+    parts: Sequence[Workload],
+    make_loop: Callable[[Workload], LiteralLoop],
     reference: Array,
     effort: Effort,
 ) -> _Times:
@@ -405,8 +461,8 @@ def _time_steps(
 
 def _time_whole(
     row: Row,
-    parts: Sequence[Instance],
-    make_loop: Callable[[Instance], Loop],
+    parts: Sequence[Workload],
+    make_loop: Callable[[Workload], LiteralLoop],
     reference: Array,
     effort: Effort,
 ) -> _Times:

@@ -21,9 +21,21 @@ import numpy as np
 
 from dlnlab.claims.claim import Claim, Witness, proved, refuted
 from dlnlab.claims.verdict import Premise
-from dlnlab.numerics import spectra
+from dlnlab.numerics import decompositions, spectra
 
-__all__ = ["CLAIM", "GENERALLY_CLAIM", "GENERALLY_STATEMENT", "SOURCE", "STATEMENT"]
+__all__ = [
+    "CLAIM",
+    "GENERALLY_CLAIM",
+    "GENERALLY_STATEMENT",
+    "SOURCE",
+    "STATEMENT",
+    "Constants",
+    "Running",
+    "aligned_start",
+    "all_fitted",
+    "measure",
+    "running",
+]
 
 STATEMENT = (
     "Along gradient flow from an orthogonal start, after times t_i the i-th singular vectors are "
@@ -96,6 +108,10 @@ def measure(
         σ_i*.
     within : float
         A value counts as fitted within this fraction of its target.
+
+    Returns
+    -------
+    Constants
     """
     t = spectra.fitting_times(times, values, targets, within)
     off = 1 - np.fmin(left, right)
@@ -106,7 +122,7 @@ def measure(
         edge = within * targets[i] if t[i] > times[0] else 0.0
         c_val[i] = max(edge**2, np.max((values[after, i] - targets[i]) ** 2, initial=0.0))
         c_vec[i] = max(_at(t[i], times, off[:, i]), np.nanmax(off[after, i], initial=0.0))
-        if i < waiting.size and targets[i] - targets[i + 1] > spectra.REPEATED * targets[0]:
+        if i < waiting.size and targets[i] - targets[i + 1] > decompositions.REPEATED * targets[0]:
             moved = np.abs(values[:, i + 1] - values[0, i + 1])
             so_far = np.max(moved[times <= t[i]])
             waiting[i] = max(_at(t[i], times, moved), so_far) / targets[i + 1]
@@ -151,6 +167,10 @@ def running(
     targets : array, shape (r,)
         σ_i*.
 
+    Returns
+    -------
+    Running
+
     Examples
     --------
     >>> curves = running(np.array([[0.0], [1.5], [1.0]]), *2 * [np.array([[0.5], [0.9], [1.0]])],
@@ -173,7 +193,16 @@ def _at(t: float, times: np.ndarray, values: np.ndarray) -> float:
 
 
 def all_fitted(constants: Constants) -> Premise:
-    """Measure the premise that every value is fitted; the margin is minus the share that is not."""
+    """Measure the premise that every value is fitted; the margin is minus the share that is not.
+
+    Parameters
+    ----------
+    constants : Constants
+
+    Returns
+    -------
+    Premise
+    """
     share = float(np.mean(~np.isfinite(constants.fitting_times)))
     return Premise("every mode fitted", "every t_i lies within the run", -share)
 
@@ -191,6 +220,10 @@ def aligned_start(start: np.ndarray, target: np.ndarray, scale: float) -> Premis
         W_{L:1}(0) = ε^L Q, and M*.
     scale : float
         ε^L.
+
+    Returns
+    -------
+    Premise
     """
     U, s, Vh = spectra.compact_svd(target)
     gaps = np.linalg.norm(start @ Vh.T / scale - U, axis=0)

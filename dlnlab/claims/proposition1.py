@@ -24,9 +24,29 @@ import numpy as np
 from dlnlab import networks
 from dlnlab.claims.claim import Claim, proved
 from dlnlab.claims.verdict import Premise
-from dlnlab.numerics import spectra
+from dlnlab.numerics import decompositions
 
-__all__ = ["CLAIM", "SOURCE", "STATEMENT", "VECTOR_CLAIM", "VECTOR_STATEMENT"]
+__all__ = [
+    "CLAIM",
+    "SOURCE",
+    "STATEMENT",
+    "VECTOR_CLAIM",
+    "VECTOR_STATEMENT",
+    "VectorRates",
+    "VectorSides",
+    "balancedness",
+    "difference_margins",
+    "distinct_values",
+    "margins",
+    "numerical_error",
+    "quotient",
+    "rates",
+    "sides",
+    "vector_margins",
+    "vector_rates",
+    "vector_rounding",
+    "vector_sides",
+]
 
 STATEMENT = (
     "Along gradient flow of a balanced network, σ̇_i = −L (σ_i²)^{1−1/L} ⟨∇ℓ(W_{L:1}), u_i v_iᵀ⟩."
@@ -52,6 +72,14 @@ def balancedness(weights: Sequence[np.ndarray]) -> Premise:
     The margin is −max_l ‖W_{l+1}ᵀW_{l+1} − W_l W_lᵀ‖_F / max_l ‖W_l‖_F², 0 for a balanced network.
     Rounding of the Gram matrices, and of orthogonal factors computed by QR, is at most a modest
     multiple of d·u relative to the same scale; ten times that is allowed.
+
+    Parameters
+    ----------
+    weights : sequence of L arrays
+
+    Returns
+    -------
+    Premise
     """
     gaps = [float(np.linalg.norm(D)) for D in networks.imbalance(weights)]
     scale = max(float(np.sum(W**2)) for W in weights)
@@ -68,7 +96,7 @@ def margins(
     weights: Sequence[np.ndarray],
     gradient: np.ndarray,
     speed: float,
-    parts: spectra.SVD | None = None,
+    parts: decompositions.SVD | None = None,
 ) -> np.ndarray:
     """Return minus the relative violation of Eq. (23), for every member of a batch of networks.
 
@@ -113,13 +141,13 @@ def numerical_error(layers: Sequence[np.ndarray]) -> np.ndarray:
     """
     depth, width = len(layers), max(max(W.shape[-2:]) for W in layers)
     gaps = [np.linalg.norm(D - D[:1], axis=(-2, -1)) for D in networks.imbalance(layers)]
-    norms = [spectra.norm_bounds(W) / spectra.norm_looseness(W.shape) for W in layers]
+    norms = [decompositions.norm_bounds(W) / decompositions.norm_looseness(W.shape) for W in layers]
     drift = np.max(gaps, axis=0) / np.min(norms, axis=0) ** 2
     return 100 * width * float(np.finfo(layers[0].dtype).eps) + depth * (depth - 1) * drift
 
 
 def sides(
-    weights: Sequence[np.ndarray], gradient: np.ndarray, parts: spectra.SVD | None = None
+    weights: Sequence[np.ndarray], gradient: np.ndarray, parts: decompositions.SVD | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return both sides of Eq. (23) for every singular value, and the values.
 
@@ -182,7 +210,17 @@ def rates(matrix: np.ndarray, gradient: np.ndarray, depth: int) -> np.ndarray:
 
 
 def quotient(values: np.ndarray, step: float) -> np.ndarray:
-    """Return the fourth-order difference quotient of five values `step` apart at the middle one."""
+    """Return the fourth-order difference quotient of five values `step` apart at the middle one.
+
+    Parameters
+    ----------
+    values : array, shape (5, ...)
+    step : float
+
+    Returns
+    -------
+    array, shape (...,)
+    """
     return (8 * (values[3] - values[1]) - (values[4] - values[0])) / (12 * step)
 
 
@@ -261,9 +299,17 @@ def distinct_values(values: np.ndarray) -> Premise:
     The margin is the smallest difference of neighbours, 0 counted as one, relative to σ_1, less the
     square root of the unit of rounding: below that more than half the digits of a singular vector
     are noise, and values that differ by rounding alone must not pass for distinct.
+
+    Parameters
+    ----------
+    values : array, shape (k,)
+
+    Returns
+    -------
+    Premise
     """
     gaps = -np.diff(np.append(values, 0.0))
-    margin = float(np.min(gaps)) / float(values[0]) - spectra.REPEATED
+    margin = float(np.min(gaps)) / float(values[0]) - decompositions.REPEATED
     return Premise("distinct values", "σ_1 > … > σ_k > 0", margin)
 
 
@@ -351,6 +397,10 @@ def vector_rounding(values: np.ndarray, depth: int, dimension: int) -> np.ndarra
         Singular values in decreasing order.
     depth, dimension : int
         L, and the largest side of a layer.
+
+    Returns
+    -------
+    array
     """
     power = values ** (2 / depth)
     gaps = np.min(np.abs(np.diff(power, axis=-1)), axis=-1, initial=np.inf)

@@ -15,7 +15,29 @@ import scipy.stats
 from dlnlab.claims.claim import Claim, proved
 from dlnlab.claims.verdict import Premise
 
-__all__ = ["COLUMNS", "EMPTY", "FITS", "HAAR", "RATE"]
+__all__ = [
+    "COLUMNS",
+    "EMPTY",
+    "EPS",
+    "FITS",
+    "HAAR",
+    "RATE",
+    "allowed_distance",
+    "column_error",
+    "column_margins",
+    "contraction",
+    "curvatures",
+    "empty_curvature",
+    "excess",
+    "fits_margin",
+    "largest_step",
+    "law_of_entries",
+    "law_of_norms",
+    "near_a_minimum",
+    "penalty",
+    "smallest",
+    "weight",
+]
 
 EPS = float(np.finfo(float).eps)
 

@@ -14,7 +14,24 @@ import numpy as np
 
 from dlnlab.claims.claim import Claim, proved, refuted
 
-__all__ = ["CONVERGES", "DESCENT", "FIXED", "RECOVERS", "Stuck"]
+__all__ = [
+    "CONVERGES",
+    "DESCENT",
+    "EPS",
+    "FIXED",
+    "RECOVERS",
+    "SOURCE",
+    "Conditions",
+    "Stuck",
+    "changes_margin",
+    "conditions",
+    "fall_margins",
+    "fixed_margin",
+    "minimal_margin",
+    "recovery_margin",
+    "settled_margin",
+    "threshold",
+]
 
 EPS = float(np.finfo(float).eps)
 SOURCE = "dlnlab; the scheme is Shumaylov et al. 2025"

@@ -15,7 +15,7 @@ from dlnlab import Conjecture, ConjectureError, report
 from dlnlab.commands import RunFailed, campaign, claims, files, numerals
 from dlnlab.lab.outcome import Outcome
 
-__all__ = ["add"]
+__all__ = ["EPILOG", "INSTANCES", "add", "run"]
 
 INSTANCES = {"ci": 200, "dev": 2_000, "hunt": 50_000}
 """How many instances a profile looks at."""
@@ -79,7 +79,17 @@ def add(commands: Any, exit_codes: str) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Attack the conjectures and return the exit code."""
+    """Attack the conjectures and return the exit code.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        The command line.
+
+    Returns
+    -------
+    int
+    """
     files.claim({"--json": args.json, "--html": args.html}, {"--resume": args.resume})
     chosen = _chosen(args.file)
     instances = INSTANCES[args.profile] if args.instances is None else args.instances

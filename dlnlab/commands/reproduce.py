@@ -17,7 +17,7 @@ from dlnlab.commands import campaign, claims, files, numerals, schedule
 from dlnlab.experiments import EXPERIMENTS, Experiment, Study
 from dlnlab.files import untrusted
 
-__all__ = ["add"]
+__all__ = ["EPILOG", "LARGEST", "add", "run"]
 
 LARGEST = 10_000_000
 """Bytes of the JSON of an experiment; those of the paper take some ten thousand."""
@@ -87,7 +87,22 @@ def add(commands: Any, exit_codes: str) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Carry the experiments out, and return the exit code."""
+    """Carry the experiments out, and return the exit code.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        The command line.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    RunFailed, TypeError, ValueError, OSError
+        If an argument is malformed, a file cannot be used, or the run fails.
+    """
     if args.list:
         width = max(map(len, EXPERIMENTS))
         print("\n".join(f"{name:<{width}} {e.title}" for name, e in EXPERIMENTS.items()))
@@ -212,7 +227,7 @@ def _kept(experiment: Experiment, args: argparse.Namespace) -> Path:
 def _carry_out(
     experiment: Experiment, args: argparse.Namespace, pool: Any, label: str
 ) -> tuple[Study, float]:
-    """Carry one experiment out and write what came of it, and the index of all.
+    """Run one experiment; write its results and the index of all.
 
     Returns the study, and the seconds that all of it took.
     """
@@ -234,7 +249,7 @@ def _carry_out(
     )
     claims.show_status(f"{label}: drawing")
     _write(study, path.parent, args, time.monotonic() - started)
-    files_index(args.out)
+    _files_index(args.out)
     claims.show_status("")
     return study, time.monotonic() - started
 
@@ -292,7 +307,7 @@ def _write_csv(path: Path, study: Study) -> None:
                 writer.writerows((reading, seed, *item) for item in result["values"].items())
 
 
-def files_index(out: Path) -> None:
+def _files_index(out: Path) -> None:
     """Write the index of all experiments that a directory holds, but those of older versions."""
     held = _held(out)
     manifests = {study["name"]: manifest for study, manifest in held if manifest}

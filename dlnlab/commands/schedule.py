@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-__all__ = ["duration", "to_do", "took"]
+__all__ = ["UNITS", "Spent", "duration", "to_do", "took"]
 
 UNITS = ((7200, 3600, "hours"), (90, 60, "minutes"), (0, 1, "s"))
 """From how many seconds on a unit is used, and its own."""
@@ -15,6 +15,14 @@ Spent = Mapping[str, Sequence[float | None]]
 
 def duration(seconds: float) -> str:
     """Return a duration in words.
+
+    Parameters
+    ----------
+    seconds : float
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -28,6 +36,15 @@ def duration(seconds: float) -> str:
 
 def to_do(spent: Spent) -> str:
     """Return how many seeds are still to run, and how long finished ones of their reading took.
+
+    Parameters
+    ----------
+    spent : mapping
+        Seconds of finished seeds, by reading.
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -44,7 +61,17 @@ def to_do(spent: Spent) -> str:
 
 
 def took(spent: Spent) -> str:
-    """Return how long a seed of each reading took, the longest one; empty if none is finished."""
+    """Return how long a seed of each reading took, the longest one; empty if none is finished.
+
+    Parameters
+    ----------
+    spent : mapping
+        Seconds of finished seeds, by reading.
+
+    Returns
+    -------
+    str
+    """
     longest = {
         reading: max(seconds for seconds in part if seconds is not None)
         for reading, part in spent.items()

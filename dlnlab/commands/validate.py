@@ -14,7 +14,7 @@ from dlnlab.claims import CLAIMS, Verdict
 from dlnlab.commands import campaign, claims, files, numerals
 from dlnlab.numerics import checks
 
-__all__ = ["add"]
+__all__ = ["EPILOG", "HEADER", "PROFILES", "SHOWN", "add", "run"]
 
 PROFILES = ("ci", "dev", "hunt")
 SHOWN = (
@@ -94,7 +94,22 @@ def add(commands: Any, exit_codes: str) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Validate the claims and return the exit code."""
+    """Validate the claims and return the exit code.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        The command line.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    RunFailed, TypeError, ValueError, OSError
+        If an argument is malformed, a file cannot be used, or the run fails.
+    """
     validations = import_module("dlnlab.validations")  # Hypothesis is loaded here
     if args.list:
         print("\n".join(validations.MODULES))
@@ -117,7 +132,7 @@ def run(args: argparse.Namespace) -> int:
     attacks = {name: validations.load(name).attacks(args.profile) for name in names}
     content: dict[str, Any] = {
         "claims": [CLAIMS[name].to_dict() for name in names],
-        "verdicts": [results.plain(verdict.to_dict()) for verdict in verdicts],
+        "verdicts": [verdict.to_dict() for verdict in verdicts],
         "attacks": attacks,
     }
     if args.minutes is not None:

@@ -19,11 +19,11 @@ from dlnlab.numerics import arrays, checks
 from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Problem
 from dlnlab.training import descent, memory
-from dlnlab.training.loop import Form, Loop, Records, State, check_records
+from dlnlab.training.loop import Form, Loop, RecordSteps, State, check_records
 from dlnlab.training.objective import LinearNetwork, check_record, recorder
 from dlnlab.training.trajectory import Trajectory
 
-__all__ = ["Iteration", "checked_factor", "checked_square"]
+__all__ = ["Iteration", "Step", "checked_factor", "checked_square"]
 
 Step = Callable[[Problem, Weights, Any, int], Weights]
 """``step(problem, weights, eta, number)`` returns new weights; it is the `number`-th, from 0 on."""
@@ -41,6 +41,11 @@ class Iteration:
         What tells its checkpoints from those of other maps.
     numbers : mapping
         What it depends on, numbers or arrays with an entry for each member; "eta" is the step size.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed.
     """
 
     def __init__(
@@ -52,7 +57,16 @@ class Iteration:
         self.weights = weights
 
     def spread(self, number: Any) -> Any:
-        """Return a number, or one for each member in a shape that multiplies matrices."""
+        """Return a number, or one for each member in a shape that multiplies matrices.
+
+        Parameters
+        ----------
+        number : float or array
+
+        Returns
+        -------
+        float, or array of shape (*batch, 1, 1)
+        """
         return descent.as_rate(number, self.weights[0])
 
     def run(
@@ -66,7 +80,32 @@ class Iteration:
         checkpoint: Any,
         checkpoint_every: Any,
     ) -> Trajectory:
-        """Take the steps, as `dlnlab.gradient_descent` does its own."""
+        """Take the steps, as `dlnlab.gradient_descent` does its own.
+
+        Parameters
+        ----------
+        step : callable
+            (problem, weights, eta, step) ↦ weights.
+        num_steps : int
+        record_every : int or sequence of ints
+        record : sequence of str
+            As for `dlnlab.gradient_descent`.
+        tol : float
+        progress : bool or callable
+            As for `dlnlab.gradient_descent`.
+        checkpoint : path or None
+        checkpoint_every : float
+            Seconds.
+
+        Returns
+        -------
+        Trajectory
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is malformed.
+        """
         names = check_record(record)
         records = check_records(record_every, num_steps)
         tol = checks.nonnegative("tol", tol)
@@ -75,7 +114,7 @@ class Iteration:
         eta = self.numbers["eta"]
         loop = Loop(
             LinearNetwork(self.problem, None),
-            lambda state: _Stepper(self.problem, step, self.spread(eta), state),
+            lambda state: _Iterating(self.problem, step, self.spread(eta), state),
             Descent(),
             State(0, weights),
             lambda count: eta * count,
@@ -88,7 +127,7 @@ class Iteration:
         )
         return loop.run(progress, checkpoint, checkpoint_every)
 
-    def _fingerprint(self, records: Records, names: tuple[str, ...], tol: float) -> str:
+    def _fingerprint(self, records: RecordSteps, names: tuple[str, ...], tol: float) -> str:
         """Hash everything that determines the run, the number of steps excepted."""
         settings = (records.every, list(records.steps), names, tol)
         digest = hashlib.sha256(f"{self.problem.fingerprint()}{self.name}{settings}".encode())
@@ -110,7 +149,7 @@ class Iteration:
         of_descent.require(self.weights[0])
 
 
-class _Stepper:
+class _Iterating:
     """Weights, and a way to take steps; see `dlnlab.training.kernels.Stepper`."""
 
     def __init__(self, problem: Problem, step: Step, eta: Any, state: State) -> None:
@@ -143,7 +182,17 @@ class _Stepper:
 
 
 def checked_square(problem: Any) -> None:
-    """Raise unless `problem` is one of square shape, which U Uᵀ can have."""
+    """Raise unless `problem` is one of square shape, which U Uᵀ can have.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed.
+    """
     check_problem(problem)
     if problem.shape[0] != problem.shape[1]:
         raise ValueError(
@@ -153,7 +202,27 @@ def checked_square(problem: Any) -> None:
 
 
 def checked_factor(name: str, problem: Problem, value: Any, width: int | None = None) -> Array:
-    """Return a factor U of shape (..., d, k) that lives where the problem does."""
+    """Return a factor U of shape (..., d, k) that lives where the problem does.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for messages.
+    problem : Problem
+    value : object
+        What was passed.
+    width : int or None
+        k; any number if None.
+
+    Returns
+    -------
+    array
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed.
+    """
     U = checks.matrix(name, value)
     arrays.namespace(problem.reference, U, names=("problem", name))
     columns = U.shape[-1] if width is None else width

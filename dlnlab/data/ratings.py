@@ -22,7 +22,13 @@ __all__ = ["Ratings", "Split"]
 
 
 class Split(NamedTuple):
-    """Ratings to learn from, and ratings held out."""
+    """Ratings to learn from, and ratings held out.
+
+    Parameters
+    ----------
+    train : Ratings
+    test : Ratings
+    """
 
     train: Ratings
     test: Ratings
@@ -99,6 +105,11 @@ class Ratings:
         Returns
         -------
         Split
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is malformed or out of range.
         """
         if not 0 < checks.real("test_share", test_share, "a number between 0 and 1") < 1:
             raise ValueError(f"`test_share` must be a number between 0 and 1, got {test_share}")
@@ -123,6 +134,15 @@ class Ratings:
         number : int
             Which stretch, from 1 to `count`.
         count : int
+
+        Returns
+        -------
+        Split
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is malformed or out of range.
         """
         count = checks.integer("count", count, 2, len(self))
         number = checks.integer("number", number, 1, count)
@@ -144,6 +164,15 @@ class Ratings:
         """Return the completion problem of these ratings, with unknown target.
 
         See `dlnlab.completion`.
+
+        Parameters
+        ----------
+        normalization : {"sum", "mean"}
+        computation : {"auto", "dense", "sampled"}
+
+        Returns
+        -------
+        Completion or SampledCompletion
         """
         stored = scipy.sparse.coo_array((self.values, (self.users, self.items)), shape=self.shape)
         return problems.completion(stored, normalization=normalization, computation=computation)
@@ -155,6 +184,15 @@ class Ratings:
         ----------
         weights : sequence of arrays
             W_1, …, W_L, without batch axes; two factors W = A B are the network (B, A).
+
+        Returns
+        -------
+        array, shape (n,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the weights are no such network.
         """
         weights = networks.check_weights(weights, are_finite=True)
         if not arrays.is_host(weights[0]):
@@ -168,17 +206,38 @@ class Ratings:
         return W.entries(self.users, self.items)
 
     def half_mse(self, weights: Sequence[np.ndarray]) -> float:
-        """Return ½·mean (W_ij − rating)², the paper's error when taken over held-out ratings."""
+        """Return ½·mean (W_ij − rating)², the paper's error when taken over held-out ratings.
+
+        Parameters
+        ----------
+        weights : sequence of arrays
+            W_1, …, W_L, without batch axes.
+
+        Returns
+        -------
+        float
+        """
         return float(0.5 * np.mean((self.predictions(weights) - self.values) ** 2))
 
     def rmse(self, weights: Sequence[np.ndarray]) -> float:
-        """Return the root-mean-square error of the network's predictions."""
+        """Return the root-mean-square error of the network's predictions.
+
+        Parameters
+        ----------
+        weights : sequence of arrays
+            W_1, …, W_L, without batch axes.
+
+        Returns
+        -------
+        float
+        """
         return float(np.sqrt(2 * self.half_mse(weights)))
 
 
 def _indices(name: str, value: Any, count: int, limit: int) -> np.ndarray:
     value = checks.adopted(name, value)
-    array = checks.host_array(name, arrays.to_host(value) if arrays.is_array(value) else value)
+    device = arrays.is_array(value) and not arrays.is_host(value)
+    array = checks.host_array(name, arrays.to_host(value) if device else value)
     if array.dtype.kind not in "iu":
         raise TypeError(f"`{name}` must be integers from 0 to {limit - 1}, got {array.dtype}")
     if array.shape != (count,):

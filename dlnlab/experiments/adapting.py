@@ -29,7 +29,23 @@ from dlnlab.data.digits import digits
 from dlnlab.experiments import compressing
 from dlnlab.networks import Weights
 
-__all__ = ["KINDS", "METHODS", "SETTINGS", "equal_width", "measure"]
+__all__ = [
+    "DLN",
+    "KINDS",
+    "LORA",
+    "METHODS",
+    "RECORDS",
+    "SETTINGS",
+    "THREE",
+    "TWO",
+    "WHOLE",
+    "Errors",
+    "Layer",
+    "descend",
+    "equal_width",
+    "measure",
+    "starts",
+]
 
 KINDS = ("difference", "digits")
 METHODS = (
@@ -220,7 +236,7 @@ def _digits(c: Mapping[str, Any]) -> Layer:
     images, count = digits(), c["samples"]
     model = dlnlab.nets.mlp(64, 64, 10)
     (pixels, y), (held_out, labels) = images.train.scaled(), images.test.scaled()
-    params = model.init(rng=c["seed"], start="orthogonal")
+    params = model.init(rng=c["seed"], init="orthogonal")
     flat = pixels.reshape(len(pixels), -1)
     params = compressing.descend(model, params, flat, y, c["trained"])
     order = np.random.default_rng([c["seed"], 19]).permutation(len(y))

@@ -23,13 +23,16 @@ from dlnlab.nets.deep_linear import DeepLinear
 from dlnlab.training.trajectory import Status
 
 __all__ = [
+    "IMAGES",
+    "MEASURED",
     "PENULTIMATE",
     "THREE_NETWORKS",
+    "TRAINED",
+    "WORST",
     "Samples",
     "check_data",
     "images",
     "measure",
-    "model_of",
 ]
 
 IMAGES = {
@@ -44,12 +47,23 @@ TRAINED = 99.0
 
 
 def check_data(path: str) -> None:
-    """Raise an error unless a folder holds Fashion-MNIST, or MNIST, whose files are named alike."""
+    """Raise an error unless a folder holds Fashion-MNIST, or MNIST, whose files are named alike.
+
+    Parameters
+    ----------
+    path : str
+    """
     data.fashion_mnist(path)
 
 
 class Samples(NamedTuple):
-    """Images as a classifier takes them."""
+    """Images as a classifier takes them.
+
+    Parameters
+    ----------
+    X : array, shape (n, height, width)
+    y : array of int, shape (n,)
+    """
 
     X: np.ndarray
     y: np.ndarray
@@ -62,6 +76,10 @@ def images(settings: Mapping[str, Any]) -> tuple[Samples, Samples]:
     ----------
     settings : mapping
         With "images", "samples", "network", and "data", the folder of the files.
+
+    Returns
+    -------
+    (Samples, Samples)
     """
     found = IMAGES[settings["images"]](settings.get("data", ""))
     kept = settings["samples"] or len(found.train)
@@ -74,7 +92,7 @@ def images(settings: Mapping[str, Any]) -> tuple[Samples, Samples]:
     return parts[0], parts[1]
 
 
-def model_of(settings: Mapping[str, Any], sample: tuple[int, ...]) -> nets.Network:
+def _model_of(settings: Mapping[str, Any], sample: tuple[int, ...]) -> nets.Network:
     """Return the network of the settings for samples of that shape."""
     kind = settings.get("penultimate", "dense")
     block = {"penultimate": kind, "r_hat": settings["r_hat"] if kind == "compressed" else None}
@@ -111,7 +129,7 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     for part, differing in configuration["parts"].items():
         settings = common | differing
         train, test = images(settings)
-        model = model_of(settings, train.X.shape[1:])
+        model = _model_of(settings, train.X.shape[1:])
         curve, found = _train(model, train, test, settings)
         curves[part] = thinned(curve)
         values |= {f"{part}: {name}": value for name, value in found.items()}
@@ -163,7 +181,7 @@ def _start(model: nets.Network, train: Samples, settings: Mapping[str, Any]) -> 
         settings["seed"],
         settings["eps"],
         like=train.X,
-        start=settings["start"],
+        init=settings["init"],
         correlation=correlation,
     )
 

@@ -29,6 +29,8 @@ __all__ = [
     "METHODS",
     "RECOVERY",
     "SETTINGS",
+    "Row",
+    "Way",
     "columns",
     "descend",
     "measure",
@@ -206,7 +208,7 @@ def _digits(c: Mapping[str, Any]) -> dict[str, Way]:
     def error(model: Any, params: Any) -> float:
         return float(np.mean(model.logits(params, held_out).argmax(axis=1) != labels))
 
-    start = dense.init(rng=c["seed"], start="orthogonal")
+    start = dense.init(rng=c["seed"], init="orthogonal")
     trained, spent = _timed(lambda: train(dense, start, c["steps"]))
     W = trained["W3"]
     hidden = np.maximum(trained["W2"] @ np.maximum(trained["W1"] @ X.T, 0), 0)
@@ -232,7 +234,7 @@ def _digits(c: Mapping[str, Any]) -> dict[str, Way]:
 
     def algorithm_1() -> tuple[float, float]:
         M = dlnlab.nets.cross_correlation(X, y, 10)
-        begun = narrow.init(rng=c["seed"], start="orthogonal", correlation=M)
+        begun = narrow.init(rng=c["seed"], init="orthogonal", correlation=M)
         params = train(narrow, begun, c["steps"])
         return error(narrow, params), error(narrow, train(narrow, params, c["tune"]))
 
@@ -303,6 +305,19 @@ def columns(penalty: float, seed: int = 0, *, width: int = 500, rank: int = 4) -
 
     The factorization of Rajaraman et al. 2023's figure, d = k = 500 and r = 4, from a start in the
     range of the target: U stays there, so that r rows in a basis of it tell all column norms.
+
+    Parameters
+    ----------
+    penalty : float
+        λ.
+    seed : int
+    width : int
+    rank : int
+        r.
+
+    Returns
+    -------
+    list of float
     """
     problem = factorization(np.diag([1.0, 0.9, 0.8, 0.7][:rank]))
     run = compression.group_lasso(

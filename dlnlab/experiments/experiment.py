@@ -22,7 +22,7 @@ from typing import Any
 from dlnlab.experiments.wording import number, span
 from dlnlab.numerics import checks
 
-__all__ = ["Experiment", "Panel", "Yardstick"]
+__all__ = ["MOST_SEEDS", "Experiment", "Measure", "Panel", "Yardstick"]
 
 MOST_SEEDS = 10**6
 """Of one reading: each has a configuration of its own in memory, about a kilobyte."""
@@ -85,7 +85,12 @@ class Yardstick:
         return "ours" if self.ours else "claim" if self.published is None else "published"
 
     def expected(self) -> str:
-        """Return what is expected, for a table."""
+        """Return what is expected, for a table.
+
+        Returns
+        -------
+        str
+        """
         if self.published is not None:
             error = f" ± {number(self.reading_error)}" if self.reading_error else ""
             return f"{number(self.published)}{error}"
@@ -119,6 +124,11 @@ class Panel:
         What is taken off `y` before it is drawn, where the paper's axis does so.
     low, high : float
         Ends of the vertical axis, where what lies beyond is of no interest, or rounding.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a field is malformed.
     """
 
     x: str
@@ -192,6 +202,11 @@ class Experiment:
         Raises an error unless a path is what `needs_data` says.
     quick_data : bool
         Whether a quick run needs the data, too.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a field is malformed.
     """
 
     name: str
@@ -218,6 +233,9 @@ class Experiment:
     def __post_init__(self) -> None:
         checks.fields(self)
         checks.integer("seeds", self.seeds, 1)
+        checks.function("measure", self.measure, "a function of one configuration", 1)
+        if self.check_data is not None:
+            checks.function("check_data", self.check_data, "a function of one path", 1)
 
     @property
     def readings(self) -> tuple[str, ...]:
@@ -226,6 +244,15 @@ class Experiment:
 
     def needed(self, *, quick: bool = False) -> str:
         """Return what `data` must point at for a run; empty if it needs none.
+
+        Parameters
+        ----------
+        quick : bool
+            With the settings of a quick run.
+
+        Returns
+        -------
+        str
 
         Raises
         ------
@@ -248,6 +275,10 @@ class Experiment:
             With the settings of a quick run.
         data : str
             Path that is added as "data" if the experiment needs it.
+
+        Returns
+        -------
+        list of dict
 
         Raises
         ------

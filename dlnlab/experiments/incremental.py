@@ -29,7 +29,18 @@ from dlnlab.experiments.instance import CODE, PAPER
 from dlnlab.experiments.pair import original_run, thinned
 from dlnlab.training.trajectory import Status
 
-__all__ = ["figure", "measure", "overlap"]
+__all__ = [
+    "ENDS",
+    "FITTED",
+    "NOTEBOOK",
+    "PANELS",
+    "QUICK",
+    "SETTINGS",
+    "YARDSTICKS",
+    "figure",
+    "measure",
+    "overlap",
+]
 
 FITTED = 0.95
 
@@ -194,6 +205,10 @@ def figure(
         and smallest fitted singular values end.
     why, others
         Further fields of `Experiment`.
+
+    Returns
+    -------
+    Experiment
     """
     size = {"rank": rank, "r_hat": 2 * rank}
     settings = {reading: s | size for reading, s in SETTINGS[kind].items()}

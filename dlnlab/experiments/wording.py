@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-__all__ = ["number", "numbers", "span"]
+__all__ = ["DIGITS", "LISTED", "RAISED", "number", "numbers", "span"]
 
 DIGITS = 3
 LISTED = 5
@@ -21,6 +21,10 @@ def number(value: float) -> str:
     ----------
     value : float
         NaN, of a run that diverged or of a ratio of two things that never came, is "–".
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -46,6 +50,14 @@ def number(value: float) -> str:
 def numbers(values: Sequence[float]) -> str:
     """Return the values of several seeds: one by one, or of many the smallest and the largest.
 
+    Parameters
+    ----------
+    values : sequence of float
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> numbers([1.0, 2.5]), numbers([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), numbers([float("nan")] * 3)
@@ -62,6 +74,15 @@ def numbers(values: Sequence[float]) -> str:
 
 def span(low: float, high: float) -> str:
     """Return an interval.
+
+    Parameters
+    ----------
+    low : float
+    high : float
+
+    Returns
+    -------
+    str
 
     Examples
     --------

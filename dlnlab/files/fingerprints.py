@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["is_ours", "of_function"]
+__all__ = ["PLAIN", "is_ours", "of_function"]
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...))
 """Types whose values are their text."""
@@ -33,7 +33,16 @@ _empty_at_first: dict[int, Any] = {}
 
 
 def is_ours(function: Any) -> bool:
-    """Tell whether a function belongs to dlnlab, whose version stands for its code."""
+    """Tell whether a function belongs to dlnlab, whose version stands for its code.
+
+    Parameters
+    ----------
+    function : callable
+
+    Returns
+    -------
+    bool
+    """
     return str(function.__module__).partition(".")[0] == "dlnlab"
 
 

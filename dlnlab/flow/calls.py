@@ -22,7 +22,7 @@ from scipy.linalg import blas
 from dlnlab.networks import Weights
 from dlnlab.problems import Problem
 
-__all__ = ["Call", "downhill", "product", "stack_product", "suits", "suits_stack"]
+__all__ = ["LARGEST_STACKED", "Call", "downhill", "product", "suits", "suits_stack"]
 
 LARGEST_STACKED = 5
 """Rows or columns up to which the products of a stack are taken entry by entry: from six on
@@ -32,7 +32,18 @@ Call = Callable[[], Any]
 
 
 def suits(problem: Problem, shapes: Sequence[tuple[int, ...]]) -> bool:
-    """Whether the problem is to fit every entry of one matrix, and the network a single one."""
+    """Whether the problem is to fit every entry of one matrix, and the network a single one.
+
+    Parameters
+    ----------
+    problem : Problem
+    shapes : sequence of tuples of int
+        Of the layers, batch axes first.
+
+    Returns
+    -------
+    bool
+    """
     if any(len(shape) > 2 for shape in shapes) or problem.batch:
         return False
     data = problem.entrywise()
@@ -40,7 +51,18 @@ def suits(problem: Problem, shapes: Sequence[tuple[int, ...]]) -> bool:
 
 
 def suits_stack(problem: Problem, shapes: Sequence[tuple[int, ...]]) -> bool:
-    """Whether the same holds for every member of a stack of small networks."""
+    """Whether the same holds for every member of a stack of small networks.
+
+    Parameters
+    ----------
+    problem : Problem
+    shapes : sequence of tuples of int
+        Of the layers, batch axes first.
+
+    Returns
+    -------
+    bool
+    """
     if any(len(shape) != 3 or max(shape[-2:]) > LARGEST_STACKED for shape in shapes):
         return False
     data = problem.entrywise()
@@ -56,14 +78,20 @@ def downhill(problem: Problem, weights: Weights, outs: Sequence[Weights]) -> lis
     ----------
     problem : Problem
         One that `suits`, or `suits_stack`.
-    weights, each of outs : tuple of L arrays, shapes (d_l, d_{l−1}) or (d_l, d_{l−1}, batch)
+    weights : tuple of L arrays, shapes (d_l, d_{l−1}) or (d_l, d_{l−1}, batch)
         In C order.
+    outs : sequence of such tuples
+        Where they are written.
+
+    Returns
+    -------
+    list of lists of callables
     """
     _, target = problem.entrywise()  # type: ignore[misc]
     times = product
     if weights[0].ndim == 3:
         stacked = target if target.ndim == 3 else target[None]
-        times, target = stack_product, np.ascontiguousarray(stacked.transpose(1, 2, 0))
+        times, target = _stack_product, np.ascontiguousarray(stacked.transpose(1, 2, 0))
     prefixes, forward = [weights[0]], []
     for W in weights[1:]:
         prefixes.append(np.empty((W.shape[0], *weights[0].shape[1:])))
@@ -104,13 +132,27 @@ def product(
 
     BLAS takes matrices column by column, which are the transposes of NumPy's: it computes
     Bᵀ Aᵀ.  Arguments are passed by position, since names take as long as a small product.
+
+    Parameters
+    ----------
+    A : array
+    B : array
+    out : array
+    flip_first : bool
+        Whether it is Aᵀ.
+    flip_second : bool
+        Whether it is Bᵀ.
+
+    Returns
+    -------
+    callable
     """
     return functools.partial(
         blas.dgemm, 1.0, B.T, A.T, 0.0, out.T, int(flip_second), int(flip_first), 1
     )
 
 
-def stack_product(
+def _stack_product(
     A: np.ndarray,
     B: np.ndarray,
     out: np.ndarray,

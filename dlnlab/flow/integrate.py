@@ -1,6 +1,6 @@
 """Gradient flow dW_l/dt = −∇_{W_l} ℓ(W_{L:1}) − μ W_l of any network and problem, on the host.
 
-The run ends by a terminal event as soon as nothing happens any more, instead of crawling to `t_end`
+The run ends by a terminal event once it is numerically stationary, instead of crawling to `t_end`
 in stability-limited steps (`dlnlab.flow.system`).
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from scipy import optimize
 
 from dlnlab import networks
-from dlnlab.flow.methods import STEPPERS, Stepper
+from dlnlab.flow.methods import INTEGRATORS, Integrator
 from dlnlab.flow.system import System
 from dlnlab.networks import Weights
 from dlnlab.numerics import arrays, checks
@@ -26,7 +26,19 @@ from dlnlab.training.objective import Look, check_record, recorder
 from dlnlab.training.recorder import Recorder
 from dlnlab.training.trajectory import Interrupted, Status, Trajectory
 
-__all__ = ["gradient_flow"]
+__all__ = [
+    "DRIFT_EVERY",
+    "LARGEST_RTOL",
+    "LEAST_STABILITY",
+    "QUIET",
+    "SMALLEST_RTOL",
+    "Observe",
+    "Rest",
+    "Stop",
+    "checked_tolerance",
+    "default_atol",
+    "gradient_flow",
+]
 
 SMALLEST_RTOL, LARGEST_RTOL = 2.5e-14, 0.1
 
@@ -148,7 +160,7 @@ def gradient_flow(
     rtol = checked_tolerance(rtol)
     atol = default_atol(rtol, problem, weights) if atol is None else checks.positive("atol", atol)
     grid = None if times is None else _check_times(times, t_end)
-    checks.choice("method", method, STEPPERS)
+    checks.choice("method", method, INTEGRATORS)
     if resolution is not None:
         resolution = checks.positive("resolution", resolution)
     if stability is not None:
@@ -160,20 +172,18 @@ def gradient_flow(
             )
     budget = math.inf if max_steps is None else checks.integer("max_steps", max_steps, 1)
     tol = checks.nonnegative("tol", tol)
-    if stop is not None and not callable(stop):
-        raise TypeError(f"`stop` must be a callable stop(t, W), got {checks.describe(stop)}")
-    if observe is not None and not callable(observe):
-        raise TypeError(
-            f"`observe` must be a callable observe(t, weights, W), got {checks.describe(observe)}"
-        )
+    if stop is not None:
+        checks.function("stop", stop, "a callable stop(t, W)", 2)
+    if observe is not None:
+        checks.function("observe", observe, "a callable observe(t, weights, W)", 3)
     if stationarity is not None:
         stationarity = checks.nonnegative("stationarity", stationarity)
     bar = Progress(progress, t_end, "time")
     with np.errstate(over="ignore", invalid="ignore"):  # divergence is a status
         system = System(problem, weights, decay)
         events = _events(system, weights, t_end, tol, stationarity, stop)
-        stepper = STEPPERS[method](system, t_end, rtol, atol, stability)
-        records, schedule = recorder(problem, names), _Schedule(grid, resolution)
+        stepper = INTEGRATORS[method](system, t_end, rtol, atol, stability)
+        records, schedule = recorder(problem, names), _RecordTimes(grid, resolution)
         run = _Integration(system, stepper, events, records, schedule, observe, t_end, budget)
         try:
             flow = run.go(bar)
@@ -234,11 +244,36 @@ class Rest:
         self.t_end = t_end
 
     def excess(self, t: float, velocity: np.ndarray) -> float:
-        """Return by how much t Σ_l ‖dW_l/dt‖² exceeds the level."""
+        """Return by how much t Σ_l ‖dW_l/dt‖² exceeds the level.
+
+        Parameters
+        ----------
+        t : float
+            Flow time.
+        velocity : array, shape (size,)
+            ẏ.
+
+        Returns
+        -------
+        float
+        """
         return t * float(velocity @ velocity) - self.level
 
     def waiting(self, system: System, y: np.ndarray, velocity: np.ndarray) -> bool:
-        """Tell whether a mode, of any member of a batch, is still to be learned."""
+        """Tell whether a mode, of any member of a batch, is still to be learned.
+
+        Parameters
+        ----------
+        system : System
+        y : array, shape (size,)
+            All layers, one after the other.
+        velocity : array, shape (size,)
+            ẏ.
+
+        Returns
+        -------
+        bool
+        """
         weights, W = system.unpack(y), system.end_to_end(y)
         gradient = np.linalg.norm(system.problem.gradient(W), 2, axis=(-2, -1))
         width = min(min(layer.shape[-2:]) for layer in weights)
@@ -250,7 +285,22 @@ class Rest:
         return bool(np.any(small & ~still & (growth > system.decay)))
 
     def reached(self, t: float, system: System, y: np.ndarray, velocity: np.ndarray) -> bool:
-        """Tell whether the flow is at rest at a time."""
+        """Tell whether the flow is at rest at a time.
+
+        Parameters
+        ----------
+        t : float
+            Flow time.
+        system : System
+        y : array, shape (size,)
+            All layers, one after the other.
+        velocity : array, shape (size,)
+            ẏ.
+
+        Returns
+        -------
+        bool
+        """
         return self.excess(t, velocity) <= 0 and not self.waiting(system, y, velocity)
 
 
@@ -289,7 +339,7 @@ def _default_stationarity(problem: Problem, W: np.ndarray) -> float:
     return min(1e-14, 1e-3 * start / slope) if slope else 1e-14
 
 
-class _Schedule:
+class _RecordTimes:
     """When to record within a step."""
 
     def __init__(self, grid: np.ndarray | None, resolution: float | None) -> None:
@@ -319,10 +369,10 @@ class _Integration:
     def __init__(
         self,
         system: System,
-        stepper: Stepper,
+        stepper: Integrator,
         events: list[_Event],
         recorder: Recorder,
-        schedule: _Schedule,
+        schedule: _RecordTimes,
         observe: Observe | None,
         t_end: float,
         budget: float,
@@ -448,6 +498,20 @@ def checked_tolerance(rtol: Any, largest: float = LARGEST_RTOL) -> float:
     """Return `rtol` if double precision can meet it, and if it is at most `largest`.
 
     An estimate of a step's error is a sum of a dozen terms; below `SMALLEST_RTOL` it is rounding.
+
+    Parameters
+    ----------
+    rtol : float
+    largest : float
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it cannot.
     """
     number = checks.share("rtol", rtol)
     if not SMALLEST_RTOL <= number <= largest:
@@ -463,6 +527,16 @@ def default_atol(rtol: float, problem: Problem, weights: Weights) -> float:
 
     The former is the smallest over the layers of ‖W_l‖_F / √min(d_l, d_{l−1}), the latter the L-th
     root of ‖∇ℓ(0)‖₂/(c‖A‖²), which for a factorization is σ_1*^{1/L}.
+
+    Parameters
+    ----------
+    rtol : float
+    problem : Problem
+    weights : tuple of L arrays, shapes (..., d_l, d_{l−1})
+
+    Returns
+    -------
+    float
     """
     with np.errstate(over="ignore", invalid="ignore"):
         scales = [np.linalg.norm(W, axis=(-2, -1)) / min(W.shape[-2:]) ** 0.5 for W in weights]

@@ -29,9 +29,18 @@ from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Factorization
 from dlnlab.problems.targets import FactoredTarget
 from dlnlab.reductions import parsimony
-from dlnlab.reductions.parsimony import ReducedFactorization, Reduction
+from dlnlab.reductions.parsimony import Reduction
+from dlnlab.reductions.reduced import ReducedFactorization
 
-__all__ = ["Block", "OriginalNetwork", "diagonal_problem"]
+__all__ = [
+    "FORMED_UP_TO",
+    "LARGEST_EPS",
+    "LARGEST_START",
+    "ROUNDING",
+    "OriginalNetwork",
+    "SignedBlock",
+    "diagonal_problem",
+]
 
 FORMED_UP_TO = 1000
 """Largest side of a factored target for which the full network is formed."""
@@ -48,7 +57,7 @@ singular vectors carry a few units of it.  Entries below are taken to be zero, a
 by as much to see what it does to their flow."""
 
 
-class Block(NamedTuple):
+class SignedBlock(NamedTuple):
     """A square block of W_{L:1}(0) and M* whose determinant keeps its sign.
 
     Attributes
@@ -81,7 +90,17 @@ class OriginalNetwork:
     balancedness, aligned : Premise
         The premise of Proposition 1, measured on the full start where that is formed, and that of
         Theorem 2, Q v_i* = u_i*.
-    blocks : list of Block
+    blocks : list of SignedBlock
+    depth : int
+        L.
+    rng : numpy.random.Generator or int
+    width : int, sequence of ints or None
+        Hidden widths.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed, or the network would not fit in memory.
     """
 
     def __init__(
@@ -142,6 +161,12 @@ class OriginalNetwork:
                 f"`weights` must be one network of depth = {depth} layers, got {len(checked)} "
                 f"layers of shape {tuple(checked[0].shape)}, …"
             )
+        for index, W in enumerate(checked):
+            if not bool(arrays.namespace(W).any(W != 0)):
+                raise ValueError(
+                    f"`weights[{index}]` must not be a matrix of zeros: W_{{L:1}}(0) = 0 is no "
+                    "start of size ε"
+                )
         try:
             self.reduction = parsimony.reduce(self.full, checked)
         except parsimony.NoReductionError:
@@ -200,7 +225,7 @@ class OriginalNetwork:
         values = np.abs(np.linalg.svdvals(W)[:count] - left)
         return max(float(np.linalg.norm(rest)), float(np.max(values))) / float(left[-1])
 
-    def _blocks(self, W: np.ndarray) -> list[Block]:
+    def _blocks(self, W: np.ndarray) -> list[SignedBlock]:
         """Find the blocks in which both W(0) and M* are invertible."""
         (rows, columns), rank = W.shape, self.problem.target.rank
         linked = np.zeros((rows + columns, rows + columns), dtype=bool)
@@ -213,7 +238,7 @@ class OriginalNetwork:
             inputs = np.flatnonzero(labels[rows:] == label)
             if np.array_equal(outputs, inputs) and outputs.size and outputs[-1] < rank:
                 sign = np.linalg.slogdet(W[np.ix_(outputs, inputs)])[0]
-                found.append(Block(outputs, bool(sign < 0)))
+                found.append(SignedBlock(outputs, bool(sign < 0)))
         return found
 
     def perturbed(self, seed: int) -> Weights:
@@ -223,6 +248,15 @@ class OriginalNetwork:
         change by as much in size; orthogonality, balancedness and the sign of every determinant
         remain.  All turns are those of the output: together with turns of the input they would
         cancel in some planes.
+
+        Parameters
+        ----------
+        seed : int
+            Of the signs of what is added.
+
+        Returns
+        -------
+        tuple of L arrays, shapes (..., d_l, d_{l−1})
         """
         rng = np.random.default_rng(seed)
         label = np.zeros(max(self.problem.shape), dtype=int)
@@ -235,7 +269,17 @@ class OriginalNetwork:
         return tuple(layers)
 
     def matrix(self, block: np.ndarray) -> Array:
-        """Return the full end-to-end matrix from the one in `problem`."""
+        """Return the full end-to-end matrix from the one in `problem`.
+
+        Parameters
+        ----------
+        block : array
+            W of the reduced network.
+
+        Returns
+        -------
+        array, shape (d_out, d_in)
+        """
         left, right = self._frames
         W = self.units.matrix * (left @ block @ right.T)
         if self.reduction is None:
@@ -247,7 +291,21 @@ class OriginalNetwork:
 def diagonal_problem(
     shape: tuple[int, int], s: np.ndarray, multiplicity: int, full: Factorization
 ) -> ReducedFactorization:
-    """Return the factorization of diag(s) with c = 1, its last coordinate counted so often."""
+    """Return the factorization of diag(s) with c = 1, its last coordinate counted so often.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        (d_out, d_in).
+    s : array, shape (r,)
+    multiplicity : int
+    full : Factorization
+        The problem of the given network.
+
+    Returns
+    -------
+    ReducedFactorization
+    """
     target = FactoredTarget(np.eye(shape[0], s.size), s, np.eye(s.size, shape[1]))
     problem = ReducedFactorization(target, multiplicity, full)
     problem.scale = 1.0

@@ -18,9 +18,10 @@ import time
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import ndimage, optimize
+from scipy import optimize
 
 from dlnlab import networks
+from dlnlab.flow import two_runs
 from dlnlab.flow.compressed import CompressedFlow
 from dlnlab.flow.grid import Candidate, Candidates
 from dlnlab.flow.network import ROUNDING, OriginalNetwork
@@ -31,18 +32,22 @@ from dlnlab.networks import Weights
 from dlnlab.progress import Progress
 from dlnlab.training.trajectory import Status, Trajectory
 
-__all__ = ["CLOSED", "FITTED", "METHODS", "RESOLVED", "Coverage", "OriginalFlow", "chosen_method"]
+__all__ = [
+    "CLOSED",
+    "FITTED",
+    "METHODS",
+    "RESOLVED",
+    "ROUNDS",
+    "SURVEY",
+    "Coverage",
+    "OriginalFlow",
+    "chosen_method",
+]
 
 METHODS = ("auto", "DOP853", "RK45", "stiff")
 """How a flow is computed: "auto" is the closed form where there is one, else DOP853."""
 
 CLOSED = "closed form"
-
-SAFETY = 4.0
-"""Factor on the distance of the two runs."""
-
-NEAR = 5
-"""Records around each one over which the largest distance of the runs counts."""
 
 RESOLVED = 1e-3
 """A run whose numerical error exceeds this fraction of the scale of a claim says nothing on it."""
@@ -50,8 +55,8 @@ RESOLVED = 1e-3
 FITTED = 1e-8
 """The flow ends once the network agrees with the target in its singular subspaces to this fraction
 of the smallest σ_i* that it can fit: what remains is the slow decay of the residual directions.
-Beside a saddle it is a tenth of `within`: there the modes left may be as good as equal, and the
-direction that is lost turns among them for as good as ever."""
+Near a saddle it is a tenth of `within`: there the remaining modes may be nearly equal, and the
+lost direction rotates among them almost indefinitely."""
 
 SURVEY, ROUNDS = 200, 6
 """Times of the first look at a closed form, and how often it is refined."""
@@ -126,10 +131,10 @@ class OriginalFlow:
         self.network, self.law, self.t_end, self.rtol = network, law, t_end, rtol
         self.method, closed = method, method == CLOSED
         self.dropped, self.unresolved = 0.0, False
-        self.fitted = within / 10 if network.trapped.size else min(FITTED, within / 10)
+        self.fitted = self._fitted(within)
         W = networks.prefix_products(network.weights)[-1]
         self.candidates = Candidates(law, num_records, network.weights, W)
-        bar = Progress(progress, network.units.time * expected_end(law, t_end), "time")
+        bar = Progress(progress, network.units.time * _expected_end(law, t_end), "time")
         try:
             with np.errstate(over="ignore", invalid="ignore", under="ignore"):
                 status = self._evaluate() if closed else self._integrate(max_steps, bar)
@@ -139,6 +144,16 @@ class OriginalFlow:
             bar.close()
         self._measure(num_records, within, status)
         self.seconds = time.monotonic() - started
+
+    def _fitted(self, within: float) -> float:
+        """The distance, relative to the smallest mode that can be fitted, at which the flow ends.
+
+        `FITTED`, or what the rounding of W hides of that mode if this is more, and still fitted.
+        """
+        if self.network.trapped.size:
+            return within / 10
+        hidden = ROUNDING * max(1.0, self.network.start) / float(self.law.targets[-1])
+        return max(min(FITTED, within / 10), min(hidden, within / 2))
 
     def _until(self) -> float:
         """A start that cannot fit all modes is followed until the compressed network is fitted."""
@@ -239,9 +254,8 @@ class OriginalFlow:
         self.records = Records(self.network.problem, self.network.weights, self.rtol)
         self.records.measure_all([candidate.layers for candidate in chosen])
         distance = np.array([candidate.error for candidate in chosen])
-        near = ndimage.maximum_filter1d(distance, size=NEAR)
         step = 0.0 if self.method == CLOSED else self.records["local_errors"]
-        error = SAFETY * near + self.dropped + step + self.records["rounding"]
+        error = two_runs.bound_nearby(distance) + self.dropped + step + self.records["rounding"]
         scale = max(1.0, self.network.start)
         known = np.flatnonzero(error <= RESOLVED * scale)
         escaped = known.size > 0 and known[-1] + 1 < error.size
@@ -256,11 +270,31 @@ class OriginalFlow:
         self.coverage, self.status = Coverage(float(self.times[-1]), whole, escaped), status
 
     def singular_values(self, count: int) -> np.ndarray:
-        """Return the `count` leading singular values at every record."""
+        """Return the `count` leading singular values at every record.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+
+        Returns
+        -------
+        array, shape (records, count)
+        """
         return self.network.problem.leading_values(self.records.blocks, count)
 
     def trajectory(self, count: int) -> Trajectory:
-        """Return the flow with everything a comparison shows."""
+        """Return the flow with everything a comparison shows.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+
+        Returns
+        -------
+        Trajectory
+        """
         return Trajectory(
             times=self.times,
             steps=self.steps,
@@ -286,12 +320,23 @@ def _two_digits_up(t: float) -> float:
 
 
 def chosen_method(method: str, network: OriginalNetwork) -> str:
-    """Return how a flow is computed: "auto" takes the closed form of two balanced layers."""
+    """Return how a flow is computed: "auto" takes the closed form of two balanced layers.
+
+    Parameters
+    ----------
+    method : str
+        One of `METHODS`.
+    network : OriginalNetwork
+
+    Returns
+    -------
+    str
+    """
     if method != "auto":
         return method
     return CLOSED if len(network.weights) == 2 and network.balancedness.met else "DOP853"
 
 
-def expected_end(law: CompressedFlow, t_end: float) -> float:
+def _expected_end(law: CompressedFlow, t_end: float) -> float:
     """About when a random start is fitted: 1.3 times as late as the compressed network."""
     return min(1.3 * law.horizon(FITTED), t_end)

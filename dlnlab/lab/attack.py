@@ -27,13 +27,26 @@ from dlnlab.files import fingerprints
 from dlnlab.lab import dynamics, margins
 from dlnlab.lab.cases import Case
 from dlnlab.lab.dynamics import Sighting
-from dlnlab.lab.margins import BadMargin, Curve
+from dlnlab.lab.margins import BadMargin, MarginCurve
 from dlnlab.lab.observed import Observed
 from dlnlab.lab.ranges import Ranges, as_case
 from dlnlab.lab.tally import Tally
 from dlnlab.progress import Progress
 
-__all__ = ["Attacker", "Question", "Search", "search", "task_of"]
+__all__ = [
+    "BATCH",
+    "CLIMBING",
+    "CLIMBS",
+    "FAILURES",
+    "FAR",
+    "GENERATION",
+    "KEPT",
+    "ROUND",
+    "Attacker",
+    "Question",
+    "Search",
+    "search",
+]
 
 BATCH = 16
 """Instances of one task, integrated as one system."""
@@ -93,7 +106,17 @@ class Question:
         return " ".join(fingerprints.of_function(f) for f in (self.function, *self.premises))
 
     def sightings(self, cases: Sequence[Case]) -> Iterator[tuple[Case, Sighting | str]]:
-        """Yield every case with what is to be seen of it, or why nothing is."""
+        """Yield every case with what is to be seen of it, or why nothing is.
+
+        Parameters
+        ----------
+        cases : sequence of Case
+            Of one shape, depth, ε and width.
+
+        Yields
+        ------
+        (Case, Sighting or str)
+        """
         try:
             yield from zip(cases, dynamics.observe(self.about, cases, self.options), strict=True)
         except (RuntimeError, ArithmeticError, np.linalg.LinAlgError) as error:
@@ -104,7 +127,16 @@ class Question:
                 yield from self.sightings([case])
 
     def counterexample(self, case: Case) -> bool:
-        """Tell whether an instance contradicts the statement, far beyond its numerical error."""
+        """Tell whether an instance contradicts the statement, far beyond its numerical error.
+
+        Parameters
+        ----------
+        case : Case
+
+        Returns
+        -------
+        bool
+        """
         tally = Tally(self.claim)
         self.count(tally, [case])
         return _is_clear(tally)
@@ -149,8 +181,16 @@ class Question:
         met = all(premise.met for premise in premises)
         return -found.climb if met else -np.inf
 
-    def look(self, case: Case) -> tuple[Curve, Observed]:
+    def look(self, case: Case) -> tuple[MarginCurve, Observed]:
         """Return the margin along one instance, and what the function was given.
+
+        Parameters
+        ----------
+        case : Case
+
+        Returns
+        -------
+        (MarginCurve, Observed)
 
         Raises
         ------
@@ -170,6 +210,10 @@ class Attacker:
 
     It travels with the functions of its question, by value: those of a notebook cannot be imported
     anywhere else.
+
+    Parameters
+    ----------
+    question : Question
     """
 
     task_name = "dlnlab.attack"
@@ -261,7 +305,17 @@ class Search:
     seconds: float = 0.0
 
     def many(self, name: str) -> int:
-        """Return how many instances failed or were not measured."""
+        """Return how many instances failed or were not measured.
+
+        Parameters
+        ----------
+        name : str
+            What became of them.
+
+        Returns
+        -------
+        int
+        """
         return int(sum(self.tally.notes.get(f"{name} in all", [])))
 
     @property
@@ -271,7 +325,7 @@ class Search:
         return None if all(verdict is None for verdict in judged) else self.tally.verdict()
 
 
-def task_of(question: Question, ranges: Ranges, count: int, seed: Sequence[int]) -> dict[str, Any]:
+def _task_of(question: Question, ranges: Ranges, count: int, seed: Sequence[int]) -> dict[str, Any]:
     """Return the configuration of a random batch; the code of the functions is a part of it."""
     return {
         "statement": question.statement,
@@ -305,12 +359,16 @@ def search(
     seed : int
     executor, path, progress
         See `dlnlab.campaigns.run`; ``f(done, total)`` of instances.
+
+    Returns
+    -------
+    Search
     """
     started = time.monotonic()
     found = Search(Tally(question.claim), instances)
     climbing = int(CLIMBING * instances) if instances > BATCH else 0
     batches = _shares(instances - climbing, BATCH)
-    bar = Progress(progress, instances, "instance")
+    bar = Progress(progress, instances, "instance", has_loss=False)
     with contextlib.ExitStack() as stack:
         stack.callback(bar.close)
         pool = stack.enter_context(executors.using(executor))
@@ -322,7 +380,7 @@ def search(
             if starts:
                 shares = _shares(climbing, -(-climbing // len(starts)))
                 more = [
-                    task_of(question, ranges, count, [seed, k]) | {"from": witness}
+                    _task_of(question, ranges, count, [seed, k]) | {"from": witness}
                     for k, (witness, count) in enumerate(zip(starts, shares, strict=False))
                 ]
             else:  # nothing leads a climb
@@ -338,7 +396,7 @@ def _random(
 ) -> list[dict[str, Any]]:
     """Return the configurations of random batches of these sizes."""
     return [
-        task_of(question, ranges, count, [seed, number])
+        _task_of(question, ranges, count, [seed, number])
         for number, count in enumerate(sizes, first)
     ]
 

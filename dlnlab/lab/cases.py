@@ -18,9 +18,9 @@ import numpy as np
 
 from dlnlab import flow, networks
 from dlnlab.numerics import spectra
-from dlnlab.problems import targets
+from dlnlab.numerics.frames import orthonormal_frame
 
-__all__ = ["Case", "Frame", "aligned_case", "random_cases", "random_spectrum"]
+__all__ = ["EPS", "Case", "Frame", "aligned_case", "random_cases", "stack"]
 
 EPS = float(np.finfo(float).eps)
 
@@ -47,7 +47,7 @@ class Frame:
         if self.seed is None:
             Q = np.eye(self.size)
         else:
-            Q = targets.orthonormal_frame(self.size, self.size, np.random.default_rng(self.seed))
+            Q = orthonormal_frame(self.size, self.size, np.random.default_rng(self.seed))
         for vector in reversed(self.reflectors):
             v = np.asarray(vector, dtype=float)
             length = float(v @ v)
@@ -56,13 +56,30 @@ class Frame:
         return Q
 
     def readable(self) -> Any:
-        """The reflectors, or the seed with them."""
+        """The reflectors, or the seed with them.
+
+        Returns
+        -------
+        object
+        """
         reflectors = [list(v) for v in self.reflectors]
         return reflectors if self.seed is None else {"seed": self.seed, "reflectors": reflectors}
 
     @classmethod
     def from_readable(cls, size: int, readable: Any) -> Frame:
-        """Return the frame of that size that `readable` describes."""
+        """Return the frame of that size that `readable` describes.
+
+        Parameters
+        ----------
+        size : int
+            d.
+        readable : object
+            As `readable` returns it.
+
+        Returns
+        -------
+        Frame
+        """
         seeded = isinstance(readable, Mapping)
         reflectors, seed = (
             (readable["reflectors"], readable["seed"]) if seeded else (readable, None)
@@ -121,7 +138,12 @@ class Case:
         return (U * self.values) @ V.T
 
     def weights(self) -> networks.Weights:
-        """W_1, …, W_L of the wide network at its start."""
+        """W_1, …, W_L of the wide network at its start.
+
+        Returns
+        -------
+        tuple of L arrays, shapes (..., d_l, d_{l−1})
+        """
         if isinstance(self.start, int):
             return networks.original_weights(
                 self.shape, self.depth, self.eps, rng=self.start, width=self.width
@@ -149,7 +171,12 @@ class Case:
         return flow.compare(self.target, self.r_hat, **given, **options)
 
     def witness(self) -> dict[str, Any]:
-        """Everything that is needed to build the case again, as plain lists and numbers."""
+        """Everything that is needed to build the case again, as plain lists and numbers.
+
+        Returns
+        -------
+        dict
+        """
         start = self.start
         layers = start if isinstance(start, int) else [frame.readable() for frame in start]
         return {
@@ -169,6 +196,15 @@ class Case:
         """Build the case again from what `witness` returned, whatever else the mapping holds.
 
         Frames of a start are taken as large as the longer side of their layer.
+
+        Parameters
+        ----------
+        witness : mapping
+            As `witness` returns it.
+
+        Returns
+        -------
+        Case
 
         Raises
         ------
@@ -198,7 +234,7 @@ class Case:
         )
 
 
-def random_spectrum(rng: np.random.Generator, size: int, low: float = 0.2) -> tuple[float, ...]:
+def _random_spectrum(rng: np.random.Generator, size: int, low: float = 0.2) -> tuple[float, ...]:
     """Draw sorted singular values with the largest 1, the others between `low` and 1 or zero.
 
     Values have two digits, so that they repeat now and then and the closed form of a mode can be
@@ -223,12 +259,35 @@ def random_cases(
     enough_rank: bool = True,
     width: int | None = None,
 ) -> list[Case]:
-    """Draw cases with uniformly random singular vectors and starts, of one shape, L and ε."""
+    """Draw cases with uniformly random singular vectors and starts, of one shape, L and ε.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    count : int
+        How many.
+    shape : (int, int)
+        (d_out, d_in).
+    depth : int
+        L.
+    eps : float
+        ε.
+    low : float
+        Smallest singular value.
+    enough_rank : bool
+        Whether r̂ ≥ r.
+    width : int, optional
+        Hidden width; max(d_out, d_in) by default.
+
+    Returns
+    -------
+    list of Case
+    """
     size = min(shape)
     cases = []
     for _ in range(count):
         seeds = [int(seed) for seed in rng.integers(0, 2**31, 3)]
-        spectrum = random_spectrum(rng, size, low)
+        spectrum = _random_spectrum(rng, size, low)
         rank = sum(value > 0 for value in spectrum)
         r_hat = int(rng.integers(rank if enough_rank else 1, size + 1))
         left, right = (Frame(n, (), seed) for n, seed in zip(shape, seeds[:2], strict=True))
@@ -242,11 +301,27 @@ def aligned_case(
     """Draw a square case whose start maps every right singular vector to the left one.
 
     The layers I, …, I, Vᵀ, U of product UVᵀ (for L = 2: Vᵀ, U) do that.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    size : int
+        d.
+    depth : int
+        L.
+    eps : float
+        ε.
+    low : float
+        Smallest singular value.
+
+    Returns
+    -------
+    Case
     """
     seed = int(rng.integers(0, 2**31))
     vector = tuple(int(n) for n in rng.integers(-3, 4, size))
     left, right = Frame(size, (), seed), Frame(size, (vector,))
-    spectrum = random_spectrum(rng, size, low)
+    spectrum = _random_spectrum(rng, size, low)
     rank = sum(value > 0 for value in spectrum)
     # one reflection is its own transpose, so the right frame serves as Vᵀ
     start = (right, *[Frame(size)] * (depth - 2), left)
@@ -254,6 +329,16 @@ def aligned_case(
 
 
 def stack(cases: Sequence[Case]) -> tuple[np.ndarray, networks.Weights]:
-    """Return the targets and the wide starts of cases of one shape and depth as batches."""
+    """Return the targets and the wide starts of cases of one shape and depth as batches.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        Of one shape, depth, ε and width.
+
+    Returns
+    -------
+    (array, tuple of L arrays, shapes (..., d_l, d_{l−1}))
+    """
     layers = zip(*(case.weights() for case in cases), strict=True)
     return np.stack([case.target for case in cases]), tuple(np.stack(layer) for layer in layers)

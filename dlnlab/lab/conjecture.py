@@ -1,4 +1,4 @@
-"""A conjecture of one's own: a sentence, and a few lines that say by how much it holds.
+"""A conjecture of your own: a sentence, and a function that returns its margin.
 
 The function of a conjecture is given both networks of one instance and returns a margin, ≥ 0 where
 the sentence holds.  `Conjecture.attack` tries to refute it: random instances, a climb towards the
@@ -23,7 +23,7 @@ from dlnlab.lab.margins import BadMargin
 from dlnlab.lab.outcome import Confirmation, Outcome, instance_line
 from dlnlab.numerics import checks
 
-__all__ = ["Conjecture", "ConjectureError", "conjecture"]
+__all__ = ["MOST", "SHRINKS", "Conjecture", "ConjectureError", "confirmed", "conjecture"]
 
 MOST = 10**7
 """Instances of one attack, which takes about ten milliseconds for each."""
@@ -99,7 +99,7 @@ def conjecture(
     checks.choice("about", about, dynamics.ABOUT)
     some = checks.sequence("premises", premises, "functions")
     for k, premise in enumerate(some):
-        checks.function(f"premises[{k}]", premise)
+        checks.function(f"premises[{k}]", premise, "a function of one instance", 1)
     if about != "descent" and (eta, method) != (None, None):
         name = "eta" if eta is not None else "method"
         raise ValueError(f"`{name}` must be left out unless `about` is 'descent', got {about!r}")
@@ -107,7 +107,7 @@ def conjecture(
     options = {} if method is None else {"method": checks.text("method", method)}
 
     def made(function: Callable[[Any], Any]) -> Conjecture:
-        checks.function("function", function, "a function of one instance")
+        checks.function("function", function, "a function of one instance", 1)
         return Conjecture(Question(statement, about, function, some, options), eta)
 
     return made
@@ -120,6 +120,15 @@ class Conjecture:
     ----------
     statement, about : str
     premises : tuple of callables
+    question : Question
+        What is asked of instances, with the function.
+    eta : float or (float, float), optional
+        See `dlnlab.conjecture`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed.
     """
 
     def __init__(self, question: Question, eta: Any = None) -> None:
@@ -271,7 +280,19 @@ class Conjecture:
 
 
 def confirmed(question: Question, case: Case, looked: int = 0) -> Confirmation:
-    """Compute a counterexample in another way, and tell whether it is one there too."""
+    """Compute a counterexample in another way, and tell whether it is one there too.
+
+    Parameters
+    ----------
+    question : Question
+    case : Case
+    looked : int
+        Cases that were looked at to shrink it.
+
+    Returns
+    -------
+    Confirmation
+    """
     ((_, sighting),) = question.sightings([case])
     assert not isinstance(sighting, str)  # it was measured before
     error = margins.curve(question.function, sighting)

@@ -12,20 +12,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from dlnlab import networks, problems
 from dlnlab.claims import Premise, dominance, proposition1, theorem2
 from dlnlab.flow import gradient_flow
 from dlnlab.flow.compressed import CompressedFlow, Evaluation, evaluations
+from dlnlab.flow.two_runs import LOOSER, bound_nearby
 from dlnlab.lab.cases import EPS, Case, random_cases, stack
-from dlnlab.numerics import spectra
+from dlnlab.numerics import decompositions, spectra
 from dlnlab.training.trajectory import Status, Trajectory
 
 __all__ = [
     "GROUPS",
+    "LARGEST_TIME",
+    "PATIENCE",
+    "RTOL",
+    "FlowPair",
     "Group",
-    "Pair",
     "bounded_flow",
     "draw_groups",
     "flow_pairs",
@@ -36,13 +39,6 @@ __all__ = [
 ]
 
 RTOL = 1e-10
-LOOSER = 100.0
-SAFETY = 4.0
-"""On starts whose flow is known in closed form the error was at most 1.5 times the distance of the
-two runs; four times it is allowed."""
-
-NEAR = 5
-"""Two runs may cross by chance, so the largest distance over this many records counts."""
 
 PATIENCE = 4.0
 """How long a flow is followed, in units of the time the compressed network takes: random starts
@@ -71,7 +67,7 @@ with balanced rectangular ones, and one whose start is above the smaller targets
 
 
 @dataclass(frozen=True)
-class Pair:
+class FlowPair:
     """Both flows of one case.
 
     Attributes
@@ -104,7 +100,12 @@ class Pair:
         return max(self.case.spectrum[0], self.case.eps**self.case.depth)
 
     def margin_error(self) -> np.ndarray:
-        """Bound the numerical error of the difference of squared errors."""
+        """Bound the numerical error of the difference of squared errors.
+
+        Returns
+        -------
+        array
+        """
         return theorem2.margin_error(
             self.errors,
             self.law.errors(),
@@ -122,7 +123,22 @@ def draw_groups(
     groups: Sequence[Group] = GROUPS,
     batch: int = 400,
 ) -> Iterator[list[Case]]:
-    """Draw about `total` cases in batches of one shape, L, ε and width."""
+    """Draw about `total` cases in batches of one shape, L, ε and width.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    total : int
+    enough_rank : bool
+        Whether r̂ ≥ r.
+    groups : sequence of Group
+    batch : int
+        Cases in a batch.
+
+    Yields
+    ------
+    list of Case
+    """
     share = max(1, total // len(groups))
     for shape, depth, eps, width in groups:
         for done in range(0, share, batch):
@@ -135,12 +151,25 @@ def quiet_flow(*args: Any, **options: Any) -> Trajectory:
     """Run `dlnlab.gradient_flow` without warnings of overflow.
 
     Off a plateau the method may try a step far too long; it overflows, is rejected and shortened.
+
+    Parameters
+    ----------
+    *args
+        As of `dlnlab.gradient_flow`.
+    **options
+        As of `dlnlab.gradient_flow`.
+
+    Returns
+    -------
+    Trajectory
     """
     with np.errstate(over="ignore", invalid="ignore"):
         return gradient_flow(*args, **options)
 
 
-def flow_pairs(cases: Sequence[Case], rtol: float = RTOL, also: Sequence[float] = ()) -> list[Pair]:
+def flow_pairs(
+    cases: Sequence[Case], rtol: float = RTOL, also: Sequence[float] = ()
+) -> list[FlowPair]:
     """Integrate both flows of cases of one shape, depth, ε and width.
 
     Parameters
@@ -149,6 +178,10 @@ def flow_pairs(cases: Sequence[Case], rtol: float = RTOL, also: Sequence[float] 
     rtol : float
     also : sequence of float
         Times to record beside those at which modes rise.
+
+    Returns
+    -------
+    list of FlowPair
     """
     targets, weights = stack(cases)
     problem = problems.factorization(targets)
@@ -157,7 +190,7 @@ def flow_pairs(cases: Sequence[Case], rtol: float = RTOL, also: Sequence[float] 
     values, errors = spectra.singular_values(blocks), problem.error(blocks)
     laws = evaluations([law_of(case) for case in cases], times)
     return [
-        Pair(
+        FlowPair(
             case,
             times,
             values[:, k],
@@ -171,12 +204,31 @@ def flow_pairs(cases: Sequence[Case], rtol: float = RTOL, also: Sequence[float] 
 
 
 def law_of(case: Case) -> CompressedFlow:
-    """Return the compressed flow of a case."""
+    """Return the compressed flow of a case.
+
+    Parameters
+    ----------
+    case : Case
+
+    Returns
+    -------
+    CompressedFlow
+    """
     return CompressedFlow(case.values[: case.rank], case.r_hat, case.depth, case.eps, 1.0)
 
 
 def time_grid(cases: Sequence[Case]) -> np.ndarray:
-    """Times at which modes rise, evenly spread ones, and 0."""
+    """Times at which modes rise, evenly spread ones, and 0.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        Of one shape, depth, ε and width.
+
+    Returns
+    -------
+    array
+    """
     first = cases[0]
     flat = np.concatenate([case.values[: case.rank] for case in cases])
     largest = float(np.max(flat))
@@ -226,14 +278,27 @@ def bounded_flow(
     loose = networks.prefix_products(integrate(problem, weights, times[1:], LOOSER * rtol)[1])[-1]
     blocks = networks.prefix_products(tight)[-1]
     distance = np.linalg.norm(blocks - loose, axis=(-2, -1))
-    distance = ndimage.maximum_filter1d(distance, size=NEAR, axis=0)
-    return times, blocks, SAFETY * distance + _local_error(tight, rtol)
+    return times, blocks, bound_nearby(distance) + _local_error(tight, rtol)
 
 
 def integrate(
     problem: Any, weights: networks.Weights, times: np.ndarray, rtol: float, stop: Any = None
 ) -> tuple[np.ndarray, networks.Weights]:
     """Return 0 and the times that a flow reached of those asked for, and its layers there.
+
+    Parameters
+    ----------
+    problem : Problem
+    weights : tuple of L arrays, shapes (batch, d_l, d_{l−1})
+    times : array, shape (records,)
+        Positive, increasing.
+    rtol : float
+    stop : callable, optional
+        As in `dlnlab.gradient_flow`.
+
+    Returns
+    -------
+    (array, tuple of L arrays, shapes (..., d_l, d_{l−1}))
 
     Raises
     ------
@@ -264,7 +329,7 @@ def integrate(
 
 def _local_error(layers: networks.Weights, rtol: float) -> np.ndarray:
     """What one step's tolerance permits: Σ_l rtol ‖W_l‖_F ∏_{k≠l} ‖W_k‖₂, twice over for atol."""
-    norms = np.stack([spectra.norm_bounds(W) for W in layers])
+    norms = np.stack([decompositions.norm_bounds(W) for W in layers])
     total = np.zeros(norms.shape[1:])
     for layer, W in enumerate(layers):
         others = np.prod(np.delete(norms, layer, axis=0), axis=0)

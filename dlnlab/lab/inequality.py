@@ -10,17 +10,22 @@ import numpy as np
 from dlnlab.claims import Claim, Premise, dominance, eq13, theorem2
 from dlnlab.lab import search, strategies, witnesses
 from dlnlab.lab.cases import Case
-from dlnlab.lab.flows import GROUPS, Group, Pair, draw_groups, flow_pairs
+from dlnlab.lab.flows import GROUPS, FlowPair, Group, draw_groups, flow_pairs
 from dlnlab.lab.suite import Part, Task
 from dlnlab.lab.tally import Tally
 
 __all__ = [
     "HUNTED",
     "LARGE_STARTS",
+    "PLAIN",
+    "Premises",
+    "Spare",
     "climb",
     "dominated",
     "judge",
     "large_start",
+    "names",
+    "none",
     "random",
     "registered",
     "sides",
@@ -52,23 +57,41 @@ LARGE_STARTS: tuple[Group, ...] = (
 PLAIN = 1e-6
 """A violation of this size, relative to ‖M*‖², is no rounding: the errors are about 1e-9."""
 
-Premises = Callable[[Pair], Sequence[Premise]]
+Premises = Callable[[FlowPair], Sequence[Premise]]
 Spare = Callable[[Case], int]
 
 
 def none(case: Case) -> int:
-    """Correct nothing: Eq. (13) as it is."""
+    """Correct nothing: Eq. (13) as it is.
+
+    Parameters
+    ----------
+    case : Case
+
+    Returns
+    -------
+    int
+    """
     return 0
 
 
 def spare_rank(case: Case) -> int:
-    """Correct by r̂ − r, as the refined form does."""
+    """Correct by r̂ − r, as the refined form does.
+
+    Parameters
+    ----------
+    case : Case
+
+    Returns
+    -------
+    int
+    """
     return case.r_hat - case.rank
 
 
 def judge(
     tally: Tally,
-    pair: Pair,
+    pair: FlowPair,
     premises: Sequence[Premise],
     spare: int = 0,
 ) -> float:
@@ -77,9 +100,13 @@ def judge(
     Parameters
     ----------
     tally : Tally
-    pair : Pair
+    pair : FlowPair
     premises : sequence of Premise
     spare : int
+
+    Returns
+    -------
+    float
     """
     case = pair.case
     margin, error = sides(pair, spare)
@@ -90,15 +117,35 @@ def judge(
     return float(-np.min((margin + error)[1:])) if met else -np.inf
 
 
-def sides(pair: Pair, spare: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return the margin over ‖M*‖² at each record, and the bound on its error."""
+def sides(pair: FlowPair, spare: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return the margin over ‖M*‖² at each record, and the bound on its error.
+
+    Parameters
+    ----------
+    pair : FlowPair
+    spare : int
+        The multiple of β^{2L}.
+
+    Returns
+    -------
+    tuple of 2 arrays
+    """
     size = float(np.sum(pair.case.values**2))
     margin = theorem2.refined_margins(pair.errors, pair.law.errors(), spare, pair.law.residual)
     return margin / size, pair.margin_error() / size
 
 
-def dominated(pair: Pair) -> Premise:
-    """Dominance as a premise, measured along this flow."""
+def dominated(pair: FlowPair) -> Premise:
+    """Dominance as a premise, measured along this flow.
+
+    Parameters
+    ----------
+    pair : FlowPair
+
+    Returns
+    -------
+    Premise
+    """
     margin = dominance.margins(pair.values, pair.law.leading(pair.values.shape[1])) / pair.scale
     error = (pair.accuracy + pair.law.rounding()) / pair.scale
     k = int(np.argmin(margin + error))
@@ -113,7 +160,25 @@ def random(
     no_spare: bool = False,
     groups: Sequence[Group] = GROUPS,
 ) -> Callable[[Tally, Task], None]:
-    """Return the attack with uniformly random starts, for r̂ = r if there is none to spare."""
+    """Return the attack with uniformly random starts, for r̂ = r if there is none to spare.
+
+    Parameters
+    ----------
+    premises : callable
+        Takes a pair of flows and returns premises.
+    spare : callable
+        Takes a case and returns the multiple of β^{2L}.
+    enough_rank : bool
+        Whether r̂ ≥ r.
+    no_spare : bool
+        Whether r̂ = r.
+    groups : sequence of Group
+
+    Returns
+    -------
+    callable
+        Attacks a task, for a `Part`.
+    """
 
     def drawn(task: Task) -> Iterator[list[Case]]:
         for cases in draw_groups(task.rng, task.count, enough_rank=enough_rank, groups=groups):
@@ -133,7 +198,21 @@ def random(
 def climb(
     premises: Premises, spare: Spare = none, hunted: object = HUNTED
 ) -> Callable[[Tally, Task], None]:
-    """Return the search for the smallest margin."""
+    """Return the search for the smallest margin.
+
+    Parameters
+    ----------
+    premises : callable
+        Takes a pair of flows and returns premises.
+    spare : callable
+        Takes a case and returns the multiple of β^{2L}.
+    hunted : strategy of Case
+
+    Returns
+    -------
+    callable
+        Attacks a task, for a `Part`.
+    """
 
     def attack(tally: Tally, task: Task) -> None:
         """A search for the smallest margin."""
@@ -148,7 +227,18 @@ def climb(
 
 
 def simplest(premises: Premises) -> Callable[[Tally, Task], None]:
-    """Return the search for a simple violation."""
+    """Return the search for a simple violation.
+
+    Parameters
+    ----------
+    premises : callable
+        Takes a pair of flows and returns premises.
+
+    Returns
+    -------
+    callable
+        Attacks a task, for a `Part`.
+    """
 
     def attack(tally: Tally, task: Task) -> None:
         """A simple case that violates the inequality by more than any rounding."""
@@ -168,7 +258,18 @@ def simplest(premises: Premises) -> Callable[[Tally, Task], None]:
 
 
 def registered(about: Claim, premises: Premises) -> Part:
-    """Return the part that repeats the registered witness of a refuted claim."""
+    """Return the part that repeats the registered witness of a refuted claim.
+
+    Parameters
+    ----------
+    about : Claim
+    premises : callable
+        Takes a pair of flows and returns premises.
+
+    Returns
+    -------
+    Part
+    """
 
     def attack(tally: Tally, task: Task) -> None:
         """The smallest known counterexample, whose margin is enclosed at one time."""
@@ -181,7 +282,19 @@ def registered(about: Claim, premises: Premises) -> Part:
 
 
 def large_start(premises: Premises, spare: Spare) -> Part:
-    """Return the part that tries a start above σ_r* from which Eq. (13) fails."""
+    """Return the part that tries a start above σ_r* from which Eq. (13) fails.
+
+    Parameters
+    ----------
+    premises : callable
+        Takes a pair of flows and returns premises.
+    spare : callable
+        Takes a case and returns the multiple of β^{2L}.
+
+    Returns
+    -------
+    Part
+    """
 
     def attack(tally: Tally, task: Task) -> None:
         """The start above σ_r* that is proved to violate the inequality without a correction."""
@@ -192,5 +305,15 @@ def large_start(premises: Premises, spare: Spare) -> Part:
 
 
 def names(*some: str) -> Premises:
-    """Return the premises of these names, as a pair of flows measures them."""
+    """Return the premises of these names, as a pair of flows measures them.
+
+    Parameters
+    ----------
+    *some
+        Of the premises.
+
+    Returns
+    -------
+    Premises
+    """
     return lambda pair: [pair.premises[name] for name in some]

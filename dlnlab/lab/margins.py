@@ -12,15 +12,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from dlnlab.claims import Premise
+from dlnlab.flow import two_runs
 from dlnlab.lab.dynamics import Sighting
-from dlnlab.lab.flows import NEAR, SAFETY
 from dlnlab.lab.observed import Observed
 from dlnlab.numerics import checks
 
-__all__ = ["BadMargin", "Curve", "Margin", "curve", "measure", "premises", "value_of"]
+__all__ = [
+    "MOVED",
+    "BadMargin",
+    "Margin",
+    "MarginCurve",
+    "curve",
+    "measure",
+    "premises",
+    "value_of",
+]
 
 Margin = Callable[[Any], Any]
 
@@ -34,7 +42,7 @@ class BadMargin(ValueError):
 
 
 @dataclass(frozen=True)
-class Curve:
+class MarginCurve:
     """A margin along one instance.
 
     Attributes
@@ -66,6 +74,16 @@ class Curve:
 
 def value_of(function: Margin, seen: Observed) -> np.ndarray:
     """Return what a function says of an instance, shape (n, values).
+
+    Parameters
+    ----------
+    function : callable
+        Takes what is seen of an instance.
+    seen : Observed
+
+    Returns
+    -------
+    array, shape (n, values)
 
     Raises
     ------
@@ -102,8 +120,19 @@ def value_of(function: Margin, seen: Observed) -> np.ndarray:
     return found.reshape(len(found), -1)
 
 
-def curve(function: Margin, sighting: Sighting) -> Curve:
+def curve(function: Margin, sighting: Sighting) -> MarginCurve:
     """Return the margin along one instance, with its error.
+
+    Parameters
+    ----------
+    function : callable
+        Takes what is seen of an instance.
+    sighting : (Observed, sequence of Observed)
+        An instance, and the same with perturbations.
+
+    Returns
+    -------
+    MarginCurve
 
     Raises
     ------
@@ -117,12 +146,12 @@ def curve(function: Margin, sighting: Sighting) -> Curve:
         raise BadMargin("returned arrays of different shapes for one instance")
     with np.errstate(all="ignore"):
         distance = np.max([np.max(np.abs(other - values), axis=1) for other in again], axis=0)
-        error = SAFETY * ndimage.maximum_filter1d(distance, size=NEAR)
+        error = two_runs.bound_nearby(distance)
     margin = np.min(values, axis=1)
     times = seen.times[-len(values) :] if len(values) > 1 else seen.times[:1]
     late = _moved(seen)[-len(values) :] if len(values) > 1 else np.array([True])
     climb = float(np.min(margin[late])) if late.any() else float("inf")
-    return Curve(times, margin, error, climb)
+    return MarginCurve(times, margin, error, climb)
 
 
 def _moved(seen: Observed) -> np.ndarray:
@@ -138,14 +167,36 @@ def _distance(layers: Any, record: int) -> np.ndarray:
     return np.asarray(way / max(float(np.max(way)), 1e-300))
 
 
-def measure(function: Margin, sighting: Sighting) -> Curve | None:
-    """Return the margin along one instance, None where it is not finite."""
+def measure(function: Margin, sighting: Sighting) -> MarginCurve | None:
+    """Return the margin along one instance, None where it is not finite.
+
+    Parameters
+    ----------
+    function : callable
+        Takes what is seen of an instance.
+    sighting : (Observed, sequence of Observed)
+        An instance, and the same with perturbations.
+
+    Returns
+    -------
+    MarginCurve or None
+    """
     found = curve(function, sighting)
     return found if found.is_finite else None
 
 
 def premises(functions: Sequence[Margin], sighting: Sighting) -> list[Premise]:
     """Return the premises as measured; one whose margin is not finite is not met.
+
+    Parameters
+    ----------
+    functions : sequence of callables
+    sighting : (Observed, sequence of Observed)
+        An instance, and the same with perturbations.
+
+    Returns
+    -------
+    list of Premise
 
     Raises
     ------

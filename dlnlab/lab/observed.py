@@ -20,7 +20,16 @@ from dlnlab.networks import Weights
 from dlnlab.numerics import spectra
 from dlnlab.training.trajectory import Status
 
-__all__ = ["SHAKE", "Observed", "Run", "frames", "narrow_run", "run_of", "shaken", "wide_runs"]
+__all__ = [
+    "SHAKE",
+    "Observed",
+    "ObservedRun",
+    "frames",
+    "narrow_run",
+    "run_of",
+    "shaken",
+    "wide_runs",
+]
 
 SHAKE = 16 * EPS
 """Size of a perturbation within rounding, relative to the largest entry of a layer: a few times
@@ -28,7 +37,19 @@ what a product of a few matrices and its singular values are wrong by."""
 
 
 def shaken(layers: Sequence[np.ndarray], rng: np.random.Generator, size: float = SHAKE) -> Weights:
-    """Return layers with a perturbation in every entry, by default within rounding."""
+    """Return layers with a perturbation in every entry, by default within rounding.
+
+    Parameters
+    ----------
+    layers : tuple of L arrays, shapes (records, d_l, d_{l−1})
+    rng : numpy.random.Generator
+    size : float
+        In units of the largest entry of a layer.
+
+    Returns
+    -------
+    tuple of L arrays, shapes (..., d_l, d_{l−1})
+    """
     return tuple(
         W + size * np.max(np.abs(W), axis=(-2, -1), keepdims=True) * rng.standard_normal(W.shape)
         for W in layers
@@ -47,7 +68,7 @@ class _ReadOnly:
         )
 
 
-class Run(_ReadOnly):
+class ObservedRun(_ReadOnly):
     """One network along its way.
 
     Attributes
@@ -62,6 +83,8 @@ class Run(_ReadOnly):
     left_alignments, right_alignments : array, shape (records, r)
     problem : Problem
     status : Status
+    **parts
+        The attributes.
     """
 
     problem: Any
@@ -129,16 +152,18 @@ class Observed(_ReadOnly):
         σ_i*.
     residual : array, shape (records,)
         β(t)^L of the compressed network; None where there is none.
-    original, compressed : Run
+    original, compressed : ObservedRun
         Where only one network is observed, its attributes are this object's own.
+    **parts
+        The attributes.
     """
 
     case: Any
     times: np.ndarray
     targets: np.ndarray
     residual: np.ndarray | None
-    original: Run
-    compressed: Run | None
+    original: ObservedRun
+    compressed: ObservedRun | None
 
     def __getattr__(self, name: str) -> Any:
         """Attributes of the network, where there is one only."""
@@ -146,14 +171,14 @@ class Observed(_ReadOnly):
             return getattr(self.original, name)
         raise AttributeError(
             f"no `{name}` here: ask `original` or `compressed` for it"
-            if hasattr(Run, name)
+            if hasattr(ObservedRun, name)
             else f"no `{name}` here"
         )
 
 
 def wide_runs(
     cases: Sequence[Case], times: np.ndarray, steps: np.ndarray, layers: Weights
-) -> list[Run]:
+) -> list[ObservedRun]:
     """Return the runs of a batch of wide networks on factorization problems.
 
     Parameters
@@ -163,6 +188,10 @@ def wide_runs(
     times : array, shape (records,) or (records, batch)
     steps : array, shape (records,)
     layers : tuple of L arrays, shapes (records, batch, d_l, d_{l−1})
+
+    Returns
+    -------
+    list of ObservedRun
     """
     found: list[np.ndarray] = []
 
@@ -173,7 +202,7 @@ def wide_runs(
 
     times = np.broadcast_to(times.reshape(len(steps), -1), (len(steps), len(cases)))
     return [
-        Run(
+        ObservedRun(
             problem=problems.factorization(case.target),
             times=times[:, k],
             steps=steps,
@@ -184,21 +213,42 @@ def wide_runs(
     ]
 
 
-def run_of(problem: Any, times: np.ndarray, steps: np.ndarray, layers: Weights) -> Run:
-    """Return the run of a single network, its layers of shapes (records, d_l, d_{l−1})."""
+def run_of(problem: Any, times: np.ndarray, steps: np.ndarray, layers: Weights) -> ObservedRun:
+    """Return the run of a single network, its layers of shapes (records, d_l, d_{l−1}).
+
+    Parameters
+    ----------
+    problem : Problem
+    times : array, shape (records,)
+    steps : array of int, shape (records,)
+    layers : tuple of L arrays, shapes (records, d_l, d_{l−1})
+
+    Returns
+    -------
+    ObservedRun
+    """
 
     def values() -> np.ndarray:
         return spectra.singular_values(networks.prefix_products(layers)[-1])
 
-    return Run(problem=problem, times=times, steps=steps, layers=layers, values=values)
+    return ObservedRun(problem=problem, times=times, steps=steps, layers=layers, values=values)
 
 
 def frames(case: Case) -> tuple[np.ndarray, np.ndarray]:
-    """Return U_r̂ and V_r̂ of the compressed network of a case, shapes (d_out, r̂), (d_in, r̂)."""
+    """Return U_r̂ and V_r̂ of the compressed network of a case, shapes (d_out, r̂), (d_in, r̂).
+
+    Parameters
+    ----------
+    case : Case
+
+    Returns
+    -------
+    tuple of 2 arrays
+    """
     return case.left.matrix[:, : case.r_hat], case.right.matrix[:, : case.r_hat]
 
 
-def narrow_run(case: Case, times: np.ndarray, steps: np.ndarray, values: np.ndarray) -> Run:
+def narrow_run(case: Case, times: np.ndarray, steps: np.ndarray, values: np.ndarray) -> ObservedRun:
     """Return the run of a compressed network, which stays diagonal (Theorem 1).
 
     Parameters
@@ -207,6 +257,10 @@ def narrow_run(case: Case, times: np.ndarray, steps: np.ndarray, values: np.ndar
     times, steps : array, shape (records,)
     values : array, shape (records, r̂)
         The singular values in the order of the targets.
+
+    Returns
+    -------
+    ObservedRun
     """
     U, V = frames(case)
     roots = np.abs(values) ** (1 / case.depth)
@@ -218,7 +272,7 @@ def narrow_run(case: Case, times: np.ndarray, steps: np.ndarray, values: np.ndar
     )
     padded = np.zeros((len(values), min(case.shape)))
     padded[:, : case.r_hat] = np.abs(values)
-    return Run(
+    return ObservedRun(
         problem=problems.factorization(case.target),
         times=times,
         steps=steps,

@@ -16,15 +16,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from dlnlab.claims import dominance, theorem2
+from dlnlab.flow.two_runs import bound_so_far
 from dlnlab.lab.blocks import Blocks
 from dlnlab.lab.flows import bounded_flow
 from dlnlab.numerics import spectra
+from dlnlab.numerics.frames import orthonormal_frame
 from dlnlab.problems import factorization
-from dlnlab.problems.targets import orthonormal_frame
 from dlnlab.reductions import modes
 from dlnlab.training.descent import gradient_descent
 
-__all__ = ["Run", "descend", "flow"]
+__all__ = [
+    "EPS",
+    "FITTED",
+    "LATEST",
+    "PATIENCE",
+    "RECORDS",
+    "ROUNDING",
+    "SAMPLES",
+    "SETTLED",
+    "BlockRun",
+    "descend",
+    "flow",
+]
 
 SAMPLES = 300
 """Records per horizon of the compressed network, at least: the worst record lies on a maximum that
@@ -50,14 +63,11 @@ FITTED = 0.05
 ROUNDING = 16
 """Units of rounding, per layer, of a value of the compressed descent beside those that grow."""
 
-SAFETY = 4.0
-"""Factor on the distance of two descents in different coordinates: either is off by as much."""
-
 EPS = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
-class Run:
+class BlockRun:
     """Both networks of a batch of starts, on one time grid.
 
     Attributes
@@ -88,17 +98,47 @@ class Run:
     rounding: np.ndarray
 
     def excess(self, r_hat: int) -> int:
-        """e = r̂ − r − (d − k), the idle directions that the copies do not make up for."""
+        """e = r̂ − r − (d − k), the idle directions that the copies do not make up for.
+
+        Parameters
+        ----------
+        r_hat : int
+            r̂.
+
+        Returns
+        -------
+        int
+        """
         return r_hat - self.blocks.spectrum.size - self.blocks.copies
 
     def margin(self, r_hat: int) -> np.ndarray:
-        """‖W − M*‖² − ‖W̃ − M*‖², shape (records, starts)."""
+        """‖W − M*‖² − ‖W̃ − M*‖², shape (records, starts).
+
+        Parameters
+        ----------
+        r_hat : int
+            r̂.
+
+        Returns
+        -------
+        array, shape (records, starts)
+        """
         fitted = np.linalg.norm(self.modes - self.blocks.spectrum, axis=1)
         plain = theorem2.margins(self.errors, fitted[:, None])
         return plain - self.excess(r_hat) * self.residual[:, None] ** 2
 
     def margin_error(self, r_hat: int) -> np.ndarray:
-        """Bound its numerical error, shape (records, starts)."""
+        """Bound its numerical error, shape (records, starts).
+
+        Parameters
+        ----------
+        r_hat : int
+            r̂.
+
+        Returns
+        -------
+        array, shape (records, starts)
+        """
         idle, count = abs(self.excess(r_hat)), self.blocks.spectrum.size
         fitted = np.sum((self.modes - self.blocks.spectrum) ** 2, axis=1)
         narrow = np.sqrt(fitted + idle * self.residual**2)
@@ -116,6 +156,10 @@ class Run:
 
         Equal copies on both sides do not change the order, so the blocks' k values are compared
         with the first k of the compressed network with r̂ = d.
+
+        Returns
+        -------
+        tuple of 2 arrays, shape (records, starts)
         """
         k = self.values.shape[-1]
         idle = np.repeat(self.residual[:, None], k - self.modes.shape[1], axis=1)
@@ -124,13 +168,23 @@ class Run:
         return -margin, self.accuracy + self.rounding[:, None]
 
     def converged(self) -> np.ndarray:
-        """Whether both networks have fitted every mode when the run ends, shape (starts,)."""
+        """Whether both networks have fitted every mode when the run ends, shape (starts,).
+
+        Returns
+        -------
+        boolean array, shape (starts,)
+        """
         spectrum = self.blocks.spectrum
         narrow = np.all(np.abs(self.modes[-1] - spectrum) <= FITTED * spectrum)
         return np.isfinite(self.fitted_at()) & narrow
 
     def fitted_at(self) -> np.ndarray:
-        """When the last mode of each wide network is fitted for good, shape (starts,); or inf."""
+        """When the last mode of each wide network is fitted for good, shape (starts,); or inf.
+
+        Returns
+        -------
+        array, shape (starts,)
+        """
         rank = self.blocks.spectrum.size
         gaps = np.abs(self.values[..., :rank] - self.blocks.spectrum) / self.blocks.spectrum
         open_ = np.any(gaps > FITTED, axis=-1)
@@ -139,8 +193,17 @@ class Run:
         return np.append(self.times, np.inf)[first]
 
 
-def flow(blocks: Blocks) -> Run:
-    """Follow both gradient flows until the slowest start has settled."""
+def flow(blocks: Blocks) -> BlockRun:
+    """Follow both gradient flows until the slowest start has settled.
+
+    Parameters
+    ----------
+    blocks : Blocks
+
+    Returns
+    -------
+    BlockRun
+    """
     law = blocks.law()
     horizon = law.horizon(FITTED)
     scale = max(float(blocks.spectrum[0]), blocks.start)
@@ -160,7 +223,7 @@ def flow(blocks: Blocks) -> Run:
 
     times, wide, accuracy = bounded_flow(problem, blocks.weights, grid, stop=unsettled)
     found = law.at(times)
-    return Run(
+    return BlockRun(
         blocks,
         times,
         problem.error(wide),
@@ -172,11 +235,22 @@ def flow(blocks: Blocks) -> Run:
     )
 
 
-def descend(blocks: Blocks, eta: float, seed: int) -> Run:
+def descend(blocks: Blocks, eta: float, seed: int) -> BlockRun:
     """Follow gradient descent of both networks for a few times what the compressed flow needs.
 
     The wide networks run a second time in other coordinates, drawn from `seed`; the distance bounds
     the rounding, which grows where modes do.
+
+    Parameters
+    ----------
+    blocks : Blocks
+    eta : float
+        η.
+    seed : int
+
+    Returns
+    -------
+    BlockRun
     """
     law = blocks.law()
     steps = int(np.ceil(PATIENCE * law.horizon(FITTED) / eta))
@@ -196,15 +270,14 @@ def descend(blocks: Blocks, eta: float, seed: int) -> Run:
     )
     W = np.asarray(wide.end_to_end)
     distance = np.linalg.norm(turn @ W @ turn.T - other.end_to_end, axis=(-2, -1))
-    distance = np.maximum.accumulate(distance, axis=0)  # two runs may meet by chance
     values, shift = _descent_law(blocks, eta, steps)
     picked = wide.steps
-    return Run(
+    return BlockRun(
         blocks,
         eta * picked,
         np.linalg.norm(W - blocks.targets, axis=(-2, -1)),
         spectra.singular_values(W),
-        SAFETY * distance,
+        bound_so_far(distance),
         values[picked, :-1],
         values[picked, -1],
         shift[picked],

@@ -16,7 +16,7 @@ from typing import Any
 from dlnlab.lab.cases import Case, Frame
 from dlnlab.lab.dynamics import DescentCase, RecoveryCase
 
-__all__ = ["shrunk", "simpler"]
+__all__ = ["PLAIN_EPS", "PLAIN_SHARES", "PLAIN_VALUES", "shrunk", "simpler"]
 
 PLAIN_VALUES = (1.0, 0.5, 0.9, 0.97, 0.8, 0.7)
 PLAIN_EPS = (0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
@@ -34,6 +34,10 @@ def shrunk(case: Case, fails: Callable[[Case], bool], budget: int) -> tuple[Case
         Whether a case is a counterexample.
     budget : int
         Cases to look at.
+
+    Returns
+    -------
+    (Case, int)
     """
     seen = {repr(case)}
     looked = 0
@@ -54,7 +58,16 @@ def shrunk(case: Case, fails: Callable[[Case], bool], budget: int) -> tuple[Case
 
 
 def simpler(case: Case) -> Iterator[Case]:
-    """Yield the simplifications of a case, the boldest first."""
+    """Yield the simplifications of a case, the boldest first.
+
+    Parameters
+    ----------
+    case : Case
+
+    Yields
+    ------
+    Case
+    """
     if not isinstance(case, RecoveryCase):  # a mask or an ensemble has the size of its problem
         yield from _smaller(case)
     elif case.kind != "identity":

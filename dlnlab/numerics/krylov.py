@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["leading_triples"]
+__all__ = ["GROWTH", "ROOM", "leading_triples"]
 
 ROOM = 400
 """Vectors in which the triples must be found; with more, a dense decomposition is as fast."""
@@ -34,6 +34,7 @@ def leading_triples(A: Any, count: int) -> tuple[np.ndarray, np.ndarray, np.ndar
     Parameters
     ----------
     A : scipy.sparse array, shape (d_out, d_in), of float64
+    count : int
 
     Returns
     -------

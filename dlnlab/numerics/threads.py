@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import functools
+import math
 import os
 import sys
 import threading
@@ -17,7 +18,20 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-__all__ = ["available", "cores", "for_matrices", "limited", "share", "shared"]
+from dlnlab.numerics import arrays
+from dlnlab.numerics.arrays import Array
+
+__all__ = [
+    "LARGE",
+    "PER_CORE",
+    "available",
+    "cores",
+    "for_layers",
+    "for_matrices",
+    "limited",
+    "share",
+    "shared",
+]
 
 LARGE = 200
 """Width of a matrix from which on BLAS gets all threads.  With both cores free two threads multiply
@@ -35,6 +49,10 @@ def available() -> int:
 
     That is what `limited` says, else ``OMP_NUM_THREADS`` if it is set, else the number of cores;
     and never more than four for each of these.
+
+    Returns
+    -------
+    int
     """
     allowed, most = _allowed.get(), _most()
     asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip().lstrip("0")
@@ -48,13 +66,18 @@ def _most() -> int:
 
 
 def cores() -> int:
-    """Return the number of processors this process may use."""
+    """Return the number of processors this process may use.
+
+    Returns
+    -------
+    int
+    """
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-class _Limits:
+class _ThreadLimits:
     """The limits on BLAS that hold at the moment, of all threads together.
 
     BLAS has one number of threads for the whole process.  So the smallest of the limits that hold
@@ -118,12 +141,17 @@ def _take_control(libraries: Any) -> None:
             library.clear_controlling_thread(force=True)
 
 
-_limits = _Limits()
+_limits = _ThreadLimits()
 
 
 @contextlib.contextmanager
 def limited(count: int) -> Iterator[None]:
-    """Let runs take at most `count` threads, Python's or those of BLAS."""
+    """Let runs take at most `count` threads, Python's or those of BLAS.
+
+    Parameters
+    ----------
+    count : int
+    """
     token = _allowed.set(count)
     try:
         with _limits.hold(min(count, _most())):
@@ -148,13 +176,34 @@ def share(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
 
     Useful for functions that spend their time in NumPy's loops and products, with BLAS limited to
     one thread (`for_matrices`).
+
+    Parameters
+    ----------
+    function : callable
+    items : sequence
+
+    Returns
+    -------
+    list
     """
     count = available()
     return list((map if count == 1 else _pool(count).map)(function, items))
 
 
 def shared(width: int, members: int) -> bool:
-    """Tell whether Python's threads are to share `members` matrices so wide, rather than BLAS's."""
+    """Tell whether Python's threads are to share `members` matrices so wide, rather than BLAS's.
+
+    Parameters
+    ----------
+    width : int
+        Of the widest matrix.
+    members : int
+        How many there are in a batch.
+
+    Returns
+    -------
+    bool
+    """
     return width < LARGE or members >= available()
 
 
@@ -162,8 +211,37 @@ def for_matrices(width: int, members: int) -> contextlib.AbstractContextManager[
     """Return a context in which BLAS uses one thread, if it is better off with one.
 
     Entering it takes about 30 µs.
+
+    Parameters
+    ----------
+    width : int
+        Of the widest matrix.
+    members : int
+        How many there are in a batch.
+
+    Returns
+    -------
+    context manager
     """
     return _limits.hold(1) if shared(width, members) else contextlib.nullcontext()
+
+
+def for_layers(weights: Sequence[Array]) -> contextlib.AbstractContextManager[Any]:
+    """Return a context with the BLAS threads that pay for steps of a network.
+
+    Parameters
+    ----------
+    weights : sequence of arrays, shapes (..., d_l, d_{l−1})
+        All with the same batch axes.  Those on a device leave BLAS as it is.
+
+    Returns
+    -------
+    context manager
+    """
+    if not arrays.is_host(weights[0]):
+        return contextlib.nullcontext()
+    members = math.prod(weights[0].shape[:-2])
+    return for_matrices(max(max(W.shape[-2:]) for W in weights), members)
 
 
 class _Libraries(NamedTuple):

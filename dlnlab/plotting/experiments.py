@@ -21,12 +21,28 @@ from matplotlib.lines import Line2D
 
 from dlnlab.experiments import Panel, Study
 from dlnlab.plotting import given
-from dlnlab.plotting.style import COMPRESSED, ORIGINAL, STYLE, _Figure, modes_bar, shades
+from dlnlab.plotting.style import COMPRESSED, ORIGINAL, STYLE, _Figure, modes_bar, shades, verbatim
 
 if TYPE_CHECKING:
     from dlnlab.experiments.recovery import Runs
 
-__all__ = ["panel", "runs", "study"]
+__all__ = [
+    "BAR",
+    "FEW_DECADES",
+    "HEIGHT",
+    "LINES",
+    "MARKERS",
+    "NARROWEST",
+    "OTHERS",
+    "TITLE",
+    "UNITS",
+    "WIDEST",
+    "WIDTH",
+    "Results",
+    "panel",
+    "runs",
+    "study",
+]
 
 OTHERS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Of Okabe and Ito's colour-blind-safe set, for curves that are neither of the two networks."""
@@ -90,7 +106,8 @@ def study(s: Study, figure: Any = None) -> Any:
         for row, reading in zip(rows, drawn, strict=True):
             each = [_in_unit(p, s.experiment.settings[reading]) for p in panels]
             _row(row, each, s.results[reading], published)
-            row.suptitle(f"{reading}: {_state(s, reading)}", x=0.01, ha="left", fontsize=8.5)
+            told = f"{verbatim(reading)}: {_state(s, reading)}"
+            row.suptitle(told, x=0.01, ha="left", fontsize=8.5)
         _key(figure, rows, lost)
     return figure
 

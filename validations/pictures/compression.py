@@ -27,6 +27,7 @@ from .. import (
 )
 
 __all__ = [
+    "SIZE",
     "sketch_columns",
     "sketch_descent",
     "sketch_empty",

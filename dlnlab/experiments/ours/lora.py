@@ -10,7 +10,7 @@ from dlnlab.experiments import adapting
 from dlnlab.experiments.adapting import DLN, LORA, METHODS, TWO
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 
-__all__ = ["EXPERIMENT", "measure"]
+__all__ = ["BEFORE", "EARLY", "EXPERIMENT", "PARTS", "measure"]
 
 EARLY = 3
 """Record of an error "early": after 12 % of the steps."""

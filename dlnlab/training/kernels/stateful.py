@@ -13,7 +13,7 @@ from dlnlab.numerics import arrays, threads
 from dlnlab.numerics.arrays import Array
 from dlnlab.training.kernels.protocol import Calls, Slots, Stepper
 
-__all__ = ["Stateful", "zeros"]
+__all__ = ["BLOCK", "WORTH_SHARING", "Gradients", "Stateful", "zeros"]
 
 BLOCK = 2**15
 """Entries that a method works through at a time: with what it keeps of them they stay in a core's
@@ -120,5 +120,15 @@ def _copy(W: Array) -> Array:
 
 
 def zeros(method: Method, weights: Sequence[Array]) -> Slots:
-    """Return what a method keeps before its first step."""
+    """Return what a method keeps before its first step.
+
+    Parameters
+    ----------
+    method : Method
+    weights : sequence of L arrays, shapes (..., d_l, d_{l−1})
+
+    Returns
+    -------
+    tuple of tuples of arrays
+    """
     return tuple(tuple(arrays.namespace(W).zeros_like(W) for W in weights) for _ in method.slots)
