@@ -33,6 +33,8 @@ MODULES = (
     "gauge",
     "gradients",
     "weighted_projection",
+    "pruning",
+    "thresholding",
 )
 """The modules with claims, in the order in which they build on each other."""
 

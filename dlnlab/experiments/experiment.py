@@ -194,6 +194,8 @@ class Experiment:
         holds what was measured alone.
     ours : bool
         Whether it is of our own making, and no figure of the paper.
+    words : mapping from settings to str
+        What its settings mean, where they are not those of the paper's experiments.
     needs_data : str
         What `data` must point at; empty if the experiment needs none.
     check_data : callable or None
@@ -223,6 +225,7 @@ class Experiment:
     apart: str = ""
     rows: tuple[tuple[str, str, tuple[float, ...]], ...] = ()
     ours: bool = False
+    words: Mapping[str, str] = field(default_factory=dict)
     needs_data: str = ""
     check_data: Callable[[str], Any] | None = None
     quick_data: bool = True

@@ -27,7 +27,7 @@ __all__ = [
 
 
 def of(about: Claim) -> Witness:
-    """Return the witness of a refuted claim.
+    """Return the witness of a refuted claim on the two networks.
 
     Parameters
     ----------
@@ -40,11 +40,11 @@ def of(about: Claim) -> Witness:
     Raises
     ------
     ValueError
-        If the claim is not refuted.
+        If the claim is not refuted, or speaks of something else.
     """
     witness = about.standing().witness
-    if witness is None:
-        raise ValueError(f"`about` must be a refuted claim, got {about.name}")
+    if not isinstance(witness, Witness):
+        raise ValueError(f"`about` must be a refuted claim on both networks, got {about.name}")
     return witness
 
 

@@ -357,7 +357,7 @@ def test_what_we_made_up_is_judged_apart_and_what_is_no_figure_is_not_counted():
     assert ours["fig14"] == {"others: excess", "others: gain"}
     assert ours["table3"] == {"d = 100: time_ratio", "d = 300: time_ratio"}
     assert {n for n, e in EXPERIMENTS.items() if e.apart} == {
-        *("fig12", "fig20-linear", "fig22", "compression")
+        *("fig12", "fig20-linear", "fig22", "compression", "lora")
     }
     for name in ("fig12", "fig20-linear", "fig22"):
         outcome = judged(EXPERIMENTS[name], {}, {"paper": [{"values": {}}] * 3})

@@ -367,6 +367,7 @@ BREAKS: list[tuple[str, str, Callable[[], Any], str]] = [
     ("gauge", "RULES", dict, "products"),
     ("gauge", "orthogonal", lambda: lambda *turns: {}, "ends"),
     ("greedy_pruning", "TURNS", dict, "turns"),
+    ("thresholding", "NORMAL", dict, "singular triples"),
     ("weighted_projection", "FRAMES", dict, "the projection"),
     ("counterexamples", "SMALL_START", _not_a_rotation, "r̂ > r, small ε': c² + s²"),
     ("counterexamples", "PRECISION", lambda: 20, "the closed form at t = 0"),
