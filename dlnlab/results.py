@@ -32,8 +32,8 @@ def presenter(
 ) -> Any:
     """Return the module that draws results, `dlnlab.plotting`, or writes them, `dlnlab.report`.
 
-    `dlnlab.plotting.display` lets pyplot know a result's figure.  Who writes images also reads
-    them: `dlnlab.plotting.pixels`.
+    `dlnlab.plotting.display` registers a result's figure with pyplot, and `dlnlab.plotting.pixels`
+    reads images.
 
     Parameters
     ----------

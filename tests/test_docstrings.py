@@ -12,16 +12,13 @@ from test_doors import public_modules
 
 from dlnlab.numerics import checks
 
-APPLICATIONS = {
-    *("atlas", "bench", "commands", "experiments", "explorer", "lab", "plotting", "report"),
-    *("dlnlab", "cli", "siblings", "proofs", "validations"),
-}
-"""Rooms built on the others: their names are explained in a sentence, those for users in full."""
+BESIDE = {"proofs", "validations"}
+"""Sub-packages whose functions are steps of a proof, or of an attack: a sentence says which."""
 
 
-def library():
-    """Return the modules of all other rooms by name."""
-    names = (name for name in structure.files() if structure.room(name) not in APPLICATIONS)
+def package():
+    """Return all modules but those by name."""
+    names = (name for name in structure.files() if structure.room(name) not in BESIDE)
     return {name: importlib.import_module(name) for name in names if not name.endswith("__main__")}
 
 
@@ -37,7 +34,7 @@ def callables_of(modules):
     return found
 
 
-PUBLIC = callables_of(public_modules() | library())
+PUBLIC = callables_of(public_modules() | package())
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -63,20 +63,20 @@ STATEMENT = (
     "‖W_{L:1}(t) − M*‖_F² − ‖W̃_{L:1}(t) − M*‖_F² = (d − r̂) β(t)^{2L} ≥ 0 for all t ≥ 0."
 )
 REFINED_STATEMENT = (
-    "From every orthogonal start with ε^L ≤ σ_r*, for r̂ ≥ r, "
+    "From every balanced orthogonal start with ε^L ≤ σ_r*, for r̂ ≥ r, "
     "‖W_{L:1}(t) − M*‖_F² ≥ ‖W̃_{L:1}(t) − M*‖_F² − (r̂ − r) β(t)^{2L} for all t ≥ 0."
 )
 SOURCE = "Kwon et al. 2024, Theorem 2 and Eq. (25)"
 REFINED_SOURCE = "dlnlab, from dominance and Lemma 1"
 SHARP_STATEMENT = (
-    "From every orthogonal start with ε^L ≤ σ_r*, for r̂ ≥ r, ‖W_{L:1}(t) − M*‖_F² ≥ "
+    "From every balanced orthogonal start with ε^L ≤ σ_r*, for r̂ ≥ r, ‖W_{L:1}(t) − M*‖_F² ≥ "
     "‖W̃_{L:1}(t) − M*‖_F² − (r̂ − max(r, d − r)) β(t)^{2L} for all t ≥ 0, "
     "d = min(d_out, d_in)."
 )
 ANY_EPS_STATEMENT = (
-    "From every orthogonal start, for r̂ ≥ r and k = #{i ≤ r : σ_i* < ε^L}, ‖W_{L:1}(t) − M*‖_F² ≥ "
-    "‖W̃_{L:1}(t) − M*‖_F² − (r̂ + k − max(r, d − r)) β(t)^{2L} for all t ≥ 0; without a correction, "
-    "whatever ε is, for r ≤ r̂ ≤ d − 2r."
+    "From every balanced orthogonal start, for r̂ ≥ r and k = #{i ≤ r : σ_i* < ε^L}, "
+    "‖W_{L:1}(t) − M*‖_F² ≥ ‖W̃_{L:1}(t) − M*‖_F² − (r̂ + k − max(r, d − r)) β(t)^{2L} for all "
+    "t ≥ 0; without a correction, whatever ε is, for r ≤ r̂ ≤ d − 2r."
 )
 SHARP_SOURCE = "dlnlab, from dominance, Lemma 1 and parsimony"
 

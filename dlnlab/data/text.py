@@ -2,7 +2,7 @@
 
 What separates the cells is seen from the first line: a tab, a semicolon, a comma, or blanks.  Names
 that are words are recognized as such.  Numbers that look like names, 1, 2, 3 above measurements or
-years beside them, are not guessed at: whoever reads the text has to say what they are.
+years beside them, are not guessed at: the caller has to say what they are.
 """
 
 from __future__ import annotations

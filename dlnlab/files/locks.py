@@ -4,8 +4,9 @@ The owner holds a lock of the kernel on a small file beside the one it writes to
 be replaced meanwhile.  The kernel tells threads and processes apart and releases the lock when its
 owner dies, however it does; network file systems pass it on to their server, unless they are
 mounted with locks of each machine's own, or have none.  So the small file also says who the owner
-is, and the owner touches it every two seconds: whoever finds the record of an owner that the kernel
-cannot speak for watches it for a while, and takes over only if nothing stirs.
+is, and the owner touches it every two seconds.  A process that finds the record of an owner of
+which the kernel knows nothing watches the file for a while, and takes over only if it is not
+touched.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Files that are never seen half-written, and the arrays in them.
 
-What is to replace a file is written beside it, under a name that nobody can foresee, flushed to the
+What is to replace a file is written beside it, under an unpredictable name, flushed to the
 disk and renamed.  A process that is killed meanwhile leaves it there: while it is written it is
 locked, so that the next one to write there knows what is left over, and removes it.
 """
@@ -151,7 +151,7 @@ def _temporary(target: Path) -> tuple[int, Path]:
         mode = 0o666 if there is None else 0o600
         descriptor = locks.open_beside(path, os.O_EXCL, mode)
         locks.lock_descriptor(descriptor, wait=True)
-        if locks.is_at(descriptor, path):  # nobody has swept it away before it was locked
+        if locks.is_at(descriptor, path):  # it was not swept away before it was locked
             break
         os.close(descriptor)
     if there is not None and hasattr(os, "fchmod"):

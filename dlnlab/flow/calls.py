@@ -78,9 +78,9 @@ def downhill(problem: Problem, weights: Weights, outs: Sequence[Weights]) -> lis
     ----------
     problem : Problem
         One that `suits`, or `suits_stack`.
-    weights, each of outs : tuple of L arrays, shapes (d_l, d_{l−1}) or (d_l, d_{l−1}, batch)
+    weights : tuple of L arrays, shapes (d_l, d_{l−1}) or (d_l, d_{l−1}, batch)
         In C order.
-    outs : sequence of tuples of L arrays
+    outs : sequence of such tuples
         Where they are written.
 
     Returns

@@ -1,6 +1,6 @@
 """Gradient flow dW_l/dt = −∇_{W_l} ℓ(W_{L:1}) − μ W_l of any network and problem, on the host.
 
-The run ends by a terminal event as soon as nothing happens any more, instead of crawling to `t_end`
+The run ends by a terminal event once it is numerically stationary, instead of crawling to `t_end`
 in stability-limited steps (`dlnlab.flow.system`).
 """
 

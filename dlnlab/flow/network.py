@@ -161,6 +161,12 @@ class OriginalNetwork:
                 f"`weights` must be one network of depth = {depth} layers, got {len(checked)} "
                 f"layers of shape {tuple(checked[0].shape)}, …"
             )
+        for index, W in enumerate(checked):
+            if not bool(arrays.namespace(W).any(W != 0)):
+                raise ValueError(
+                    f"`weights[{index}]` must not be a matrix of zeros: W_{{L:1}}(0) = 0 is no "
+                    "start of size ε"
+                )
         try:
             self.reduction = parsimony.reduce(self.full, checked)
         except parsimony.NoReductionError:

@@ -1,4 +1,4 @@
-"""A conjecture of one's own: a sentence, and a few lines that say by how much it holds.
+"""A conjecture of your own: a sentence, and a function that returns its margin.
 
 The function of a conjecture is given both networks of one instance and returns a margin, ≥ 0 where
 the sentence holds.  `Conjecture.attack` tries to refute it: random instances, a climb towards the
@@ -280,7 +280,19 @@ class Conjecture:
 
 
 def confirmed(question: Question, case: Case, looked: int = 0) -> Confirmation:
-    """Compute a counterexample in another way, and tell whether it is one there too."""
+    """Compute a counterexample in another way, and tell whether it is one there too.
+
+    Parameters
+    ----------
+    question : Question
+    case : Case
+    looked : int
+        Cases that were looked at to shrink it.
+
+    Returns
+    -------
+    Confirmation
+    """
     ((_, sighting),) = question.sightings([case])
     assert not isinstance(sighting, str)  # it was measured before
     error = margins.curve(question.function, sighting)

@@ -83,7 +83,7 @@ def original_weights(
     batch : tuple of ints
         Leading batch axes: independent draws.
     like : array, optional
-        A float32 or float64 array whose library, device and precision the weights shall have.
+        A float32 or float64 array that determines library, device and precision of the weights.
 
     Returns
     -------
@@ -378,7 +378,7 @@ def lambda_balanced_weights(
         d_out if λ > 0, and at most d_in if λ < 0.  Directions that the smaller layer lacks for
         want of rows or columns have a = 0, or b = 0.
     like : array, optional
-        A float32 or float64 array whose library, device and precision the weights shall have.
+        A float32 or float64 array that determines library, device and precision of the weights.
 
     Returns
     -------

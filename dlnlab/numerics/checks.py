@@ -85,6 +85,7 @@ __all__ = [
     "share",
     "singular_values",
     "start",
+    "stored_once",
     "text",
     "vector",
 ]
@@ -860,9 +861,40 @@ def dense(name: str, value: Any) -> Any:
     """
     if not scipy.sparse.issparse(value):
         return value
+    stored_once(name, value)
     size = math.prod(value.shape) * value.dtype.itemsize
     fits_in_memory(f"`{name}`: the dense matrix of shape {tuple(value.shape)}", size)
     return value.toarray()
+
+
+def stored_once(name: str, sparse: Any) -> Any:
+    """Return a sparse matrix in compressed rows of its own, if no entry is stored twice.
+
+    What is stored twice would be added up, whether it is meant or was a slip.
+
+    Parameters
+    ----------
+    name : str
+    sparse : scipy.sparse array, shape (d_out, d_in)
+        Or one of CuPy's.
+
+    Returns
+    -------
+    scipy.sparse array, shape (d_out, d_in)
+
+    Raises
+    ------
+    ValueError
+        If one is stored twice.
+    """
+    entries = sparse.tocoo()
+    rows = entries.tocsr()
+    if rows.nnz != entries.nnz:
+        raise ValueError(
+            f"`{name}` must store every entry once, got {entries.nnz} stored entries in "
+            f"{rows.nnz} places; add them up with sum_duplicates() if that is meant"
+        )
+    return rows
 
 
 def _is_elsewhere(value: Any) -> bool:

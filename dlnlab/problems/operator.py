@@ -141,7 +141,7 @@ def _checked_operator(operator: Any) -> Any:
     """Return a real operator with an adjoint; matrices are checked like any other array."""
     if not isinstance(operator, scipy.sparse.linalg.LinearOperator):
         if scipy.sparse.issparse(operator):
-            operator = operator.tocsr()
+            operator = checks.stored_once("operator", operator)
             operator = operator.astype(checks.array("operator", operator.data).dtype)
         elif not (hasattr(operator, "matvec") and hasattr(operator, "shape")):
             operator = _checked_matrix(operator)

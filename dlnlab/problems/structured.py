@@ -1,4 +1,4 @@
-"""Sensing ensembles with structure: m·d_out·d_in entries that nobody needs to write down.
+"""Structured sensing ensembles, whose m·d_out·d_in entries are never stored.
 
 A dense ensemble costs the time to read it.  If its matrices have a structure, inner products with
 all of them are a few products of matrices, or a fast transform, and nothing larger than m vectors

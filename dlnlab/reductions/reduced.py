@@ -13,7 +13,11 @@ from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Factorization, Problem
 from dlnlab.problems.targets import FactoredTarget
 
-__all__ = ["ReducedFactorization", "check_factorization", "check_one_network"]
+__all__ = ["NoReductionError", "ReducedFactorization", "check_factorization", "check_one_network"]
+
+
+class NoReductionError(ValueError):
+    """The network is well-formed but has no exact reduction; run it in full."""
 
 
 class ReducedFactorization(Factorization):
@@ -119,7 +123,10 @@ def check_factorization(problem: Any) -> None:
 
 
 def check_one_network(problem: Problem, weights: Any) -> Weights:
-    """Return one network, without batch axes, of the problem's shape.
+    """Return one network, without batch axes, of the problem's shape and precision.
+
+    Frames that are orthonormal in single precision are not so in double precision, so bases of both
+    together would not be exact in either.
 
     Parameters
     ----------
@@ -128,16 +135,24 @@ def check_one_network(problem: Problem, weights: Any) -> Weights:
 
     Returns
     -------
-    tuple of L arrays, shapes (..., d_l, d_{l−1})
+    tuple of L arrays, shapes (d_l, d_{l−1})
 
     Raises
     ------
     TypeError, ValueError
-        If it is not.
+        If it is not; `NoReductionError` if only the precision differs.
     """
     layers = networks.check_network(problem, weights)
     if any(W.ndim > 2 for W in layers):
         raise ValueError("`weights` must be one network, not a batch; reduce them one by one")
+    wanted = arrays.dtype_name(problem.reference)
+    for index, W in enumerate(layers):
+        if arrays.dtype_name(W) != wanted:
+            raise NoReductionError(
+                f"`weights[{index}]` must be of the precision of the target, {wanted}, for an "
+                f"exact reduction, got {arrays.dtype_name(W)}; convert one of them, or run the "
+                "full network"
+            )
     return layers
 
 

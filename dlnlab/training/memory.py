@@ -1,4 +1,4 @@
-"""How much memory a run will take at its peak, told before it starts, and how much one took.
+"""The peak memory of a run, predicted before it and measured after.
 
 Beyond the weights and the problem it is given, gradient descent holds, for a batch of B networks of
 widths d_0, …, d_L with P = Σ_l d_l d_{l−1} weights each, on the host (`kernels.InPlace`)
@@ -425,7 +425,7 @@ class Peak:
     Attributes
     ----------
     bytes : int or None
-        Growth of the process's resident memory to its peak; None where the system does not tell.
+        Growth of the process's resident memory to its peak; None if the system does not report it.
 
     Raises
     ------
