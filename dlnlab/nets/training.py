@@ -449,7 +449,8 @@ def _foreseen(
     }
     each = [n for name in recorder.quantities for n in numbers.get(name, [1])]
     recorded = records.count * item * sum(each)
-    objects = memory.PER_RECORD + memory.PER_QUANTITY * (len(each) + len(numbers))  # and dicts
+    arrays_each = len(each) + 2 * len(recorder.quantities)  # a dict takes as much as two
+    objects = memory.PER_RECORD + memory.PER_QUANTITY * arrays_each
     return memory.Footprint(
         work=checks.resident(2 * copies + max(copies, step, losses)),
         records=recorded,
