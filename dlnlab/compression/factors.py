@@ -7,6 +7,7 @@ of `dlnlab.compression.penalty`.  The loop, its records and its checkpoints are 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -77,6 +78,9 @@ class _Penalized:
         U = weights[1]
         U = U - eta * smooth.gradient(problem, U, self.penalty, self.smoothing)
         return U.mT, U
+
+    def besides(self, weights: Weights, members: int) -> int:
+        return 2 * members * math.prod(weights[1].shape[-2:])
 
 
 def group_lasso(
@@ -166,7 +170,7 @@ def group_lasso(
         U = checked_factor("factor", problem, factor, width)
     iteration = Iteration(
         problem, (U.mT, U), f"group lasso {penalty!r} {smoothing!r}",
-        {"penalty": penalty, "smoothing": smoothing, "eta": eta},
+        {"penalty": penalty, "smoothing": smoothing, "eta": eta}, U,
     )  # fmt: skip
     step = _Penalized(iteration.spread(penalty), iteration.spread(smoothing))
     run = iteration.run(
@@ -228,7 +232,7 @@ def fine_tune(
     """
     checked_square(problem)
     U = checked_factor("factor", problem, factor)
-    iteration = Iteration(problem, (U.mT, U), "fine-tuning", {"eta": eta})
+    iteration = Iteration(problem, (U.mT, U), "fine-tuning", {"eta": eta}, U)
     run = iteration.run(
         _Penalized(None, None), num_steps, record_every, record, tol, progress, checkpoint,
         checkpoint_every,

@@ -7,8 +7,10 @@ are done; here the step is given as a function.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from typing import Any
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,10 +25,30 @@ from dlnlab.training.loop import Form, Loop, RecordSteps, State, check_records
 from dlnlab.training.objective import LinearNetwork, check_record, recorder
 from dlnlab.training.trajectory import Trajectory
 
-__all__ = ["Iteration", "Step", "checked_factor", "checked_square"]
+__all__ = ["Iteration", "Moving", "checked_factor", "checked_square"]
 
-Step = Callable[[Problem, Weights, Any, int], Weights]
-"""``step(problem, weights, eta, number)`` returns new weights; it is the `number`-th, from 0 on."""
+
+class Moving(Protocol):
+    """A map on weights."""
+
+    def __call__(self, problem: Problem, weights: Weights, eta: Any, step: int, /) -> Weights:
+        """Return new weights; the step is the `step`-th, from 0 on."""
+        ...
+
+    def besides(self, weights: Weights, members: int) -> int:
+        """Return how many numbers it takes once it has the gradients, the new weights included.
+
+        Parameters
+        ----------
+        weights : tuple of arrays
+        members : int
+            Networks in the batch.
+
+        Returns
+        -------
+        int
+        """
+        ...
 
 
 class Iteration:
@@ -41,6 +63,8 @@ class Iteration:
         What tells its checkpoints from those of other maps.
     numbers : mapping
         What it depends on, numbers or arrays with an entry for each member; "eta" is the step size.
+    own : array, optional
+        What is iterated, where all layers are views of one array.
 
     Raises
     ------
@@ -49,9 +73,14 @@ class Iteration:
     """
 
     def __init__(
-        self, problem: Problem, weights: Weights, name: str, numbers: Mapping[str, Any]
+        self,
+        problem: Problem,
+        weights: Weights,
+        name: str,
+        numbers: Mapping[str, Any],
+        own: Array | None = None,
     ) -> None:
-        self.problem, self.name = problem, name
+        self.problem, self.name, self.own = problem, name, own
         self.numbers = dict(numbers) | {"eta": checks.per_member("eta", numbers["eta"])}
         self.batch = descent.batch_shape(problem, weights, self.numbers)
         self.weights = weights
@@ -71,7 +100,7 @@ class Iteration:
 
     def run(
         self,
-        step: Step,
+        step: Moving,
         num_steps: Any,
         record_every: Any,
         record: Any,
@@ -109,7 +138,7 @@ class Iteration:
         names = check_record(record)
         records = check_records(record_every, num_steps)
         tol = checks.nonnegative("tol", tol)
-        self._require_memory(1 if tol else records.count, names, checkpoint is not None)
+        self._require_memory(step, 1 if tol else records.count, names, checkpoint is not None)
         weights = tuple(descent.spread(W, self.batch) for W in self.weights)
         eta = self.numbers["eta"]
         loop = Loop(
@@ -135,24 +164,49 @@ class Iteration:
             arrays.feed(digest, array)
         return digest.hexdigest()
 
-    def _require_memory(self, count: int, names: tuple[str, ...], keeps: bool) -> None:
-        """Raise unless there is room for the records, and for steps with arrays of their own."""
+    def _require_memory(
+        self, step: Moving, count: int, names: tuple[str, ...], keeps: bool
+    ) -> None:
+        """Raise unless there is room for the records, and for steps with arrays of their own.
+
+        A step is foreseen as one of descent, on the network itself; or, where one array is all that
+        is iterated, on a network of width one, and the array twice.
+        """
+
+        def of(weights: Weights, method: str = "descent") -> memory.Footprint:
+            return memory.of_descent(
+                self.problem, weights, count, names, self.batch, checkpoint=keeps, method=method
+            )
+
         layers = self.weights
-        if len(layers) == 1:  # foreseen as descent on two layers, the second of them a square
-            side = layers[0].shape[-2]
-            dtype = np.dtype(arrays.dtype_name(layers[0]))
-            square = np.broadcast_to(np.zeros((), dtype), (*layers[0].shape[:-2], side, side))
-            layers = (*layers, arrays.like(square, layers[0]))
-        of_descent = memory.of_descent(
-            self.problem, layers, count, names, self.batch, checkpoint=keeps
-        )
-        of_descent.require(self.weights[0])
+        item = np.dtype(arrays.dtype_name(layers[0])).itemsize
+        members = math.prod(self.batch)
+        besides = checks.resident(item * step.besides(layers, members))
+        if len(layers) > 1 and self.own is None:
+            foreseen = of(layers)
+            foreseen = replace(foreseen, work=foreseen.work + besides)
+        else:
+            d_out, d_in = self.problem.shape
+            thin = of((self._flat(1, d_in), self._flat(d_out, 1)), "momentum")  # not in place
+            recorded = of(layers if len(layers) > 1 else (*layers, self._flat(d_out, d_out)))
+            held = checks.resident(2 * item * members * math.prod(layers[-1].shape[-2:]))
+            image = checks.resident(item * members * d_out * d_in)
+            # arrays come and go in every step, which leaves more gaps than arrays that stay
+            work = checks.resident(held + max(thin.work, image + besides))
+            foreseen = replace(recorded, work=work, held=thin.held + held)
+        foreseen.require(layers[0])
+
+    def _flat(self, rows: int, columns: int) -> Array:
+        """A layer of zeros that takes no memory."""
+        like = self.weights[0]
+        zero = np.zeros((), np.dtype(arrays.dtype_name(like)))
+        return arrays.like(np.broadcast_to(zero, (rows, columns)), like)
 
 
 class _Iterating:
     """Weights, and a way to take steps; see `dlnlab.training.kernels.Stepper`."""
 
-    def __init__(self, problem: Problem, step: Step, eta: Any, state: State) -> None:
+    def __init__(self, problem: Problem, step: Moving, eta: Any, state: State) -> None:
         self._problem, self._step, self._eta = problem, step, eta
         self._number, self._weights, self._moving = state.step, state.weights, None
 

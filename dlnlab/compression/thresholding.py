@@ -31,7 +31,7 @@ from dlnlab import networks
 from dlnlab.compression.runs import Iteration
 from dlnlab.networks import Weights
 from dlnlab.networks.linear import check_network, check_problem
-from dlnlab.numerics import arrays, checks
+from dlnlab.numerics import arrays, checks, spectra
 from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Problem
 from dlnlab.training.trajectory import Trajectory
@@ -184,6 +184,12 @@ class _Thresholded:
         amount = amount[..., 0] if arrays.is_array(amount) else amount
         moved[self.layer] = _shrunk(moved[self.layer], amount, self.rule)
         return tuple(moved)
+
+    def besides(self, weights: Weights, members: int) -> int:
+        """One SVD with what LAPACK needs, the factors of all, and two more matrices."""
+        rows, columns = weights[self.layer].shape[-2:]
+        factors = (members - 1) * (rows + columns) * min(rows, columns)
+        return spectra.svd_numbers((rows, columns)) + factors + 2 * members * rows * columns
 
     def _factor(self, step: int) -> float:
         """Return the factor on λ in a step, numbered from 0 on; the last one has the last."""

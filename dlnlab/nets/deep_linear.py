@@ -33,6 +33,9 @@ class DeepLinear(Network):
         """All of them."""
         return tuple(self.parameters)
 
+    def _activations(self, inner: int) -> tuple[int, int]:
+        return inner + 4 * self.classes, self.block.shape[1]
+
     def _forward(self, params: Named, block: Sequence[Array], X: Array) -> tuple[Array, Pullback]:
         F, inner = linear(block, X.mT)
 

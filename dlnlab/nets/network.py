@@ -78,6 +78,13 @@ class Network:
         """How many multiplications per sample involve no parameter, and numbers result of them."""
         return 0, 0
 
+    def _activations(self, inner: int) -> tuple[int, int]:
+        """Return what a sample takes: numbers kept on the way forward, more on the way back.
+
+        `inner` are those between the layers of the block, none where it is multiplied out.
+        """
+        raise NotImplementedError
+
     # Sizes and costs.
 
     @property
@@ -305,11 +312,15 @@ class Network:
         """Return loss and gradients, of arguments that have been checked."""
         block, prefixes = self._factors(params, X.shape[0])
         total: dict[Any, Array] = {}
-        for piece in self._pieces(X):
-            F, pullback = self._forward(params, block, X[piece, ...])
-            share, G = function(F, one_hot(y[piece], self.classes, F.dtype), X.shape[0])
+
+        def add(X: Array, y: Array, N: int) -> None:  # and drop the activations of the piece
+            F, pullback = self._forward(params, block, X)
+            share, G = function(F, one_hot(y, self.classes, F.dtype), N)
             outer, inner = pullback(G)
             _add(total, {"loss": share} | outer | dict(enumerate(inner)))
+
+        for piece in self._pieces(X):
+            add(X[piece, ...], y[piece], X.shape[0])
         gradients = tuple(total[k] for k in range(len(block)))
         if prefixes is not None:
             gradients = networks.backward(self._layers(params), prefixes, gradients[0])
@@ -326,6 +337,21 @@ class Network:
             return layers, None
         prefixes = networks.prefix_products(layers)
         return (prefixes[-1],), prefixes
+
+    def _working(self, X: Array, samples: int) -> tuple[int, int]:
+        """Return the numbers that a gradient takes, and a loss alone, of so many samples.
+
+        They are those of one piece of them, of products of the block's layers, and the gradients of
+        all parameters: of one piece, and of those before it.
+        """
+        first = next(self._pieces(X)).stop
+        piece, several = min(samples, first), samples > first
+        is_product = self.block.multiplied_out(samples * self.tokens)
+        between = sum(rows for rows, _ in self.block.shapes[:-1])
+        kept, passing = self._activations(0 if is_product else between)
+        products = 2 * sum(math.prod(s) for s in self.block.shapes) if is_product else 0
+        forward = piece * kept + products
+        return forward + piece * passing + (1 + several) * self.num_parameters, forward
 
     def _pieces(self, X: Array) -> Iterator[slice]:
         columns = PIECE_ON_HOST if arrays.is_host(X) else PIECE_ON_DEVICE

@@ -50,6 +50,9 @@ class MLP(Network):
         """Number of entries of a sample, d_x."""
         return self.image[0]
 
+    def _activations(self, inner: int) -> tuple[int, int]:
+        return 6 * self.width + inner + 4 * self.classes, 3 * self.width
+
     def _forward(self, params: Named, block: Sequence[Array], X: Array) -> tuple[Array, Pullback]:
         last = f"W{len(params)}"
         Z1 = params["W1"] @ X.mT

@@ -311,7 +311,7 @@ class Classifier:
         block, _ = model._factors(params, X.shape[0])
         losses, hits = [], []
         for piece in model._pieces(X):
-            F, _ = model._forward(params, block, X[piece, ...])
+            F = model._forward(params, block, X[piece, ...])[0]
             losses.append(self.loss(F, one_hot(y[piece], model.classes, F.dtype), X.shape[0])[0])
             hits.append(xp.sum(xp.astype(xp.argmax(F, axis=0) == y[piece], xp.float64)))
         return xp.sum(xp.stack(losses)), xp.sum(xp.stack(hits)) / X.shape[0]
@@ -429,22 +429,33 @@ def _foreseen(
     """Return the memory that a run needs, at least.
 
     Parameters and what the method keeps of them are there twice, and a third time when a stretch of
-    steps ends, when there are no gradients and activations (`Network.memory`).
+    steps ends, when there are no gradients and activations.
     """
     model, start = objective.model, next(iter(params.values()))
     item = np.dtype(arrays.dtype_name(start)).itemsize
     copies = (1 + len(method.slots)) * item * model.num_parameters
-    seen = objective.batch or objective.data[0].shape[0]
-    piece = next(model._pieces(objective.data[0]))
-    step = model.memory(min(seen, piece.stop), item) - item * model.num_parameters
-    layers = [math.prod(params[name].shape) for name in model.block_names]
-    numbers = {"layers": sum(layers), "end_to_end": math.prod(model.block.shape)}
-    each = item * sum(numbers.get(name, 1) for name in recorder.quantities)
+    X, batch = objective.data[0], objective.batch
+    step = item * model._working(X, batch or X.shape[0])[0]
+    if batch is not None:  # a copy of the samples, and two orders of all
+        step += item * batch * math.prod(model.image) + 16 * X.shape[0]
+    tried = [part[0] for part in (objective.data, objective.test) if part is not None]
+    losses = max(item * model._working(part, part.shape[0])[1] for part in tried)
+    shapes = [params[name].shape for name in model.block_names]
+    numbers = {
+        "layers": [math.prod(shape) for shape in shapes],
+        "end_to_end": [math.prod(model.block.shape)],
+        "layer_singular_values": [min(shape) for shape in shapes],
+        "singular_values": [min(model.block.shape)],
+    }
+    each = [n for name in recorder.quantities for n in numbers.get(name, [1])]
+    recorded = records.count * item * sum(each)
+    arrays_each = len(each) + 2 * len(recorder.quantities)  # a dict takes as much as two
+    objects = memory.PER_RECORD + memory.PER_QUANTITY * arrays_each
     return memory.Footprint(
-        work=2 * copies + max(copies, step),
-        records=records.count * each,
-        objects=records.count * memory.PER_RECORD,
-        held=2 * copies,
+        work=checks.resident(2 * copies + max(copies, step, losses)),
+        records=recorded,
+        objects=records.count * objects + recorded // 20,
+        held=checks.resident(2 * copies),
     )
 
 

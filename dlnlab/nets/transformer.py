@@ -116,6 +116,12 @@ class ViT(Network):
         numbers = self.tokens * (self.tokens * self.heads + self.dim)
         return self.blocks * macs, self.blocks * numbers
 
+    def _activations(self, inner: int) -> tuple[int, int]:
+        weights, dim, mlp_dim = self.tokens * self.heads, self.dim, self.mlp_dim
+        kept = self.blocks * (13 * dim + weights + 4 * mlp_dim) + inner
+        passing = max(5 * mlp_dim, 3 * weights + 9 * dim)
+        return math.prod(self.image) + self.tokens * kept, self.tokens * passing
+
     def _forward(self, params: Named, block: Sequence[Array], X: Array) -> tuple[Array, Pullback]:
         Z, embedded = self._embed(params, X)
         back = []

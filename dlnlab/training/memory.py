@@ -48,12 +48,12 @@ from dlnlab.reductions.thin import ThinReduction
 from dlnlab.training import kernels
 from dlnlab.training.objective import check_record
 
-__all__ = ["PER_RECORD", "Footprint", "Peak", "of_descent", "watch"]
+__all__ = ["PER_QUANTITY", "PER_RECORD", "Footprint", "Peak", "of_descent", "watch"]
 
 PER_RECORD = 500
 """Bytes of a record's dictionary, its step and its time, in CPython."""
 
-_PER_QUANTITY = 140
+PER_QUANTITY = 140
 """Bytes of the array object that holds a recorded quantity, beside its numbers."""
 
 _CHUNK = 2**24
@@ -205,7 +205,7 @@ def of_descent(
     return Footprint(
         work=_resident(converted + working, running),
         records=records,
-        objects=num_records * (PER_RECORD + _PER_QUANTITY * arrays_each) + records // 20,
+        objects=num_records * (PER_RECORD + PER_QUANTITY * arrays_each) + records // 20,
         held=_resident(converted + final, running),
     )
 
