@@ -32,6 +32,7 @@ from dlnlab.networks import compressed_weights, end_to_end, layer_gradients, ori
 from dlnlab.numerics import spectra
 from dlnlab.problems import Problem, completion, factorization, linear_recovery, sensing, targets
 from dlnlab.problems.generated import GeneratedEnsemble
+from dlnlab.problems.structured import CosineEnsemble, RankOneEnsemble
 from dlnlab.problems.targets import FactoredTarget, gaussian_ensemble, random_mask, random_target
 from dlnlab.reductions import choice, modes, parsimony, thin
 from dlnlab.training import memory
@@ -60,11 +61,13 @@ __all__ = [
     "Comparison",
     "Conjecture",
     "ConjectureError",
+    "CosineEnsemble",
     "FactoredTarget",
     "GeneratedEnsemble",
     "Interrupted",
     "Premise",
     "Problem",
+    "RankOneEnsemble",
     "Ratings",
     "Status",
     "Trajectory",

@@ -33,7 +33,21 @@ from dlnlab.commands import (
     validate,
 )
 
-__all__ = ["main"]
+__all__ = [
+    "COMMANDS",
+    "EXIT_CODES",
+    "FAILED",
+    "FLAGS",
+    "INTERRUPTED",
+    "LONGEST",
+    "OK",
+    "PIPE_CLOSED",
+    "PLAIN",
+    "SPELLED",
+    "TRACEBACK",
+    "USAGE",
+    "main",
+]
 
 COMMANDS: tuple[Callable[[Any, str], None], ...] = (
     compare.add,
@@ -132,7 +146,7 @@ class _Parser(argparse.ArgumentParser):
         return own | {name: flag for name, flag in renamed.items() if flag}
 
 
-class _Completion(argparse.Action):
+class _PrintCompletion(argparse.Action):
     """Prints the completions of a shell, and ends."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
@@ -267,7 +281,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"dlnlab {dlnlab.__version__}")
     parser.add_argument(
         "--print-completion",
-        action=_Completion,
+        action=_PrintCompletion,
         choices=("bash", "zsh", "tcsh"),
         help="print what lets a shell complete commands and options (needs shtab)",
     )
@@ -280,7 +294,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _complain(args: argparse.Namespace, message: str, code: int) -> int:
-    print(f"{args.prog}: error: {_one_line(in_flags(message, args.flags))}", file=sys.stderr)
+    print(f"{args.prog}: error: {_one_line(_in_flags(message, args.flags))}", file=sys.stderr)
     return code
 
 
@@ -300,7 +314,7 @@ def _one_line(message: str) -> str:
     return f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
 
 
-def in_flags(message: str, flags: Mapping[str, str]) -> str:
+def _in_flags(message: str, flags: Mapping[str, str]) -> str:
     """Rename the library's arguments in an error message to the options that set them.
 
     Parameters

@@ -31,7 +31,16 @@ from typing import Any, ClassVar, NamedTuple
 from dlnlab.numerics import arrays, checks
 from dlnlab.numerics.arrays import Array
 
-__all__ = ["Adam", "Descent", "Method", "Momentum"]
+__all__ = [
+    "METHODS",
+    "SCHEDULES",
+    "Adam",
+    "Descent",
+    "Method",
+    "Momentum",
+    "Schedule",
+    "check_method",
+]
 
 
 @dataclass(frozen=True)
@@ -70,14 +79,6 @@ class Method:
         raise NotImplementedError
 
 
-def _memory(name: str, value: Any) -> float:
-    """Return how much of what is kept a step leaves, in [0, 1)."""
-    number = checks.nonnegative(name, value)
-    if number >= 1:
-        raise ValueError(f"`{name}` must be < 1, got {checks.describe(value)}")
-    return number
-
-
 @dataclass(frozen=True)
 class Descent(Method):
     """W ← W − ηG: gradient descent, and stochastic gradient descent if G is of a minibatch."""
@@ -113,7 +114,7 @@ class Momentum(Method):
     is_linear: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "beta", _memory("beta", self.beta))
+        object.__setattr__(self, "beta", checks.share("beta", self.beta, zero=True))
         checks.flag("nesterov", self.nesterov)
 
     def move(self, step: int, W: Array, gradient: Array, slots: Sequence[Array], rate: Any) -> None:
@@ -154,7 +155,8 @@ class Adam(Method):
 
     def __post_init__(self) -> None:
         for name in ("beta1", "beta2"):
-            object.__setattr__(self, name, _memory(name, getattr(self, name)))
+            value = checks.share(name, getattr(self, name), zero=True)
+            object.__setattr__(self, name, value)
         object.__setattr__(self, "epsilon", checks.positive("epsilon", self.epsilon))
 
     def move(self, step: int, W: Array, gradient: Array, slots: Sequence[Array], rate: Any) -> None:
@@ -187,7 +189,22 @@ METHODS: dict[str, Method] = {
 
 
 def check_method(method: Any) -> Method:
-    """Return the method, or the one that a name stands for."""
+    """Return the method, or the one that a name stands for.
+
+    Parameters
+    ----------
+    method : str or Method
+        One of `METHODS`, or an object.
+
+    Returns
+    -------
+    Method
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is neither.
+    """
     if isinstance(method, str):
         return METHODS[checks.choice("method", method, METHODS)]
     return checks.instance(

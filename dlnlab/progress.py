@@ -11,7 +11,7 @@ from typing import Any
 
 from dlnlab.numerics import checks
 
-__all__ = ["Progress"]
+__all__ = ["INTERVAL", "Progress"]
 
 INTERVAL = 0.1
 """Seconds between two reports: often enough to look alive, too rare to cost anything."""

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-__all__ = ["plain", "presenter"]
+__all__ = ["Room", "plain", "presenter"]
 
 
 Room = Literal[

@@ -12,7 +12,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
-__all__ = ["find"]
+__all__ = ["NAMES", "find"]
 
 NAMES = ("proofs", "validations")
 

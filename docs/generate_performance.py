@@ -16,8 +16,8 @@ import re
 from pathlib import Path
 
 from dlnlab import plotting
-from dlnlab.bench import telling
 from dlnlab.plotting import speed
+from dlnlab.report import bench as bench_report
 
 DOCS = Path(__file__).parent
 PAGE = DOCS / "performance.md"
@@ -28,7 +28,7 @@ def main() -> None:
     text = PAGE.read_text("utf-8")
     for name in ("bench", "growth", "gpu"):
         record = json.loads((DOCS / "data" / f"{name}.json").read_text("utf-8"))
-        block = f"<!-- {name} -->\n{telling.markdown(record)}\n<!-- end -->"
+        block = f"<!-- {name} -->\n{bench_report.markdown(record)}\n<!-- end -->"
         marks = re.compile(rf"<!-- {name} -->\n.*?<!-- end -->", re.DOTALL)
         text = marks.sub(lambda _, block=block: block, text)
         if name == "gpu":

@@ -29,7 +29,6 @@ c_vec > 0 and violate the conclusion.  `theorem2` has a premise that other start
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from random import Random
 from typing import Any
@@ -46,15 +45,40 @@ from .exact import (
     inner,
     random_orthogonal,
     require_equal,
+    seeded,
 )
 from .facts import at_least, require_identity, require_nonnegative
+from .noncommutative import (
+    Rules,
+    Words,
+    identity,
+    letters,
+    matrix,
+    orthonormal_columns,
+    require_same,
+)
+from .noncommutative import diagonal as diagonal_letter
 from .proof import Clause, Proof, Step, argument, cited, exact, main, symbolic
 from .proposition1 import L as proposition_depth
 from .proposition1 import singular_value_rate
 from .scopes import AtLeast
 from .theorem1 import beta_next, lambda_next
-from .words import Rules, Words, identity, letters, matrix, orthonormal_columns, require_same
-from .words import diagonal as diagonal_letter
+
+__all__ = [
+    "FRAMES",
+    "L",
+    "aligned",
+    "aligned_runs",
+    "build",
+    "core",
+    "products_stay",
+    "residual_norm",
+    "sigma",
+    "sign_is_kept",
+    "signed_rate",
+    "step_stays",
+    "transport_rules",
+]
 
 SPACES = ("0", "b", "t", "L")
 FRAMES = {name: matrix(f"Z{name}", name, "r") for name in SPACES}
@@ -148,7 +172,7 @@ def sign_is_kept() -> None:
 
 def aligned_runs(repeats: int, num_steps: int) -> None:
     """Gradient descent over ℚ on whole matrices with QV = U agrees with the form exactly."""
-    for rng, case in _cases(repeats):
+    for rng, case in seeded(CASES, repeats):
         _one_run(case, rng, num_steps)
 
 
@@ -175,12 +199,6 @@ def _one_run(case: tuple[int, int, int], rng: Random, num_steps: int) -> None:
     narrow = sum(((v**depth - m) ** 2 for v, m in zip(fitted, values, strict=True)), RATIONALS(0))
     margin = inner(error, error) - narrow
     require_identity(margin, (size - rank) * rest ** (2 * depth), "the margin for r̂ = r")
-
-
-def _cases(repeats: int) -> Iterator[tuple[Random, tuple[int, int, int]]]:
-    for number in range(repeats):
-        for place, case in enumerate(CASES):
-            yield Random(1000 * number + place), case
 
 
 STEPS: tuple[Step, ...] = (

@@ -42,6 +42,35 @@ from .proposition1 import singular_value_rate
 from .scopes import AtLeast
 from .theorem1 import lambda_next
 
+__all__ = [
+    "DEPTH",
+    "L",
+    "antiderivative",
+    "approach",
+    "build",
+    "coefficients",
+    "distance_decays",
+    "eps",
+    "flow_of_the_recursion",
+    "integrand",
+    "largest_rest",
+    "leading_order",
+    "leading_time",
+    "logistic",
+    "logistic_solution",
+    "no_pole",
+    "rate",
+    "residual_base",
+    "residual_root",
+    "residual_solution",
+    "rest_bound",
+    "separation",
+    "sigma",
+    "splitting",
+    "t",
+    "target",
+]
+
 L, sigma, target, eps, lam, s, t, theta, eta = sp.symbols("L σ σ* ε λ s t θ η", positive=True)
 DEPTH = L
 """The symbol, where a check has an argument of that name."""

@@ -22,6 +22,8 @@ import sympy as sp
 from .facts import require_identity, require_less
 from .proof import Clause, Proof, Step, argument, exact, main, symbolic
 
+__all__ = ["build", "lipschitz_is_needed", "t", "weighted"]
+
 t, K = sp.symbols("t K", positive=True)
 
 

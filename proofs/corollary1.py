@@ -38,10 +38,25 @@ from .exact import (
     random_orthogonal,
 )
 from .facts import require_at_most, require_identity, require_less
+from .noncommutative import Words, identity, letters, matrix, require_same
+from .noncommutative import diagonal as diagonal_letter
 from .proof import Clause, Proof, Step, exact, main, symbolic
 from .scopes import AtLeast
-from .words import Words, identity, letters, matrix, require_same
-from .words import diagonal as diagonal_letter
+
+__all__ = [
+    "L",
+    "build",
+    "deficit_is_a_square",
+    "eps",
+    "equality",
+    "gap",
+    "gap_formula",
+    "measured_gap",
+    "premise",
+    "rational_instances",
+    "squared_distance",
+    "squares_expand",
+]
 
 eps, L, d, r_hat, norm2, nuclear, overlap = sp.symbols("ε L d r̂ m q o", positive=True)
 

@@ -35,8 +35,25 @@ from .facts import (
     require_less,
     require_limit,
 )
+from .noncommutative import identity, letters, matrix, require_same, symmetric
 from .proof import Clause, Proof, Step, argument, main, symbolic
-from .words import identity, letters, matrix, require_same, symmetric
+
+__all__ = [
+    "RotatedStart",
+    "ball",
+    "build",
+    "compressed_error",
+    "enclosed",
+    "exponential_blocks",
+    "integral_entries",
+    "inverse_rule",
+    "margin",
+    "refined_margin",
+    "residual_value",
+    "solution_formula",
+    "starts_of_the_flow",
+    "wide_error",
+]
 
 try:
     import flint
@@ -51,7 +68,7 @@ Interval = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Instance:
+class RotatedStart:
     """M = diag(values), start W_1 = εI, W_2 = εQ with Q the rotation by cosine and sine."""
 
     values: tuple[Fraction, Fraction]
@@ -71,9 +88,9 @@ class Instance:
 
 
 _F = Fraction
-RESIDUAL = Instance((_F(1), _F(0)), 1, 2, _F(1, 5), _F(-3, 5), _F(4, 5), _F(6))
-SMALL_START = Instance((_F(1), _F(0)), 1, 2, _F(1, 100), _F(-99, 101), _F(20, 101), _F(16))
-LARGE_START = Instance((_F(1), _F(1, 20)), 2, 2, _F(1), _F(0), _F(1), _F(4))
+RESIDUAL = RotatedStart((_F(1), _F(0)), 1, 2, _F(1, 5), _F(-3, 5), _F(4, 5), _F(6))
+SMALL_START = RotatedStart((_F(1), _F(0)), 1, 2, _F(1, 100), _F(-99, 101), _F(20, 101), _F(16))
+LARGE_START = RotatedStart((_F(1), _F(1, 20)), 2, 2, _F(1), _F(0), _F(1), _F(4))
 
 
 def solution_formula() -> None:
@@ -150,13 +167,13 @@ def _assembled(blocks: list[tuple[Any, Any]]) -> Any:
     return total
 
 
-def _exponential(instance: Instance) -> Any:
+def _exponential(instance: RotatedStart) -> Any:
     time = ball(instance.time)
     angles = [ball(value) * time for value in instance.values]
     return _assembled([(angle.cosh(), angle.sinh()) for angle in angles])
 
 
-def _integral(instance: Instance) -> Any:
+def _integral(instance: RotatedStart) -> Any:
     time = ball(instance.time)
     return _assembled(
         [
@@ -166,7 +183,7 @@ def _integral(instance: Instance) -> Any:
     )
 
 
-def _start(instance: Instance) -> Any:
+def _start(instance: RotatedStart) -> Any:
     """Return Z_0 = [εQ; εI]."""
     eps, c, s = (ball(x) for x in (instance.eps, instance.cosine, instance.sine))
     zero = flint.arb(0)
@@ -174,7 +191,7 @@ def _start(instance: Instance) -> Any:
     return flint.arb_mat(rows)
 
 
-def wide_error(instance: Instance) -> Any:
+def wide_error(instance: RotatedStart) -> Any:
     """Return ‖W(t) − M‖² of the wide flow."""
     flow, start = _exponential(instance), _start(instance)
     flipped = start.transpose()
@@ -195,13 +212,13 @@ def _inverse(system: Any) -> Any:
         raise ProofError("the balls are too wide to invert; raise PRECISION") from None
 
 
-def residual_value(instance: Instance) -> Any:
+def residual_value(instance: RotatedStart) -> Any:
     """Return β(t)² = ε²/(1 + 2ε²t)."""
     square = ball(instance.eps) ** 2
     return square / (1 + 2 * square * ball(instance.time))
 
 
-def compressed_error(instance: Instance) -> Any:
+def compressed_error(instance: RotatedStart) -> Any:
     """Return ‖W̃(t) − M‖² of the compressed flow, r̂ ≥ r."""
     square, time = ball(instance.eps) ** 2, ball(instance.time)
     total = (instance.r_hat - instance.rank) * residual_value(instance) ** 2
@@ -212,18 +229,20 @@ def compressed_error(instance: Instance) -> Any:
     return total
 
 
-def margin(instance: Instance) -> Any:
+def margin(instance: RotatedStart) -> Any:
     """Return ‖W − M‖² − ‖W̃ − M‖²; negative means that Eq. (13) fails."""
     return wide_error(instance) - compressed_error(instance)
 
 
-def refined_margin(instance: Instance) -> Any:
+def refined_margin(instance: RotatedStart) -> Any:
     """Return the margin of the refined theorem, with the correction (r̂ − r)β^{2L}."""
     correction = (instance.r_hat - instance.rank) * residual_value(instance) ** 2
     return margin(instance) + correction
 
 
-def enclosed(quantity: Callable[[Instance], Any], instance: Instance, bounds: Interval) -> None:
+def enclosed(
+    quantity: Callable[[RotatedStart], Any], instance: RotatedStart, bounds: Interval
+) -> None:
     """Require that the ball of a quantity lies strictly between two decimal numbers."""
     require_identity(instance.cosine**2 + instance.sine**2, 1, "c² + s², so that Q is a rotation")
     with flint.ctx.workprec(PRECISION):
@@ -242,7 +261,7 @@ def starts_of_the_flow() -> None:
         _start_of_the_flow(replace(instance, time=Fraction(0)))
 
 
-def _start_of_the_flow(instance: Instance) -> None:
+def _start_of_the_flow(instance: RotatedStart) -> None:
     with flint.ctx.workprec(PRECISION):
         value = margin(instance)
         scale = ball(instance.eps) ** 2
@@ -256,7 +275,7 @@ def _start_of_the_flow(instance: Instance) -> None:
 
 
 def _enclosure(
-    title: str, quantity: Callable[[Instance], Any], name: str, bounds: Interval
+    title: str, quantity: Callable[[RotatedStart], Any], name: str, bounds: Interval
 ) -> Step:
     """Return the step that encloses a quantity at the instance called `name` in this module."""
 

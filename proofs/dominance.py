@@ -34,10 +34,30 @@ from .closed_form import DEPTH, logistic, rate, residual_base, residual_root, ta
 from .closed_form import eps as closed_eps
 from .closed_form import t as closed_t
 from .facts import require_identity, require_limit, require_nonnegative, require_positive
+from .noncommutative import Letter, Words, identity, letters, matrix, require_same, symmetric
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import layer_rate, singular_value_rate
 from .scopes import AtLeast
-from .words import Letter, Words, identity, letters, matrix, require_same, symmetric
+
+__all__ = [
+    "L",
+    "build",
+    "comparison",
+    "comparison_is_ordered",
+    "comparison_solution",
+    "congruence",
+    "difference_equation",
+    "eps",
+    "layer_rates",
+    "lifted",
+    "lifted_flow",
+    "require_two_layers",
+    "riccati",
+    "spectrum_of_the_lift",
+    "start_is_below",
+    "t",
+    "top_singular_value",
+]
 
 first, last = matrix("W1", "h", "in"), matrix("W2", "out", "h")
 goal = matrix("M", "out", "in")

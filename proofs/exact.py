@@ -17,19 +17,50 @@ near t = 26 for L = 3: for longer runs the bound says nothing, and zero error is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from sympy import GF, QQ
 from sympy.polys.matrices import DomainMatrix
 
 from .facts import Fact, ProofError, record
 
+__all__ = [
+    "MODULAR",
+    "RATIONALS",
+    "beside",
+    "cayley",
+    "chain",
+    "columns",
+    "descend",
+    "diagonal",
+    "draw",
+    "draw_positive",
+    "eye",
+    "from_rows",
+    "inner",
+    "layer_gradients",
+    "projector",
+    "random_matrix",
+    "random_orthogonal",
+    "require_equal",
+    "seeded",
+]
+
 PRIME = 2**61 - 1
 RATIONALS = QQ
 MODULAR = GF(PRIME, symmetric=False)
+
+T = TypeVar("T")
+
+
+def seeded(cases: Sequence[T], repeats: int) -> Iterator[tuple[Random, T]]:
+    """Yield every case, each time with a generator of its own; every run draws the same ones."""
+    for number in range(repeats):
+        for place, case in enumerate(cases):
+            yield Random(1000 * number + place), case
 
 
 def draw(field: Any, rng: Random, size: int = 5) -> Any:

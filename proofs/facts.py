@@ -23,6 +23,24 @@ import mpmath
 import sympy as sp
 from sympy.printing.str import StrPrinter
 
+__all__ = [
+    "Fact",
+    "ProofError",
+    "Transcript",
+    "at_least",
+    "quantifiers",
+    "record",
+    "require_at_most",
+    "require_identity",
+    "require_less",
+    "require_limit",
+    "require_nonnegative",
+    "require_positive",
+    "require_zero",
+    "shown",
+    "transcribe",
+]
+
 
 class ProofError(AssertionError):
     """A step of a proof did not go through; the message shows what was not as claimed."""

@@ -24,7 +24,6 @@ the turned one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise
 from random import Random
@@ -46,11 +45,30 @@ from .exact import (
     random_matrix,
     random_orthogonal,
     require_equal,
+    seeded,
 )
+from .noncommutative import Rules, Words, identity, letters, matrix, require_same
 from .proof import Clause, Proof, Step, argument, exact, main, symbolic
 from .proposition1 import layer_rate
 from .scopes import AtLeast
-from .words import Rules, Words, identity, letters, matrix, require_same
+
+__all__ = [
+    "build",
+    "canonical_form",
+    "ends",
+    "follow",
+    "full_runs",
+    "gradient",
+    "gradients",
+    "imbalances",
+    "orthogonal",
+    "products",
+    "random_operator",
+    "sees_everything",
+    "steps",
+    "turn_all",
+    "turned",
+]
 
 above, layer, below = matrix("W>", "out", "b"), matrix("W", "b", "a"), matrix("W<", "a", "in")
 upper = matrix("Wl+1", "c", "b")
@@ -149,7 +167,7 @@ def canonical_form() -> None:
 
 def full_runs(field: Any, repeats: int, num_steps: int) -> None:
     """Whole networks, trained from a start and from the turned one, with zero error."""
-    for rng, widths in _cases(repeats):
+    for rng, widths in seeded(SHAPES, repeats):
         depth = len(widths) - 1
         weights = [random_matrix(widths[k + 1], widths[k], field, rng) for k in range(depth)]
         turns = [eye(widths[0], field)]
@@ -160,7 +178,7 @@ def full_runs(field: Any, repeats: int, num_steps: int) -> None:
 
 def sees_everything() -> None:
     """With one measurement per entry the descent below is that on ½‖W_{L:1} − M‖²."""
-    for rng, widths in _cases(1):
+    for rng, widths in seeded(SHAPES, 1):
         shape = (widths[-1], widths[0])
         weights = [random_matrix(a, b, RATIONALS, rng) for b, a in pairwise(widths)]
         target = random_matrix(*shape, RATIONALS, rng)
@@ -234,12 +252,6 @@ def _descend(
         weight.scalarmul(field(1) - rate * mu) - found.scalarmul(rate)
         for weight, found, rate in zip(weights, layer_gradients(weights, slope), rates, strict=True)
     ]
-
-
-def _cases(repeats: int) -> Iterator[tuple[Random, tuple[int, ...]]]:
-    for number in range(repeats):
-        for place, widths in enumerate(SHAPES):
-            yield Random(1000 * number + place), widths
 
 
 def build(*, thorough: bool = False) -> Proof:

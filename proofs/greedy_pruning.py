@@ -22,8 +22,24 @@ from __future__ import annotations
 import sympy as sp
 
 from .facts import require_identity, require_limit, require_positive
+from .noncommutative import identity, letters, matrix, require_same, symmetric
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
-from .words import identity, letters, matrix, require_same, symmetric
+
+__all__ = [
+    "build",
+    "contraction",
+    "curvatures",
+    "hessian",
+    "instability",
+    "penalty",
+    "second_derivative",
+    "shrinkage",
+    "sigma",
+    "stationarity",
+    "t",
+    "turns",
+    "zero_column",
+]
 
 sigma, other, lam, beta, norm = sp.symbols("σ σ_j λ β n", positive=True)
 t = sp.Symbol("t", real=True)

@@ -24,6 +24,8 @@ from .proposition1 import L as depth
 from .proposition1 import singular_value_rate
 from .scopes import AtLeast
 
+__all__ = ["build", "coordinate", "coordinate_rate", "eps", "order_is_kept"]
+
 value, drive, eps = sp.symbols("σ f ε", positive=True)
 
 

@@ -31,6 +31,20 @@ from .proof import Clause, Proof, Step, argument, exact, main
 from .proposition1 import layer_rate
 from .theorem1 import lambda_next, largest_step
 
+__all__ = [
+    "PlaneDescent",
+    "build",
+    "closer",
+    "converges",
+    "enclosed",
+    "errors",
+    "interval",
+    "nearer",
+    "premises",
+    "start",
+    "target",
+]
+
 DIGITS = 300
 """Of the intervals, which widen by about half a digit per step."""
 INTERVALS = MPIntervalContext()
@@ -40,7 +54,7 @@ SETTLED = 200
 
 
 @dataclass(frozen=True)
-class Run:
+class PlaneDescent:
     """A run of descent on M = diag(1, 0) from W_1 = εI, W_2 = εQ, and where its margin lies."""
 
     eps: Fraction
@@ -52,11 +66,13 @@ class Run:
 
 
 F = Fraction
-EXAMPLE = Run(F(1, 10), F(4, 5), F(7, 25), F(24, 25), 5, ("-4.8e-3", "-4.7e-3"))
+EXAMPLE = PlaneDescent(F(1, 10), F(4, 5), F(7, 25), F(24, 25), 5, ("-4.8e-3", "-4.7e-3"))
 NEARER = (
-    Run(F(1, 10**3), F(53, 100), F(11, 61), F(60, 61), 19, ("-2.485e-7", "-2.484e-7")),
-    Run(F(1, 10**5), F(51, 100), F(8, 17), F(15, 17), 31, ("-6.906e-9", "-6.905e-9")),
-    Run(F(1, 10**8), F(505, 1000), F(391, 409), F(120, 409), 48, ("-9.836e-11", "-9.835e-11")),
+    PlaneDescent(F(1, 10**3), F(53, 100), F(11, 61), F(60, 61), 19, ("-2.485e-7", "-2.484e-7")),
+    PlaneDescent(F(1, 10**5), F(51, 100), F(8, 17), F(15, 17), 31, ("-6.906e-9", "-6.905e-9")),
+    PlaneDescent(
+        F(1, 10**8), F(505, 1000), F(391, 409), F(120, 409), 48, ("-9.836e-11", "-9.835e-11")
+    ),
 )
 Number = Callable[[Fraction], Any]
 
@@ -71,14 +87,14 @@ def target(number: Number = F) -> np.ndarray:
     return np.array([[number(F(1)), number(F(0))], [number(F(0)), number(F(0))]])
 
 
-def start(run: Run = EXAMPLE, number: Number = F) -> tuple[np.ndarray, np.ndarray]:
+def start(run: PlaneDescent = EXAMPLE, number: Number = F) -> tuple[np.ndarray, np.ndarray]:
     """Return W_1 = εI and W_2 = εQ."""
     eps, c, s = (number(x) for x in (run.eps, run.cosine, run.sine))
     zero = number(F(0))
     return np.array([[eps, zero], [zero, eps]]), np.array([[eps * c, -eps * s], [eps * s, eps * c]])
 
 
-def errors(run: Run, count: int, number: Number = F) -> tuple[Any, Any]:
+def errors(run: PlaneDescent, count: int, number: Number = F) -> tuple[Any, Any]:
     """Return ‖W − M‖² and ‖W̃ − M‖² after `count` steps, in the arithmetic of `number`."""
     (first, second), layer = start(run, number), number(run.eps)
     eta, one, goal = number(run.eta), np.eye(2, dtype=int), target(number)
@@ -106,7 +122,7 @@ def premises() -> None:
         require_less(sp.Rational(run.eta), limit, "η against 2/(Lσ*^{2−2/L})")
 
 
-def enclosed(run: Run, margin: Any, number: Number = F) -> None:
+def enclosed(run: PlaneDescent, margin: Any, number: Number = F) -> None:
     """Require a margin to lie between the two numbers of its run."""
     low, high = (number(F(bound)) for bound in run.between)
     require_less(low, margin, f"the margin after {run.steps} steps, from below")

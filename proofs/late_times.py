@@ -37,6 +37,24 @@ from .facts import require_identity, require_limit, require_positive
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import summand
 
+__all__ = [
+    "angle",
+    "angle_solves",
+    "bottom_value",
+    "build",
+    "eps",
+    "excess",
+    "late_residual",
+    "limit_of_the_margin",
+    "offset",
+    "offsets_differ",
+    "sigma",
+    "sine_factor",
+    "t",
+    "top_value",
+    "values_solve",
+]
+
 sigma, eps, t, T = sp.symbols("σ ε t T", positive=True)
 w = sp.Symbol("w", positive=True)
 

@@ -38,8 +38,22 @@ from .exact import (
     random_orthogonal,
 )
 from .facts import require_at_most, require_identity, require_less, require_positive
+from .noncommutative import identity, letters, matrix, require_same
 from .proof import Clause, Proof, Step, argument, exact, main, symbolic
-from .words import identity, letters, matrix, require_same
+
+__all__ = [
+    "abel_telescopes",
+    "build",
+    "corner_counts",
+    "frames_are_orthogonal",
+    "order_matters",
+    "rational_instances",
+    "remainder",
+    "remainder_identity",
+    "trace_is_bilinear",
+    "weight",
+    "weights_dominate",
+]
 
 SHAPES = ((2, 2), (3, 3), (3, 5), (4, 2), (4, 4))
 

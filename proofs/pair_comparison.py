@@ -37,11 +37,26 @@ import sympy as sp
 
 from .closed_form import DEPTH, rate, sigma, target
 from .facts import require_identity, require_nonnegative
+from .noncommutative import diagonal, identity, letters, matrix, orthonormal_columns, require_same
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import layer_rate
 from .scopes import AtLeast
 from .small_targets import gram_equation, push
-from .words import diagonal, identity, letters, matrix, orthonormal_columns, require_same
+
+__all__ = [
+    "build",
+    "eps",
+    "extreme_targets",
+    "last_gram",
+    "odds",
+    "odds_grow",
+    "pair_rate",
+    "polar_factors",
+    "power_bound",
+    "separated",
+    "two_layers",
+    "when_the_first_is_fitted",
+]
 
 goal = matrix("M", "out", "in")
 below, last = matrix("W<L", "h", "in"), matrix("WL", "out", "h")

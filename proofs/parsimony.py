@@ -42,7 +42,6 @@ P_l^⊥ W_l = ρ_l P_l^⊥ Q_l with P_l the projector onto the l-th span.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from random import Random
 from typing import Any
@@ -63,12 +62,45 @@ from .exact import (
     random_matrix,
     random_orthogonal,
     require_equal,
+    seeded,
 )
 from .facts import require_identity
+from .noncommutative import (
+    Rules,
+    Words,
+    identity,
+    letters,
+    matrix,
+    orthonormal_columns,
+    require_same,
+)
 from .proof import Clause, Proof, Step, argument, cited, exact, main, symbolic
 from .scopes import AtLeast
 from .theorem1 import beta_next
-from .words import Rules, Words, identity, letters, matrix, orthonormal_columns, require_same
+
+__all__ = [
+    "FRAMES",
+    "WIDE_FRAME",
+    "block_gradient",
+    "build",
+    "core",
+    "equal_scalars",
+    "flow_stays",
+    "follow",
+    "layer_gradient",
+    "modular_runs",
+    "parsimonious",
+    "products_stay",
+    "rational_runs",
+    "rho_factor",
+    "start_is_parsimonious",
+    "step_stays",
+    "target_is_inside",
+    "transport_rules",
+    "wide_first_layer",
+    "wide_rules",
+    "widened",
+]
 
 # Spaces of size d: "0" and "L" are the two ends, "b" lies below layer l and "t" on top of it.
 ENDS = ("0", "b", "t", "L")
@@ -231,14 +263,14 @@ def equal_scalars() -> None:
 
 def rational_runs(repeats: int, num_steps: int) -> None:
     """Random full-rank starts over ℚ, checked against the scalar recursion after every step."""
-    for rng, shape in _cases(repeats):
+    for rng, shape in seeded(SHAPES, repeats):
         eps = draw_positive(RATIONALS, rng) / RATIONALS(4)
         follow(shape, RATIONALS, rng, num_steps, scales=[eps] * shape[2])
 
 
 def modular_runs(repeats: int, num_steps: int) -> None:
     """The same modulo p, with a different scale in every layer."""
-    for rng, shape in _cases(repeats):
+    for rng, shape in seeded(SHAPES, repeats):
         scales = [draw(MODULAR, rng) for _ in range(shape[2])]
         follow(shape, MODULAR, rng, num_steps, scales=scales)
 
@@ -299,12 +331,6 @@ def _require_blocks(
         before, after = outsides[layer - 1], outsides[layer]
         require_equal(weight * before, rest * before, f"W_{layer} P^⊥ = ρ Q P^⊥ after step {step}")
         require_equal(after * weight, after * rest, f"P^⊥ W_{layer} = ρ P^⊥ Q after step {step}")
-
-
-def _cases(repeats: int) -> Iterator[tuple[Random, tuple[int, int, int]]]:
-    for number in range(repeats):
-        for place, shape in enumerate(SHAPES):
-            yield Random(1000 * number + place), shape
 
 
 EVERY_STEP = ("the start", "products", "the target", "one step keeps the form", "for ever")

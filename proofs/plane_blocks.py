@@ -43,6 +43,20 @@ from .turned_start import angle, kappa, rotation, weight_is_symmetric
 from .turned_start import s1 as x
 from .turned_start import s2 as y
 
+__all__ = [
+    "angle_rate",
+    "both_are_late",
+    "build",
+    "every_orthogonal_matrix",
+    "first_rate",
+    "frames",
+    "negative_target",
+    "network",
+    "reduction",
+    "scalar_block",
+    "second_rate",
+]
+
 first, second = sp.symbols("s_1 s_2", real=True)
 
 

@@ -45,6 +45,20 @@ from dlnlab.claims import CLAIMS
 from .facts import ProofError, transcribe
 from .scopes import Domain, Scope, contains, points, told
 
+__all__ = [
+    "Clause",
+    "Proof",
+    "ProofResult",
+    "Step",
+    "StepResult",
+    "argument",
+    "carry_out",
+    "cited",
+    "exact",
+    "main",
+    "symbolic",
+]
+
 Kind = Literal["symbolic", "exact", "enclosure", "evidence", "argument", "cited"]
 
 CHECKED: tuple[str, ...] = ("symbolic", "exact", "enclosure", "evidence")

@@ -36,10 +36,7 @@ from typing import Any
 import sympy as sp
 
 from .facts import require_identity, require_zero
-from .proof import Clause, Proof, Step, argument, exact, main, symbolic
-from .scopes import AtLeast
-from .theorem1 import layer_derivatives
-from .words import (
+from .noncommutative import (
     Rules,
     Words,
     diagonal,
@@ -51,6 +48,35 @@ from .words import (
     symmetric,
     zero,
 )
+from .proof import Clause, Proof, Step, argument, exact, main, symbolic
+from .scopes import AtLeast
+from .theorem1 import layer_derivatives
+
+__all__ = [
+    "L",
+    "balanced_control",
+    "balanced_products",
+    "build",
+    "conservation",
+    "diagonal_of_the_rate",
+    "end_to_end_rate",
+    "eps",
+    "flow_is_descent",
+    "fractional_powers",
+    "geometric_sum",
+    "imbalance",
+    "intertwining",
+    "layer_rate",
+    "outside_the_span",
+    "quotient",
+    "rotation_rates",
+    "singular_value_rate",
+    "singular_values",
+    "singular_vectors",
+    "summand",
+    "target",
+    "unbalanced_counterexample",
+]
 
 L, s_i, s_j, p, q = sp.symbols("L σ_i σ_j p q", positive=True)
 eps, target = sp.symbols("ε m", positive=True)

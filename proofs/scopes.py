@@ -16,6 +16,8 @@ import sympy as sp
 
 from .facts import at_least
 
+__all__ = ["AtLeast", "Domain", "Scope", "contains", "points", "told"]
+
 
 @dataclass(frozen=True)
 class AtLeast:

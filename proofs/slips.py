@@ -40,6 +40,19 @@ from .proof import Clause, Proof, Step, argument, exact, main, symbolic
 from .scopes import AtLeast
 from .theorem1 import beta_decreases, lambda_next, largest_step
 
+__all__ = [
+    "build",
+    "crossing",
+    "eps",
+    "falls_below_its_start",
+    "kink",
+    "out_of_order",
+    "residual_drive",
+    "surrogate_of_the_identity",
+    "units",
+    "waiting",
+]
+
 eps = sp.Symbol("ε", positive=True)
 gap = sp.Symbol("g", positive=True)
 

@@ -31,10 +31,24 @@ import sympy as sp
 
 from .closed_form import DEPTH, approach, rate, sigma, target
 from .facts import require_identity, require_nonnegative, require_positive
+from .noncommutative import Words, identity, letters, matrix, require_same
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import balanced_products, intertwining, layer_rate
 from .scopes import AtLeast
-from .words import Words, identity, letters, matrix, require_same
+
+__all__ = [
+    "build",
+    "ceiling",
+    "compressed_equation",
+    "crossing_time",
+    "eps",
+    "gram_equation",
+    "gram_rate",
+    "parabola",
+    "push",
+    "shift",
+    "t",
+]
 
 goal = matrix("M", "out", "in")
 first, above = matrix("W1", "h", "in"), matrix("W>1", "out", "h")

@@ -25,8 +25,8 @@ on the inner ones, and σ̃ = a²b^{L−2},
 and for α = 1 equal entries stay equal: λ⁺ = λ(1 − η(λ^L − σ*)λ^{L−2}), which is Theorem 1, and
 β⁺ = β(1 − ηβ^{2(L−1)}) where σ* = 0.  Weight decay μ, which the paper does not consider, multiplies
 a layer by 1 − η_l μ before its gradient is subtracted: diagonal layers stay diagonal, a⁺ loses αημ
-a more and b⁺ loses ημ b.  The words of :mod:`.words` carry this out for every depth, rank and shape
-at once, with symbolic L and l.
+a more and b⁺ loses ημ b.  The words of :mod:`.noncommutative` carry this out for every depth, rank
+and shape at once, with symbolic L and l.
 """
 
 from __future__ import annotations
@@ -38,9 +38,50 @@ from itertools import pairwise
 import sympy as sp
 
 from .facts import require_identity, require_nonnegative, require_positive, require_zero
+from .noncommutative import (
+    Words,
+    diagonal,
+    diagonal_entry,
+    identity,
+    letters,
+    matrix,
+    require_same,
+    zero,
+)
 from .proof import Clause, Proof, Step, argument, main, symbolic
 from .scopes import AtLeast
-from .words import Words, diagonal, diagonal_entry, identity, letters, matrix, require_same, zero
+
+__all__ = [
+    "L",
+    "above",
+    "below",
+    "beta_decreases",
+    "beta_next",
+    "beta_premise",
+    "build",
+    "chain_rule",
+    "conserved",
+    "decayed",
+    "diagonal_residual",
+    "eps",
+    "inner_gradient",
+    "inner_next",
+    "jacobian",
+    "lambda_next",
+    "largest_step",
+    "layer_derivatives",
+    "local_stability",
+    "no_overshoot",
+    "outer_gradients",
+    "outer_next",
+    "pair_curvature",
+    "partial_products",
+    "product",
+    "recursions",
+    "residual",
+    "sigma",
+    "weight_decay",
+]
 
 a, b, lam, beta, sigma, eta, alpha, eps = sp.symbols("a b λ β σ η α ε", positive=True)
 decay = sp.Symbol("μ", nonnegative=True)

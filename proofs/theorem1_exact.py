@@ -17,7 +17,6 @@ chance that a false identity passes (:mod:`.exact`).  Hundreds of steps modulo p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -36,8 +35,20 @@ from .exact import (
     draw_positive,
     random_orthogonal,
     require_equal,
+    seeded,
 )
 from .proof import Clause, Proof, Step, argument, exact, main
+
+__all__ = [
+    "SpectralNetwork",
+    "build",
+    "follow",
+    "modular_runs",
+    "modular_steps",
+    "next_pair",
+    "random_instance",
+    "rational_runs",
+]
 
 Pair = tuple[Any, Any]
 
@@ -46,7 +57,7 @@ SHAPES = ((4, 4, 2, 3, 2), (4, 4, 2, 3, 3), (3, 5, 1, 2, 3), (5, 3, 2, 3, 4), (3
 
 
 @dataclass(frozen=True)
-class Instance:
+class SpectralNetwork:
     """A compressed network in the predicted form, over one field."""
 
     field: Any
@@ -82,7 +93,7 @@ def next_pair(pair: Pair, target: Any, eta: Any, alpha: Any, decay: Any, depth: 
     return a - alpha * eta * (outer + decay * a), b - eta * (slope + decay * b)
 
 
-def random_instance(shape: tuple[int, ...], field: Any, rng: Random, alpha: Any) -> Instance:
+def random_instance(shape: tuple[int, ...], field: Any, rng: Random, alpha: Any) -> SpectralNetwork:
     """Return a random instance of the given (d_out, d_in, rank, r̂, L)."""
     d_out, d_in, rank, r_hat, depth = shape
     left, right = random_orthogonal(d_out, field, rng), random_orthogonal(d_in, field, rng)
@@ -91,10 +102,10 @@ def random_instance(shape: tuple[int, ...], field: Any, rng: Random, alpha: Any)
     padded = tuple((values + [field(0)] * r_hat)[:r_hat])
     frames = columns(left, r_hat), columns(right, r_hat)
     eta, decay = draw_positive(field, rng), draw(field, rng)
-    return Instance(field, depth, *frames, target, padded, eta, alpha, decay)
+    return SpectralNetwork(field, depth, *frames, target, padded, eta, alpha, decay)
 
 
-def follow(instance: Instance, pairs: tuple[Pair, ...], num_steps: int) -> None:
+def follow(instance: SpectralNetwork, pairs: tuple[Pair, ...], num_steps: int) -> None:
     """Run full matrices and scalar pairs side by side and compare every layer at every step."""
     weights = instance.weights(pairs)
     for step in range(1, num_steps + 1):
@@ -110,7 +121,7 @@ def follow(instance: Instance, pairs: tuple[Pair, ...], num_steps: int) -> None:
 
 
 def _require_decomposition(
-    instance: Instance, weights: list[DomainMatrix], pairs: tuple[Pair, ...], step: int
+    instance: SpectralNetwork, weights: list[DomainMatrix], pairs: tuple[Pair, ...], step: int
 ) -> None:
     values = [a**2 * b ** (instance.depth - 2) for a, b in pairs]
     core = diagonal(values, (len(values), len(values)), instance.field)
@@ -121,7 +132,7 @@ def _require_decomposition(
 
 def rational_runs(repeats: int) -> None:
     """Several steps over ℚ from ε-scaled spectral starts, α = 1 and α ≠ 1."""
-    for rng, shape in _cases(repeats):
+    for rng, shape in seeded(SHAPES, repeats):
         alpha = RATIONALS(rng.choice((1, 1, 2, 5))) / RATIONALS(rng.choice((1, 3)))
         instance = random_instance(shape, RATIONALS, rng, alpha)
         start = draw_positive(RATIONALS, rng)
@@ -130,7 +141,7 @@ def rational_runs(repeats: int) -> None:
 
 def modular_steps(repeats: int) -> None:
     """One step modulo p from an arbitrary diagonal state: the induction step."""
-    for rng, shape in _cases(repeats):
+    for rng, shape in seeded(SHAPES, repeats):
         instance = random_instance(shape, MODULAR, rng, draw(MODULAR, rng))
         state = tuple((draw(MODULAR, rng), draw(MODULAR, rng)) for _ in range(shape[3]))
         follow(instance, state, 1)
@@ -138,17 +149,10 @@ def modular_steps(repeats: int) -> None:
 
 def modular_runs(repeats: int, num_steps: int) -> None:
     """Long runs modulo p."""
-    for rng, shape in _cases(repeats):
+    for rng, shape in seeded(SHAPES, repeats):
         instance = random_instance(shape, MODULAR, rng, draw(MODULAR, rng))
         start = draw(MODULAR, rng)
         follow(instance, ((start, start),) * shape[3], num_steps)
-
-
-def _cases(repeats: int) -> Iterator[tuple[Random, tuple[int, ...]]]:
-    """Yield a generator seeded by the case, and the shape; every run draws the same cases."""
-    for number in range(repeats):
-        for place, shape in enumerate(SHAPES):
-            yield Random(1000 * number + place), shape
 
 
 def build(*, thorough: bool = False) -> Proof:

@@ -39,7 +39,7 @@ cannot be dropped for r̂ > max(r, d − r), and that k cannot either.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -49,13 +49,15 @@ import sympy as sp
 from sympy.polys.matrices import DomainMatrix
 
 from .closed_form import approach, distance_decays
-from .exact import RATIONALS, diagonal, draw_positive, eye, inner, random_orthogonal
+from .exact import RATIONALS, diagonal, draw_positive, eye, inner, random_orthogonal, seeded
 from .facts import (
     require_at_most,
     require_identity,
     require_less,
     require_nonnegative,
 )
+from .noncommutative import diagonal as diagonal_letter
+from .noncommutative import diagonal_entry, identity, matrix, orthonormal_columns, require_same
 from .parsimony import (
     FRAMES,
     WIDE_FRAME,
@@ -67,8 +69,23 @@ from .parsimony import (
 )
 from .proof import Clause, Proof, Step, argument, cited, exact, main, symbolic
 from .scopes import AtLeast
-from .words import diagonal as diagonal_letter
-from .words import diagonal_entry, identity, matrix, orthonormal_columns, require_same
+
+__all__ = [
+    "Moment",
+    "allowance",
+    "bound_is_attained",
+    "build",
+    "compressed_error",
+    "counts",
+    "improvement",
+    "margin",
+    "premise_is_needed",
+    "premises_suffice",
+    "random_moment",
+    "square_comparison",
+    "wide_error",
+    "wide_error_rectangular",
+]
 
 wide, lower, upper = sp.symbols("σ p q", nonnegative=True)
 beta = sp.Symbol("β", positive=True)
@@ -243,7 +260,7 @@ def _share(rng: Random, least: int) -> Any:
 
 def premises_suffice(repeats: int) -> None:
     """Whole rational matrices that meet the premises at one time satisfy the bound."""
-    for rng, case in _cases(repeats):
+    for rng, case in seeded(CASES, repeats):
         moment = random_moment(case, rng)
         size = len(moment.block)
         frames = [random_orthogonal(size, RATIONALS, rng) for _ in range(2)]
@@ -273,12 +290,6 @@ def bound_is_attained() -> None:
         require_identity(
             margin(extreme, frames), -extreme.bound(), "the margin, against −(…)β^{2L}"
         )
-
-
-def _cases(repeats: int) -> Iterator[tuple[Random, tuple[int, int, int]]]:
-    for number in range(repeats):
-        for place, case in enumerate(CASES):
-            yield Random(1000 * number + place), case
 
 
 ALL_DEPTHS = AtLeast(2)

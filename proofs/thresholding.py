@@ -19,6 +19,17 @@ import sympy as sp
 from .facts import require_identity, require_less, require_positive
 from .proof import Clause, Proof, Step, argument, cited, exact, main, symbolic
 
+__all__ = [
+    "build",
+    "completed",
+    "cost",
+    "counterexample",
+    "descent",
+    "inner",
+    "proximal_maps",
+    "threshold",
+]
+
 y, tau = sp.symbols("y τ", positive=True)
 alpha, lam, lipschitz, moved = sp.symbols("α λ L_s m", positive=True)
 before, after, inner, fell = sp.symbols("p p⁺ g ℓ", real=True)

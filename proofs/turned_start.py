@@ -42,6 +42,30 @@ from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import L, singular_value_rate, summand
 from .scopes import AtLeast
 
+__all__ = [
+    "angle",
+    "angle_decays",
+    "angle_rate",
+    "bottom_rate",
+    "build",
+    "eps",
+    "error_split",
+    "frames",
+    "kappa",
+    "network",
+    "power_gap",
+    "reduction",
+    "residual_is_behind",
+    "rotation",
+    "s1",
+    "s2",
+    "sigma",
+    "top_error",
+    "top_rate",
+    "top_value_is_bounded",
+    "weight_is_symmetric",
+]
+
 sigma, s1, s2, kappa, eps = sp.symbols("σ σ_1 σ_2 κ ε", positive=True)
 angle = sp.Symbol("a", real=True)
 deep = {L: at_least("L", 2)}

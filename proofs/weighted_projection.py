@@ -11,8 +11,19 @@ from __future__ import annotations
 import sympy as sp
 
 from .facts import require_identity
+from .noncommutative import (
+    Words,
+    diagonal,
+    identity,
+    letters,
+    matrix,
+    require_same,
+    symmetric,
+    zero,
+)
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
-from .words import Words, diagonal, identity, letters, matrix, require_same, symmetric, zero
+
+__all__ = ["FRAMES", "build", "output_error", "projection", "weighted"]
 
 leading, rest = matrix("U", "out", "k"), matrix("R", "out", "rest")
 right, spare = matrix("X", "in", "k"), matrix("Y", "in", "rest")

@@ -26,10 +26,11 @@ from dlnlab.claims import (
 from dlnlab.flow import compressed
 from dlnlab.lab import blocks
 from dlnlab.lab.faults import MISSED, REFUTED, UNMET, Fault
+from dlnlab.numerics import decompositions
 from dlnlab.problems import Factorization, Problem, SampledCompletion
 from dlnlab.reductions import modes, parsimony
-from dlnlab.reductions.parsimony import ReducedFactorization
-from dlnlab.training.kernels import arithmetic, in_place
+from dlnlab.reductions.reduced import ReducedFactorization
+from dlnlab.training.kernels import arithmetic, protocol
 
 
 def after(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -275,7 +276,7 @@ FAULTS = [
     Fault("theorem1", "U and V swapped", "spectral start", networks, "compressed_weights",
           swapped_frames),
     Fault("theorem1", "no weight decay", REFUTED, modes, "descent", without_decay(lambda *_: True)),
-    Fault("theorem1", "weight decay without α", REFUTED, in_place, "shrinkage",
+    Fault("theorem1", "weight decay without α", REFUTED, protocol, "shrinkage",
           decay_without_alpha),
     Fault("closed_form", "√ε for ε", REFUTED, modes, "flow",
           flow_with(lambda s, eps, depth: (s, eps**0.5, depth))),
@@ -294,7 +295,7 @@ FAULTS = [
     Fault("parsimony", "reduction without weight decay", REFUTED, attacks_parsimony,
           "gradient_descent",
           without_decay(lambda problem, *_: isinstance(problem, ReducedFactorization))),
-    Fault("parsimony", "weight decay without α", REFUTED, in_place, "shrinkage",
+    Fault("parsimony", "weight decay without α", REFUTED, protocol, "shrinkage",
           decay_without_alpha),
     Fault("parsimony", "idle directions without weight decay", REFUTED, parsimony.Reduction, "lift",
           idle_directions_kept),
@@ -317,7 +318,7 @@ FAULTS = [
     Fault("proposition1", "uneven layers look balanced", REFUTED, networks, "imbalance",
           after(lambda D: tuple(0 * d for d in D))),
     Fault("assumption1", "premise always met", REFUTED, assumption1, "aligned_start", always_met),
-    Fault("assumption1", "1 − cos for cos", REFUTED, assumption1.spectra, "alignments_of",
+    Fault("assumption1", "1 − cos for cos", REFUTED, decompositions, "alignments_of",
           after(lambda found: found._replace(left=1 - found.left))),
     Fault("dominance", "ε² for ε", REFUTED, modes, "flow",
           flow_with(lambda s, eps, depth: (s, min(eps, 1) ** 2 / 2, depth))),
@@ -363,7 +364,7 @@ FAULTS = [
           lambda right: lambda t, *rest: right(2 * t, *rest)),
     Fault("closed_form_plane", "turned back", REFUTED, closed_form, "plane_flow",
           lambda right: lambda t, sigma, eps, angle: right(t, sigma, eps, -angle)),
-    Fault("generally_c_vec_0", "1 − cos for cos", MISSED, assumption1.spectra, "alignments_of",
+    Fault("generally_c_vec_0", "1 − cos for cos", MISSED, decompositions, "alignments_of",
           after(lambda found: found._replace(left=1 - found.left))),
     Fault("generally_c_vec_0", "twice as fast", MISSED, closed_form, "plane_flow",
           lambda right: lambda t, *rest: right(2 * t, *rest)),

@@ -1,7 +1,8 @@
 """Small instances of every kind of problem, each with its measurements written out in full.
 
-An `Instance` holds the problem under test beside what it is by definition: sensing matrices A_i,
-measurements y_i and the factor c of ℓ(W) = c/2 Σ_i (⟨A_i, W⟩ − y_i)².  Oracles use only the latter.
+A `DefinedProblem` holds the problem under test beside what it is by definition: sensing matrices
+A_i, measurements y_i and the factor c of ℓ(W) = c/2 Σ_i (⟨A_i, W⟩ − y_i)².  Oracles use only the
+latter.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ KINDS = ON_ANY_DEVICE + HOST_ONLY
 
 
 @dataclass(frozen=True)
-class Instance:
+class DefinedProblem:
     """A problem, and the dense measurements that define it."""
 
     problem: Any
@@ -67,7 +68,7 @@ def instance(
     normalization: str = "sum",
     seed: int = 0,
     move: Any = np.asarray,
-) -> Instance:
+) -> DefinedProblem:
     """Draw an instance of one kind; `move` carries the data to the library under test."""
     rng = np.random.default_rng(seed)
     d_out, d_in = shape
@@ -84,7 +85,7 @@ def instance(
         A = ensemble
     y = np.einsum("mpq,pq->m", A, M)
     problem = _BUILDERS[kind](M, mask, A, y, normalization, move)
-    return Instance(problem, A, y, 1.0 if normalization == "sum" else 1.0 / len(y), M)
+    return DefinedProblem(problem, A, y, 1.0 if normalization == "sum" else 1.0 / len(y), M)
 
 
 def _factorization(M, mask, A, y, normalization, move):

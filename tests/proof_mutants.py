@@ -16,8 +16,8 @@ from types import ModuleType
 from typing import Any
 
 import sympy as sp
+from dlnlab.proofs.noncommutative import Words
 from dlnlab.proofs.proof import ProofError
-from dlnlab.proofs.words import Words
 from sympy.polys.matrices import DomainMatrix
 
 from dlnlab import proofs

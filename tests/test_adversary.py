@@ -13,26 +13,26 @@ import dlnlab
 from dlnlab import networks, problems
 from dlnlab.claims import dominance
 from dlnlab.lab import adversary
-from dlnlab.lab.adversary import Found, Instance
+from dlnlab.lab.adversary import Found, TurnedStart
 from dlnlab.lab.tally import Tally
 
 STEP = 0.1
 """Step size of the gradient descent that is passed off as the flow."""
 
 
-def turned(spectrum, angle, depth=3, eps=0.7) -> Instance:
+def turned(spectrum, angle, depth=3, eps=0.7) -> TurnedStart:
     """Turn the first and the last of the target's singular vectors by an angle."""
     Q = np.eye(len(spectrum))
     Q[0, 0] = Q[-1, -1] = np.cos(angle)
     Q[0, -1], Q[-1, 0] = -np.sin(angle), np.sin(angle)
-    return Instance(tuple(spectrum), tuple(map(tuple, Q.tolist())), depth, eps)
+    return TurnedStart(tuple(spectrum), tuple(map(tuple, Q.tolist())), depth, eps)
 
 
 def alone(instance) -> Found:
     return adversary._found(instance, adversary._horizon([instance]), 1)
 
 
-def drawn(size, depth, seed=0) -> Instance:
+def drawn(size, depth, seed=0) -> TurnedStart:
     low, high = np.array(adversary._bounds(size)).T
     point = np.random.default_rng(seed).uniform(low, high)
     return adversary._instance(point, size, depth)
@@ -115,13 +115,13 @@ def test_gradient_descent_passed_off_as_the_flow_is_found(monkeypatch):
 
 
 def unbalanced(instance):
-    first, *inner, last = Instance.balanced(instance)
+    first, *inner, last = TurnedStart.balanced(instance)
     return (2 * first, *inner, last / 2)
 
 
 def test_an_unbalanced_start_is_found_and_does_not_count(monkeypatch):
-    monkeypatch.setattr(Instance, "balanced", Instance.weights, raising=False)
-    monkeypatch.setattr(Instance, "weights", unbalanced)
+    monkeypatch.setattr(TurnedStart, "balanced", TurnedStart.weights, raising=False)
+    monkeypatch.setattr(TurnedStart, "weights", unbalanced)
     tally = Tally(dominance.CLAIM)
     found = adversary.attack(tally, 2, 3, evaluations=60)
     assert found.margin < -10 * found.error
@@ -152,8 +152,8 @@ def test_an_attack_counts_its_instances():
     assert rebuilt(instance) == found.instance
 
 
-def rebuilt(plain) -> Instance:
-    return Instance(
+def rebuilt(plain) -> TurnedStart:
+    return TurnedStart(
         tuple(plain["spectrum"]),
         tuple(map(tuple, plain["turn"])),
         plain["depth"],
@@ -188,7 +188,7 @@ def test_instances_are_as_described():
 
 def test_the_flow_has_the_scaling_symmetry():
     instance, c = turned((1.0, 0.8, 0.3), 1.0, 4), 1.3
-    larger = Instance(
+    larger = TurnedStart(
         tuple(c**4 * s for s in instance.spectrum), instance.turn, 4, c * instance.eps
     )
     times = np.linspace(0, 8, 9)
@@ -220,7 +220,7 @@ def test_near_alignment_the_planes_add_up():
 
     def margins(values, skew):
         turn = tuple(map(tuple, linalg.expm(skew).tolist()))
-        instance = Instance(values, turn, 3, 0.6)
+        instance = TurnedStart(values, turn, 3, 0.6)
         W = adversary._wide([instance], times, 1e-13)[:, 0]
         return adversary._compressed(instance, times) - np.linalg.svd(W, compute_uv=False)
 
@@ -269,7 +269,7 @@ def test_aligned_modes_alone_have_no_misalignment(angle):
 def test_the_error_bound_covers_an_aligned_flow():
     instances = [drawn(3, 3, seed) for seed in range(10)]
     aligned = [
-        Instance(x.spectrum, tuple(map(tuple, np.eye(3).tolist())), 3, x.eps) for x in instances
+        TurnedStart(x.spectrum, tuple(map(tuple, np.eye(3).tolist())), 3, x.eps) for x in instances
     ]
     records = adversary._flows(aligned, 10.0, 1e-10)
     assert np.all(np.abs(records.margins) <= records.errors[..., None])

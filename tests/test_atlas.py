@@ -53,7 +53,7 @@ def test_the_proved_counterexample_violates():
 def test_the_enclosed_counterexample_is_measured(monkeypatch):
     """At t = 6 the margin of M = diag(1, 0), ε = 1/5, cos = −3/5 lies in (−6.297e-4, −6.296e-4)."""
     rotation = np.array([[-0.6, -0.8], [0.8, -0.6]])
-    monkeypatch.setitem(blocks.STARTS, "turned", lambda d, rank, rng: rotation)
+    monkeypatch.setitem(blocks.TURNS, "turned", lambda d, rank, rng: rotation)
     run = reduced.flow(blocks.draw("turned", 1, 2, [1.0], 2, 0.2, 0))
     margin = run.margin(2)[:, 0]
     assert np.interp(6.0, run.times, margin) == pytest.approx(-6.2965e-4, abs=2e-7)
@@ -207,7 +207,7 @@ def test_blocks_agree_with_the_whole_network(d, r_hat):
     """The margin from the blocks is that of the full network, with all its copies."""
     spectrum, depth, eps = [1.0, 0.5], 3, 0.5
     run = reduced.flow(blocks.draw("haar", 1, d, spectrum, depth, eps, 3))
-    Q = blocks.STARTS["haar"](d, 2, np.random.default_rng(3))
+    Q = blocks.TURNS["haar"](d, 2, np.random.default_rng(3))
     problem = dlnlab.factorization(np.diag(spectrum + [0.0] * (d - 2)))
     weights = [eps * np.eye(d)] * (depth - 1) + [eps * Q]
     whole = dlnlab.gradient_flow(
@@ -223,7 +223,7 @@ def test_a_descent_of_blocks_is_that_of_the_whole_network():
     batch = blocks.draw("haar", 1, d, spectrum, depth, eps, 3)
     eta = 0.9 * blocks.stable_step(batch)
     run = reduced.descend(batch, eta, 0)
-    Q = blocks.STARTS["haar"](d, 2, np.random.default_rng(3))
+    Q = blocks.TURNS["haar"](d, 2, np.random.default_rng(3))
     problem = dlnlab.factorization(np.diag(spectrum + [0.0] * (d - 2)))
     weights = [eps * np.eye(d)] * (depth - 1) + [eps * Q]
     whole = dlnlab.gradient_descent(problem, weights, eta=eta, num_steps=run.times.size - 1)
@@ -280,9 +280,13 @@ def flipped(right):
 
 FAULTS = {
     "the margin's sign": (reduced.theorem2, "margins", flipped),
-    "the idle directions are left out": (reduced.Run, "excess", lambda right: lambda self, n: 0),
+    "the idle directions are left out": (
+        reduced.BlockRun,
+        "excess",
+        lambda right: lambda self, n: 0,
+    ),
     "the copies are left out": (
-        reduced.Run,
+        reduced.BlockRun,
         "excess",
         lambda right: lambda self, n: n - self.blocks.spectrum.size,
     ),

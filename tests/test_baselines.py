@@ -116,7 +116,7 @@ def test_rows_with_too_few_entries_get_the_solution_of_least_norm():
 
 
 @pytest.mark.parametrize("ridge", [0.0, 0.3])
-@pytest.mark.parametrize("init", ["spectral", "random"])
+@pytest.mark.parametrize("init", ["spectral", "gaussian"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_objective_never_increases(kind, init, ridge):
     problem, _, _ = KINDS[kind]()
@@ -216,7 +216,7 @@ def test_spectral_factors_beyond_the_rank_of_a_factored_target():
     assert_close(A @ B, target.to_dense(), 50 * UNIT)
 
 
-@pytest.mark.parametrize("init", ["random", "spectral"])
+@pytest.mark.parametrize("init", ["gaussian", "spectral"])
 def test_burer_monteiro_recovers_a_low_rank_target(init):
     M = dlnlab.random_target((30, 25), 2, rng=0)
     problem = dlnlab.completion(M, dlnlab.random_mask((30, 25), 0.6, rng=0))
@@ -249,12 +249,12 @@ BAD = [
     ("`num_iterations`", lambda: alternate(num_iterations=-1)),
     ("`ridge` must be a finite number >= 0", lambda: alternate(ridge=-1.0)),
     ("`tol`", lambda: alternate(tol=-1.0)),
-    ("`init` must be one of ['random', 'spectral']", lambda: alternate(init="zero")),
-    ("`rng`", lambda: alternate(init="random", rng="seed")),
+    ("`init` must be one of ['gaussian', 'spectral']", lambda: alternate(init="zero")),
+    ("`rng`", lambda: alternate(init="gaussian", rng="seed")),
     ("`record`", lambda: alternate(record=("gain",))),
     ("`problem` must be a dlnlab problem", lambda: descend(3)),
     ("`rank`", lambda: descend(rank=0)),
-    ("`init` must be one of ['random', 'spectral']", lambda: descend(init="zero")),
+    ("`init` must be one of ['gaussian', 'spectral']", lambda: descend(init="zero")),
     ("`eps`", lambda: descend(eps=0.0)),
     ("`eta`", lambda: descend(eta=-1.0)),
 ]

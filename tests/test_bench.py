@@ -18,27 +18,27 @@ from dlnlab import bench, cli, problems
 from dlnlab.bench import (
     costs,
     growth,
-    instances,
     limits,
     literal,
     measurement,
     peer,
     profile,
-    telling,
     timing,
+    workloads,
 )
 from dlnlab.bench.rows import ROWS, Row
 from dlnlab.numerics import arrays
 from dlnlab.reductions import parsimony
+from dlnlab.report import bench as bench_report
 
 HOST = np.empty(0)
 DOCS = Path(__file__).parent.parent / "docs"
 
 SMALL = {
-    "factorization": lambda: instances.wide(instances.factorization(12, 2), (12, 12)),
-    "completion": lambda: instances.compressed(instances.completion(12, 2, 0.5), (12, 12), 3),
-    "sampled": lambda: instances.narrow(instances.sampled((12, 9), 2, 60), (12, 9), 3),
-    "sensing": lambda: instances.compressed(instances.sensing(8, 2, 50), (8, 8), 3),
+    "factorization": lambda: workloads.wide(workloads.factorization(12, 2), (12, 12)),
+    "completion": lambda: workloads.compressed(workloads.completion(12, 2, 0.5), (12, 12), 3),
+    "sampled": lambda: workloads.narrow(workloads.sampled((12, 9), 2, 60), (12, 9), 3),
+    "sensing": lambda: workloads.compressed(workloads.sensing(8, 2, 50), (8, 8), 3),
 }
 
 
@@ -85,7 +85,7 @@ def test_the_engine_agrees_with_the_literal_loop(kind):
 
 @pytest.mark.parametrize("kind", SMALL)
 def test_a_stack_is_compared_member_by_member(kind):
-    stack = instances.stacked(SMALL[kind](), 3)
+    stack = workloads.stacked(SMALL[kind](), 3)
     assert stack.batch == 3
     measurement.agreement(stack, HOST)
 
@@ -139,7 +139,7 @@ def test_a_wrong_result_is_not_timed(kind, wrong, monkeypatch):
 
 def reducible():
     """Large enough for the engine to run a smaller network in its place."""
-    return instances.wide(instances.factorization(60, 2), (60, 60))
+    return workloads.wide(workloads.factorization(60, 2), (60, 60))
 
 
 def test_the_formulation_that_is_timed_is_the_one_that_is_checked(monkeypatch):
@@ -449,7 +449,7 @@ def test_a_profile_names_what_is_called(monkeypatch, kind, named):
 
 def test_the_calls_of_a_stack_are_told_for_one_network():
     one, many = (
-        Row("small", lambda k=k: (instances.stacked(SMALL["completion"](), k),), None)
+        Row("small", lambda k=k: (workloads.stacked(SMALL["completion"](), k),), None)
         for k in (1, 50)
     )
     times = [sum(t for _, t in profile.of_row(row, HOST, seconds=0.1)) for row in (one, many)]
@@ -550,7 +550,7 @@ def test_the_exponent_of_a_power_law_is_found(power, count):
 
 
 def test_entries_are_drawn_without_repetition():
-    data = instances.sampled((6, 5), 2, 30).data
+    data = workloads.sampled((6, 5), 2, 30).data
     places = set(zip(data["rows"].tolist(), data["columns"].tolist(), strict=True))
     assert len(places) == 30
 
@@ -568,7 +568,7 @@ def test_the_docs_tell_what_is_stored(stored):
     page = (DOCS / "performance.md").read_text("utf-8")
     for name, record in stored.items():
         block = re.search(rf"<!-- {name} -->\n(.*?)<!-- end -->", page, re.DOTALL)[1]
-        assert block.strip() == telling.markdown(record)
+        assert block.strip() == bench_report.markdown(record)
 
 
 def test_what_is_stored_is_whole(stored):

@@ -14,7 +14,7 @@ import time
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
-import chores
+import campaign_tasks
 import pytest
 
 import dlnlab
@@ -43,21 +43,23 @@ def without_threads(results):
 
 
 def test_serial_processes_and_a_users_pool_agree_bit_for_bit(processes, tmp_path):
-    serial = campaigns.run(chores.draw, SEEDS, executor="serial")
+    serial = campaigns.run(campaign_tasks.draw, SEEDS, executor="serial")
     assert serial[3]["infinite"] == float("inf")
     assert isinstance(serial[3]["few"], list)
-    parallel = campaigns.run(chores.draw, SEEDS, executor=processes, path=tmp_path / "a.jsonl")
+    parallel = campaigns.run(
+        campaign_tasks.draw, SEEDS, executor=processes, path=tmp_path / "a.jsonl"
+    )
     assert without_threads(parallel) == without_threads(serial)
     assert {result["threads"] for result in parallel} == {"1"}
     with ThreadPoolExecutor(3) as pool:
-        assert campaigns.run(chores.draw, SEEDS, executor=pool) == serial
-    again = campaigns.run(chores.draw, SEEDS, executor="serial", path=tmp_path / "a.jsonl")
+        assert campaigns.run(campaign_tasks.draw, SEEDS, executor=pool) == serial
+    again = campaigns.run(campaign_tasks.draw, SEEDS, executor="serial", path=tmp_path / "a.jsonl")
     assert again == parallel  # read back, not computed: the threads are the workers'
 
 
 def test_equal_configurations_are_computed_once(tmp_path):
     configurations = numbers(tmp_path / "log", 3)
-    results = campaigns.run(chores.log, configurations * 2, executor="serial")
+    results = campaigns.run(campaign_tasks.log, configurations * 2, executor="serial")
     assert [result["n"] for result in results] == [0, 1, 2, 0, 1, 2]
     assert calls(tmp_path / "log") == [0, 1, 2]
 
@@ -66,9 +68,10 @@ def test_a_killed_client_resumes_and_nothing_is_lost_or_doubled(tmp_path):
     log, path = tmp_path / "log", tmp_path / "results.jsonl"
     configurations = numbers(log, 12, seconds=0.15)
     code = (
-        "import sys, json; sys.path.insert(0, sys.argv[1]); import chores\n"
+        "import sys, json; sys.path.insert(0, sys.argv[1]); import campaign_tasks\n"
         "from dlnlab import campaigns\n"
-        "campaigns.run(chores.log, json.loads(sys.argv[2]), path=sys.argv[3], executor='serial')\n"
+        "tasks = json.loads(sys.argv[2])\n"
+        "campaigns.run(campaign_tasks.log, tasks, path=sys.argv[3], executor='serial')\n"
     )
     arguments = [str(Path(__file__).parent), json.dumps(configurations), str(path)]
     client = subprocess.Popen([sys.executable, "-c", code, *arguments])
@@ -79,7 +82,7 @@ def test_a_killed_client_resumes_and_nothing_is_lost_or_doubled(tmp_path):
     client.wait()
     kept = path.read_bytes().count(b"\n")
     assert 3 <= kept < 12
-    results = campaigns.run(chores.log, configurations, path=path, executor="serial")
+    results = campaigns.run(campaign_tasks.log, configurations, path=path, executor="serial")
     assert [result["n"] for result in results] == list(range(12))
     entries = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     assert sorted(entry["result"]["n"] for entry in entries) == list(range(12))
@@ -90,11 +93,11 @@ def test_a_killed_client_resumes_and_nothing_is_lost_or_doubled(tmp_path):
 
 def test_a_torn_last_line_is_cut_off(tmp_path):
     path = tmp_path / "results.jsonl"
-    whole = campaigns.run(chores.draw, SEEDS[:4], path=path, executor="serial")
+    whole = campaigns.run(campaign_tasks.draw, SEEDS[:4], path=path, executor="serial")
     content = path.read_bytes()
     for length in (len(content) - 1, len(content) - 30):
         path.write_bytes(content[:length])
-        assert campaigns.run(chores.draw, SEEDS[:4], path=path, executor="serial") == whole
+        assert campaigns.run(campaign_tasks.draw, SEEDS[:4], path=path, executor="serial") == whole
         assert path.read_bytes().count(b"\n") == 4
 
 
@@ -104,30 +107,32 @@ def test_a_killed_worker_costs_only_its_own_tasks(tmp_path):
     configurations = numbers(log, 8, seconds=0.1)
     configurations[0]["fuse"] = str(tmp_path / "fuse")
     with executors.Processes(2) as pool:
-        results = campaigns.run(chores.die_once, configurations, executor=pool)
+        results = campaigns.run(campaign_tasks.die_once, configurations, executor=pool)
     assert [result["n"] for result in results] == list(range(8))
     assert sorted(calls(log)) == list(range(8))
 
 
 def test_a_task_that_always_kills_its_worker_is_named(tmp_path):
     with pytest.raises(RuntimeError, match=r"a worker died 3 times in the task \{'n': 7\}"):
-        campaigns.run(chores.die, [{"n": 7}], executor="processes=1")
+        campaigns.run(campaign_tasks.die, [{"n": 7}], executor="processes=1")
 
 
 def test_a_failing_task_is_named_and_the_others_are_kept(tmp_path):
     path = tmp_path / "results.jsonl"
-    message = r"chores.fail_on_odd failed for \{'n': 1\}.*odd"
+    message = r"campaign_tasks.fail_on_odd failed for \{'n': 1\}.*odd"
     with pytest.raises(RuntimeError, match=message) as info:
-        campaigns.run(chores.fail_on_odd, [{"n": 0}, {"n": 1}], path=path, executor="serial")
+        campaigns.run(
+            campaign_tasks.fail_on_odd, [{"n": 0}, {"n": 1}], path=path, executor="serial"
+        )
     assert "in fail_on_odd" in info.value.__notes__[0]  # the worker's traceback
     assert path.read_bytes().count(b"\n") == 1
 
 
 def test_one_file_serves_several_campaigns(tmp_path):
     path = tmp_path / "results.jsonl"
-    first = campaigns.run(chores.draw, SEEDS[:2], path=path, executor="serial")
-    campaigns.run(chores.fail_on_odd, [{"n": 2}], path=path, executor="serial")
-    assert campaigns.run(chores.draw, SEEDS[:3], path=path, executor="serial")[:2] == first
+    first = campaigns.run(campaign_tasks.draw, SEEDS[:2], path=path, executor="serial")
+    campaigns.run(campaign_tasks.fail_on_odd, [{"n": 2}], path=path, executor="serial")
+    assert campaigns.run(campaign_tasks.draw, SEEDS[:3], path=path, executor="serial")[:2] == first
     assert path.read_bytes().count(b"\n") == 4
 
 
@@ -135,7 +140,7 @@ def test_many_small_tasks_travel_in_chunks(processes):
     seen = []
     configurations = [{"n": 2 * n} for n in range(2000)]
     results = campaigns.run(
-        chores.fail_on_odd,
+        campaign_tasks.fail_on_odd,
         configurations,
         executor=processes,
         progress=lambda done, total: seen.append((done, total)),
@@ -166,7 +171,7 @@ def test_bad_arguments(arguments, error, message, monkeypatch):
     if "dask" in str(arguments.get("executor")):
         pytest.importorskip("distributed", reason="needs the extra `cluster`")
         monkeypatch.setattr(executors, "PATIENCE", "1s")
-    options = {"function": chores.draw, "configurations": SEEDS[:1], "executor": "serial"}
+    options = {"function": campaign_tasks.draw, "configurations": SEEDS[:1], "executor": "serial"}
     with pytest.raises(error, match=message):
         campaigns.run(**(options | arguments))
 
@@ -175,7 +180,7 @@ def test_a_file_of_something_else_is_refused_and_not_touched(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("dear diary\n", "utf-8")
     with pytest.raises(ValueError, match="line 1: not a result of a campaign"):
-        campaigns.run(chores.draw, SEEDS[:1], path=path, executor="serial")
+        campaigns.run(campaign_tasks.draw, SEEDS[:1], path=path, executor="serial")
     assert path.read_text("utf-8") == "dear diary\n"
 
 
@@ -185,7 +190,7 @@ def test_a_file_in_use_is_refused(tmp_path):
     with open(path, "wb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(ValueError, match="is in use by another campaign"):
-            campaigns.run(chores.draw, SEEDS[:1], path=path, executor="serial")
+            campaigns.run(campaign_tasks.draw, SEEDS[:1], path=path, executor="serial")
 
 
 # ---------------------------------------------------------------------- the file
@@ -193,7 +198,7 @@ def test_a_file_in_use_is_refused(tmp_path):
 
 def ledger(path, count=4):
     """Compute some results into a file; return them, and the lines."""
-    results = campaigns.run(chores.draw, SEEDS[:count], path=path, executor="serial")
+    results = campaigns.run(campaign_tasks.draw, SEEDS[:count], path=path, executor="serial")
     return results, path.read_bytes().splitlines(keepends=True)
 
 
@@ -223,8 +228,8 @@ def test_a_file_that_is_no_ledger_is_refused_whatever_its_bytes(tmp_path, kind, 
     path, content = tmp_path / "file", FOREIGN[kind] + ending
     path.write_bytes(content)
     for call in (
-        lambda: campaigns.run(chores.draw, SEEDS[:1], path=path, executor="serial"),
-        lambda: campaigns.seconds(chores.draw, SEEDS[:1], path),
+        lambda: campaigns.run(campaign_tasks.draw, SEEDS[:1], path=path, executor="serial"),
+        lambda: campaigns.seconds(campaign_tasks.draw, SEEDS[:1], path),
     ):
         with pytest.raises(ValueError, match="not a result of a campaign"):
             call()
@@ -260,10 +265,10 @@ def test_a_ledger_survives_nuls(tmp_path, where):
     ][where]
     kept = [4, 4, 3, 3, 4, 4][where]
     path.write_bytes(b"".join(content))
-    known = campaigns.seconds(chores.draw, SEEDS[:4], path)
+    known = campaigns.seconds(campaign_tasks.draw, SEEDS[:4], path)
     assert sum(each is not None for each in known) == kept
     assert ledger(path)[0] == results
-    again = campaigns.seconds(chores.draw, SEEDS[:4], path)
+    again = campaigns.seconds(campaign_tasks.draw, SEEDS[:4], path)
     assert None not in again
 
 
@@ -296,7 +301,9 @@ def test_a_first_line_that_was_being_written_is_known_by_its_beginning(tmp_path,
 def test_what_cannot_keep_results_is_refused_before_the_first_task(tmp_path, path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ValueError, match="`path`"):
-        campaigns.run(chores.die, SEEDS, path=os.path.join(tmp_path, path), executor="serial")
+        campaigns.run(
+            campaign_tasks.die, SEEDS, path=os.path.join(tmp_path, path), executor="serial"
+        )
 
 
 def test_a_full_disk_ends_a_campaign_without_half_a_line(tmp_path, monkeypatch):
@@ -311,7 +318,7 @@ def test_a_full_disk_ends_a_campaign_without_half_a_line(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(OSError, match=r"No space left on device: .*file"):
-        campaigns.run(chores.draw, SEEDS[:8], path=path, executor="serial")
+        campaigns.run(campaign_tasks.draw, SEEDS[:8], path=path, executor="serial")
     monkeypatch.undo()
     content = path.read_bytes()
     assert content.endswith(b"\n")
@@ -321,7 +328,7 @@ def test_a_full_disk_ends_a_campaign_without_half_a_line(tmp_path, monkeypatch):
 
 def test_a_campaign_and_another_do_not_share_a_file_and_leave_nothing(tmp_path):
     path = tmp_path / "file"
-    results = campaigns.as_completed(chores.draw, SEEDS, path=path, executor="serial")
+    results = campaigns.as_completed(campaign_tasks.draw, SEEDS, path=path, executor="serial")
     next(results)
     with pytest.raises(
         ValueError, match=r"is in use by another campaign \(process|by another camp"
@@ -521,7 +528,7 @@ def make_pool() -> Executor:
 def test_an_executor_of_a_users_own_module():
     with executors.using("test_campaigns:make_pool") as pool:
         assert isinstance(pool, ProcessPoolExecutor)
-        assert executors.under_way(pool) == 2
+        assert campaign._under_way(pool) == 2
 
 
 @pytest.mark.parametrize("workers", [1000, 32768])
@@ -545,20 +552,20 @@ def test_more_workers_than_a_system_has_processes_are_refused(workers):
         executors.Processes(workers, oversubscribe=True)
     if workers < 10**100:
         with pytest.raises(ValueError, match="`workers` must be"):
-            campaigns.run(chores.draw, SEEDS, executor=f"processes={workers}")
+            campaigns.run(campaign_tasks.draw, SEEDS, executor=f"processes={workers}")
     with pytest.raises(TypeError, match="`oversubscribe` must be True or False"):
         executors.Processes(2, oversubscribe=1)
 
 
 def test_the_workers_of_a_name_with_many_digits_are_refused():
     with pytest.raises(ValueError, match="`workers` must be"):
-        campaigns.run(chores.draw, SEEDS, executor="processes=" + "9" * 10_000)
+        campaigns.run(campaign_tasks.draw, SEEDS, executor="processes=" + "9" * 10_000)
 
 
 def daemonic():
     """Ask for processes where none may be started."""
     try:
-        campaigns.run(chores.draw, SEEDS[:1], executor="processes")
+        campaigns.run(campaign_tasks.draw, SEEDS[:1], executor="processes")
     except ValueError as error:
         return str(error)
 
@@ -572,8 +579,10 @@ def test_processes_are_refused_in_a_daemonic_process():
 @pytest.mark.parametrize("executor", ["serial", "processes=1"])
 def test_a_task_that_exits_is_a_task_that_failed(executor, tmp_path):
     path = tmp_path / "file"
-    with pytest.raises(RuntimeError, match=r"chores.leave failed for \{'n': 1\}: SystemExit: 3"):
-        campaigns.run(chores.leave, [{"n": 0}, {"n": 1}], executor=executor, path=path)
+    with pytest.raises(
+        RuntimeError, match=r"campaign_tasks.leave failed for \{'n': 1\}: SystemExit: 3"
+    ):
+        campaigns.run(campaign_tasks.leave, [{"n": 0}, {"n": 1}], executor=executor, path=path)
     assert path.read_bytes().count(b"\n") == 1
 
 
@@ -583,9 +592,11 @@ def test_a_killed_worker_of_a_users_own_pool_is_named(tmp_path):
         ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool,
         pytest.raises(RuntimeError, match=r"`executor` is broken.*run the same with a new"),
     ):
-        campaigns.run(chores.die_at_three, numbers(tmp_path / "log", 6), executor=pool, path=path)
+        campaigns.run(
+            campaign_tasks.die_at_three, numbers(tmp_path / "log", 6), executor=pool, path=path
+        )
     assert 1 <= path.read_bytes().count(b"\n") <= 3  # less what travelled with number three
-    results = campaigns.run(chores.die_at_three, numbers(tmp_path / "log", 3), path=path)
+    results = campaigns.run(campaign_tasks.die_at_three, numbers(tmp_path / "log", 3), path=path)
     assert [result["n"] for result in results] == [0, 1, 2]
 
 
@@ -599,7 +610,7 @@ class Idle(Executor):
 @pytest.mark.parametrize("workers", [0, -1, False])
 def test_an_executor_without_workers_is_refused(workers):
     with pytest.raises(ValueError, match="`executor` must have workers, got one that has"):
-        campaigns.run(chores.draw, SEEDS, executor=Idle(workers))
+        campaigns.run(campaign_tasks.draw, SEEDS, executor=Idle(workers))
 
 
 ORPHANS = """
@@ -666,7 +677,7 @@ def test_an_interrupt_ends_the_workers_at_once(tmp_path):
 
     configurations = [*numbers(tmp_path / "log", 1), {"n": 1, "log": "/dev/null", "seconds": 60}]
     with pytest.raises(KeyboardInterrupt), executors.using(pool) as same:
-        campaigns.run(chores.log, configurations, executor=same, progress=interrupt)
+        campaigns.run(campaign_tasks.log, configurations, executor=same, progress=interrupt)
     pool.shutdown(wait=True, cancel_futures=True)
     assert time.monotonic() - started < 20
     with pytest.raises(ProcessLookupError):
@@ -712,8 +723,8 @@ def cluster():
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_a_dask_cluster_gives_the_same_results(cluster):
-    serial = campaigns.run(chores.draw, SEEDS, executor="serial")
-    spread = campaigns.run(chores.draw, SEEDS, executor=f"dask={cluster.scheduler_address}")
+    serial = campaigns.run(campaign_tasks.draw, SEEDS, executor="serial")
+    spread = campaigns.run(campaign_tasks.draw, SEEDS, executor=f"dask={cluster.scheduler_address}")
     assert without_threads(spread) == without_threads(serial)
     assert {result["threads"] for result in spread} == {"1"}
 
@@ -724,7 +735,7 @@ def test_a_worker_of_the_cluster_that_is_killed_costs_only_its_own_tasks(cluster
     configurations = numbers(log, 8, seconds=0.1)
     configurations[0]["fuse"] = str(tmp_path / "fuse")
     results = campaigns.run(
-        chores.die_once, configurations, executor=f"dask={cluster.scheduler_address}"
+        campaign_tasks.die_once, configurations, executor=f"dask={cluster.scheduler_address}"
     )
     assert [result["n"] for result in results] == list(range(8))
     # a result that was on the killed worker and had not been fetched is computed again
@@ -755,11 +766,11 @@ def test_a_killed_client_of_a_cluster_resumes(cluster, tmp_path):
     configurations = numbers(log, 12, seconds=0.15)
     code = (
         "import sys, json; sys.path.insert(0, sys.argv[1])\n"
-        "import chores\n"
+        "import campaign_tasks\n"
         "from dlnlab import campaigns\n"
         "if __name__ == '__main__':\n"
         "    tasks, path, where = json.loads(sys.argv[2]), sys.argv[3], sys.argv[4]\n"
-        "    campaigns.run(chores.log, tasks, path=path, executor=where)\n"
+        "    campaigns.run(campaign_tasks.log, tasks, path=path, executor=where)\n"
     )
     where = f"dask={cluster.scheduler_address}"
     arguments = [str(Path(__file__).parent), json.dumps(configurations), str(path), where]
@@ -769,7 +780,7 @@ def test_a_killed_client_of_a_cluster_resumes(cluster, tmp_path):
         time.sleep(0.02)
     client.kill()
     client.wait()
-    results = campaigns.run(chores.log, configurations, path=path, executor=where)
+    results = campaigns.run(campaign_tasks.log, configurations, path=path, executor=where)
     assert [result["n"] for result in results] == list(range(12))
     entries = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     assert sorted(entry["result"]["n"] for entry in entries) == list(range(12))

@@ -178,7 +178,7 @@ def test_a_saddle_is_told_from_a_minimum():
 def haar_p_value(problem, U, starts):
     """Kolmogorov–Smirnov on ‖q_1‖² of the limits U⋆Q against Beta(r/2, (k − r)/2), Haar's law."""
     run = lasso(
-        problem, starts.shape[-1], penalty=0.0, start=starts, eta=0.1, num_steps=1500,
+        problem, starts.shape[-1], penalty=0.0, factor=starts, eta=0.1, num_steps=1500,
         record_every=1500, record=("error",),
     )  # fmt: skip
     frames = np.linalg.pinv(U) @ run.factor  # rows within the range of the target
@@ -356,10 +356,10 @@ def test_a_batch_runs_its_members_side_by_side(kind):
     case = instance(kind, (5, 5), "mean")
     lams = np.array([0.0, 0.05, 0.2])
     starts = np.random.default_rng(0).standard_normal((3, 5, 6)) / 3
-    batch = lasso(case.problem, 6, penalty=lams, start=starts, eta=np.array([0.01, 0.02, 0.01]))
+    batch = lasso(case.problem, 6, penalty=lams, factor=starts, eta=np.array([0.01, 0.02, 0.01]))
     hard = threshold(case.problem, penalty=lams, eta=0.05)
     for k in range(3):
-        one = lasso(case.problem, 6, penalty=lams[k], start=starts[k], eta=(0.01, 0.02, 0.01)[k])
+        one = lasso(case.problem, 6, penalty=lams[k], factor=starts[k], eta=(0.01, 0.02, 0.01)[k])
         assert_close(batch.factor[k], one.factor, 1e-13)
         alone = threshold(case.problem, penalty=lams[k], eta=0.05)
         assert_close(hard.weights[0][k], alone.weights[0], 1e-13)
@@ -369,8 +369,8 @@ def test_a_batch_runs_its_members_side_by_side(kind):
 def test_every_library_gives_the_same(kind, backend):
     host, there = instance(kind, (5, 5)), instance(kind, (5, 5), move=backend.asarray)
     start = np.random.default_rng(0).standard_normal((5, 6)) / 3
-    one = lasso(host.problem, 6, start=start)
-    other = lasso(there.problem, 6, start=backend.asarray(start))
+    one = lasso(host.problem, 6, factor=start)
+    other = lasso(there.problem, 6, factor=backend.asarray(start))
     assert_close(backend.to_host(other.factor), one.factor, 1e-12)
     kept = compression.prune(backend.asarray(np.diag([1.0, 0.0, 2.0])), 0.5)
     assert backend.to_host(kept).tolist() == [[0.0, 1.0], [0.0, 0.0], [2.0, 0.0]]
@@ -451,7 +451,7 @@ BAD = [
     ("`penalty`", lambda: lasso(SQUARE, 3, penalty=-1.0)),
     ("`smoothing`", lambda: lasso(SQUARE, 3, smoothing=0.0)),
     ("`eta`", lambda: lasso(SQUARE, 3, eta=0.0)),
-    ("`start` must have shape (..., 3, 4)", lambda: lasso(SQUARE, 4, start=np.eye(3))),
+    ("`factor` must have shape (..., 3, 4)", lambda: lasso(SQUARE, 4, factor=np.eye(3))),
     ("must have batch axes that broadcast", lambda: lasso(
         SQUARE, 3, penalty=np.ones(2), smoothing=np.ones(3))),
     ("`factor` must have shape (..., 3, k)", lambda: compression.fine_tune(

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 
 import dlnlab
 from dlnlab.cli import main
-from dlnlab.lab import confirm, margins, shrink
+from dlnlab.flow import two_runs
+from dlnlab.lab import confirm, shrink
 from dlnlab.lab.cases import Case
 from dlnlab.lab.dynamics import DescentCase
 
@@ -258,7 +259,7 @@ def test_an_unconfirmed_counterexample_is_none(monkeypatch):
 
 def test_errors_that_are_ignored_would_be_seen(monkeypatch):
     """Without a bound on the error, rounding is called a counterexample."""
-    monkeypatch.setattr(margins, "SAFETY", 0.0)
+    monkeypatch.setattr(two_runs, "SAFETY", 0.0)
 
     @dlnlab.conjecture("All singular values start at eps^L.", about="start")
     def start(at):

@@ -87,7 +87,7 @@ def decay_that_grows(rates, decay):
 
 @pytest.mark.parametrize("wrong", [decay_without_alpha, decay_that_grows])
 def test_weight_decay_in_the_wrong_place_would_be_caught(monkeypatch, wrong):
-    monkeypatch.setattr(kernels.in_place, "shrinkage", wrong)
+    monkeypatch.setattr(kernels.protocol, "shrinkage", wrong)
     with pytest.raises(AssertionError):
         check_against_loop("factorization", 4, 0.3, decay=0.5)
 

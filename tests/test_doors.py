@@ -289,6 +289,14 @@ DOORS: dict[str, Door] = {
         ENSEMBLE.blocks, list, first=(0, COUNT), last=(None, OPTIONAL | COUNT)
     ),
     "GeneratedEnsemble.measure": door(ENSEMBLE.measure, W=(EYE, LISTED)),
+    "CosineEnsemble": door(
+        dlnlab.CosineEnsemble,
+        count=(3, WHOLE),
+        matrix_shape=((3, 3), SHAPE),
+        seed=(0, SEED - {"Generator"}),
+        scale=(1.0, POSITIVE),
+    ),
+    "RankOneEnsemble": door(dlnlab.RankOneEnsemble, left=(EYE, MATRIX), right=(EYE, MATRIX)),
     # problems
     "factorization": door(
         dlnlab.factorization, M=(M, TARGET | {"1e308"}), normalization=("sum", NOTHING)
@@ -630,7 +638,7 @@ DOORS: dict[str, Door] = {
         eps=(0.5, POSITIVE),
         rng=(0, SEED),
         batch=((), NAMES | {"[1, 2]"}),
-        start=(None, OPTIONAL | LISTED),
+        factor=(None, OPTIONAL | LISTED),
         **TIED,
     ),
     "compression.fine_tune": door(
@@ -808,12 +816,6 @@ DOORS: dict[str, Door] = {
         tried=False,
         figure=(None, OPTIONAL),
     ),
-    "experiments.pair.measure": door(
-        experiments.pair.measure, tried=False, configuration=({}, NOTHING)
-    ),
-    "experiments.pair.measure_parts": door(
-        experiments.pair.measure_parts, tried=False, configuration=({}, NOTHING)
-    ),
     "networks.lambda_balanced_weights": door(
         dlnlab.networks.lambda_balanced_weights,
         shape=((3, 3), SHAPE),
@@ -825,6 +827,7 @@ DOORS: dict[str, Door] = {
     ),
     # methods of descent
     "methods.Method": result(dlnlab.methods.Method()),
+    "methods.check_method": door(dlnlab.methods.check_method, method=("adam", NOTHING)),
     "methods.Descent": result(dlnlab.methods.Descent()),
     "methods.Momentum": door(dlnlab.methods.Momentum, beta=(0.9, MEMORY), nesterov=(False, FLAG)),
     "methods.Adam": door(
@@ -884,7 +887,7 @@ DOORS: dict[str, Door] = {
         rng=(0, SEED),
         eps=(1.0, POSITIVE),
         like=(None, OPTIONAL | LIKE),
-        start=("uniform", NOTHING),
+        init=("uniform", NOTHING),
         correlation=(None, OPTIONAL | MATRIX - {"stack"}),
     ),
     "Network.macs": door(CLASSIFIER.macs, batch=(1, SIZE)),

@@ -300,7 +300,7 @@ def test_a_verdict_rests_on_the_reading_it_is_owed_to():
     assert none == "paper: claims 0 of 1; code: claims 0 of 1"
 
 
-def quick_tally(*held: bool) -> judging.Tally:
+def quick_tally(*held: bool) -> judging.YardstickCounts:
     values = {True: [1.0], False: [0.0]}
     return judging.tally([judging.judge(CLAIM, values[each], quick=True) for each in held])
 

@@ -20,17 +20,17 @@ from test_browser import CHROMIUM, browsed
 import dlnlab
 from dlnlab import cli
 from dlnlab.commands import explore
-from dlnlab.explorer.state import PARAMETERS, SIZE, State, code, comparison, shown
+from dlnlab.explorer.state import PARAMETERS, SIZE, Shown, code, comparison, shown
 
 STATES = [
-    State(),
-    State(depth=2, eps=0.2, rank=1, r_hat=4, spread=1.0, misalignment=0.0),
-    State(depth=4, eps=0.1, rank=4, r_hat=2, spread=6.0, misalignment=150.0, seed=7),
+    Shown(),
+    Shown(depth=2, eps=0.2, rank=1, r_hat=4, spread=1.0, misalignment=0.0),
+    Shown(depth=4, eps=0.1, rank=4, r_hat=2, spread=6.0, misalignment=150.0, seed=7),
 ]
 SLOWEST = [
-    State(depth=2, eps=0.01, rank=5, r_hat=10, spread=10.0, misalignment=180.0),
-    State(depth=6, eps=0.01, rank=5, r_hat=10, spread=10.0, misalignment=180.0),
-    State(depth=5, eps=0.17, rank=5, r_hat=5, spread=8.0, misalignment=180.0),
+    Shown(depth=2, eps=0.01, rank=5, r_hat=10, spread=10.0, misalignment=180.0),
+    Shown(depth=6, eps=0.01, rank=5, r_hat=10, spread=10.0, misalignment=180.0),
+    Shown(depth=5, eps=0.17, rank=5, r_hat=5, spread=8.0, misalignment=180.0),
 ]
 """Most modes, furthest apart; the last needs the most expensive steps of 40 random ones."""
 
@@ -41,12 +41,12 @@ SLOWEST = [
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_every_number_has_limits(name):
     low, high = PARAMETERS[name].low, PARAMETERS[name].high
-    kind = type(getattr(State(), name))
+    kind = type(getattr(Shown(), name))
     for value in (kind(low), kind(high)):
-        assert getattr(replace(State(), **{name: value}), name) == value
+        assert getattr(replace(Shown(), **{name: value}), name) == value
     for value in (low - 1, high + 1, float("nan"), "3", None, True):
         with pytest.raises((TypeError, ValueError), match=f"^`{name}` must be"):
-            replace(State(), **{name: kind(value) if value in (low - 1, high + 1) else value})
+            replace(Shown(), **{name: kind(value) if value in (low - 1, high + 1) else value})
 
 
 @pytest.mark.parametrize("state", STATES, ids=str)
@@ -67,7 +67,7 @@ def test_the_code_runs_and_is_what_is_shown(state, tmp_path, monkeypatch, capsys
 
 def test_misalignment_is_an_angle_and_none_of_it_is_an_aligned_start():
     for angle in (0.0, 30.0, 180.0):
-        c = comparison(State(misalignment=angle))
+        c = comparison(Shown(misalignment=angle))
         premise = next(
             p for p in c.verdicts["theorem2"].premises if p.name == "aligned start"
         )  # its margin is −max ‖Q v_i* − u_i*‖, for unit vectors at most the chord of θ
@@ -77,7 +77,7 @@ def test_misalignment_is_an_angle_and_none_of_it_is_an_aligned_start():
 
 def test_nothing_is_lost_by_a_diagonal_target():
     """Any target and any orthogonal layers with the same Q show the same singular values."""
-    rng, s = np.random.default_rng(3), State(depth=3, misalignment=80.0)
+    rng, s = np.random.default_rng(3), Shown(depth=3, misalignment=80.0)
     c = comparison(s)
     U, V, A, B = (np.linalg.qr(rng.standard_normal((SIZE, SIZE)))[0] for _ in range(4))
     names: dict = {}
@@ -131,7 +131,7 @@ def test_the_page_loads_nothing_from_elsewhere(server):
 def test_an_answer_has_the_state_with_defaults(server):
     status, _, content = get(server, "/shown?depth=2&eps=0.2&rank=1")
     assert status == 200
-    assert json.loads(content)["state"] == asdict(State(depth=2, eps=0.2, rank=1))
+    assert json.loads(content)["state"] == asdict(Shown(depth=2, eps=0.2, rank=1))
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def seen(server, tmp_path, monkeypatch):
 def test_a_slider_moves_the_picture_and_the_address(seen, width):
     query = "?eps=0.123&rank=2&spread=2&misalignment=45"
     found = seen(query, width)
-    before, after, state = found["before"], found["after"], State(eps=0.123, rank=2, spread=2.0)
+    before, after, state = found["before"], found["after"], Shown(eps=0.123, rank=2, spread=2.0)
     state = replace(state, misalignment=45.0)
     assert found["console"] == []
     assert (before["message"], after["message"]) == ("", "")

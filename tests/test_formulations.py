@@ -7,7 +7,8 @@ import pytest
 
 import dlnlab
 from dlnlab.reductions import choice, thin
-from dlnlab.reductions.parsimony import NoReductionError, ReducedFactorization
+from dlnlab.reductions.parsimony import NoReductionError
+from dlnlab.reductions.reduced import ReducedFactorization
 from dlnlab.training.descent import gradient_descent
 
 RECORD = ("loss", "error", "singular_values", "alignment", "end_to_end", "imbalance", "layers")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 import re
 import subprocess
 import sys
@@ -58,11 +57,6 @@ FLOORS = 12
 """The house is no higher: the longest way down, from import to import."""
 
 
-def modules():
-    names = [m.name for m in pkgutil.walk_packages([str(PACKAGE)], "dlnlab.")]
-    return [name for name in names if not name.endswith("__main__")]
-
-
 HOUSE = structure.modules()
 ROOMS = structure.rooms(HOUSE)
 
@@ -92,11 +86,21 @@ def test_the_tests_of_the_house_can_fail(tmp_path):
     (tmp_path / "dlnlab" / "b.py").write_text("import dlnlab.a\n")
     house = structure.modules(tmp_path)
     assert house == {"dlnlab": set(), "dlnlab.a": {"dlnlab.b"}, "dlnlab.b": {"dlnlab.a"}}
+    (tmp_path / "dlnlab" / "c.py").write_text("class A: ...\n\nclass _A: ...\n\nclass B: ...\n")
+    assert structure.class_names(tmp_path) == {"A": 2, "B": 1}
     rooms = structure.rooms(house)
     assert set(structure.circle(house)) == {"dlnlab.a", "dlnlab.b"}
     assert set(structure.circle(rooms)) == {"a", "b"}
     assert structure.upward(rooms, ["dlnlab", "b", "a"]) == [("b", "a")]
     assert structure.floors({"c": {"b"}, "b": {"a"}, "a": set()}) == {"a": 1, "b": 2, "c": 3}
+
+
+SHARED_NAMES = {"Network"}
+"""A classifier of `dlnlab.nets`, and what an experiment trains: both are public."""
+
+
+def test_one_name_is_one_class():
+    assert {name for name, count in structure.class_names().items() if count > 1} == SHARED_NAMES
 
 
 @pytest.mark.parametrize(("library", "home"), [("cupy", "numerics"), ("matplotlib", "plotting")])
@@ -106,11 +110,32 @@ def test_one_room_only_names_a_backend(library, home):
     assert {p.relative_to(PACKAGE).with_suffix("").parts[0] for p in using} == {home}
 
 
-@pytest.mark.parametrize("name", modules())
+FILES = {name: path for name, path in structure.files().items() if path.name != "__main__.py"}
+
+
+def check_listed(name, path, listed):
+    """Compare `__all__` with what a module defines; a package may also hand on what it imports."""
+    public = structure.defined(name, path)
+    assert public <= listed if path.name == "__init__.py" else public == listed
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_all_lists_what_a_module_defines(name):
     module = importlib.import_module(name)
+    check_listed(name, FILES[name], set(module.__all__))
     assert all(hasattr(module, item) for item in module.__all__)
     assert module.__doc__
+
+
+def test_the_test_of_lists_can_fail(tmp_path):
+    path = tmp_path / "a.py"
+    path.write_text(
+        "import os\nfrom m import x as x, y\nA = 1\n_b = 2\ndef f(): ...\nclass C: ...\n"
+    )
+    check_listed("dlnlab.a", path, {"A", "C", "f", "x"})
+    for wrong in ({"A", "C", "f"}, {"A", "C", "f", "x", "y"}, {"A", "C", "f", "x", "_b"}):
+        with pytest.raises(AssertionError):
+            check_listed("dlnlab.a", path, wrong)
 
 
 def public_objects():

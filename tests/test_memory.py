@@ -111,6 +111,21 @@ def generated(count, d):
     return dlnlab.sensing(dlnlab.GeneratedEnsemble(count, (d, d), seed=0), np.ones(count))
 
 
+def rank_one(count, d):
+    rng = np.random.default_rng(0)
+    factors = (rng.standard_normal((count, d)) for _ in range(2))
+    return dlnlab.sensing(dlnlab.RankOneEnsemble(*factors), np.ones(count))
+
+
+def cosines(count, d):
+    return dlnlab.sensing(dlnlab.CosineEnsemble(count, (d, d), seed=0), np.ones(count))
+
+
+def single(count, d):
+    matrices = np.random.default_rng(0).standard_normal((count, d, d), dtype=np.float32)
+    return dlnlab.sensing(matrices, np.ones(count))
+
+
 def factored(d):
     return dlnlab.random_target((d, d), 2, rng=0, factored=True)
 
@@ -148,6 +163,10 @@ CASES = {
     "sensing in batches": lambda: (sensing(100, 100), start(100, batch=(100,)), {}),
     "many measurements": lambda: (sensing(100_000, 10, "mean"), start(10, batch=(64,)), {}),
     "a generated ensemble": lambda: (generated(100_000, 5), start(5, batch=(64,)), {}),
+    "matrices of rank one": lambda: (rank_one(60_000, 60), start(60), {}),
+    "matrices of rank one in batches": lambda: (rank_one(2_000, 30), start(30, batch=(64,)), {}),
+    "a cosine ensemble": lambda: (cosines(100_000, 700), start(700), FULL),
+    "a single-precision ensemble": lambda: (single(60_000, 20), start(20, batch=(64,)), {}),
     "an operator": lambda: (operator(100_000, 5), start(5, batch=(64,)), {}),
     "sampled, wide": lambda: (sampled(1000, 50_000), start(1000), {}),
     "sampled, narrow": lambda: (

@@ -18,7 +18,7 @@ import dlnlab
 from dlnlab import baselines, cli, networks
 from dlnlab.data import movielens
 from dlnlab.data.ratings import Ratings, Split
-from dlnlab.experiments import EXPERIMENTS, Network, held_out, simple_models
+from dlnlab.experiments import EXPERIMENTS, Network, prediction, simple_models
 
 UNIT = np.finfo(float).eps
 
@@ -41,13 +41,13 @@ def pairs(ratings):
 
 def test_a_random_split_depends_on_the_seed_and_an_official_one_is_a_fold(settings):
     ratings = movielens.load(settings["data"], file=movielens.MOVIELENS_100K)
-    first, again, other = (held_out.split_ratings(settings | {"seed": k}) for k in (0, 0, 1))
+    first, again, other = (prediction.split_ratings(settings | {"seed": k}) for k in (0, 0, 1))
     assert pairs(first.test) == pairs(again.test) != pairs(other.test)
     assert (len(first.train), len(first.test)) == (480, 120)
-    fifth = held_out.split_ratings(settings | {"test_share": 0.8})
+    fifth = prediction.split_ratings(settings | {"test_share": 0.8})
     assert (len(fifth.train), len(fifth.test)) == (120, 480)
     for seed in range(7):
-        split = held_out.split_ratings(settings | {"split": "official", "seed": seed})
+        split = prediction.split_ratings(settings | {"split": "official", "seed": seed})
         assert pairs(split.test) == pairs(ratings.fold(seed % 5 + 1).test)
 
 
@@ -66,7 +66,7 @@ def test_the_most_active_are_those_with_the_most_ratings_and_keep_them(count, se
     for mask, side in zip(masks, split, strict=True):
         mask[side.users, side.items] = True
     assume(all(mask[chosen].any() for mask in masks))
-    small = held_out.most_active(ratings, split, count)
+    small = prediction.most_active(ratings, split, count)
     for old, new in zip(split, small, strict=True):
         dense = np.zeros(ratings.shape)
         dense[old.users, old.items] = old.values
@@ -80,21 +80,21 @@ def test_the_most_active_are_those_with_the_most_ratings_and_keep_them(count, se
 
 def leaks(settings, method: str) -> bool:
     """Whether other values of the held-out ratings change what is learnt from the others."""
-    train, test = held_out.split_ratings(settings)
+    train, test = prediction.split_ratings(settings)
     other = Ratings(test.users, test.items, 6 - test.values, test.shape)
-    runs = [held_out.run_method(method, Split(train, each), settings) for each in (test, other)]
+    runs = [prediction.run_method(method, Split(train, each), settings) for each in (test, other)]
     assert not np.allclose(runs[0].half_mse, runs[1].half_mse)  # the score does see them
     return not np.array_equal(runs[0].losses, runs[1].losses)
 
 
-@pytest.mark.parametrize("method", held_out.METHODS)
+@pytest.mark.parametrize("method", prediction.METHODS)
 def test_held_out_ratings_are_not_learnt_from(settings, method):
     assert not leaks(settings, method)
 
 
 def test_a_leak_would_be_noticed(settings, monkeypatch):
     """If methods ran on all ratings, held-out ones included."""
-    right = held_out.run_method
+    right = prediction.run_method
 
     def leaking(name, split, settings):
         users, items, values = (
@@ -105,7 +105,7 @@ def test_a_leak_would_be_noticed(settings, monkeypatch):
             name, Split(Ratings(users, items, values, split.train.shape), split.test), settings
         )
 
-    monkeypatch.setattr(held_out, "run_method", leaking)
+    monkeypatch.setattr(prediction, "run_method", leaking)
     assert leaks(settings, "compressed")
 
 
@@ -114,7 +114,7 @@ def test_a_leak_would_be_noticed(settings, monkeypatch):
 
 def direct(settings, method="compressed"):
     """Descend without stopping, and score every record by its definition; ½ MSE and RMSE."""
-    train, test = held_out.split_ratings(settings)
+    train, test = prediction.split_ratings(settings)
     problem = train.completion(settings["loss"])
     start = dlnlab.compressed_weights(problem, settings["r_hat"], 3, settings["eps"])
     run = dlnlab.gradient_descent(
@@ -129,7 +129,7 @@ def direct(settings, method="compressed"):
 
 def test_scores_are_their_definitions_and_a_stopped_descent_is_the_same(settings):
     run, half_mse, rmse = direct(settings)
-    scored = held_out.run_method("compressed", held_out.split_ratings(settings), settings)
+    scored = prediction.run_method("compressed", prediction.split_ratings(settings), settings)
     assert scored.steps.tolist() == run.steps.tolist()
     assert scored.losses.tolist() == run.losses.tolist()  # bit for bit
     limit = 1e4 * UNIT  # sums over r̂ = 10 and over 120 ratings, of order one
@@ -137,7 +137,7 @@ def test_scores_are_their_definitions_and_a_stopped_descent_is_the_same(settings
     curve = scored.curve()
     np.testing.assert_allclose(curve["half_mse"], half_mse, rtol=limit)
     np.testing.assert_allclose(curve["rmse"], rmse, rtol=limit)
-    values = held_out.scored_values("x", scored)
+    values = prediction.scored_values("x", scored)
     assert values["half_mse: x"] == pytest.approx(half_mse[-1], rel=limit)
     assert values["rmse: x"] == pytest.approx(rmse[-1], rel=limit)
     assert values["best: x"] == pytest.approx(half_mse.min(), rel=limit)
@@ -152,34 +152,34 @@ def test_mixing_up_rmse_and_half_mse_would_be_noticed(settings, monkeypatch):
 
 def test_where_the_curve_falls_and_how_it_rises_again():
     errors = np.array([8.0, 7.0, 3.9, 1.0, 2.0])
-    scored = held_out.Scored(np.arange(5) * 10, errors, errors, False, 1.0)
-    values = held_out.scored_values("x", scored)
-    assert (values["fall: x"], values["rise: x"], values["best: x"]) == (20.0, 2.0, 1.0)
-    never = held_out.Scored(np.arange(2) * 10, errors[:2], errors[:2], False, 1.0)
-    assert held_out.scored_values("x", never)["fall: x"] == math.inf
-    lost = held_out.Scored(np.arange(2), errors[:2], np.array([8.0, math.nan]), True, 1.0)
-    assert math.isnan(held_out.scored_values("x", lost)["fall: x"])
+    scored = prediction.Scored(np.arange(5) * 10, errors, errors, False, 1.0)
+    values = prediction.scored_values("x", scored)
+    assert (values["steps_to_half: x"], values["rise: x"], values["best: x"]) == (20.0, 2.0, 1.0)
+    never = prediction.Scored(np.arange(2) * 10, errors[:2], errors[:2], False, 1.0)
+    assert prediction.scored_values("x", never)["steps_to_half: x"] == math.inf
+    lost = prediction.Scored(np.arange(2), errors[:2], np.array([8.0, math.nan]), True, 1.0)
+    assert math.isnan(prediction.scored_values("x", lost)["steps_to_half: x"])
 
 
 def test_the_two_starts_of_descent_on_two_factors(settings):
     """Singular vectors without ε, or factors so small that W is of order ε²."""
-    train, test = held_out.split_ratings(settings)
+    train, test = prediction.split_ratings(settings)
     M = np.zeros(train.shape)
     M[train.users, train.items] = train.values
     U, _, Vh = np.linalg.svd(M)
     W = U[:, :10] @ Vh[:10]
     unscaled = 0.5 * np.mean((W[test.users, test.items] - test.values) ** 2)
     zero = 0.5 * np.mean(test.values**2)
-    for start, expected in (("unscaled", unscaled), ("random", zero)):
+    for start, expected in (("spectral", unscaled), ("gaussian", zero)):
         changed = settings | {"two_factors": start, "num_steps": 1, "eps": 1e-4}
-        scored = held_out.run_method("Burer-Monteiro", Split(train, test), changed)
+        scored = prediction.run_method("Burer-Monteiro", Split(train, test), changed)
         assert scored.half_mse[0] == pytest.approx(expected, rel=1e-6)
     assert unscaled != pytest.approx(zero, rel=1e-3)
 
 
 def test_the_paper_s_step_diverges_on_the_sum_loss(settings):
-    split = held_out.split_ratings(settings)
-    scored = held_out.run_method("compressed", split, settings | {"loss": "sum"})
+    split = prediction.split_ratings(settings)
+    scored = prediction.run_method("compressed", split, settings | {"loss": "sum"})
     assert scored.diverged
     assert math.isnan(scored.half_mse[-1])
 
@@ -188,7 +188,7 @@ def test_the_paper_s_step_diverges_on_the_sum_loss(settings):
 
 
 def test_simple_models_are_tuned_without_the_held_out_ratings(settings):
-    train, test = held_out.split_ratings(settings)
+    train, test = prediction.split_ratings(settings)
     other = Ratings(test.users, test.items, 6 - test.values, test.shape)
     found, again = (simple_models.measured(Split(train, t), settings) for t in (test, other))
     for name in simple_models.MODELS:
@@ -198,7 +198,7 @@ def test_simple_models_are_tuned_without_the_held_out_ratings(settings):
 
 
 def test_factors_on_biases_are_what_the_biases_leave(settings):
-    train, _ = held_out.split_ratings(settings)
+    train, _ = prediction.split_ratings(settings)
     B, A = simple_models._both(train, 2, 1e9)  # a ridge that allows no factors
     below, above = baselines.biases(train, ridge=simple_models.BIAS_RIDGE)
     np.testing.assert_allclose(A @ B, above @ below, atol=1e-6)
@@ -222,12 +222,12 @@ def test_the_fall_is_where_the_closed_form_says(alpha):
     ratings = Ratings(rows, columns, M[rows, columns], M.shape)
     problem = ratings.completion("sum")
     network = Network(networks.compressed_weights(problem, 1, 3, eps), eta, alpha)
-    expected = held_out.fall(eta, eps, alpha)
+    expected = prediction.steps_to_escape(eta, eps, alpha)
     steps = {"num_steps": math.ceil(1.1 * expected), "record_every": int(expected / 100)}
-    scored = held_out.follow(problem, network, ratings, **steps)
-    found = held_out.scored_values("x", scored)["fall: x"]
+    scored = prediction.follow(problem, network, ratings, **steps)
+    found = prediction.scored_values("x", scored)["steps_to_half: x"]
     assert found == pytest.approx(expected, rel=0.03)
-    assert found != pytest.approx(held_out.fall(eta, eps, 1.2 * alpha), rel=0.03)
+    assert found != pytest.approx(prediction.steps_to_escape(eta, eps, 1.2 * alpha), rel=0.03)
 
 
 # ---------------------------------------------------------------------- the command

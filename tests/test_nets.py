@@ -224,7 +224,7 @@ def test_other_layers_start_uniform_or_orthogonal():
             assert 0.5 * bound < np.abs(params[name]).max() <= bound, name
         else:
             assert set(params[name]) == {1.0 if name.endswith("scale") else 0.0}
-    params = model.init(0, start="orthogonal", eps=0.5)
+    params = model.init(0, init="orthogonal", eps=0.5)
     for name, W in params.items():
         if W.ndim == 2:
             scale = 0.5 if name in model.block_names else 1.0

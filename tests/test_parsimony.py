@@ -21,7 +21,8 @@ import dlnlab
 from dlnlab import networks
 from dlnlab.numerics import arrays
 from dlnlab.reductions import parsimony
-from dlnlab.reductions.parsimony import NoReductionError, ReducedFactorization
+from dlnlab.reductions.parsimony import NoReductionError
+from dlnlab.reductions.reduced import ReducedFactorization
 
 UNIT = np.finfo(float).eps
 NUDGE = 1e-7

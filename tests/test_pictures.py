@@ -90,7 +90,9 @@ def right():
     case = Case(Frame(2, ((1, 2),)), (1.0, 0.5), Frame(2), 3, 0.5, 2, 3)
     told = case.witness()
     turn = gauge.Turn(random_recovery(np.random.default_rng(0), "mask", (3, 2)), (Frame(3, (), 1),))
-    line = gradients.Line(random_recovery(np.random.default_rng(0), "sensing", (3, 2)), 1, 2, (3,))
+    line = gradients.LineThrough(
+        random_recovery(np.random.default_rng(0), "sensing", (3, 2)), 1, 2, (3,)
+    )
     return {
         ("gauge", "iterates"): turn.witness() | {"part": "iterates"},
         ("gauge", "loss"): turn.witness() | {"part": "loss"},

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 import sympy as sp
-from dlnlab.proofs import exact, facts, words
+from dlnlab.proofs import exact, facts, noncommutative
 from dlnlab.proofs.facts import ProofError
-from dlnlab.proofs.words import Letter, Words
+from dlnlab.proofs.noncommutative import Letter, Words
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 SIZES = {"a": 2, "b": 3}
-A, B = words.matrix("A", "b", "a"), words.matrix("B", "a", "b")
-S, D = words.symmetric("S", "a"), words.diagonal("D", "a")
-E = words.diagonal("E", "a")
+A, B = noncommutative.matrix("A", "b", "a"), noncommutative.matrix("B", "a", "b")
+S, D = noncommutative.symmetric("S", "a"), noncommutative.diagonal("D", "a")
+E = noncommutative.diagonal("E", "a")
 L, x = sp.symbols("L x", positive=True)
 
 
@@ -65,7 +65,7 @@ def test_the_product_rule_is_the_derivative(seed: int) -> None:
     rng = Random(seed)
     at, rate = _numbers(rng), _numbers(rng)
     expression = A @ S @ A.T @ A @ B
-    rates = {words.letters(A)[0]: words.matrix("A'", "b", "a")}
+    rates = {noncommutative.letters(A)[0]: noncommutative.matrix("A'", "b", "a")}
     moving = evaluate(expression.derivative(rates), at | {"A'": rate["A"]})
     near = {s: evaluate(expression, at | {"A": at["A"] + s * rate["A"]}) for s in (-2, -1, 1, 2)}
     slope = (8 * (near[1] - near[-1]) - (near[2] - near[-2])) / 12  # exact: the degree is 3
@@ -73,26 +73,28 @@ def test_the_product_rule_is_the_derivative(seed: int) -> None:
 
 
 def test_diagonal_letters_commute_and_collect_symbolic_powers() -> None:
-    power = words.diagonal("D", "a", L - 2)
-    assert (D @ E @ power - E @ words.diagonal("D", "a", L - 1)).terms == {}
-    inverse = words.diagonal("D", "a", 2 - L)
-    assert (power @ inverse - words.identity("a")).terms == {}
+    power = noncommutative.diagonal("D", "a", L - 2)
+    assert (D @ E @ power - E @ noncommutative.diagonal("D", "a", L - 1)).terms == {}
+    inverse = noncommutative.diagonal("D", "a", 2 - L)
+    assert (power @ inverse - noncommutative.identity("a")).terms == {}
     assert (D @ S - S @ D).terms != {}
 
 
 def test_diagonal_entries_are_read_off() -> None:
-    entry = words.diagonal_entry(3 * (D @ D @ E) - words.identity("a"), {"D": x, "E": L})
+    entry = noncommutative.diagonal_entry(
+        3 * (D @ D @ E) - noncommutative.identity("a"), {"D": x, "E": L}
+    )
     assert sp.expand(entry - (3 * x**2 * L - 1)) == 0
     with pytest.raises(ProofError, match="not a polynomial in diagonal"):
-        words.diagonal_entry(D @ S, {"D": x, "S": x})
+        noncommutative.diagonal_entry(D @ S, {"D": x, "S": x})
 
 
 def test_rules_rewrite_and_missing_rules_fail() -> None:
-    rules = words.orthonormal_columns(A)
+    rules = noncommutative.orthonormal_columns(A)
     gram = A.T @ A @ D
-    words.require_same(gram, D, rules, "AᵀA = I")
+    noncommutative.require_same(gram, D, rules, "AᵀA = I")
     with pytest.raises(ProofError, match=r"AᵀA = I: the two sides differ by .*Aᵀ·A·D"):
-        words.require_same(gram, D, {}, "AᵀA = I")
+        noncommutative.require_same(gram, D, {}, "AᵀA = I")
 
 
 def test_shapes_are_checked() -> None:
@@ -106,17 +108,17 @@ def test_shapes_are_checked() -> None:
 
 def test_endless_rules_are_reported() -> None:
     swap = {
-        words.letters(S): words.symmetric("R", "a"),
-        words.letters(words.symmetric("R", "a")): S,
+        noncommutative.letters(S): noncommutative.symmetric("R", "a"),
+        noncommutative.letters(noncommutative.symmetric("R", "a")): S,
     }
     with pytest.raises(RuntimeError, match="do not terminate"):
         S.reduce(swap, limit=10)
 
 
 def test_powers_have_no_product_rule() -> None:
-    rates = {words.letters(D)[0]: D}
+    rates = {noncommutative.letters(D)[0]: D}
     with pytest.raises(ValueError, match="first powers only"):
-        words.diagonal("D", "a", L).derivative(rates)
+        noncommutative.diagonal("D", "a", L).derivative(rates)
 
 
 @pytest.mark.parametrize("field", [exact.RATIONALS, exact.MODULAR], ids=["ℚ", "mod p"])

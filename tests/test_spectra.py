@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from instances import assert_close
 
-from dlnlab.numerics import spectra
+from dlnlab.numerics import decompositions, spectra
 from dlnlab.problems import targets
 
 UNIT = np.finfo(float).eps
@@ -211,8 +211,8 @@ def test_bounds_of_spectral_norms_hold_and_are_as_close_as_they_say(shape):
     rng = np.random.default_rng(0)
     k = min(shape)
     W = np.stack([*rng.standard_normal((20, *shape)), np.zeros(shape), 1e-9 * np.eye(*shape)])
-    exact, bounds = np.linalg.norm(W, 2, axis=(-2, -1)), spectra.norm_bounds(W)
-    loose = spectra.norm_looseness(shape)
+    exact, bounds = np.linalg.norm(W, 2, axis=(-2, -1)), decompositions.norm_bounds(W)
+    loose = decompositions.norm_looseness(shape)
     rounding = 1e-14 * exact
     assert np.all(bounds >= exact - rounding)
     assert np.all(bounds <= loose * exact + rounding)

@@ -14,7 +14,7 @@ import dlnlab
 from dlnlab import networks
 from dlnlab.reductions import choice
 from dlnlab.training import kernels
-from dlnlab.training.kernels import Bordered, Diagonal, InPlace, Plain
+from dlnlab.training.kernels import Bordered, Diagonal, InPlace, Plain, Run
 
 UNIT = np.finfo(float).eps
 KINDS = ("factorization", "mask", "sensing")
@@ -58,7 +58,7 @@ def check_one_step(kind, widths, normalization, alpha, decay, seed):
     given_weights = [W.copy() for W in weights]
     results = []
     for kind_of_stepper in (Plain, InPlace):
-        stepper = kind_of_stepper(problem, weights, rates, decay, ())
+        stepper = kind_of_stepper(Run(problem, weights, rates, decay))
         stepper.advance(1)
         results.append(stepper.weights())
     # an entry is a sum of products of sums …: at most one rounding for each term of each product
@@ -132,7 +132,7 @@ def test_a_stack_steps_as_its_members_do(monkeypatch, kind, own, normalization, 
     rates, decay = [0.5 * eta, eta, 0.5 * eta], rng.uniform(0, 1, (3, 1, 1))
     results = []
     for kind_of_stepper in (Plain, InPlace):
-        stepper = kind_of_stepper(problem, weights, rates, decay, batch)
+        stepper = kind_of_stepper(Run(problem, weights, rates, decay, batch))
         stepper.advance(10)
         stepper.freeze(np.array([[True, False, False], [True, True, True]]))
         middle = stepper.weights()
@@ -171,10 +171,10 @@ def check_special(kind, case, eta, bound, alpha, decay, normalization):
     problem = dlnlab.factorization(target, normalization)
     eta = eta / problem.scale
     rates = [alpha * eta, *[eta] * (len(weights) - 2), alpha * eta]
-    assert type(kernels.stepper(problem, weights, rates, decay, ())) is kind
+    assert type(kernels.stepper(Run(problem, weights, rates, decay))) is kind
     results = []
     for way in (InPlace, kind):
-        stepper = way(problem, weights, rates, decay, ())
+        stepper = way(Run(problem, weights, rates, decay))
         stepper.advance(30)
         results.append(stepper.weights())
     for plain, special in zip(*results, strict=True):
@@ -296,12 +296,12 @@ def test_the_reduction_of_a_wide_network_has_its_corner_apart():
     problem = dlnlab.factorization(dlnlab.random_target((40, 30), 2, rng=0))
     weights = dlnlab.original_weights((40, 30), 3, 0.3, rng=0)
     small = choice.choose(problem, weights, 0, "reduced")
-    found = kernels.stepper(small.problem, small.weights, [0.1] * 3, None, ())
+    found = kernels.stepper(Run(small.problem, small.weights, [0.1] * 3))
     assert type(found) is Bordered
     rates = [0.1, 0.1, 0.2]
-    assert type(kernels.stepper(small.problem, small.weights, rates, None, ())) is InPlace
+    assert type(kernels.stepper(Run(small.problem, small.weights, rates))) is InPlace
     moved = (*small.weights[:2], small.weights[2] + 1e-30)
-    assert type(kernels.stepper(small.problem, moved, [0.1] * 3, None, ())) is InPlace
+    assert type(kernels.stepper(Run(small.problem, moved, [0.1] * 3))) is InPlace
 
 
 def test_a_corner_that_diverges_is_told_as_any_other():
@@ -316,7 +316,7 @@ def test_what_is_not_diagonal_is_not_taken_for_it():
     problem, rates = dlnlab.factorization(target), [0.1, 0.1, 0.1]
 
     def kind(weights, problem=problem, rates=rates):
-        return type(kernels.stepper(problem, weights, rates, None, ()))
+        return type(kernels.stepper(Run(problem, weights, rates)))
 
     assert kind(weights) is Diagonal
     assert kind(weights, rates=[0.1, 0.1, 0.2]) is InPlace
@@ -338,7 +338,7 @@ def test_a_spectral_start_runs_as_scalars_and_ends_where_the_network_does(r_hat,
     problem = dlnlab.factorization(dlnlab.random_target((30, 25), 4, rng=0))
     weights = dlnlab.compressed_weights(problem, r_hat, depth, 0.1)
     small = choice.choose(problem, weights, 0, "reduced")
-    found = type(kernels.stepper(small.problem, small.weights, [0.1] * depth, None, ()))
+    found = type(kernels.stepper(Run(small.problem, small.weights, [0.1] * depth)))
     assert found is (Diagonal if r_hat >= 4 else InPlace)
     options = {"eta": 0.1, "alpha": 2.0, "num_steps": 400, "record_every": 40}
     record = ("loss", "error", "singular_values", "alignment", "end_to_end")
@@ -362,7 +362,7 @@ def test_a_start_that_is_only_nearly_spectral_keeps_its_matrices():
     weights = dlnlab.compressed_weights(problem, 4, 3, 0.1)
     turned = (weights[0], weights[1] + 1e-10 * np.ones((4, 4)), weights[2])
     small = choice.choose(problem, turned, 0, "reduced")
-    found = type(kernels.stepper(small.problem, small.weights, [0.1] * 3, None, ()))
+    found = type(kernels.stepper(Run(small.problem, small.weights, [0.1] * 3)))
     assert found is InPlace
 
 
@@ -372,7 +372,7 @@ def test_what_runs_in_place():
     stack = tuple(np.stack([W, W]) for W in weights)
 
     def kind(problem, weights, batch=()):
-        return type(kernels.stepper(problem, weights, [0.1, 0.1], None, batch))
+        return type(kernels.stepper(Run(problem, weights, [0.1, 0.1], batch=batch)))
 
     dense = make_problem("mask", (3, 3), "sum", rng)
     assert kind(dense, weights) is InPlace
@@ -405,7 +405,7 @@ def test_extended_precision_is_computed_in_double():
 def test_snapshots_are_not_changed_by_later_steps():
     rng = np.random.default_rng(0)
     weights = tuple(rng.standard_normal((3, 3)) for _ in range(2))
-    stepper = InPlace(make_problem("mask", (3, 3), "sum", rng), weights, [0.1, 0.1], None, ())
+    stepper = InPlace(Run(make_problem("mask", (3, 3), "sum", rng), weights, [0.1, 0.1]))
     first = stepper.weights()
     stepper.advance(1)
     assert all((before == W).all() for W, before in zip(first, weights, strict=True))

@@ -317,7 +317,7 @@ def test_a_seeded_frame_with_reflectors_in_a_start_of_frames_is_built_again():
 def test_a_witness_of_something_else_is_refused():
     with pytest.raises(KeyError):
         Case.from_witness({"shape": [2, 2], "kind": "near"})
-    for form in (Recovery, gauge.Turn, gradients.Line):
+    for form in (Recovery, gauge.Turn, gradients.LineThrough):
         with pytest.raises(KeyError):
             form.from_witness(Case(Frame(2), (1.0,), Frame(1), 2, 0.1, 1).witness())
 
@@ -332,8 +332,8 @@ def test_recoveries_turns_and_lines_are_built_again(recovery, width):
     for whole in (
         recovery,
         turn,
-        gradients.Line(recovery, tables, tables, tuple(width)),
-        gradients.Line(recovery, 3, 4, tuple(width)),
+        gradients.LineThrough(recovery, tables, tables, tuple(width)),
+        gradients.LineThrough(recovery, 3, 4, tuple(width)),
     ):
         told = json.loads(json.dumps(results.plain(whole.witness())))
         assert type(whole).from_witness(told) == whole

@@ -88,8 +88,8 @@ def test_like_sets_the_precision():
 
 def test_target_svd_of_both_kinds():
     factored = dlnlab.random_target((5, 4), 2, rng=0, factored=True)
-    assert targets.target_svd(factored) == factored.svd
-    dense = targets.target_svd(factored.to_dense())
+    assert dlnlab.factorization(factored).target_svd == factored.svd
+    dense = dlnlab.factorization(factored.to_dense()).target_svd
     # Relative gaps of one half, so vectors are right to some u; compared as subspaces.
     assert_close(spectra.subspace_distance(dense.U, factored.U), 0.0, (100 * UNIT) ** 2)
     assert_close(dense.s, factored.s, 20 * UNIT)

@@ -112,7 +112,7 @@ def test_limits_end_in_any_order(monkeypatch):
         limit = staticmethod(lambda limits: contextlib.nullcontext())
 
     monkeypatch.setattr(threads, "_blas", lambda: threads._Libraries(Blas, OfThreads))
-    rng, limits = np.random.default_rng(0), threads._Limits()
+    rng, limits = np.random.default_rng(0), threads._ThreadLimits()
     open_now: list = []
     for _ in range(300):
         if open_now and rng.random() < 0.5:

@@ -8,14 +8,15 @@ import numpy as np
 
 from dlnlab import networks, problems
 from dlnlab.claims import Premise, closed_form
+from dlnlab.flow.two_runs import LOOSER, bound_so_far
 from dlnlab.lab import search, strategies
 from dlnlab.lab.cases import Case, random_cases
-from dlnlab.lab.flows import LOOSER, RTOL, SAFETY, quiet_flow
+from dlnlab.lab.flows import RTOL, quiet_flow
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.reductions import modes
 
-__all__ = ["SUITE", "Integrated", "attack", "attack_time", "integrate", "time_error"]
+__all__ = ["HUNTED", "RECORDS", "SUITE", "WAITS", "Integrated", "attack", "integrate", "time_error"]
 
 HUNTED = strategies.cases(values=(1.0, 0.5, 2.0, 0.2), scales=(0.5, 0.3, 0.2, 1.0, 2.0))
 RECORDS = 40
@@ -73,8 +74,9 @@ def integrate(case: Case) -> Integrated:
     assert loose is not None
     values = modes.flow(times, case.values[: case.r_hat], case.eps, case.depth)
     left, right = start[-1] / case.eps, start[0].T / case.eps
-    distance = float(np.max(np.linalg.norm(tight - loose, axis=(-2, -1)))) / largest
-    error = SAFETY * distance + 100 * case.depth * RTOL  # the runs' distance, and one step's share
+    distance = np.linalg.norm(tight - loose, axis=(-2, -1)) / largest
+    error = float(bound_so_far(distance)[-1])
+    error += 100 * case.depth * RTOL  # one step's share
     return Integrated(times, tight, left, values, right, error)
 
 
@@ -88,7 +90,7 @@ def attack(tally: Tally, case: Case) -> float:
     return -float(margin[k])
 
 
-def attack_time(tally: Tally, rng: np.random.Generator) -> None:
+def _attack_time(tally: Tally, rng: np.random.Generator) -> None:
     """Count one fitting time against its leading term and the bound on the rest."""
     depth, sigma = int(rng.integers(3, 8)), float(10.0 ** rng.uniform(-2, 2))
     share, below = float(rng.uniform(0.05, 0.99)), float(10.0 ** rng.uniform(-12, -0.01))
@@ -122,7 +124,7 @@ def _times(tally: Tally, task: Task) -> None:
     """Fitting times over 20 orders of magnitude of ε against their leading term and its bound."""
     rng = task.rng
     for _ in range(task.count):
-        attack_time(tally, rng)
+        _attack_time(tally, rng)
 
 
 def _climb(tally: Tally, task: Task) -> None:

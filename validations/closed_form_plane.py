@@ -13,7 +13,7 @@ from dlnlab.lab.flows import RTOL, bounded_flow
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["SUITE", "attack", "integrate", "sides"]
+__all__ = ["CLOSER", "HUNTED", "RECORDS", "SUITE", "WAITS", "attack", "integrate", "sides"]
 
 WAITS = 6.0
 """How long a flow is followed, in units of 1/σ after the compressed network has fitted."""

@@ -10,7 +10,7 @@ from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.numerics import spectra
 
-__all__ = ["SUITE", "attack"]
+__all__ = ["HUNTED", "SUITE", "attack"]
 
 HUNTED = strategies.cases(square=True)
 

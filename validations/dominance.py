@@ -7,11 +7,11 @@ import numpy as np
 from dlnlab.claims import dominance
 from dlnlab.lab import adversary, search, strategies
 from dlnlab.lab.cases import Case
-from dlnlab.lab.flows import Pair, draw_groups, flow_pairs
+from dlnlab.lab.flows import FlowPair, draw_groups, flow_pairs
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["SUITE", "attack"]
+__all__ = ["CLIMBED", "HUNTED", "SUITE", "attack"]
 
 HUNTED = strategies.cases(
     square=True,
@@ -28,7 +28,7 @@ CLIMBED = ((3, 3), (3, 4), (4, 3), (3, 6))
 """d and L of the continuous climbs: the smallest for which dominance is a conjecture."""
 
 
-def attack(tally: Tally, pair: Pair) -> float:
+def attack(tally: Tally, pair: FlowPair) -> float:
     """Count one case, judged by its worst record; return how bad that is.
 
     At t = 0 both sides are ε^L and the margin is rounding; the climb is led by the records after

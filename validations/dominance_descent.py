@@ -15,7 +15,7 @@ from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.numerics import spectra
 
-__all__ = ["SUITE", "attack", "registered_sides", "sides"]
+__all__ = ["STABLE", "SUITE", "attack", "registered_sides", "sides"]
 
 STABLE = 1.0
 

@@ -7,7 +7,7 @@ from dlnlab.lab import inequality
 from dlnlab.lab.suite import Part, Suite
 from dlnlab.lab.tally import Tally
 
-__all__ = ["SUITE"]
+__all__ = ["PREMISES", "SUITE"]
 
 PREMISES = inequality.names("balanced", "same_start", "enough_rank")
 

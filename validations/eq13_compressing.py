@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from dlnlab.claims import Premise, eq13
 from dlnlab.lab import inequality
-from dlnlab.lab.flows import Pair
+from dlnlab.lab.flows import FlowPair
 from dlnlab.lab.suite import Part, Suite
 
 from . import theorem2_refined
 
-__all__ = ["SUITE"]
+__all__ = ["SUITE", "premises"]
 
 
-def premises(pair: Pair) -> Sequence[Premise]:
+def premises(pair: FlowPair) -> Sequence[Premise]:
     """Return the premises of the sharp form, and that it needs no correction."""
     case = pair.case
     few = eq13.compresses(case.r_hat, case.rank, min(case.shape))

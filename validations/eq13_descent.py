@@ -14,7 +14,7 @@ from dlnlab.lab.descents import Descents
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["SUITE", "attack", "random", "registered_sides", "sides"]
+__all__ = ["STABLE", "SUITE", "attack", "random", "registered_sides", "sides"]
 
 STABLE = 1.0
 

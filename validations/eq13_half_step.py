@@ -12,7 +12,7 @@ from dlnlab.lab.tally import Tally
 
 from . import eq13_descent
 
-__all__ = ["SUITE"]
+__all__ = ["HALF", "HUNTED", "SUITE"]
 
 HALF = 0.5
 

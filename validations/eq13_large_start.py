@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from dlnlab.claims import Premise, eq13
 from dlnlab.lab import inequality
-from dlnlab.lab.flows import Pair
+from dlnlab.lab.flows import FlowPair
 from dlnlab.lab.suite import Part, Suite
 
-__all__ = ["SUITE"]
+__all__ = ["SUITE", "premises"]
 
 
-def premises(pair: Pair) -> Sequence[Premise]:
+def premises(pair: FlowPair) -> Sequence[Premise]:
     """Return the premises, r̂ = r among them."""
     case = pair.case
     return [

@@ -11,7 +11,7 @@ from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.reductions import modes
 
-__all__ = ["SUITE", "attack", "follow"]
+__all__ = ["LATEST", "RECORDS", "SUITE", "WITHIN", "attack", "follow"]
 
 WITHIN = 0.05
 """A value counts as fitted within this fraction of its target."""

@@ -11,7 +11,7 @@ from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.reductions import modes
 
-__all__ = ["SUITE", "attack", "before", "rounding"]
+__all__ = ["RECORDS", "SUITE", "WITHIN", "attack", "before", "rounding"]
 
 WITHIN = 0.05
 """A value counts as fitted within this fraction of its target; the closer, the later t_i."""

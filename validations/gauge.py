@@ -17,7 +17,21 @@ from dlnlab.lab.recoveries import KINDS, Recovery, random_recovery
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["SUITE", "Descents", "Turn", "attack", "descend"]
+__all__ = [
+    "ALPHAS",
+    "DECAYS",
+    "DIGITS",
+    "INITS",
+    "OUTSIDE",
+    "PLAIN",
+    "SHARE",
+    "STEPS",
+    "SUITE",
+    "Turn",
+    "TurnedDescents",
+    "attack",
+    "descend",
+]
 
 STEPS = 30
 SHARE = 0.2
@@ -100,7 +114,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Descents:
+class TurnedDescents:
     """Gradient descent from a start and from the turned start.
 
     Attributes
@@ -133,7 +147,7 @@ class Descents:
         return len(self.layers[0]) == len(self.others[0])
 
 
-class _Run:
+class _TurnedRun:
     """Gradient descent of one instance from several starts, and its rounding."""
 
     def __init__(self, turn: Turn, weights: networks.Weights) -> None:
@@ -179,7 +193,7 @@ class _Run:
         )
 
 
-def descend(turn: Turn) -> Descents:
+def descend(turn: Turn) -> TurnedDescents:
     """Run gradient descent from the start and from the turned start.
 
     Raises
@@ -194,13 +208,13 @@ def descend(turn: Turn) -> Descents:
         premises.append(gauge.orthogonal_layers(weights))
     turns = turn.matrices(weights)
     other = gauge.canonical(weights) if turn.canonical else gauge.turned(weights, turns)
-    run = _Run(turn, weights)
+    run = _TurnedRun(turn, weights)
     layers = run.layers(weights)
     first, second = (
         run.problem.loss(networks.prefix_products(W)[-1])
         for W in (layers, gauge.turned(layers, turns))
     )
-    return Descents(
+    return TurnedDescents(
         layers,
         run.layers(other),
         turns,

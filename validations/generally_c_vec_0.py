@@ -16,7 +16,7 @@ from dlnlab.numerics import limits, spectra
 
 from .assumption1 import DEPTH, ERROR, SIZE, compare
 
-__all__ = ["SUITE", "attack"]
+__all__ = ["NAMES", "SCALES", "SPECTRUM", "SUITE", "attack"]
 
 SPECTRUM = (1.0, 0.5, 0.0, 0.0, 0.0, 0.0)
 SCALES = (0.2, 0.1, 0.05, 0.025)

@@ -17,13 +17,13 @@ from dlnlab.lab.recoveries import KINDS, Recovery, random_recovery
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["SUITE", "Line", "Slopes", "attack", "compare"]
+__all__ = ["SMALL", "SUITE", "LineThrough", "Slopes", "attack", "compare"]
 
 SMALL = (-2, -1, 0, 1, 2)
 
 
 @dataclass(frozen=True)
-class Line:
+class LineThrough:
     """A problem, and a line W + hD through the weights of a network.
 
     Attributes
@@ -62,7 +62,7 @@ class Line:
         return self.recovery.witness() | told
 
     @classmethod
-    def from_witness(cls, witness: Mapping[str, Any]) -> Line:
+    def from_witness(cls, witness: Mapping[str, Any]) -> LineThrough:
         """Build it again from what `witness` returned, whatever else the mapping holds."""
         start, direction = (_told(witness[name]) for name in ("start", "direction"))
         return cls(Recovery.from_witness(witness), start, direction, tuple(witness["width"]))
@@ -93,7 +93,7 @@ class Slopes:
     error: float
 
 
-def compare(line: Line, move: networks.Weights) -> Slopes:
+def compare(line: LineThrough, move: networks.Weights) -> Slopes:
     """Return the slope along the line through the start of `line` in the direction `move`."""
     problem, weights = line.recovery.problem(), line.weights()
     prefixes, W = networks.forward(problem, weights)  # as descent does
@@ -112,7 +112,7 @@ def compare(line: Line, move: networks.Weights) -> Slopes:
     return Slopes(measured, predicted, margin, error)
 
 
-def attack(tally: Tally, line: Line) -> float:
+def attack(tally: Tally, line: LineThrough) -> float:
     """Count one line, unless it lies within the solutions; return how bad it is."""
     found = compare(line, line.move())
     if np.isnan(found.error):
@@ -130,7 +130,7 @@ def _loss(problem: problems.Problem, weights: networks.Weights) -> float:
     return float(problem.loss(networks.forward(problem, weights)[1]))
 
 
-def _absolute(line: Line, weights: networks.Weights, move: networks.Weights) -> float:
+def _absolute(line: LineThrough, weights: networks.Weights, move: networks.Weights) -> float:
     """P(1) of `gradients.rounding`, from the definition of the loss."""
     A, _, c = line.recovery.measurements()
     reach = _moved(tuple(map(np.abs, weights)), tuple(map(np.abs, move)), 1.0)
@@ -140,27 +140,27 @@ def _absolute(line: Line, weights: networks.Weights, move: networks.Weights) -> 
     return float(0.5 * c * np.sum(np.einsum("mpq,pq->m", np.abs(A), entries) ** 2))
 
 
-def _operations(line: Line) -> int:
+def _operations(line: LineThrough) -> int:
     """Units of rounding behind a loss: the sums behind a residual, its square, their sum."""
     A, _, _ = line.recovery.measurements()
     return 4 * (sum(line.width) + sum(line.recovery.shape) + A[0].size + len(A) + 8)
 
 
 @st.composite
-def _lines(draw: Any) -> Line:
+def _lines(draw: Any) -> LineThrough:
     """Draw a line with small integers."""
     recovery = draw(strategies.recoveries(values=(1.0, 0.5, 2.0, 10.0)))
     width = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))
     sides = list(pairwise((recovery.shape[1], *width, recovery.shape[0])))
     tables = [st.tuples(*[st.tuples(*[st.sampled_from(SMALL)] * a)] * b) for a, b in sides]
-    return Line(recovery, draw(st.tuples(*tables)), draw(st.tuples(*tables)), tuple(width))
+    return LineThrough(recovery, draw(st.tuples(*tables)), draw(st.tuples(*tables)), tuple(width))
 
 
-def _random_line(rng: np.random.Generator, kind: str) -> Line:
+def _random_line(rng: np.random.Generator, kind: str) -> LineThrough:
     shape = (int(rng.integers(1, 6)), int(rng.integers(1, 6)))
     width = tuple(rng.integers(1, 6, int(rng.integers(1, 6))).tolist())
     seeds = [int(n) for n in rng.integers(0, 2**31, 2)]
-    return Line(random_recovery(rng, kind, shape), seeds[0], seeds[1], width)
+    return LineThrough(random_recovery(rng, kind, shape), seeds[0], seeds[1], width)
 
 
 def _random(tally: Tally, task: Task) -> None:

@@ -14,7 +14,7 @@ from dlnlab.lab.cases import Frame
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["SUITE", "attack", "pair"]
+__all__ = ["KINDS", "SHAPES", "SUITE", "attack", "pair"]
 
 SHAPES = ((1, 1), (2, 2), (3, 2), (2, 5), (6, 6))
 KINDS = ("unrelated", "near", "shared vectors")

@@ -17,7 +17,21 @@ from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.reductions import parsimony as reductions
 
-__all__ = ["SUITE", "Descents", "attack", "descend", "scalar_error"]
+__all__ = [
+    "AMPLIFIED",
+    "DECAYS",
+    "DIGITS",
+    "FEW",
+    "HUNTED",
+    "SHAPES",
+    "SHARE",
+    "STEPS",
+    "SUITE",
+    "ReducedDescents",
+    "attack",
+    "descend",
+    "scalar_error",
+]
 
 STEPS = 40
 SHARE = 0.3
@@ -51,7 +65,7 @@ HUNTED = st.tuples(
 
 
 @dataclass(frozen=True)
-class Descents:
+class ReducedDescents:
     """Gradient descent of one wide network, in full and reduced.
 
     Attributes
@@ -76,7 +90,7 @@ class Descents:
     error: float
 
 
-def descend(case: Case, *, eta: float, alpha: float, weight_decay: float) -> Descents:
+def descend(case: Case, *, eta: float, alpha: float, weight_decay: float) -> ReducedDescents:
     """Run gradient descent of the full network and of its reduction."""
     problem, weights = problems.factorization(case.target), case.weights()
     reduction = reductions.reduce(problem, weights)
@@ -100,7 +114,9 @@ def descend(case: Case, *, eta: float, alpha: float, weight_decay: float) -> Des
     scalars = np.stack([W[:, -1, -1] for W in small], axis=1)
     steps = np.full(case.depth, eta)
     steps[[0, -1]] *= alpha
-    return Descents(full, reduction.lift(small), scalars, steps, reduction.multiplicity, error)
+    return ReducedDescents(
+        full, reduction.lift(small), scalars, steps, reduction.multiplicity, error
+    )
 
 
 def attack(tally: Tally, case: Case, alpha: float = 1.0, decay: float = 0.0) -> float:

@@ -20,7 +20,11 @@ from dlnlab.lab.tally import Tally
 from dlnlab.numerics import spectra
 
 __all__ = [
+    "APART",
+    "RECORDS",
+    "STEP",
     "SUITE",
+    "UNBALANCED",
     "Differences",
     "Flow",
     "along_flows",

@@ -17,10 +17,16 @@ from dlnlab.lab.tally import Tally
 from dlnlab.reductions import modes
 
 __all__ = [
+    "ALPHAS",
+    "DECAYS",
+    "DIGITS",
+    "HUNTED",
+    "NUDGE",
+    "SHARES",
+    "STEPS",
     "SUITE",
-    "Descent",
+    "SpectralDescent",
     "attack",
-    "attack_step_size",
     "descend",
     "residual_error",
     "step_error",
@@ -50,7 +56,7 @@ HUNTED = st.tuples(
 
 
 @dataclasses.dataclass(frozen=True)
-class Descent:
+class SpectralDescent:
     """Gradient descent of one compressed network, and what the recursion says.
 
     Attributes
@@ -79,7 +85,7 @@ class Descent:
         return np.einsum("ik,tij,jk->tk", self.left, self.matrices, self.right)
 
 
-def descend(case: Case, *, eta: float, alpha: float, weight_decay: float) -> Descent:
+def descend(case: Case, *, eta: float, alpha: float, weight_decay: float) -> SpectralDescent:
     """Run gradient descent on full matrices, and the recursion."""
     problem = problems.factorization(case.target)
     start = networks.compressed_weights(problem, case.r_hat, case.depth, case.eps)
@@ -95,7 +101,7 @@ def descend(case: Case, *, eta: float, alpha: float, weight_decay: float) -> Des
     error = theorem1.rounding(
         targets, case.eps, case.depth, largest, STEPS, dimension, weight_decay
     )
-    return Descent(start, run.end_to_end, left, values[: len(run.end_to_end)], right, error)
+    return SpectralDescent(start, run.end_to_end, left, values[: len(run.end_to_end)], right, error)
 
 
 def attack(tally: Tally, case: Case, share: float, alpha: float, decay: float = 0.0) -> float:
@@ -118,7 +124,7 @@ def attack(tally: Tally, case: Case, share: float, alpha: float, decay: float = 
 
 
 def _attack_residual(
-    tally: Tally, case: Case, run: Descent, premises: list[Premise], told: dict[str, Any]
+    tally: Tally, case: Case, run: SpectralDescent, premises: list[Premise], told: dict[str, Any]
 ) -> None:
     """β(t)^L > 0 and decreasing, as read off the matrices."""
     margin = float(np.min(theorem1.residual_margins(run.diagonal[:, case.rank :])))
@@ -128,7 +134,7 @@ def _attack_residual(
     tally.add(margin, 2 * relative, premises, lambda: case.witness() | witness)
 
 
-def residual_error(case: Case, run: Descent) -> float:
+def residual_error(case: Case, run: SpectralDescent) -> float:
     """Bound the error of β(t)^L, in units of ε^L."""
     start = case.eps**case.depth
     return run.error * max(case.spectrum[0], start) / start
@@ -156,7 +162,7 @@ def step_error(depth: int) -> float:
     return 10 * depth**2 * NUDGE
 
 
-def attack_step_size(tally: Tally, rng: np.random.Generator) -> None:
+def _attack_step_size(tally: Tally, rng: np.random.Generator) -> None:
     """Count one step of full gradient descent next to σ*, below or above the largest stable one."""
     size, depth = int(rng.integers(1, 5)), int(rng.integers(2, 7))
     sigma, share = float(10.0 ** rng.uniform(-1, 1)), float(rng.uniform(0.05, 1.5))
@@ -193,7 +199,7 @@ def _step_sizes(tally: Tally, task: Task) -> None:
     """
     rng = task.rng
     for _ in range(task.count):
-        attack_step_size(tally, rng)
+        _attack_step_size(tally, rng)
 
 
 def _climb(tally: Tally, task: Task) -> None:

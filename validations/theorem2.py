@@ -11,14 +11,14 @@ import numpy as np
 from dlnlab import networks
 from dlnlab.claims import Premise, assumption1, theorem2
 from dlnlab.lab.cases import Case, aligned_case
-from dlnlab.lab.flows import GROUPS, Pair, draw_groups, flow_pairs
+from dlnlab.lab.flows import GROUPS, FlowPair, draw_groups, flow_pairs
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
 __all__ = ["SUITE", "attack", "judged"]
 
 
-def judged(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
+def judged(pair: FlowPair) -> tuple[np.ndarray, np.ndarray]:
     """Return the margin −|‖W − M*‖² − ‖W̃ − M*‖² − (d − r̂)β^{2L}| / ‖M*‖² and its error.
 
     As d − r̂ ≥ 0, the inequality holds to within the error where the margin is not below it.
@@ -30,7 +30,7 @@ def judged(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
     return defect / size, (pair.margin_error() + idle) / size
 
 
-def attack(tally: Tally, pair: Pair) -> None:
+def attack(tally: Tally, pair: FlowPair) -> None:
     """Count one case, judged by its worst record."""
     case = pair.case
     margin, error = judged(pair)

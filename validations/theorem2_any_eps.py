@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dlnlab.claims import Premise, theorem2
 from dlnlab.lab import inequality
 from dlnlab.lab.cases import Case
-from dlnlab.lab.flows import Pair
+from dlnlab.lab.flows import FlowPair
 from dlnlab.lab.suite import Part, Suite
 
 from .dominance import HUNTED
 
-__all__ = ["SUITE", "spare"]
+__all__ = ["SUITE", "premises", "spare"]
 
 
-def premises(pair: Pair) -> Sequence[Premise]:
+def premises(pair: FlowPair) -> Sequence[Premise]:
     """Return what is left of the premises: ε is free."""
     names = inequality.names("balanced", "same_start", "enough_rank")
     return [*names(pair), inequality.dominated(pair)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dlnlab.claims import Claim, Premise, theorem2
 from dlnlab.lab import inequality
-from dlnlab.lab.flows import Pair
+from dlnlab.lab.flows import FlowPair
 from dlnlab.lab.inequality import Spare, spare_rank
 from dlnlab.lab.suite import Part, Suite
 
@@ -15,7 +15,7 @@ from .dominance import HUNTED
 __all__ = ["SUITE", "premises", "with_correction"]
 
 
-def premises(pair: Pair) -> Sequence[Premise]:
+def premises(pair: FlowPair) -> Sequence[Premise]:
     """Return the premises of the corrected forms, dominance among them."""
     names = inequality.names("balanced", "same_start", "enough_rank", "small_start")
     return [*names(pair), inequality.dominated(pair)]

@@ -12,7 +12,7 @@ from dlnlab.lab.faults import REFUTED, Fault
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["FAULTS", "SUITE", "attack"]
+__all__ = ["FAULTS", "ROUNDS", "SUITE", "attack"]
 
 ROUNDS = 20
 """Of alternating least squares, each of which lowers the error of a competitor."""

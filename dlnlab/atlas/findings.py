@@ -11,6 +11,9 @@ from scipy import stats
 from dlnlab.atlas.cells import Cell, cells
 
 __all__ = [
+    "FEWEST",
+    "LARGEST_FITTED",
+    "REGIONS",
     "Exponent",
     "Place",
     "Region",

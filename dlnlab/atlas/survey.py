@@ -35,10 +35,23 @@ from dlnlab.claims.theorem2 import allowance
 from dlnlab.lab import blocks as wide
 from dlnlab.lab import reduced
 from dlnlab.lab.blocks import Blocks
-from dlnlab.lab.reduced import Run
+from dlnlab.lab.reduced import BlockRun
 from dlnlab.lab.suite import Profile, as_profile
 
-__all__ = ["EXTENTS", "PARTS", "Extent", "configurations", "measure"]
+__all__ = [
+    "BEYOND_HALF",
+    "EXTENTS",
+    "MORE",
+    "NEAR_THE_LIMIT",
+    "PARTS",
+    "SMALLEST",
+    "SPECTRUM",
+    "STEPS",
+    "WIDTH",
+    "Extent",
+    "configurations",
+    "measure",
+]
 
 SPECTRUM = (1.0, 0.5)
 """σ*: two modes, so that one is learned after the other."""
@@ -247,7 +260,7 @@ def _size(blocks: Blocks) -> float:
     return float(np.sum(blocks.spectrum**2))
 
 
-def _judge(run: Run, r_hat: int, judged: np.ndarray) -> dict[str, Any]:
+def _judge(run: BlockRun, r_hat: int, judged: np.ndarray) -> dict[str, Any]:
     """The worst record of every start that is judged, for one r̂."""
     size, blocks = _size(run.blocks), run.blocks
     violation = -run.margin(r_hat)[:, judged] / size

@@ -7,6 +7,7 @@ weights (W_1, W_2) = (B, A) for the estimate W = A B.  `biases` returns such wei
 
 from dlnlab.baselines.alternating import alternating_minimization
 from dlnlab.baselines.biases import biases
-from dlnlab.baselines.two_factors import burer_monteiro, spectral_factors
+from dlnlab.baselines.two_factors import burer_monteiro
+from dlnlab.networks import spectral_factors
 
 __all__ = ["alternating_minimization", "biases", "burer_monteiro", "spectral_factors"]

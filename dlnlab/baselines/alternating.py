@@ -10,7 +10,6 @@ import numpy as np
 
 from dlnlab import networks
 from dlnlab.baselines.least_squares import half_steps
-from dlnlab.baselines.two_factors import STARTS, spectral_factors
 from dlnlab.networks import Weights
 from dlnlab.numerics import checks
 from dlnlab.problems import Completion, SampledCompletion, Sensing
@@ -18,7 +17,7 @@ from dlnlab.training.objective import Look, check_record, recorder
 from dlnlab.training.recorder import Recorder
 from dlnlab.training.trajectory import Status, Trajectory
 
-__all__ = ["alternating_minimization"]
+__all__ = ["RIDGES", "alternating_minimization"]
 
 RIDGES = ("row", "entry")
 
@@ -53,11 +52,11 @@ def alternating_minimization(
     ridge_per : {"row", "entry"}
         "entry" multiplies the ridge of every row of A, and of every column of B, by the number of
         observed entries in it (Zhou, Wilkinson, Schreiber and Pan 2008); completion only.
-    init : {"spectral", "random"}
+    init : {"spectral", "gaussian"}
         Start from the surrogate's best approximation of that rank (Jain, Netrapalli and Sanghavi
         2013), or from Gaussian factors.
     rng : numpy.random.Generator or int
-        For a random start.
+        For a Gaussian start.
     record : sequence of str
         As in `gradient_descent`; recorded at the start and after every iteration.
     tol : float
@@ -93,12 +92,12 @@ def alternating_minimization(
     num_iterations = checks.integer("num_iterations", num_iterations, 0)
     ridge, tol = checks.nonnegative("ridge", ridge), checks.nonnegative("tol", tol)
     records = recorder(problem, check_record(record))
-    init = checks.choice("init", init, STARTS)
+    init = checks.choice("init", init, networks.FACTOR_STARTS)
     checks.random_source("rng", rng)
     left, right = half_steps(
         problem, ridge, checks.choice("ridge_per", ridge_per, RIDGES) == "entry"
     )
-    B, A = _start(problem, rank, init, rng)
+    B, A = networks.two_factors(problem, rank, init, 1.0, rng)
     started = time.monotonic()
     for iteration in range(num_iterations + 1):
         if iteration:
@@ -109,14 +108,6 @@ def alternating_minimization(
             break
     status = Status.CONVERGED if converged else Status.COMPLETED
     return records.finish((B, A), status, time.monotonic() - started)
-
-
-def _start(problem, rank: int, init: str, rng: np.random.Generator | int) -> Weights:
-    if init == "spectral":
-        return spectral_factors(problem, rank)
-    return networks.original_weights(
-        problem.shape, 2, 1.0, rng=rng, init="gaussian", width=rank, like=problem.reference
-    )
 
 
 def _prepared(factor: np.ndarray, ridge: float) -> np.ndarray:

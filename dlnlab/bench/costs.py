@@ -26,9 +26,9 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from dlnlab.bench.instances import Instance
+from dlnlab.bench.workloads import Workload
 
-__all__ = ["Cost", "of_step", "products"]
+__all__ = ["DOUBLE", "Cost", "of_step", "products"]
 
 DOUBLE = 8
 
@@ -56,7 +56,7 @@ def products(widths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
         yield before, after, first  # carried to the layer below
 
 
-def of_step(parts: Sequence[Instance]) -> Cost:
+def of_step(parts: Sequence[Workload]) -> Cost:
     """Return what a step costs one network, on average over the parts of a row."""
     found = [_of_one(part) for part in parts]
     return Cost(
@@ -64,7 +64,7 @@ def of_step(parts: Sequence[Instance]) -> Cost:
     )
 
 
-def _of_one(instance: Instance) -> Cost:
+def _of_one(instance: Workload) -> Cost:
     widths = instance.widths
     entries = widths[-1] * widths[0]
     weights = sum(a * b for a, b in itertools.pairwise(widths))

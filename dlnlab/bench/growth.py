@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 
 from dlnlab import flow
-from dlnlab.bench import instances as make
 from dlnlab.bench import timing
-from dlnlab.bench.instances import Instance
+from dlnlab.bench import workloads as make
 from dlnlab.bench.measurement import engine_run
+from dlnlab.bench.workloads import Workload
 from dlnlab.campaigns.executors import Processes
 from dlnlab.problems import targets
 from dlnlab.training import memory
 
-__all__ = ["AXES", "Axis", "Growth", "exponent", "grow"]
+__all__ = ["AXES", "Axis", "Call", "Growth", "exponent", "grow", "point"]
 
 Call = Callable[[int], object]
 """Runs so many steps; a call that has none ignores the number."""
@@ -154,7 +154,7 @@ def _comparison(d: int, rank: int) -> tuple[Call, int]:
     return lambda _: flow.compare(M, 2 * rank, rng=0), 0
 
 
-def _descent(instance: Instance, steps: int) -> tuple[Call, int]:
+def _descent(instance: Workload, steps: int) -> tuple[Call, int]:
     return engine_run(instance, np.empty(0)), steps
 
 

@@ -17,7 +17,7 @@ from dlnlab.bench.costs import Cost
 from dlnlab.numerics import arrays
 from dlnlab.numerics.arrays import Array
 
-__all__ = ["Limits", "gemm_rate", "read_rate"]
+__all__ = ["LARGEST", "SIZE", "SMALLEST", "Limits", "gemm_rate", "read_rate"]
 
 SMALLEST = 2**18
 """Bytes: below this the overhead of a call, not memory, is what would be measured."""

@@ -8,32 +8,42 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from dlnlab.bench.instances import Instance
+from dlnlab.bench.workloads import Workload
 from dlnlab.networks import Weights
 from dlnlab.problems.targets import FactoredTarget
 
-__all__ = ["JaxLoop", "Loop", "NumpyLoop", "load_jax"]
+__all__ = ["JaxLoop", "LiteralLoop", "NumpyLoop", "dense", "load_jax"]
 
 
-class Loop(Protocol):
-    """A loop of gradient descent on one instance.
+class LiteralLoop:
+    """A loop of gradient descent on one instance; a subclass takes the steps and has the loss.
 
     Attributes
     ----------
     name : str
+    start : tuple of arrays
     """
 
     name: str
+    start: Any
+    loss: Callable[[Any], Any]
+    advance: Callable[[Any, int], Any]
 
     def run(self, num_steps: int) -> Weights:
         """Take the steps from the start and return the weights once they are computed."""
+        return tuple(np.asarray(W) for W in self.advance(self.start, num_steps))
 
     def recorded(self, num_records: int, every: int) -> list[float]:
         """Return the losses of a run of `num_records` times `every` steps, start included."""
+        weights, losses = self.start, [float(self.loss(self.start))]
+        for _ in range(num_records):
+            weights = self.advance(weights, every)
+            losses.append(float(self.loss(weights)))
+        return losses
 
 
 def dense(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,29 +51,17 @@ def dense(data: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v.to_dense() if isinstance(v, FactoredTarget) else v for k, v in data.items()}
 
 
-class NumpyLoop:
+class NumpyLoop(LiteralLoop):
     """The loop in plain NumPy."""
 
     name = "NumPy, literal"
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Workload) -> None:
         self.start, self.eta = instance.weights, instance.eta
         self.gradient = _GRADIENTS[instance.kind](dense(instance.data))
         self.loss = _LOSSES[instance.kind](dense(instance.data), np)
 
-    def run(self, num_steps: int) -> Weights:
-        """See `Loop.run`."""
-        return self._advance(self.start, num_steps)
-
-    def recorded(self, num_records: int, every: int) -> list[float]:
-        """See `Loop.recorded`."""
-        weights, losses = self.start, [float(self.loss(self.start))]
-        for _ in range(num_records):
-            weights = self._advance(weights, every)
-            losses.append(float(self.loss(weights)))
-        return losses
-
-    def _advance(self, weights: Weights, num_steps: int) -> Weights:
+    def advance(self, weights: Weights, num_steps: int) -> Weights:
         for _ in range(num_steps):
             weights = self._step(weights)
         return weights
@@ -79,10 +77,10 @@ class NumpyLoop:
         return (weights[0] - self.eta * carried, *reversed(new))
 
 
-class JaxLoop:
+class JaxLoop(LiteralLoop):
     """The loop as a compiled `fori_loop` around the gradient that JAX derives."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Workload) -> None:
         self.jax = load_jax()
         self.name = f"JAX on {self.jax.default_backend()}, literal"
         jnp = self.jax.numpy
@@ -95,20 +93,7 @@ class JaxLoop:
             return tuple(W - instance.eta * g for W, g in zip(weights, slopes, strict=True))
 
         self.loss = self.jax.jit(loss)
-        self._advance = self.jax.jit(lambda w, n: self.jax.lax.fori_loop(0, n, step, w))
-
-    def run(self, num_steps: int) -> Weights:
-        """See `Loop.run`."""
-        weights = self.jax.block_until_ready(self._advance(self.start, num_steps))
-        return tuple(np.asarray(W) for W in weights)
-
-    def recorded(self, num_records: int, every: int) -> list[float]:
-        """See `Loop.recorded`."""
-        weights, losses = self.start, [float(self.loss(self.start))]
-        for _ in range(num_records):
-            weights = self._advance(weights, every)
-            losses.append(float(self.loss(weights)))
-        return losses
+        self.advance = self.jax.jit(lambda w, n: self.jax.lax.fori_loop(0, n, step, w))
 
 
 def load_jax() -> Any:

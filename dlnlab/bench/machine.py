@@ -12,7 +12,7 @@ from dlnlab.bench.measurement import Effort
 from dlnlab.numerics import arrays, threads
 from dlnlab.numerics.arrays import Array
 
-__all__ = ["describe", "load"]
+__all__ = ["AMOUNTS", "LIBRARIES", "SIZES", "describe", "load"]
 
 SIZES = (20, 100, 300, 1024)
 """Of matrices: products of small ones are far from the machine's rate."""

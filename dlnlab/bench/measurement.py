@@ -26,11 +26,11 @@ from typing import Any
 import numpy as np
 
 from dlnlab.bench import costs, timing
-from dlnlab.bench.instances import Instance, stacked
 from dlnlab.bench.limits import Limits
-from dlnlab.bench.literal import Loop, NumpyLoop
+from dlnlab.bench.literal import LiteralLoop, NumpyLoop
 from dlnlab.bench.rows import Row
 from dlnlab.bench.timing import Sample
+from dlnlab.bench.workloads import Workload, stacked
 from dlnlab.numerics import arrays
 from dlnlab.numerics.arrays import Array
 from dlnlab.numerics.threads import available, limited
@@ -39,7 +39,10 @@ from dlnlab.training.descent import gradient_descent
 from dlnlab.training.trajectory import Trajectory
 
 __all__ = [
+    "LONG",
+    "POWER",
     "QUICK",
+    "STEPS",
     "Agreement",
     "Disagreement",
     "Effort",
@@ -162,7 +165,7 @@ class Result:
 def measure(
     name: str,
     row: Row,
-    loop: Callable[[Instance], Loop],
+    loop: Callable[[Workload], LiteralLoop],
     reference: Array,
     effort: Effort,
     *,
@@ -251,7 +254,7 @@ def filling_batch(per_network: Callable[[int], float], most: int = 2**14) -> int
 
 
 def time_per_network(
-    instance: Instance, batch: int, reference: Array, seconds: float = 0.3
+    instance: Workload, batch: int, reference: Array, seconds: float = 0.3
 ) -> float:
     """Return the seconds per step and network of a stack; infinity if memory does not allow it."""
     try:
@@ -266,7 +269,7 @@ def time_per_network(
 
 
 def engine_run(
-    instance: Instance, reference: Array, formulation: str = "auto"
+    instance: Workload, reference: Array, formulation: str = "auto"
 ) -> Callable[[int], Trajectory]:
     """Return the engine's run of so many steps, as a user calls it, until it is finished."""
     problem, weights = instance.problem(reference), instance.start(reference)
@@ -287,23 +290,23 @@ def engine_run(
     return run
 
 
-def long_run_formulation(instance: Instance, reference: Array, num_steps: int = LONG) -> str:
+def long_run_formulation(instance: Workload, reference: Array, num_steps: int = LONG) -> str:
     """Return the formulation that the engine chooses for so many steps."""
     problem, weights = instance.problem(reference), instance.start(reference)
     return choice.choose(problem, weights, num_steps).name
 
 
 def agreement(
-    instance: Instance,
+    instance: Workload,
     reference: Array,
-    loop: Callable[[Instance], Loop] = NumpyLoop,
+    loop: Callable[[Workload], LiteralLoop] = NumpyLoop,
     formulation: str = "full",
 ) -> Agreement:
     """Compare the engine, and another loop, with the literal NumPy loop.
 
     Parameters
     ----------
-    instance : Instance
+    instance : Workload
         Of a stack the first and the last member are compared.
     reference : array
     loop : callable
@@ -347,7 +350,7 @@ def _require(name: str, deviation: float, bound: float) -> None:
         )
 
 
-def _bound(instance: Instance) -> float:
+def _bound(instance: Workload) -> float:
     entries = instance.widths[0] * instance.widths[-1]
     longest = max(*instance.widths, entries if instance.kind == "sensing" else 0, instance.count)
     grown = np.exp(STEPS * instance.eta * instance.curvature)
@@ -380,8 +383,8 @@ class _Times:
 
 def _time_steps(
     row: Row,
-    parts: Sequence[Instance],
-    make_loop: Callable[[Instance], Loop],
+    parts: Sequence[Workload],
+    make_loop: Callable[[Workload], LiteralLoop],
     reference: Array,
     effort: Effort,
 ) -> _Times:
@@ -405,8 +408,8 @@ def _time_steps(
 
 def _time_whole(
     row: Row,
-    parts: Sequence[Instance],
-    make_loop: Callable[[Instance], Loop],
+    parts: Sequence[Workload],
+    make_loop: Callable[[Workload], LiteralLoop],
     reference: Array,
     effort: Effort,
 ) -> _Times:

@@ -19,11 +19,11 @@ from unittest import mock
 
 import numpy as np
 
-from dlnlab.bench.instances import Instance
-from dlnlab.bench.literal import dense, load_jax
+from dlnlab.bench.literal import LiteralLoop, dense, load_jax
+from dlnlab.bench.workloads import Workload
 from dlnlab.networks import Weights
 
-__all__ = ["Peer", "PeerLoop"]
+__all__ = ["MODULES", "REPOSITORY", "Peer", "PeerLoop"]
 
 MODULES = ("utils", "network", "loss", "solver")
 REPOSITORY = "soominkwon/comp-deep-nets"
@@ -92,10 +92,10 @@ def _imported(path: Path) -> tuple[ModuleType, ModuleType, ModuleType]:
     return found["solver"], found["loss"], found["network"]
 
 
-class PeerLoop:
+class PeerLoop(LiteralLoop):
     """Their training loop on one instance, with the losses summed rather than averaged."""
 
-    def __init__(self, peer: Peer, instance: Instance) -> None:
+    def __init__(self, peer: Peer, instance: Workload) -> None:
         self.jax, self.peer, self.eta = load_jax(), peer, instance.eta
         self.name = f"{peer.name}, JAX on {self.jax.default_backend()}"
         self.start = [self.jax.numpy.asarray(W) for W in instance.weights]
@@ -111,7 +111,7 @@ class PeerLoop:
         body, self.state = taken
         self._advance = self.jax.jit(lambda a, n: self.jax.lax.fori_loop(0, n, body, a))
 
-    def _loss(self, instance: Instance) -> Any:
+    def _loss(self, instance: Workload) -> Any:
         jnp, create = self.jax.numpy, self.peer.loss.create_loss
         data = {k: jnp.asarray(v) for k, v in dense(instance.data).items()}
         if instance.kind == "sensing":
@@ -138,7 +138,7 @@ class PeerLoop:
             )
 
     def run(self, num_steps: int) -> Weights:
-        """See `literal.Loop.run`."""
+        """See `literal.LiteralLoop.run`."""
         weights, _ = self.jax.block_until_ready(self._advance(self.state, num_steps))
         return tuple(np.asarray(W) for W in weights)
 

@@ -18,15 +18,15 @@ from typing import Any
 import numpy as np
 
 from dlnlab.bench import timing
-from dlnlab.bench.instances import Instance
 from dlnlab.bench.measurement import LONG, engine_run, long_run_formulation
 from dlnlab.bench.rows import Row
+from dlnlab.bench.workloads import Workload
 from dlnlab.numerics import threads
 from dlnlab.numerics.arrays import Array
 from dlnlab.reductions import choice
 from dlnlab.training import kernels
 
-__all__ = ["of_row"]
+__all__ = ["SHOWN", "of_row"]
 
 SHOWN = 10
 
@@ -55,13 +55,13 @@ def of_row(row: Row, reference: Array, seconds: float = 0.5) -> list[tuple[str, 
         return _profiled(part, reference, seconds)
 
 
-def _calls(part: Instance, reference: Array) -> tuple[Sequence[Callable[[], Any]], int]:
+def _calls(part: Workload, reference: Array) -> tuple[Sequence[Callable[[], Any]], int]:
     """Return the calls of a step, and of how many networks; none where steps are not taken so."""
     problem, weights = part.problem(reference), part.start(reference)
     run = choice.choose(problem, weights, LONG)
     rates = [part.eta] * len(weights)
-    found = kernels.stepper(run.problem, run.weights, rates, None, weights[0].shape[:-2])
-    return found.calls()
+    steps = kernels.Run(run.problem, run.weights, rates, batch=weights[0].shape[:-2])
+    return kernels.stepper(steps).calls()
 
 
 def _timed(
@@ -93,7 +93,7 @@ def _told(call: Callable[[], Any]) -> str:
     return f"{name} {', '.join(shapes)}"
 
 
-def _profiled(part: Instance, reference: Array, seconds: float) -> list[tuple[str, float]]:
+def _profiled(part: Workload, reference: Array, seconds: float) -> list[tuple[str, float]]:
     run = engine_run(part, reference, long_run_formulation(part, reference))
     run(1)
     steps = timing.calibrate(run, seconds)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dlnlab.bench import instances as make
-from dlnlab.bench.instances import Instance
+from dlnlab.bench import workloads as make
+from dlnlab.bench.workloads import Workload
 
 __all__ = ["ROWS", "Row"]
 
@@ -33,42 +33,42 @@ class Row:
     """
 
     title: str
-    build: Callable[[], tuple[Instance, ...]]
+    build: Callable[[], tuple[Workload, ...]]
     target: float | None
     records: tuple[int, int] | None = None
 
 
-def _wide(d: int) -> tuple[Instance, ...]:
+def _wide(d: int) -> tuple[Workload, ...]:
     return (make.wide(make.factorization(d, 10), (d, d)),)
 
 
-def _compressed(d: int, factored: bool = False, turn: float = 0) -> tuple[Instance, ...]:
+def _compressed(d: int, factored: bool = False, turn: float = 0) -> tuple[Workload, ...]:
     return (make.compressed(make.factorization(d, 10, factored), (d, d), 20, turn),)
 
 
-def _both(d: int) -> tuple[Instance, ...]:
+def _both(d: int) -> tuple[Workload, ...]:
     return _wide(d) + _compressed(d)
 
 
-def _completion(r_hat: int | None, batch: int = 1) -> tuple[Instance, ...]:
+def _completion(r_hat: int | None, batch: int = 1) -> tuple[Workload, ...]:
     return (_stack(make.completion(100, 5, 0.3), r_hat, batch),)
 
 
-def _sensing(r_hat: int | None) -> tuple[Instance, ...]:
+def _sensing(r_hat: int | None) -> tuple[Workload, ...]:
     return (_stack(make.sensing(100, 5, 2000), r_hat, 1),)
 
 
-def _stack(instance: Instance, r_hat: int | None, batch: int, d: int = 100) -> Instance:
+def _stack(instance: Workload, r_hat: int | None, batch: int, d: int = 100) -> Workload:
     started = make.compressed(instance, (d, d), r_hat) if r_hat else make.wide(instance, (d, d))
     return make.stacked(started, batch) if batch > 1 else started
 
 
-def _movielens() -> tuple[Instance, ...]:
+def _movielens() -> tuple[Workload, ...]:
     shape = (943, 1682)
     return (make.compressed(make.sampled(shape, 5, 80_000), shape, 10),)
 
 
-def _small() -> tuple[Instance, ...]:
+def _small() -> tuple[Workload, ...]:
     started = make.wide(make.completion(20, 2, 0.5), (20, 20))
     return (make.stacked(started, 512),)
 

@@ -14,13 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import threadpoolctl
 
-__all__ = [
-    "Sample",
-    "alternate",
-    "blas",
-    "calibrate",
-    "clock",
-]
+__all__ = ["Sample", "alternate", "blas", "calibrate", "clock"]
 
 
 @dataclass(frozen=True)

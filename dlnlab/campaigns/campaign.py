@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import numbers
 import os
 import re
 import time
@@ -28,11 +29,26 @@ from dlnlab.numerics import checks
 from dlnlab.progress import Progress
 from dlnlab.version import VERSION
 
-__all__ = ["as_completed", "run", "seconds", "task"]
+__all__ = [
+    "ATTEMPTS",
+    "CHUNK_SECONDS",
+    "FOREIGN",
+    "HEAD",
+    "REST",
+    "AnyFunction",
+    "Function",
+    "as_completed",
+    "run",
+    "seconds",
+    "task",
+]
 
 CHUNK_SECONDS = 0.5
 """Tasks travel in chunks of about this duration: long against sending one (0.2 ms to a process,
 1 ms to a cluster on the same machine), short against the loss if a worker is killed."""
+
+FOREIGN = 128
+"""Tasks kept under way on an executor that does not say how many workers it has."""
 
 ATTEMPTS = 3
 """A task whose worker dies this many times is at fault itself."""
@@ -44,20 +60,20 @@ HEAD, REST = b'{"key": "', b'", "configuration": '
 """What every line begins with, before and after its key of 64 hexadecimal digits."""
 
 
-class _Task(NamedTuple):
+class _Keyed(NamedTuple):
     """A configuration under its hash."""
 
     key: str
     configuration: Mapping[str, Any]
 
 
-class _Outcome(NamedTuple):
+class _Finished(NamedTuple):
     """What became of a task: its result as JSON, or the exception it raised, with its traceback.
 
     Exceptions travel as text, since not all of them can be pickled.
     """
 
-    task: _Task
+    task: _Keyed
     result: str
     seconds: float
     error: str = ""
@@ -123,9 +139,26 @@ def as_completed(
 
     What the file holds comes first.  An iterator that is dropped ends the campaign; what was
     computed by then is in the file.
+
+    Parameters
+    ----------
+    function, configurations, path, executor, progress
+        See `run`.
+
+    Yields
+    ------
+    (int, dict)
+        The number of a configuration, counted from 0, and its result.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed, or the file cannot be used.
+    RuntimeError
+        If a task raises, or the executor is broken.
     """
     identity = _identity(function)
-    tasks = [_Task(_key(identity, content), content) for content in _mappings(configurations)]
+    tasks = [_Keyed(_key(identity, content), content) for content in _mappings(configurations)]
     numbers: dict[str, list[int]] = {}
     for number, task in enumerate(tasks):
         numbers.setdefault(task.key, []).append(number)
@@ -209,6 +242,11 @@ def task(name: str) -> Callable[[AnyFunction], AnyFunction]:
     callable
         A decorator, which returns the function itself.
 
+    Raises
+    ------
+    TypeError
+        If `name` is no text, or empty.
+
     Examples
     --------
     >>> @task("doubling")
@@ -269,11 +307,11 @@ def _key(identity: _Identity, configuration: Mapping[str, Any]) -> str:
 
 
 def _outcomes(
-    function: Function, tasks: Sequence[_Task], executor: Executor
-) -> Iterator[list[_Outcome]]:
+    function: Function, tasks: Sequence[_Keyed], executor: Executor
+) -> Iterator[list[_Finished]]:
     """Yield the outcomes of tasks as they come, in their order, keeping the executor busy."""
-    waiting, most = deque(tasks), executors.under_way(executor)
-    running: dict[Future[list[_Outcome]], list[_Task]] = {}
+    waiting, most = deque(tasks), _under_way(executor)
+    running: dict[Future[list[_Finished]], list[_Keyed]] = {}
     lost: dict[str, int] = {}
     spent = finished = 0.0
     while waiting or running:
@@ -289,7 +327,7 @@ def _outcomes(
                     raise _broken(lost, error) from error
                 break  # what others have finished is not to be lost
         done = wait(running, return_when=FIRST_COMPLETED).done
-        outcomes: list[_Outcome] = []
+        outcomes: list[_Finished] = []
         for future in [future for future in running if future in done]:
             chunk = running.pop(future)
             try:
@@ -311,7 +349,7 @@ def _chunk_size(spent: float, finished: float, waiting: int, most: int) -> int:
     return int(max(1, min(wanted, waiting / most)))
 
 
-def _carry_out(function: Function, chunk: Sequence[_Task]) -> list[_Outcome]:
+def _carry_out(function: Function, chunk: Sequence[_Keyed]) -> list[_Finished]:
     """Run the tasks of a chunk, in a worker, up to the first that raises."""
     outcomes = []
     for task in chunk:
@@ -322,13 +360,13 @@ def _carry_out(function: Function, chunk: Sequence[_Task]) -> list[_Outcome]:
             raise
         except BaseException as error:  # sys.exit, too: the client must learn of it
             told, trace = f"{type(error).__name__}: {error}", traceback.format_exc()
-            outcomes.append(_Outcome(task, "", time.perf_counter() - started, told, trace))
+            outcomes.append(_Finished(task, "", time.perf_counter() - started, told, trace))
             break
-        outcomes.append(_Outcome(task, result, time.perf_counter() - started))
+        outcomes.append(_Finished(task, result, time.perf_counter() - started))
     return outcomes
 
 
-def _to_repeat(chunk: list[_Task], lost: dict[str, int], error: BaseException) -> list[_Task]:
+def _to_repeat(chunk: list[_Keyed], lost: dict[str, int], error: BaseException) -> list[_Keyed]:
     """Return the tasks of a worker that died, unless one of them has died too often."""
     for task in chunk:
         lost[task.key] = lost.get(task.key, 0) + 1
@@ -348,7 +386,7 @@ def _broken(lost: Mapping[str, int], error: BaseException) -> RuntimeError:
     )
 
 
-def _failed(name: str, outcome: _Outcome) -> RuntimeError:
+def _failed(name: str, outcome: _Finished) -> RuntimeError:
     error = RuntimeError(f"{name} failed for {outcome.task.configuration}: {outcome.error}")
     error.add_note(outcome.trace)
     return error
@@ -390,7 +428,7 @@ class _Ledger:
             self._lock.release()
             self._close()
 
-    def write(self, outcomes: Iterable[_Outcome]) -> int:
+    def write(self, outcomes: Iterable[_Finished]) -> int:
         """Keep what succeeded; return how many that were."""
         kept = [outcome for outcome in outcomes if not outcome.error]
         self.results.update((outcome.task.key, outcome.result) for outcome in kept)
@@ -486,6 +524,23 @@ def _begins_a_line(text: bytes, *, whole: bool = False) -> bool:
     return HEAD.startswith(head) and digits and REST.startswith(rest)
 
 
-def _line(outcome: _Outcome) -> str:
+def _line(outcome: _Finished) -> str:
     head = json.dumps({"key": outcome.task.key, "configuration": outcome.task.configuration})
     return f'{head[:-1]}, "result": {outcome.result}, "seconds": {outcome.seconds:.6g}}}\n'
+
+
+def _under_way(executor: Executor) -> int:
+    """Return how many tasks to keep under way: two for each worker, if their number is known.
+
+    Raises
+    ------
+    ValueError
+        If the executor says that it has no workers.
+    """
+    for name in ("workers", "_max_workers"):
+        known = getattr(executor, name, None)
+        if isinstance(known, numbers.Integral):
+            if known < 1:
+                raise ValueError(f"`executor` must have workers, got one that has {known}")
+            return 2 * min(int(known), executors.MOST)
+    return FOREIGN

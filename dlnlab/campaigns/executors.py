@@ -26,21 +26,19 @@ from typing import Any
 
 from dlnlab.numerics import checks, threads
 
-__all__ = ["Processes", "Serial", "using"]
+__all__ = ["MOST", "PATIENCE", "Processes", "Serial", "using"]
 
-THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "BLIS_NUM_THREADS")
+_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "BLIS_NUM_THREADS")
 """What the libraries behind NumPy read, once, when a process loads them."""
 
 PATIENCE = "10s"
 """How long a Dask scheduler may take to answer."""
 
-FOREIGN = 128
-"""Tasks kept under way on an executor that does not say how many workers it has."""
 
 MOST = 2**15
 """Processes that a system has at most, as Linux is set up."""
 
-GUARD = """
+_GUARD = """
 import os, signal, sys, threading, time
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 def watch():
@@ -54,7 +52,7 @@ if not any(thread.name == "dlnlab-parent" for thread in threading.enumerate()):
 """
 """What a worker does first: leave Ctrl-C to the parent, and not outlive it however it ends."""
 
-NAMES = (
+_NAMES = (
     '"serial", "processes", "processes=N", "dask=ADDRESS", "MODULE:FUNCTION" for a function that '
     "returns an executor, or a concurrent.futures.Executor"
 )
@@ -66,7 +64,18 @@ class Serial(Executor):
     workers = 1
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run ``fn(*args, **kwargs)`` and return a future that is done."""
+        """Run ``fn(*args, **kwargs)`` and return a future that is done.
+
+        Parameters
+        ----------
+        fn : callable
+        *args, **kwargs
+            What it is called with.
+
+        Returns
+        -------
+        concurrent.futures.Future
+        """
         future: Future[Any] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
@@ -78,14 +87,14 @@ class Serial(Executor):
 
 
 class _GuardedName(str):
-    """The name of a process, which runs `GUARD` where it arrives.
+    """The name of a process, which runs `_GUARD` where it arrives.
 
     A worker is sent its name first, before the modules that it has to import, which takes it
     seconds in which its parent may be gone.
     """
 
     def __reduce__(self) -> tuple[Any, ...]:
-        guard = GUARD.format(parent=os.getpid())
+        guard = _GUARD.format(parent=os.getpid())
         return eval, (f"(exec({guard!r}, {{}}), {str(self)!r})[1]",)
 
 
@@ -159,6 +168,21 @@ class Processes(Executor):
         """Give ``fn(*args, **kwargs)`` to a process that is free, a new one, or the least busy.
 
         If that process dies, the future raises `concurrent.futures.BrokenExecutor`; submit again.
+
+        Parameters
+        ----------
+        fn : callable
+        *args, **kwargs
+            What it is called with.
+
+        Returns
+        -------
+        concurrent.futures.Future
+
+        Raises
+        ------
+        RuntimeError
+            After `shutdown`.
         """
         with self._lock:
             if self._closed:
@@ -183,7 +207,15 @@ class Processes(Executor):
             worker.waiting -= 1
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the processes, after their tasks; with `cancel_futures`, at once."""
+        """End the processes, after their tasks; with `cancel_futures`, at once.
+
+        Parameters
+        ----------
+        wait : bool
+            Whether to return only once the processes have ended.
+        cancel_futures : bool
+            Whether to drop the tasks that have not begun.
+        """
         self._closed = True
         for worker in self._workers:
             if cancel_futures:
@@ -202,6 +234,10 @@ def using(executor: Executor | str | None) -> Iterator[Executor]:
         "processes" (also None) or "processes=4" in local worker processes, "dask=tcp://host:8786"
         on the cluster of a Dask scheduler, and "module:function" on what that function returns.
 
+    Yields
+    ------
+    concurrent.futures.Executor
+
     Raises
     ------
     ValueError, TypeError
@@ -213,30 +249,13 @@ def using(executor: Executor | str | None) -> Iterator[Executor]:
         yield executor
         return
     if executor is not None and not isinstance(executor, str):
-        raise TypeError(f"`executor` must be {NAMES}; got {checks.describe(executor)}")
+        raise TypeError(f"`executor` must be {_NAMES}; got {checks.describe(executor)}")
     with _opened("processes" if executor is None else executor) as opened:
         try:
             yield opened
         except BaseException:
             opened.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def under_way(executor: Executor) -> int:
-    """Return how many tasks to keep under way: two for each worker, if their number is known.
-
-    Raises
-    ------
-    ValueError
-        If the executor says that it has no workers.
-    """
-    for name in ("workers", "_max_workers"):
-        known = getattr(executor, name, None)
-        if isinstance(known, numbers.Integral):
-            if known < 1:
-                raise ValueError(f"`executor` must have workers, got one that has {known}")
-            return 2 * min(int(known), MOST)
-    return FOREIGN
 
 
 @contextlib.contextmanager
@@ -255,7 +274,7 @@ def _opened(name: str) -> Iterator[Executor]:
         with _made(module, function) as made:
             yield made
     else:
-        raise ValueError(f"`executor` must be {NAMES}; got {name!r}")
+        raise ValueError(f"`executor` must be {_NAMES}; got {name!r}")
 
 
 def _client(address: str) -> Any:
@@ -289,7 +308,7 @@ def _made(module: str, function: str) -> Executor:
 @contextlib.contextmanager
 def _one_thread_each() -> Iterator[None]:
     """Processes started meanwhile find one thread asked for; a choice of the user's stands."""
-    added = [name for name in THREADS if name not in os.environ]
+    added = [name for name in _THREADS if name not in os.environ]
     os.environ.update(dict.fromkeys(added, "1"))
     try:
         yield

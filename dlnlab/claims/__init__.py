@@ -41,7 +41,7 @@ MODULES = (
 )
 """The modules with claims, in the order in which they build on each other."""
 
-__all__ = ["CLAIMS", "MODULES", "STATUSES", "Premise", "Verdict", "judge", *MODULES]
+__all__ = ["CLAIMS", "MODULES", "STATUSES", "Premise", "Verdict", "judge"]
 
 CLAIMS: dict[str, Claim] = {
     claim.name: claim

@@ -21,9 +21,21 @@ import numpy as np
 
 from dlnlab.claims.claim import Claim, Witness, proved, refuted
 from dlnlab.claims.verdict import Premise
-from dlnlab.numerics import spectra
+from dlnlab.numerics import decompositions, spectra
 
-__all__ = ["CLAIM", "GENERALLY_CLAIM", "GENERALLY_STATEMENT", "SOURCE", "STATEMENT"]
+__all__ = [
+    "CLAIM",
+    "GENERALLY_CLAIM",
+    "GENERALLY_STATEMENT",
+    "SOURCE",
+    "STATEMENT",
+    "Constants",
+    "Running",
+    "aligned_start",
+    "all_fitted",
+    "measure",
+    "running",
+]
 
 STATEMENT = (
     "Along gradient flow from an orthogonal start, after times t_i the i-th singular vectors are "
@@ -106,7 +118,7 @@ def measure(
         edge = within * targets[i] if t[i] > times[0] else 0.0
         c_val[i] = max(edge**2, np.max((values[after, i] - targets[i]) ** 2, initial=0.0))
         c_vec[i] = max(_at(t[i], times, off[:, i]), np.nanmax(off[after, i], initial=0.0))
-        if i < waiting.size and targets[i] - targets[i + 1] > spectra.REPEATED * targets[0]:
+        if i < waiting.size and targets[i] - targets[i + 1] > decompositions.REPEATED * targets[0]:
             moved = np.abs(values[:, i + 1] - values[0, i + 1])
             so_far = np.max(moved[times <= t[i]])
             waiting[i] = max(_at(t[i], times, moved), so_far) / targets[i + 1]

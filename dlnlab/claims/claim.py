@@ -21,7 +21,17 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["STATUSES", "Claim", "Setting", "Standing", "Witness"]
+__all__ = [
+    "CONJECTURE",
+    "STATUSES",
+    "Claim",
+    "Setting",
+    "Standing",
+    "Witness",
+    "everywhere",
+    "proved",
+    "refuted",
+]
 
 STATUSES = ("proved", "conditional", "conjecture", "refuted", "not applicable")
 

@@ -18,7 +18,18 @@ import numpy as np
 
 from dlnlab.claims.claim import Claim, proved
 
-__all__ = ["CLAIM", "PLANE_CLAIM", "PLANE_STATEMENT", "SOURCE", "STATEMENT"]
+__all__ = [
+    "CLAIM",
+    "PLANE_CLAIM",
+    "PLANE_STATEMENT",
+    "SOURCE",
+    "STATEMENT",
+    "leading_time",
+    "margins",
+    "plane_flow",
+    "rest_bound",
+    "time_margins",
+]
 
 STATEMENT = (
     "The compressed network's gradient flow has the closed form of σ̃_i(t) and β(t)^L, and reaches "

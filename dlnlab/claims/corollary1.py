@@ -13,7 +13,7 @@ import numpy as np
 
 from dlnlab.claims.claim import Claim, proved
 
-__all__ = ["CLAIM", "SOURCE", "STATEMENT"]
+__all__ = ["CLAIM", "SOURCE", "STATEMENT", "excess", "margins", "rounding", "size"]
 
 STATEMENT = (
     "‖W_{L:1}(0) − M*‖_F² − ‖W̃_{L:1}(0) − M*‖_F² = (d − r̂) ε^{2L} + ε^L Σ σ_i* ‖u_i* − Q v_i*‖² "

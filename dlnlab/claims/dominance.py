@@ -13,7 +13,7 @@ import numpy as np
 from dlnlab.claims.claim import Claim, Setting, Standing
 from dlnlab.claims.verdict import Premise
 
-__all__ = ["CLAIM", "SETTLED", "SOURCE", "STATEMENT"]
+__all__ = ["CLAIM", "SETTLED", "SOURCE", "STATEMENT", "margins", "same_start"]
 
 STATEMENT = (
     "Along gradient flow from an orthogonal start, σ_i(W_{L:1}(t)) ≤ σ̃_i(t) for every i and t, "
@@ -22,13 +22,13 @@ STATEMENT = (
 SOURCE = "dlnlab"
 
 
-def leading_or_small(setting: Setting) -> bool:
+def _leading_or_small(setting: Setting) -> bool:
     """Whether every σ_i*, i ≤ r, is σ_1* or at most 2ε^L."""
     targets = setting.targets
     return bool(np.all((targets == np.max(targets)) | (targets <= 2 * setting.start)))
 
 
-def normal_core(setting: Setting) -> bool:
+def _normal_core(setting: Setting) -> bool:
     """Whether QᵀM* is known, and commutes with its transpose to within rounding."""
     C = setting.core
     if C is None:
@@ -48,13 +48,13 @@ SETTLED = (
     Standing(
         "proved",
         "targets that are σ_1* or at most 2ε^L, r = 1 and equal σ_i* among them",
-        covers=leading_or_small,
+        covers=_leading_or_small,
         proofs=("dominance", "small_targets"),
     ),
     Standing(
         "proved",
         "QᵀM* normal, or a sum of blocks of size one and two in some orthonormal basis",
-        covers=normal_core,
+        covers=_normal_core,
         proofs=("plane_blocks",),
     ),
 )

@@ -22,9 +22,15 @@ __all__ = [
     "COMPRESSING",
     "DESCENT",
     "DOMINANCE",
+    "FLOW",
     "HALF_STEP",
+    "INEQUALITY",
     "LARGE_START",
     "SMALL_C_VEC",
+    "STABLE",
+    "compresses",
+    "no_spare",
+    "step_below",
 ]
 
 INEQUALITY = "‖W_{L:1}(t) − M*‖_F² ≥ ‖W̃_{L:1}(t) − M*‖_F² for all t ≥ 0"

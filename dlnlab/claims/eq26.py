@@ -14,7 +14,7 @@ import numpy as np
 
 from dlnlab.claims.claim import Claim, Witness, refuted
 
-__all__ = ["CLAIM", "SOURCE", "STATEMENT"]
+__all__ = ["CLAIM", "SOURCE", "STATEMENT", "margins"]
 
 STATEMENT = (
     "Until t_i, when the i-th singular value is fitted, the next one waits: "

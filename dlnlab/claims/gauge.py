@@ -22,7 +22,22 @@ from dlnlab import networks
 from dlnlab.claims.claim import Claim, proved
 from dlnlab.claims.verdict import Premise
 
-__all__ = ["CLAIM", "SOURCE", "STATEMENT"]
+__all__ = [
+    "CLAIM",
+    "EPS",
+    "SOURCE",
+    "STATEMENT",
+    "canonical",
+    "canonical_turns",
+    "deviations",
+    "loss_deviations",
+    "loss_margins",
+    "margins",
+    "orthogonal_layers",
+    "orthogonal_turns",
+    "rounding",
+    "turned",
+]
 
 STATEMENT = (
     "W_l → G_l W_l G_{l−1}ᵀ with orthogonal G_l, G_0 = G_L = I, changes neither the loss nor, up "

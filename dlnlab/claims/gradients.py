@@ -16,7 +16,7 @@ import numpy as np
 
 from dlnlab.claims.claim import Claim, proved
 
-__all__ = ["CLAIM", "SOURCE", "STATEMENT"]
+__all__ = ["CLAIM", "SOURCE", "STATEMENT", "margins", "nodes", "rounding", "slope"]
 
 STATEMENT = (
     "∂ℓ/∂W_l = (W_L ⋯ W_{l+1})ᵀ ∇ℓ(W_{L:1}) (W_{l−1} ⋯ W_1)ᵀ for ℓ(W) = c/2 ‖A(W) − y‖² and every "

@@ -11,7 +11,7 @@ import numpy as np
 from dlnlab.claims.claim import Claim, proved
 from dlnlab.numerics import spectra
 
-__all__ = ["CLAIM", "SOURCE", "STATEMENT"]
+__all__ = ["CLAIM", "SOURCE", "STATEMENT", "margins", "rounding"]
 
 STATEMENT = "‖A − B‖_F² ≥ ‖Σ_A − Σ_B‖_F² for A and B of one shape."
 SOURCE = "Kwon et al. 2024, Lemma 1; from von Neumann's trace inequality"

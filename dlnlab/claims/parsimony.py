@@ -12,7 +12,7 @@ import numpy as np
 
 from dlnlab.claims.claim import Claim, proved
 
-__all__ = ["CLAIM", "SOURCE", "STATEMENT"]
+__all__ = ["CLAIM", "SOURCE", "STATEMENT", "margins", "scalar_margins"]
 
 STATEMENT = (
     "From W_l(0) = ε_l Q_l gradient descent moves a 2r-dimensional block of every layer, and the "

@@ -24,9 +24,29 @@ import numpy as np
 from dlnlab import networks
 from dlnlab.claims.claim import Claim, proved
 from dlnlab.claims.verdict import Premise
-from dlnlab.numerics import spectra
+from dlnlab.numerics import decompositions
 
-__all__ = ["CLAIM", "SOURCE", "STATEMENT", "VECTOR_CLAIM", "VECTOR_STATEMENT"]
+__all__ = [
+    "CLAIM",
+    "SOURCE",
+    "STATEMENT",
+    "VECTOR_CLAIM",
+    "VECTOR_STATEMENT",
+    "VectorRates",
+    "VectorSides",
+    "balancedness",
+    "difference_margins",
+    "distinct_values",
+    "margins",
+    "numerical_error",
+    "quotient",
+    "rates",
+    "sides",
+    "vector_margins",
+    "vector_rates",
+    "vector_rounding",
+    "vector_sides",
+]
 
 STATEMENT = (
     "Along gradient flow of a balanced network, σ̇_i = −L (σ_i²)^{1−1/L} ⟨∇ℓ(W_{L:1}), u_i v_iᵀ⟩."
@@ -68,7 +88,7 @@ def margins(
     weights: Sequence[np.ndarray],
     gradient: np.ndarray,
     speed: float,
-    parts: spectra.SVD | None = None,
+    parts: decompositions.SVD | None = None,
 ) -> np.ndarray:
     """Return minus the relative violation of Eq. (23), for every member of a batch of networks.
 
@@ -113,13 +133,13 @@ def numerical_error(layers: Sequence[np.ndarray]) -> np.ndarray:
     """
     depth, width = len(layers), max(max(W.shape[-2:]) for W in layers)
     gaps = [np.linalg.norm(D - D[:1], axis=(-2, -1)) for D in networks.imbalance(layers)]
-    norms = [spectra.norm_bounds(W) / spectra.norm_looseness(W.shape) for W in layers]
+    norms = [decompositions.norm_bounds(W) / decompositions.norm_looseness(W.shape) for W in layers]
     drift = np.max(gaps, axis=0) / np.min(norms, axis=0) ** 2
     return 100 * width * float(np.finfo(layers[0].dtype).eps) + depth * (depth - 1) * drift
 
 
 def sides(
-    weights: Sequence[np.ndarray], gradient: np.ndarray, parts: spectra.SVD | None = None
+    weights: Sequence[np.ndarray], gradient: np.ndarray, parts: decompositions.SVD | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return both sides of Eq. (23) for every singular value, and the values.
 
@@ -263,7 +283,7 @@ def distinct_values(values: np.ndarray) -> Premise:
     are noise, and values that differ by rounding alone must not pass for distinct.
     """
     gaps = -np.diff(np.append(values, 0.0))
-    margin = float(np.min(gaps)) / float(values[0]) - spectra.REPEATED
+    margin = float(np.min(gaps)) / float(values[0]) - decompositions.REPEATED
     return Premise("distinct values", "σ_1 > … > σ_k > 0", margin)
 
 

@@ -22,7 +22,17 @@ import numpy as np
 from dlnlab.claims.claim import Claim, proved
 from dlnlab.claims.verdict import Premise
 
-__all__ = ["CLAIM", "SOURCE", "STATEMENT"]
+__all__ = [
+    "CLAIM",
+    "SOURCE",
+    "STATEMENT",
+    "largest_step",
+    "margins",
+    "multiplier_margins",
+    "residual_margins",
+    "rounding",
+    "spectral_start",
+]
 
 STATEMENT = (
     "Gradient descent from the spectral start gives W̃(t) = U_r̂ diag(a_i² b_i^{L−2}) V_r̂ᵀ with the "

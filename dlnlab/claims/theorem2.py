@@ -40,6 +40,7 @@ __all__ = [
     "REFINED_CLAIM",
     "REFINED_SOURCE",
     "REFINED_STATEMENT",
+    "ROUNDING",
     "SETTLED",
     "SHARP_CLAIM",
     "SHARP_SOURCE",
@@ -47,6 +48,14 @@ __all__ = [
     "SOURCE",
     "STANDINGS",
     "STATEMENT",
+    "allowance",
+    "below_start",
+    "enough_rank",
+    "exact_margins",
+    "margin_error",
+    "margins",
+    "refined_margins",
+    "small_start",
 ]
 
 STATEMENT = (

@@ -9,9 +9,9 @@ from typing import Any
 
 from dlnlab.claims.claim import CONJECTURE, STATUSES, Standing
 from dlnlab.numerics import checks
-from dlnlab.results import presenter
+from dlnlab.results import plain, presenter
 
-__all__ = ["Premise", "Verdict", "Verdicts", "judge", "status_of"]
+__all__ = ["NO_STATUS", "Premise", "Verdict", "Verdicts", "judge"]
 
 NO_STATUS = "not applicable"
 
@@ -29,6 +29,11 @@ class Premise:
         Signed and scale-free, ≥ 0 where the premise holds.
     error : float
         Bound on the numerical error of `margin`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a field is of another type than it says, or `error` is negative.
     """
 
     name: str
@@ -78,6 +83,11 @@ class Verdict:
     reproduced : bool
         Whether the registered witness of a refuted claim was found again, with its margin where the
         registry says; True of any other claim.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a field is of another type than it says, or out of range.
     """
 
     claim: str
@@ -130,30 +140,36 @@ class Verdict:
         return tuple(premise for premise in self.premises if not premise.met)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the verdict as plain numbers, strings, lists and dicts, ready for JSON."""
-        return {
+        """Return the verdict as plain numbers, strings, lists and dicts, ready for JSON.
+
+        Returns
+        -------
+        dict
+        """
+        content = {
             "claim": self.claim,
             "statement": self.statement,
             "status": self.status,
             "condition": self.condition,
             "contradicted": self.contradicted,
             "reproduced": self.reproduced,
-            "margin": _plain(self.margin),
-            "error": _plain(self.error),
+            "margin": self.margin,
+            "error": self.error,
             "instances": self.instances,
             "premises": [
                 {
                     "name": p.name,
                     "statement": p.statement,
                     "met": p.met,
-                    "margin": _plain(p.margin),
-                    "error": _plain(p.error),
+                    "margin": p.margin,
+                    "error": p.error,
                 }
                 for p in self.premises
             ],
-            "witness": {key: _plain(value) for key, value in self.witness.items()},
+            "witness": self.witness,
             "seconds": self.seconds,
         }
+        return dict(plain(content))
 
     def __bool__(self) -> bool:
         raise TypeError(
@@ -204,6 +220,22 @@ def judge(
     whose margin is not a number or has no finite error, since nothing was measured.  An instance
     that agrees with a claim leaves it at `standing`, what is known of it in general.
 
+    Parameters
+    ----------
+    claim, statement : str
+        Name and sentence.
+    margin, error : float
+        Signed and scale-free, and the bound on its numerical error.
+    premises : sequence of Premise
+    witness : mapping
+        The instance, in numbers, strings and lists.
+    standing : Standing
+        What is known of the claim in general.
+
+    Returns
+    -------
+    Verdict
+
     Raises
     ------
     TypeError, ValueError
@@ -214,7 +246,7 @@ def judge(
     checks.items("premises", premises, Premise, "dlnlab.Premise")
     checks.instance("witness", witness, Mapping, "a mapping")
     checks.instance("standing", standing, Standing, "a dlnlab.claims.claim.Standing")
-    status = status_of(margin, error, standing) if all(p.met for p in premises) else NO_STATUS
+    status = _status_of(margin, error, standing) if all(p.met for p in premises) else NO_STATUS
     condition = standing.condition if status == "conditional" else ""
     return Verdict(
         claim,
@@ -229,15 +261,8 @@ def judge(
     )
 
 
-def status_of(margin: float, error: float, standing: Standing) -> str:
+def _status_of(margin: float, error: float, standing: Standing) -> str:
     """Return the status of a claim after an instance that meets its premises."""
     if math.isnan(margin) or not math.isfinite(error):
         return NO_STATUS
     return standing.status if margin >= -error else "refuted"
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no NaN and no infinity; they become None and strings."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else (None if math.isnan(value) else str(value))
-    return value.item() if hasattr(value, "item") else value

@@ -12,7 +12,7 @@ import numpy as np
 from dlnlab.claims.claim import Claim, proved
 from dlnlab.claims.verdict import Premise
 
-__all__ = ["CLAIM", "SOURCE", "STATEMENT"]
+__all__ = ["CLAIM", "EPS", "SOURCE", "STATEMENT", "at_most", "errors", "margins", "rounding"]
 
 STATEMENT = (
     "Of all V of rank at most k, U_k U_kᵀ W, with U_k the first k left singular vectors of "

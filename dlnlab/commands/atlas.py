@@ -13,7 +13,7 @@ from dlnlab.commands import campaign, files, numerals
 from dlnlab.report import atlas as text
 from dlnlab.results import plain
 
-__all__ = ["add"]
+__all__ = ["EPILOG", "FIGURES", "FILES", "PROFILES", "add", "run"]
 
 PROFILES = ("ci", "dev", "hunt")
 FIGURES = ("map", "width", "descent", "threshold")

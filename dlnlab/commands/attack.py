@@ -15,7 +15,7 @@ from dlnlab import Conjecture, ConjectureError, report
 from dlnlab.commands import RunFailed, campaign, claims, files, numerals
 from dlnlab.lab.outcome import Outcome
 
-__all__ = ["add"]
+__all__ = ["EPILOG", "INSTANCES", "add", "run"]
 
 INSTANCES = {"ci": 200, "dev": 2_000, "hunt": 50_000}
 """How many instances a profile looks at."""

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 
 from dlnlab import bench, report, results
-from dlnlab.bench import growth, literal, machine, measurement, peer, profile, telling
-from dlnlab.bench.instances import Instance
+from dlnlab.bench import growth, literal, machine, measurement, peer, profile
 from dlnlab.bench.rows import ROWS
+from dlnlab.bench.workloads import Workload
 from dlnlab.commands import RunFailed, claims, files, numerals
 from dlnlab.numerics import arrays
 from dlnlab.numerics.arrays import Array
+from dlnlab.report import bench as bench_report
 from dlnlab.report import page
 
-__all__ = ["add"]
+__all__ = ["EPILOG", "GROWTH", "add", "run"]
 
 GROWTH = "growth"
 
@@ -125,7 +126,7 @@ def _chosen(args: argparse.Namespace) -> list[str]:
     return names
 
 
-def _reference_loops(path: Path | None) -> Callable[[Instance], literal.Loop]:
+def _reference_loops(path: Path | None) -> Callable[[Workload], literal.LiteralLoop]:
     """Return what makes the reference's loops: the authors' code, else JAX, else NumPy."""
     if path is not None:
         code = peer.Peer(path)
@@ -137,7 +138,7 @@ def _reference_loops(path: Path | None) -> Callable[[Instance], literal.Loop]:
 
 def _measure(
     names: Sequence[str],
-    make_loop: Callable[[Instance], literal.Loop],
+    make_loop: Callable[[Workload], literal.LiteralLoop],
     reference: Array,
     args: argparse.Namespace,
 ) -> dict[str, Any]:
@@ -148,13 +149,13 @@ def _measure(
     claims.show_status("")
     rows = [name for name in names if name != GROWTH]
     if rows:
-        print(telling.line(telling.ROW_HEADER))
+        print(bench_report.line(bench_report.ROW_HEADER))
     for name in rows:
         for batch in _batches(name, reference, args, effort):
             told["rows"].append(_row(name, batch, make_loop, reference, args, effort))
     told["growth"] = list(_growths(args.quick)) if GROWTH in names else []
     told["machine"]["load"].append(machine.load())
-    print("\n".join(telling.machine_lines(told["machine"])))
+    print("\n".join(bench_report.machine_lines(told["machine"])))
     if args.quick:
         print("Quick runs show that everything runs; these times and ratios mean little.")
     return results.plain(told)
@@ -178,7 +179,7 @@ def _batches(
 def _row(
     name: str,
     batch: int | None,
-    make_loop: Callable[[Instance], literal.Loop],
+    make_loop: Callable[[Workload], literal.LiteralLoop],
     reference: Array,
     args: argparse.Namespace,
     effort: measurement.Effort,
@@ -193,7 +194,7 @@ def _row(
     finally:
         claims.show_status("")
     row = results.plain(found.to_dict())
-    print(telling.line(telling.row_cells(row)), flush=True)
+    print(bench_report.line(bench_report.row_cells(row)), flush=True)
     return row
 
 
@@ -203,8 +204,8 @@ def _growths(quick: bool) -> Iterator[dict[str, Any]]:
         found = bench.grow(name, axis.values[:2] if quick else None).to_dict()
         claims.show_status("")
         print(f"\n{found['title']}, time of a {'step' if found['per_step'] else 'call'}")
-        for cells in [telling.GROWTH_HEADER, *telling.growth_cells(found)]:
-            print(telling.line(cells), flush=True)
+        for cells in [bench_report.GROWTH_HEADER, *bench_report.growth_cells(found)]:
+            print(bench_report.line(cells), flush=True)
         yield found
 
 
@@ -217,16 +218,18 @@ def _profile(names: Sequence[str], reference: Array) -> int:
 
 
 def _html(record: dict[str, Any], manifest: dict[str, Any]) -> str:
-    body = [page.tag("p", page.escape(text)) for text in telling.machine_lines(record["machine"])]
+    body = [
+        page.tag("p", page.escape(text)) for text in bench_report.machine_lines(record["machine"])
+    ]
     if record["rows"]:
-        rows = [telling.row_cells(row) for row in record["rows"]]
+        rows = [bench_report.row_cells(row) for row in record["rows"]]
         reference = record["rows"][0]["reference_name"]
         body += [page.tag("h2", "Rows"), page.tag("p", page.escape(f"Reference: {reference}"))]
-        body.append(page.table(telling.ROW_HEADER, rows))
+        body.append(page.table(bench_report.ROW_HEADER, rows))
         body.append(_drawn("rows", record["rows"]))
     for one in record["growth"]:
         body.append(page.tag("h2", page.escape(one["title"])))
-        body.append(page.table(telling.GROWTH_HEADER, telling.growth_cells(one)))
+        body.append(page.table(bench_report.GROWTH_HEADER, bench_report.growth_cells(one)))
     if record["growth"]:
         body.append(_drawn("growth", record["growth"]))
     body.append(page.definitions({"Made with": manifest["command"], "On": manifest["finished"]}))

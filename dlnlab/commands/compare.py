@@ -22,7 +22,20 @@ from dlnlab.flow import Comparison, Plan
 from dlnlab.numerics import checks
 from dlnlab.training.trajectory import Interrupted, Status
 
-__all__ = ["add"]
+__all__ = [
+    "DEFAULTS",
+    "DEFAULT_RANK",
+    "DEFAULT_SIZE",
+    "EPILOG",
+    "FIGURES",
+    "FILES",
+    "GENERATED",
+    "MOMENT",
+    "READING",
+    "STREAM",
+    "add",
+    "run",
+]
 
 EPILOG = """\
 examples:

@@ -23,7 +23,7 @@ from urllib.parse import parse_qsl
 from dlnlab.commands import numerals
 from dlnlab.numerics import checks
 
-__all__ = ["Server", "add"]
+__all__ = ["EPILOG", "HEADERS", "LONGEST", "PORT", "Server", "add", "run"]
 
 EPILOG = """\
 The address in the browser says what is shown: share it, or start from it, as in
@@ -180,11 +180,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 def _state(query: str) -> Any:
     """Read a query such as ``depth=3&eps=0.05``; what is not in it has its default."""
-    from dlnlab.explorer.state import State
+    from dlnlab.explorer.state import Shown
 
     if len(query) > LONGEST:
         raise ValueError(f"the address must have at most {LONGEST} characters after ?")
-    kinds = {field.name: type(field.default) for field in fields(State)}
+    kinds = {field.name: type(field.default) for field in fields(Shown)}
     read = {int: numerals.integer, float: numerals.number}
     values: dict[str, Any] = {}
     for name, text in parse_qsl(query, keep_blank_values=True):
@@ -199,7 +199,7 @@ def _state(query: str) -> Any:
         except ValueError:
             what = "an integer" if kind is int else "a number"
             raise ValueError(f"`{name}` must be {what}, got {checks.describe(text)}") from None
-    return State(**values)
+    return Shown(**values)
 
 
 _ONE_AT_A_TIME = threading.Lock()

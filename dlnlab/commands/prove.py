@@ -12,7 +12,7 @@ from typing import Any
 from dlnlab.claims import CLAIMS, Claim
 from dlnlab.commands import claims, files
 
-__all__ = ["add"]
+__all__ = ["EPILOG", "add", "run"]
 
 EPILOG = """\
 examples:

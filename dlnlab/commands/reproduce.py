@@ -17,7 +17,7 @@ from dlnlab.commands import campaign, claims, files, numerals, schedule
 from dlnlab.experiments import EXPERIMENTS, Experiment, Study
 from dlnlab.files import untrusted
 
-__all__ = ["add"]
+__all__ = ["EPILOG", "LARGEST", "add", "run"]
 
 LARGEST = 10_000_000
 """Bytes of the JSON of an experiment; those of the paper take some ten thousand."""
@@ -234,7 +234,7 @@ def _carry_out(
     )
     claims.show_status(f"{label}: drawing")
     _write(study, path.parent, args, time.monotonic() - started)
-    files_index(args.out)
+    _files_index(args.out)
     claims.show_status("")
     return study, time.monotonic() - started
 
@@ -292,7 +292,7 @@ def _write_csv(path: Path, study: Study) -> None:
                 writer.writerows((reading, seed, *item) for item in result["values"].items())
 
 
-def files_index(out: Path) -> None:
+def _files_index(out: Path) -> None:
     """Write the index of all experiments that a directory holds, but those of older versions."""
     held = _held(out)
     manifests = {study["name"]: manifest for study, manifest in held if manifest}

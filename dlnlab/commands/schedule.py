@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-__all__ = ["duration", "to_do", "took"]
+__all__ = ["UNITS", "Spent", "duration", "to_do", "took"]
 
 UNITS = ((7200, 3600, "hours"), (90, 60, "minutes"), (0, 1, "s"))
 """From how many seconds on a unit is used, and its own."""

@@ -14,7 +14,7 @@ from dlnlab.claims import CLAIMS, Verdict
 from dlnlab.commands import campaign, claims, files, numerals
 from dlnlab.numerics import checks
 
-__all__ = ["add"]
+__all__ = ["EPILOG", "HEADER", "PROFILES", "SHOWN", "add", "run"]
 
 PROFILES = ("ci", "dev", "hunt")
 SHOWN = (
@@ -117,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
     attacks = {name: validations.load(name).attacks(args.profile) for name in names}
     content: dict[str, Any] = {
         "claims": [CLAIMS[name].to_dict() for name in names],
-        "verdicts": [results.plain(verdict.to_dict()) for verdict in verdicts],
+        "verdicts": [verdict.to_dict() for verdict in verdicts],
         "attacks": attacks,
     }
     if args.minutes is not None:

@@ -22,7 +22,7 @@ from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Problem
 from dlnlab.training.trajectory import Trajectory
 
-__all__ = ["FactorRun", "fine_tune", "group_lasso"]
+__all__ = ["RECORD", "FactorRun", "fine_tune", "group_lasso"]
 
 RECORD = ("loss", "error", "singular_values")
 
@@ -66,7 +66,7 @@ def _rate(steps: np.ndarray, losses: np.ndarray) -> float:
     return float((falls[-1] / falls[-2]) ** (0.5 / each)) if len(falls) > 1 else float("nan")
 
 
-class _Step:
+class _Penalized:
     """U ← U − η ∇f(U)."""
 
     def __init__(self, penalty: Any, smoothing: Any) -> None:
@@ -89,7 +89,7 @@ def group_lasso(
     eps: float = 0.5,
     rng: np.random.Generator | int = 0,
     batch: tuple[int, ...] = (),
-    start: Array | None = None,
+    factor: Array | None = None,
     record_every: int | Sequence[int] = 1,
     record: Sequence[str] = RECORD,
     tol: float = 0.0,
@@ -122,7 +122,7 @@ def group_lasso(
     rng : numpy.random.Generator or int
     batch : tuple of ints
         Batch axes of independent starts.
-    start : array, shape (..., d, k), optional
+    factor : array, shape (..., d, k), optional
         U(0) itself; `eps`, `rng` and `batch` are then not used.
     record_every, record, tol, progress, checkpoint, checkpoint_every
         As in `dlnlab.gradient_descent`.  What is recorded as the loss is ℓ, without the penalty.
@@ -159,18 +159,15 @@ def group_lasso(
     width = checks.integer("width", width, 1)
     penalty = checks.per_member("penalty", penalty, zero=True)
     smoothing = checks.per_member("smoothing", smoothing)
-    if start is None:
-        U = networks.original_weights(
-            problem.shape, 2, eps, rng=rng, init="gaussian", width=width, batch=batch,
-            like=problem.reference,
-        )[1]  # fmt: skip
+    if factor is None:
+        U = networks.two_factors(problem, width, "gaussian", eps, rng, batch)[1]
     else:
-        U = checked_factor("start", problem, start, width)
+        U = checked_factor("factor", problem, factor, width)
     iteration = Iteration(
         problem, (U.mT, U), f"group lasso {penalty!r} {smoothing!r}",
         {"penalty": penalty, "smoothing": smoothing, "eta": eta},
     )  # fmt: skip
-    step = _Step(iteration.spread(penalty), iteration.spread(smoothing))
+    step = _Penalized(iteration.spread(penalty), iteration.spread(smoothing))
     run = iteration.run(
         step, num_steps, record_every, record, tol, progress, checkpoint, checkpoint_every
     )
@@ -232,7 +229,7 @@ def fine_tune(
     U = checked_factor("factor", problem, factor)
     iteration = Iteration(problem, (U.mT, U), "fine-tuning", {"eta": eta})
     run = iteration.run(
-        _Step(None, None), num_steps, record_every, record, tol, progress, checkpoint,
+        _Penalized(None, None), num_steps, record_every, record, tol, progress, checkpoint,
         checkpoint_every,
     )  # fmt: skip
     return FactorRun(**vars(run))

@@ -141,7 +141,7 @@ def _square_root(W: Array, covariance: Any) -> Array:
             f"`covariance` must have shape (..., {n}, {n}), for the {n} inputs of `W`, got "
             f"{tuple(C.shape)}"
         )
-    if not _broadcast(C.shape[:-2], W.shape[:-2]):
+    if not arrays.broadcasts(C.shape[:-2], W.shape[:-2]):
         raise ValueError(
             "`covariance` must have batch axes that broadcast with those of `W`, "
             f"{tuple(W.shape[:-2])}, got shape {tuple(C.shape)}"
@@ -161,7 +161,3 @@ def _square_root(W: Array, covariance: Any) -> Array:
         )
     roots = xp.sqrt(xp.maximum(values, xp.zeros_like(values)))
     return (vectors * roots[..., None, :]) @ vectors.mT
-
-
-def _broadcast(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    return all(a == b or 1 in (a, b) for a, b in zip(one[::-1], other[::-1], strict=False))

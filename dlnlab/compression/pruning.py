@@ -10,7 +10,7 @@ from dlnlab.compression.penalty import column_norms
 from dlnlab.numerics import arrays, checks
 from dlnlab.numerics.arrays import Array
 
-__all__ = ["prune", "pruning_threshold"]
+__all__ = ["GAP", "prune", "pruning_threshold"]
 
 GAP = 10.0
 """Factor between neighbouring norms that counts as a gap."""

@@ -19,11 +19,11 @@ from dlnlab.numerics import arrays, checks
 from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Problem
 from dlnlab.training import descent, memory
-from dlnlab.training.loop import Form, Loop, Records, State, check_records
+from dlnlab.training.loop import Form, Loop, RecordSteps, State, check_records
 from dlnlab.training.objective import LinearNetwork, check_record, recorder
 from dlnlab.training.trajectory import Trajectory
 
-__all__ = ["Iteration", "checked_factor", "checked_square"]
+__all__ = ["Iteration", "Step", "checked_factor", "checked_square"]
 
 Step = Callable[[Problem, Weights, Any, int], Weights]
 """``step(problem, weights, eta, number)`` returns new weights; it is the `number`-th, from 0 on."""
@@ -75,7 +75,7 @@ class Iteration:
         eta = self.numbers["eta"]
         loop = Loop(
             LinearNetwork(self.problem, None),
-            lambda state: _Stepper(self.problem, step, self.spread(eta), state),
+            lambda state: _Iterating(self.problem, step, self.spread(eta), state),
             Descent(),
             State(0, weights),
             lambda count: eta * count,
@@ -88,7 +88,7 @@ class Iteration:
         )
         return loop.run(progress, checkpoint, checkpoint_every)
 
-    def _fingerprint(self, records: Records, names: tuple[str, ...], tol: float) -> str:
+    def _fingerprint(self, records: RecordSteps, names: tuple[str, ...], tol: float) -> str:
         """Hash everything that determines the run, the number of steps excepted."""
         settings = (records.every, list(records.steps), names, tol)
         digest = hashlib.sha256(f"{self.problem.fingerprint()}{self.name}{settings}".encode())
@@ -110,7 +110,7 @@ class Iteration:
         of_descent.require(self.weights[0])
 
 
-class _Stepper:
+class _Iterating:
     """Weights, and a way to take steps; see `dlnlab.training.kernels.Stepper`."""
 
     def __init__(self, problem: Problem, step: Step, eta: Any, state: State) -> None:

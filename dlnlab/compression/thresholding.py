@@ -36,7 +36,7 @@ from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Problem
 from dlnlab.training.trajectory import Trajectory
 
-__all__ = ["shrink", "singular_value_thresholding"]
+__all__ = ["RULES", "shrink", "singular_value_thresholding"]
 
 RULES = ("hard", "soft")
 
@@ -161,13 +161,13 @@ def singular_value_thresholding(
     length = num_steps if len(factors) > 1 else ""  # a longer run would have other factors
     told = f"{rule} thresholding of layer {layer}, {factors} {length}"
     iteration = Iteration(problem, start, told, {"penalty": penalty, "eta": eta})
-    step = _Step(iteration.spread(penalty), rule, layer, factors, num_steps)
+    step = _Thresholded(iteration.spread(penalty), rule, layer, factors, num_steps)
     return iteration.run(
         step, num_steps, record_every, record, tol, progress, checkpoint, checkpoint_every
     )
 
 
-class _Step:
+class _Thresholded:
     """W_l ← W_l − α∇_l, and then the proximal map of one of them."""
 
     def __init__(

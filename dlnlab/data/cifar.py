@@ -23,7 +23,7 @@ from dlnlab.data.images import Images, ImageSet
 from dlnlab.files import untrusted
 from dlnlab.numerics import checks
 
-__all__ = ["CIFAR10", "Batches", "cifar10", "load"]
+__all__ = ["CIFAR10", "SIDE", "Batches", "cifar10", "load"]
 
 SIDE = 32
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from dlnlab.data.images import Images, ImageSet
 
-__all__ = ["digits"]
+__all__ = ["HELD_OUT", "digits"]
 
 HELD_OUT = 360
 """Images at the end that are held out, a fifth; their owners do not split them."""

@@ -19,7 +19,17 @@ from dlnlab.data.images import Images, ImageSet
 from dlnlab.files import untrusted
 from dlnlab.numerics import checks
 
-__all__ = ["FASHION_MNIST", "MNIST", "IdxFiles", "fashion_mnist", "load", "mnist", "parse"]
+__all__ = [
+    "FASHION_MNIST",
+    "MNIST",
+    "SLACK",
+    "UNSIGNED_BYTE",
+    "IdxFiles",
+    "fashion_mnist",
+    "load",
+    "mnist",
+    "parse",
+]
 
 UNSIGNED_BYTE = 8
 

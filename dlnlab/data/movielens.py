@@ -23,7 +23,7 @@ from dlnlab.numerics import checks
 
 __all__ = ["MOVIELENS_100K", "RatingsFile", "download", "load", "read"]
 
-LINE = 100
+_LINE = 100
 """A line has fewer bytes: four numbers, of at most 20 digits, and what separates them."""
 
 
@@ -90,6 +90,10 @@ def load(
     file : RatingsFile
         What the file must be.
 
+    Returns
+    -------
+    Ratings
+
     Raises
     ------
     TypeError, FileNotFoundError, ValueError
@@ -110,6 +114,10 @@ def download(
     folder : path, optional
         Where to keep it; pooch's cache folder by default.
     file : RatingsFile
+
+    Returns
+    -------
+    Path
 
     Raises
     ------
@@ -169,7 +177,7 @@ def _content(path: Path, file: RatingsFile) -> tuple[str, bytes]:
             f"`path` must be an archive, a folder with {file.member}, or that file, "
             f"but {str(path)!r} does not exist"
         )
-    most = file.num_ratings * LINE
+    most = file.num_ratings * _LINE
     if zipfile.is_zipfile(path):
         return untrusted.member(path, file.member, most)
     return f"{str(path)!r}", untrusted.content(path, most, repr(str(path)))
@@ -180,7 +188,7 @@ def _lines(where: str, content: bytes, file: RatingsFile) -> Iterator[tuple[int,
     limits = (("user", file.num_users), ("item", file.num_items))
     for number, line in enumerate(content.removesuffix(b"\n").split(b"\n"), 1):
         fields = line.split(b"\t")
-        short = len(line) < LINE  # before its numbers are read
+        short = len(line) < _LINE  # before its numbers are read
         if not short or len(fields) != 4 or not all(field.isdigit() for field in fields):
             raise ValueError(
                 f"{where}, line {number} must be four whole numbers separated by tabs, ended by a "

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Record", "array_of", "parse"]
+__all__ = ["INSTRUCTIONS", "NAMES", "PUTS", "Record", "array_of", "parse"]
 
 NAMES = {
     ("numpy.core.multiarray", "_reconstruct"),

@@ -99,6 +99,11 @@ class Ratings:
         Returns
         -------
         Split
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is malformed or out of range.
         """
         if not 0 < checks.real("test_share", test_share, "a number between 0 and 1") < 1:
             raise ValueError(f"`test_share` must be a number between 0 and 1, got {test_share}")
@@ -123,6 +128,15 @@ class Ratings:
         number : int
             Which stretch, from 1 to `count`.
         count : int
+
+        Returns
+        -------
+        Split
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is malformed or out of range.
         """
         count = checks.integer("count", count, 2, len(self))
         number = checks.integer("number", number, 1, count)
@@ -144,6 +158,15 @@ class Ratings:
         """Return the completion problem of these ratings, with unknown target.
 
         See `dlnlab.completion`.
+
+        Parameters
+        ----------
+        normalization : {"sum", "mean"}
+        computation : {"auto", "dense", "sampled"}
+
+        Returns
+        -------
+        Completion or SampledCompletion
         """
         stored = scipy.sparse.coo_array((self.values, (self.users, self.items)), shape=self.shape)
         return problems.completion(stored, normalization=normalization, computation=computation)
@@ -155,6 +178,15 @@ class Ratings:
         ----------
         weights : sequence of arrays
             W_1, …, W_L, without batch axes; two factors W = A B are the network (B, A).
+
+        Returns
+        -------
+        array, shape (n,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the weights are no such network.
         """
         weights = networks.check_weights(weights, are_finite=True)
         if not arrays.is_host(weights[0]):
@@ -168,11 +200,31 @@ class Ratings:
         return W.entries(self.users, self.items)
 
     def half_mse(self, weights: Sequence[np.ndarray]) -> float:
-        """Return ½·mean (W_ij − rating)², the paper's error when taken over held-out ratings."""
+        """Return ½·mean (W_ij − rating)², the paper's error when taken over held-out ratings.
+
+        Parameters
+        ----------
+        weights : sequence of arrays
+            W_1, …, W_L, without batch axes.
+
+        Returns
+        -------
+        float
+        """
         return float(0.5 * np.mean((self.predictions(weights) - self.values) ** 2))
 
     def rmse(self, weights: Sequence[np.ndarray]) -> float:
-        """Return the root-mean-square error of the network's predictions."""
+        """Return the root-mean-square error of the network's predictions.
+
+        Parameters
+        ----------
+        weights : sequence of arrays
+            W_1, …, W_L, without batch axes.
+
+        Returns
+        -------
+        float
+        """
         return float(np.sqrt(2 * self.half_mse(weights)))
 
 

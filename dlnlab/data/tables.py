@@ -28,7 +28,7 @@ from dlnlab.files import untrusted
 from dlnlab.numerics import checks
 from dlnlab.results import presenter
 
-__all__ = ["Table", "read"]
+__all__ = ["CHUNK", "READERS", "STREAM", "TEXT", "Table", "read"]
 
 TEXT = 150
 """Bytes of memory for a byte of text: a cell of two characters is a string of 51 bytes, and a float
@@ -51,6 +51,11 @@ class Table:
         NaN where a cell is empty.  A file that stores entries one by one gives a sparse array.
     note : str
         One line, as "31 × 20 from x.csv, header row skipped".
+
+    Raises
+    ------
+    TypeError
+        If `note` is no text.
     """
 
     values: Any

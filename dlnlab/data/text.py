@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-__all__ = ["parse"]
+__all__ = ["COMMA", "EMPTY", "NUMBER", "SEPARATORS", "WHOLE", "Row", "parse"]
 
 SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas", " ": "blanks"}
 

@@ -4,7 +4,6 @@
 paper's `EXPERIMENTS`, or one that you declare as an `Experiment`, and judges it.
 """
 
-from dlnlab.experiments import pair
 from dlnlab.experiments.catalogue import EXPERIMENTS
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.recovery import Network, run
@@ -17,7 +16,6 @@ __all__ = [
     "Panel",
     "Study",
     "Yardstick",
-    "pair",
     "run",
     "study",
 ]

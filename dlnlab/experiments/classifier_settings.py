@@ -17,6 +17,8 @@ __all__ = [
     "QUICK",
     "SETTINGS",
     "TABLE1",
+    "VIT_DIGITS",
+    "Settings",
 ]
 
 Settings = dict[str, Any]
@@ -36,7 +38,7 @@ SETTINGS = {
     "network": "mlp, vit or linear",
     "width": "hidden width of the MLP; 0: that of its input",
     "penultimate": "the penultimate layer: dense, dln or compressed",
-    "start": "start of the layers outside the block: uniform or orthogonal",
+    "init": "start of the layers outside the block: uniform or orthogonal",
     "correlation": "whether r̂ right vectors of a compressed block start from Y Xᵀ",
     "method": "sgd or adam",
     "batch": "samples in a step; 0: all",
@@ -52,7 +54,7 @@ TABLE1: dict[str, Settings] = {
         "network": "mlp",
         "width": 784,
         "r_hat": 40,
-        "start": "orthogonal",
+        "init": "orthogonal",
         "eps": 1.0,
         "correlation": True,
         "method": "sgd",
@@ -78,7 +80,7 @@ VIT_DIGITS: Settings = {
     "blocks": 2,
     "heads": 4,
 }
-VIT_DIGITS |= {"mlp_dim": 128, "r_hat": 20, "start": "uniform", "correlation": False}
+VIT_DIGITS |= {"mlp_dim": 128, "r_hat": 20, "init": "uniform", "correlation": False}
 VIT_DIGITS |= {"eta": 2e-3, "schedule": "cosine", "batch": 128, "num_steps": 400}
 TABLE1["vit-digits"] = TABLE1["adam"] | VIT_DIGITS | {"record_every": 20}
 """Section 4.2, Figure 21 and Table 1.  "paper" is what the text says; ε, the start outside the
@@ -106,8 +108,8 @@ FIGURE1: dict[str, Settings] = {
         "record_every": 469,
         "spectra": True,
         "parts": {
-            "DLN": {"network": "linear", "start": "orthogonal"},
-            "MLP": {"network": "mlp", "start": "uniform"},
+            "DLN": {"network": "linear", "init": "orthogonal"},
+            "MLP": {"network": "mlp", "init": "uniform"},
         },
     }
 }

@@ -23,13 +23,16 @@ from dlnlab.nets.deep_linear import DeepLinear
 from dlnlab.training.trajectory import Status
 
 __all__ = [
+    "IMAGES",
+    "MEASURED",
     "PENULTIMATE",
     "THREE_NETWORKS",
+    "TRAINED",
+    "WORST",
     "Samples",
     "check_data",
     "images",
     "measure",
-    "model_of",
 ]
 
 IMAGES = {
@@ -74,7 +77,7 @@ def images(settings: Mapping[str, Any]) -> tuple[Samples, Samples]:
     return parts[0], parts[1]
 
 
-def model_of(settings: Mapping[str, Any], sample: tuple[int, ...]) -> nets.Network:
+def _model_of(settings: Mapping[str, Any], sample: tuple[int, ...]) -> nets.Network:
     """Return the network of the settings for samples of that shape."""
     kind = settings.get("penultimate", "dense")
     block = {"penultimate": kind, "r_hat": settings["r_hat"] if kind == "compressed" else None}
@@ -111,7 +114,7 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     for part, differing in configuration["parts"].items():
         settings = common | differing
         train, test = images(settings)
-        model = model_of(settings, train.X.shape[1:])
+        model = _model_of(settings, train.X.shape[1:])
         curve, found = _train(model, train, test, settings)
         curves[part] = thinned(curve)
         values |= {f"{part}: {name}": value for name, value in found.items()}
@@ -163,7 +166,7 @@ def _start(model: nets.Network, train: Samples, settings: Mapping[str, Any]) -> 
         settings["seed"],
         settings["eps"],
         like=train.X,
-        start=settings["start"],
+        init=settings["init"],
         correlation=correlation,
     )
 

@@ -89,13 +89,13 @@ CLAIMS = (
     ),
     Yardstick(
         "gain",
-        "steps to arrive, original / compressed",
+        "steps to the threshold, original / compressed",
         low=1.0,
         source="Section 4.1: fewer iterations to a given error; of Figures 2, 6, 14, 18 the same",
     ),
     Yardstick(
         "speedup",
-        "time to arrive, original / compressed",
+        "time to the threshold, original / compressed",
         low=1.0,
         source="Section 4.1: iterations are faster, too; of Figures 2, 6 and 14 the same",
     ),

@@ -23,7 +23,7 @@ from dlnlab.problems import Problem, completion, factorization, sensing
 from dlnlab.problems.targets import gaussian_ensemble, random_mask
 from dlnlab.training.descent import gradient_descent
 
-__all__ = ["DIGITS", "KINDS", "METHODS", "RECOVERY", "SETTINGS", "columns", "measure"]
+__all__ = ["DIGITS", "KINDS", "METHODS", "RECOVERY", "SETTINGS", "Row", "Way", "columns", "measure"]
 
 KINDS = ("factorization", "completion", "sensing", "digits")
 RECOVERY = {"d": 40, "rank": 3, "noise": 0.02, "steps": 1500, "tune": 500}
@@ -199,7 +199,7 @@ def _digits(c: Mapping[str, Any]) -> dict[str, Way]:
     def error(model: Any, params: Any) -> float:
         return float(np.mean(model.logits(params, held_out).argmax(axis=1) != labels))
 
-    start = dense.init(rng=c["seed"], start="orthogonal")
+    start = dense.init(rng=c["seed"], init="orthogonal")
     trained, spent = _timed(lambda: train(dense, start, c["steps"]))
     W = trained["W3"]
     hidden = np.maximum(trained["W2"] @ np.maximum(trained["W1"] @ X.T, 0), 0)
@@ -225,7 +225,7 @@ def _digits(c: Mapping[str, Any]) -> dict[str, Way]:
 
     def algorithm_1() -> tuple[float, float]:
         M = dlnlab.nets.cross_correlation(X, y, 10)
-        begun = narrow.init(rng=c["seed"], start="orthogonal", correlation=M)
+        begun = narrow.init(rng=c["seed"], init="orthogonal", correlation=M)
         params = train(narrow, begun, c["steps"])
         return error(narrow, params), error(narrow, train(narrow, params, c["tune"]))
 

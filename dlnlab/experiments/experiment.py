@@ -22,7 +22,7 @@ from typing import Any
 from dlnlab.experiments.wording import number, span
 from dlnlab.numerics import checks
 
-__all__ = ["Experiment", "Panel", "Yardstick"]
+__all__ = ["MOST_SEEDS", "Experiment", "Measure", "Panel", "Yardstick"]
 
 MOST_SEEDS = 10**6
 """Of one reading: each has a configuration of its own in memory, about a kilobyte."""
@@ -85,7 +85,12 @@ class Yardstick:
         return "ours" if self.ours else "claim" if self.published is None else "published"
 
     def expected(self) -> str:
-        """Return what is expected, for a table."""
+        """Return what is expected, for a table.
+
+        Returns
+        -------
+        str
+        """
         if self.published is not None:
             error = f" ± {number(self.reading_error)}" if self.reading_error else ""
             return f"{number(self.published)}{error}"
@@ -119,6 +124,11 @@ class Panel:
         What is taken off `y` before it is drawn, where the paper's axis does so.
     low, high : float
         Ends of the vertical axis, where what lies beyond is of no interest, or rounding.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a field is malformed.
     """
 
     x: str
@@ -190,6 +200,11 @@ class Experiment:
         Raises an error unless a path is what `needs_data` says.
     quick_data : bool
         Whether a quick run needs the data, too.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a field is malformed.
     """
 
     name: str
@@ -224,6 +239,15 @@ class Experiment:
     def needed(self, *, quick: bool = False) -> str:
         """Return what `data` must point at for a run; empty if it needs none.
 
+        Parameters
+        ----------
+        quick : bool
+            With the settings of a quick run.
+
+        Returns
+        -------
+        str
+
         Raises
         ------
         TypeError
@@ -245,6 +269,10 @@ class Experiment:
             With the settings of a quick run.
         data : str
             Path that is added as "data" if the experiment needs it.
+
+        Returns
+        -------
+        list of dict
 
         Raises
         ------

@@ -29,7 +29,18 @@ from dlnlab.experiments.instance import CODE, PAPER
 from dlnlab.experiments.pair import original_run, thinned
 from dlnlab.training.trajectory import Status
 
-__all__ = ["figure", "measure", "overlap"]
+__all__ = [
+    "ENDS",
+    "FITTED",
+    "NOTEBOOK",
+    "PANELS",
+    "QUICK",
+    "SETTINGS",
+    "YARDSTICKS",
+    "figure",
+    "measure",
+    "overlap",
+]
 
 FITTED = 0.95
 

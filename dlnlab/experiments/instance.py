@@ -17,7 +17,7 @@ from dlnlab.networks import Weights
 from dlnlab.numerics import checks
 from dlnlab.problems import Problem, targets
 
-__all__ = ["CODE", "PAPER", "SETTINGS", "Instance", "build", "draw_target"]
+__all__ = ["CODE", "PAPER", "SETTINGS", "Settings", "Setup", "build", "draw_target"]
 
 Settings = Mapping[str, Any]
 
@@ -52,7 +52,7 @@ SETTINGS = {
     "methods": "what is run",
     "split": "ratings held out: random, or official (the published u1, …, one per seed)",
     "test_share": "share of the ratings held out at random, 0.2 if not given",
-    "two_factors": "start of the two factors: random of size ε (if not given), or unscaled",
+    "two_factors": "start of the two factors: gaussian of scale ε (default), or spectral",
     "active": "how many of the most active users and most rated items are kept; 0: all",
     "ridge": "λ of alternating minimization, in units of the sum of squares",
     "factors": "values of α",
@@ -93,7 +93,7 @@ CODE: dict[str, Any] = PAPER | {
 """The notebook on factorization; the others differ in the lines their experiments state."""
 
 
-class Instance(NamedTuple):
+class Setup(NamedTuple):
     """A problem and the initial weights of the two networks."""
 
     problem: Problem
@@ -101,7 +101,7 @@ class Instance(NamedTuple):
     compressed: Weights
 
 
-def build(settings: Settings, seed: int) -> Instance:
+def build(settings: Settings, seed: int) -> Setup:
     """Return the instance that settings and a seed determine.
 
     Parameters
@@ -112,7 +112,7 @@ def build(settings: Settings, seed: int) -> Instance:
 
     Returns
     -------
-    Instance
+    Setup
 
     Raises
     ------
@@ -125,7 +125,7 @@ def build(settings: Settings, seed: int) -> Instance:
     compressed = networks.compressed_weights(problem, settings["r_hat"], depth, eps)
     if checks.choice("outer", settings["outer"], ("eps", "one")) == "one":
         compressed = (compressed[0] / eps, *compressed[1:-1], compressed[-1] / eps)
-    return Instance(problem, original, compressed)
+    return Setup(problem, original, compressed)
 
 
 def draw_target(d: int, rank: int, kind: str, seed: int) -> np.ndarray:

@@ -21,9 +21,9 @@ claims hold on a small instance, and no more.
 
 A *reading* is missed if any of its claims or published numbers is.  It is met if all its claims are
 and, where there are published numbers, at least one of these; otherwise it is undecided.  How many
-numbers are undecided is told by a `Tally` wherever the reading's state is, and where the published
-numbers and the sentences about them part, so is that: "picture yes, sentence no".  Yardsticks of
-our own are counted apart and touch neither.
+numbers are undecided is told by `YardstickCounts` wherever the reading's state is, and where the
+published numbers and the sentences about them part, so is that: "picture yes, sentence no".
+Yardsticks of our own are counted apart and touch neither.
 
 An experiment is "reproduced" if the reading "paper" is met, "reproduced with the code's settings
 only" if "code" is met and "paper" missed, and otherwise "not reproduced", naming a further reading
@@ -45,7 +45,22 @@ from scipy import special
 from dlnlab.experiments.experiment import Yardstick
 from dlnlab.experiments.wording import numbers, span
 
-__all__ = ["Judgement", "Tally", "basis", "conclusion", "judge", "shown", "tally", "verdict"]
+__all__ = [
+    "CONFIDENCE",
+    "LEAST_SEEDS",
+    "SMALL",
+    "STATUSES",
+    "TOO_FEW",
+    "WIDEST",
+    "Judgement",
+    "YardstickCounts",
+    "basis",
+    "conclusion",
+    "judge",
+    "shown",
+    "tally",
+    "verdict",
+]
 
 CONFIDENCE = 0.95
 WIDEST = 1.5
@@ -96,7 +111,7 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Tally:
+class YardstickCounts:
     """How many yardsticks of one reading are met, missed and undecided.
 
     Attributes
@@ -252,7 +267,7 @@ def _prediction(logarithms: np.ndarray) -> tuple[float, float, float]:
     return low, high, factor
 
 
-def tally(judgements: Sequence[Judgement]) -> Tally:
+def tally(judgements: Sequence[Judgement]) -> YardstickCounts:
     """Return how many claims, published numbers and yardsticks of our own are met and missed.
 
     Parameters
@@ -262,7 +277,7 @@ def tally(judgements: Sequence[Judgement]) -> Tally:
 
     Returns
     -------
-    Tally
+    YardstickCounts
     """
     found = Counter((judged.yardstick.kind, judged.status) for judged in judgements)
     claims, published, ours = (
@@ -272,10 +287,12 @@ def tally(judgements: Sequence[Judgement]) -> Tally:
     held = [judged.holds for judged in judgements if judged.yardstick.kind == "claim"]
     quick = any(judged.holds is not None for judged in judgements)
     small = (sum(map(bool, held)), len(held)) if quick else None
-    return Tally(claims, published, ours, small)
+    return YardstickCounts(claims, published, ours, small)
 
 
-def conclusion(tallies: Mapping[str, Tally], *, quick: bool = False, apart: str = "") -> str:
+def conclusion(
+    tallies: Mapping[str, YardstickCounts], *, quick: bool = False, apart: str = ""
+) -> str:
     """Return the verdict on an experiment.
 
     Parameters
@@ -341,7 +358,7 @@ def _met(states: Mapping[str, str]) -> list[str]:
     return [name for name in dict.fromkeys(order) if states.get(name) == "met"]
 
 
-def shown(tallies: Mapping[str, Tally]) -> str:
+def shown(tallies: Mapping[str, YardstickCounts]) -> str:
     """Return the reading that a line about an experiment is about.
 
     That is the first one met, "paper" and "code" before others; where none is, the one of which the
@@ -364,13 +381,13 @@ def shown(tallies: Mapping[str, Tally]) -> str:
     return max(rather, key=lambda name: _closeness(tallies[name]))
 
 
-def _closeness(counts: Tally) -> list[int]:
+def _closeness(counts: YardstickCounts) -> list[int]:
     """How much is met: of the published numbers first, then of the claims, then of our own."""
     met, missed = (counts.published.get(status, 0) for status in ("met", "missed"))
     return [met, -missed, counts.claims.get("met", 0), counts.ours.get("met", 0)]
 
 
-def basis(tallies: Mapping[str, Tally]) -> str:
+def basis(tallies: Mapping[str, YardstickCounts]) -> str:
     """Return what a verdict rests on: the tally of the reading it is owed to.
 
     That is the first one met, "paper" and "code" before others; where none is, all are told.

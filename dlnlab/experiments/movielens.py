@@ -9,8 +9,8 @@ from dlnlab import campaigns
 from dlnlab.data import movielens
 from dlnlab.experiments import simple_models
 from dlnlab.experiments.experiment import Panel
-from dlnlab.experiments.held_out import (
-    predicted_fall,
+from dlnlab.experiments.prediction import (
+    predicted_steps_to_half,
     run_method,
     scored_values,
     split_ratings,
@@ -23,6 +23,7 @@ __all__ = [
     "NEEDED",
     "PANELS",
     "PUBLISHED",
+    "SIMPLE",
     "check_data",
     "measure",
 ]
@@ -61,7 +62,7 @@ MOVIELENS_PAPER: dict[str, Any] = {
 MOVIELENS_CODE = MOVIELENS_PAPER | {"loss": "mean", "eps": 1e-2}
 """What all notebooks do: the mean over the observed entries, and ε = 0.01."""
 
-FIFTH = {"alpha": 1.0, "test_share": 0.8, "two_factors": "unscaled"}
+FIFTH = {"alpha": 1.0, "test_share": 0.8, "two_factors": "spectral"}
 """With which the published plot agrees: equal steps, and four fifths of the ratings held out."""
 
 
@@ -72,7 +73,7 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     configuration : mapping
-        See `dlnlab.experiments.held_out`, with "methods" and "seed".  The method "simple models"
+        See `dlnlab.experiments.prediction`, with "methods" and "seed".  The method "simple models"
         is all of `dlnlab.experiments.simple_models`.
 
     Returns
@@ -81,9 +82,9 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
         A curve for each method with "half_mse" and "rmse" on the held-out ratings and the training
         "loss", over "steps" and "seconds", or over "iterations" of alternating minimization, and a
         level line for each simple model;
-        "values" as of `dlnlab.experiments.held_out.scored_values`, ratios of methods, "predicted",
-        the steps that the compressed network's fall should take, and "delay", those it took over
-        these.
+        "values" as of `dlnlab.experiments.prediction.scored_values`, ratios of methods,
+        "predicted", the steps in which the compressed network should halve its error, and "delay",
+        those it took over these.
     """
     split = split_ratings(configuration)
     curves: dict[str, Any] = {}
@@ -99,8 +100,8 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
         if unit == "steps":
             values[f"seconds per step: {name}"] = scored.seconds_per_step
     curves |= _levels(values, configuration["num_steps"])
-    predicted = predicted_fall(split.train, configuration)
-    values |= {"predicted": predicted, "delay": values["fall: compressed"] / predicted}
+    predicted = predicted_steps_to_half(split.train, configuration)
+    values |= {"predicted": predicted, "delay": values["steps_to_half: compressed"] / predicted}
     return {"curves": curves, "values": values | _ratios(values)}
 
 
@@ -123,8 +124,8 @@ def _ratios(values: Mapping[str, float]) -> dict[str, float]:
         if f"rmse: {name}" in values
     }
     for other in ("original", "Burer-Monteiro"):
-        if f"fall: {other}" in values:
-            gain = values[f"fall: {other}"] / values[f"fall: {ours}"]
+        if f"steps_to_half: {other}" in values:
+            gain = values[f"steps_to_half: {other}"] / values[f"steps_to_half: {ours}"]
             cost = values[f"seconds per step: {other}"] / values[f"seconds per step: {ours}"]
             ratios |= {
                 f"gain over {other}": gain,

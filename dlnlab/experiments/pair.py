@@ -16,17 +16,30 @@ from typing import Any
 import numpy as np
 
 from dlnlab import campaigns
-from dlnlab.experiments.instance import Instance, build
+from dlnlab.experiments.instance import Setup, build
 from dlnlab.experiments.recovery import Curve, Network, Runs, descend, run, steps_to_end
 from dlnlab.numerics import checks
 from dlnlab.problems import Completion, Problem
 from dlnlab.training.trajectory import Trajectory
 
-__all__ = ["ERRORS", "measure", "measure_parts"]
+__all__ = [
+    "ERRORS",
+    "NEEDED",
+    "PARTS",
+    "POINTS",
+    "THRESHOLD",
+    "errors_in",
+    "measure",
+    "measure_parts",
+    "networks_of",
+    "original_run",
+    "ratio",
+    "thinned",
+]
 
-ARRIVED = 1e-3
-"""A network has arrived when its error is this fraction of ‖M*‖_F: on the steep part of every
-published curve, where the number of steps hardly depends on the level."""
+THRESHOLD = 1e-3
+"""The recovery error at which networks are compared, as a fraction of ‖M*‖_F: on the steep part of
+every published curve, where the number of steps hardly depends on the level."""
 
 NEEDED = (
     *("problem", "d", "rank", "target", "loss", "depth", "eps", "init", "outer", "r_hat"),
@@ -55,7 +68,7 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     -------
     dict
         "curves" of "original" and "compressed", each with "steps", "seconds", "loss", "error", and
-        "singular_values"; "values" (see `values_of`); "targets".
+        "singular_values"; "values" (see `_values_of`); "targets".
 
     Raises
     ------
@@ -75,7 +88,7 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     targets = np.asarray(instance.problem.target_svd.s)[: configuration["rank"]]
     return {
         "curves": _curves(runs, configuration["error"]),
-        "values": values_of(runs),
+        "values": _values_of(runs),
         "targets": targets.tolist(),
     }
 
@@ -123,7 +136,7 @@ def _check_settings(configuration: Any, needed: Sequence[str]) -> None:
         raise ValueError(f"`configuration` must have the settings {missing}, which are missing")
 
 
-def networks_of(instance: Instance, settings: Mapping[str, Any]) -> dict[str, Network]:
+def networks_of(instance: Setup, settings: Mapping[str, Any]) -> dict[str, Network]:
     """Return the two networks; α acts on the compressed one only, as in Algorithm 1."""
     return {
         "original": Network(instance.original, settings["eta"]),
@@ -161,31 +174,31 @@ def errors_in(unit: str, problem: Problem, curve: Curve) -> np.ndarray:
         return np.maximum(squares - on_mask, 0) / (2 * (entries - observed))
 
 
-def arrival(curve: Curve, norm: float) -> float:
-    """Return after how many steps a network has arrived for good, NaN if it diverged.
+def _steps_to_threshold(curve: Curve, norm: float) -> float:
+    """Return after how many steps the error is below `THRESHOLD` for good, NaN if it diverged.
 
-    Infinite if it never did; `norm` is ‖M*‖_F.
+    Infinite if it never is; `norm` is ‖M*‖_F.
     """
     if curve.status == "diverged":
         return math.nan
-    outside = np.flatnonzero(~(np.asarray(curve.errors) <= ARRIVED * norm))
+    outside = np.flatnonzero(~(np.asarray(curve.errors) <= THRESHOLD * norm))
     if outside.size and outside[-1] + 1 >= curve.steps.size:
         return math.inf
     return float(curve.steps[outside[-1] + 1]) if outside.size else float(curve.steps[0])
 
 
-def units_of(problem: Problem) -> tuple[str, ...]:
+def _units_of(problem: Problem) -> tuple[str, ...]:
     """Return the units that the recovery error has on a problem."""
     return ERRORS if isinstance(problem, Completion) else ERRORS[:-1]
 
 
-def values_of(runs: Runs) -> dict[str, float]:
+def _values_of(runs: Runs) -> dict[str, float]:
     """Return the quantities that yardsticks refer to.
 
     "start_UNIT" and "floor_NETWORK_UNIT" are the first and last errors in each of `ERRORS`,
-    "final_…" the last ones relative to ‖M*‖_F, "arrived_…" the steps until the error is
+    "final_…" the last ones relative to ‖M*‖_F, "steps_to_threshold_…" the steps until the error is
     10⁻³‖M*‖_F, "end_…" the steps until `tol` (infinite if it was not reached).  "gain" and
-    "speedup" are the ratios original to compressed of the arrival in steps and in seconds,
+    "speedup" are the ratios original to compressed of the steps and seconds to that threshold,
     "loss_of_compression" that of the final errors, compressed to original.  "beyond" is the largest
     σ_{r+1} of the original network relative to σ_r*, if singular values were kept; "excess" is the
     largest of ‖W̃ − M*‖_F/‖W − M*‖_F − 1 at equal steps.  Of a network that diverged there is only
@@ -195,16 +208,16 @@ def values_of(runs: Runs) -> dict[str, float]:
     values: dict[str, float] = {}
     for name, curve in runs.curves.items():
         diverged = curve.status == "diverged"
-        for unit in units_of(runs.problem):
+        for unit in _units_of(runs.problem):
             errors = errors_in(unit, runs.problem, curve)
             values[f"start_{unit}"] = float(errors[0])
             values[f"floor_{name}_{unit}"] = math.nan if diverged else float(errors[-1])
         last = float(np.asarray(curve.errors)[-1])
         values[f"final_{name}"] = math.nan if diverged else last / norm
-        values[f"arrived_{name}"] = arrival(curve, norm)
+        values[f"steps_to_threshold_{name}"] = _steps_to_threshold(curve, norm)
         values[f"end_{name}"] = steps_to_end(curve.steps, curve.status)
     original, compressed = runs["original"], runs["compressed"]
-    gain = ratio(values["arrived_original"], values["arrived_compressed"])
+    gain = ratio(values["steps_to_threshold_original"], values["steps_to_threshold_compressed"])
     values["gain"] = gain
     values["speedup"] = gain * original.seconds_per_step / compressed.seconds_per_step
     values["loss_of_compression"] = values["final_compressed"] / values["final_original"]
@@ -250,7 +263,7 @@ def _curves(runs: Runs, unit: str) -> dict[str, Any]:
 
 def original_run(
     configuration: Mapping[str, Any], record: Sequence[str]
-) -> tuple[Instance, Trajectory]:
+) -> tuple[Setup, Trajectory]:
     """Draw the instance of a configuration, and run its original network alone, with α = 1.
 
     Parameters

@@ -16,7 +16,7 @@ import numpy as np
 
 from dlnlab.numerics import spectra
 
-__all__ = ["energy_share", "excess", "follow", "null_share"]
+__all__ = ["KEPT", "POINTS", "SUBSPACE", "energy_share", "excess", "follow", "null_share"]
 
 SUBSPACE = 10
 """r of Eq. (14) in Section A.4."""

@@ -27,7 +27,18 @@ from dlnlab.results import presenter
 from dlnlab.training import descent
 from dlnlab.training.trajectory import Trajectory
 
-__all__ = ["Curve", "Network", "Runs", "run", "steps_to", "steps_to_end"]
+__all__ = [
+    "TIMED_SECONDS",
+    "Curve",
+    "Network",
+    "Runs",
+    "descend",
+    "reduced",
+    "run",
+    "step_cost",
+    "steps_to",
+    "steps_to_end",
+]
 
 TIMED_SECONDS = 0.3
 """How long steps are taken to measure their cost."""

@@ -25,7 +25,7 @@ from dlnlab import baselines
 from dlnlab.data.ratings import Ratings, Split
 from dlnlab.networks import Weights
 
-__all__ = ["MODELS", "measured"]
+__all__ = ["BIAS_RIDGE", "ITERATIONS", "MODELS", "VALIDATION", "measured"]
 
 ITERATIONS = 30
 VALIDATION = 0.2

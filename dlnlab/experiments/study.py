@@ -11,11 +11,11 @@ from typing import Any
 from dlnlab import campaigns
 from dlnlab.experiments import judging
 from dlnlab.experiments.experiment import MOST_SEEDS, Experiment
-from dlnlab.experiments.judging import Judgement, Tally
+from dlnlab.experiments.judging import Judgement, YardstickCounts
 from dlnlab.numerics import checks
 from dlnlab.results import presenter
 
-__all__ = ["Study", "study"]
+__all__ = ["Study", "judged", "study"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Study:
     configurations: Mapping[str, Sequence[Mapping[str, Any]]] = field(repr=False)
     results: Mapping[str, Sequence[Mapping[str, Any]]] = field(repr=False)
     judgements: Mapping[str, Sequence[Judgement]] = field(repr=False)
-    tallies: Mapping[str, Tally]
+    tallies: Mapping[str, YardstickCounts]
     verdict: str
 
     @property
@@ -55,7 +55,12 @@ class Study:
         return judging.basis(self.tallies)
 
     def summary(self) -> str:
-        """Return the verdict and, for each reading, what was expected and measured."""
+        """Return the verdict and, for each reading, what was expected and measured.
+
+        Returns
+        -------
+        str
+        """
         lines = [f"{self.experiment.name}: {self.experiment.title}: {self.verdict} ({self.basis})"]
         for reading, judgements in self.judgements.items():
             counts = self.tallies[reading]
@@ -73,7 +78,17 @@ class Study:
         return "\n".join(lines)
 
     def plot(self, figure: Any = None) -> Any:
-        """Draw the experiment, a row of panels for each reading; return the Matplotlib figure."""
+        """Draw the experiment, a row of panels for each reading; return the Matplotlib figure.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure, optional
+            To draw into; a new one by default.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
         return presenter("plotting.display").shown_once(
             presenter("plotting.experiments").study, self, figure
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-__all__ = ["number", "numbers", "span"]
+__all__ = ["DIGITS", "LISTED", "RAISED", "number", "numbers", "span"]
 
 DIGITS = 3
 LISTED = 5

@@ -6,10 +6,10 @@ import math
 from dataclasses import asdict
 from importlib import resources
 
-from dlnlab.explorer.state import PARAMETERS, Parameter, State
+from dlnlab.explorer.state import PARAMETERS, Shown, Slider
 from dlnlab.report.page import escape, page, tag, wide
 
-__all__ = ["files"]
+__all__ = ["KEY", "STEPS", "files"]
 
 KEY = (
     "Solid: original; dashed: compressed; dotted: the targets; upright marks: fitting times; grey: "
@@ -35,7 +35,7 @@ def files() -> dict[str, tuple[str, bytes]]:
 
 def _html() -> str:
     sliders = "\n".join(
-        _slider(name, parameter, asdict(State())[name]) for name, parameter in PARAMETERS.items()
+        _slider(name, parameter, asdict(Shown())[name]) for name, parameter in PARAMETERS.items()
     )
     return page(
         "A wide and a compressed network",
@@ -53,7 +53,7 @@ def _html() -> str:
     )
 
 
-def _slider(name: str, parameter: Parameter, value: float) -> str:
+def _slider(name: str, parameter: Slider, value: float) -> str:
     """Return one slider; a logarithmic one counts equal ratios, and has its ends beside them."""
     low, high, step = parameter.low, parameter.high, parameter.step
     if step:

@@ -20,7 +20,7 @@ from dlnlab.flow import Comparison
 from dlnlab.numerics import checks
 from dlnlab.results import plain
 
-__all__ = ["PARAMETERS", "Parameter", "State", "code", "comparison", "shown"]
+__all__ = ["PARAMETERS", "RUN", "SIZE", "Shown", "Slider", "code", "comparison", "shown"]
 
 SIZE = 20
 """Rows and columns of the target; the reduction leaves 2r + 1 of them to integrate."""
@@ -30,7 +30,7 @@ RUN: dict[str, Any] = {"rtol": 1e-10, "max_steps": 1500, "num_records": 200}
 that needs more ends there, and says so."""
 
 
-class Parameter(NamedTuple):
+class Slider(NamedTuple):
     """What can be chosen, from where to where."""
 
     label: str
@@ -41,18 +41,18 @@ class Parameter(NamedTuple):
 
 
 PARAMETERS = {
-    "depth": Parameter("L, layers", 2, 6, 1),
-    "eps": Parameter("ε, singular value of every layer at the start", 0.01, 0.5, 0),
-    "rank": Parameter("r, rank of the target", 1, 5, 1),
-    "r_hat": Parameter("r̂, width of the compressed network", 1, 10, 1),
-    "spread": Parameter("spectrum: σ₁*/σᵣ*, in equal ratios", 1, 10, 0.1),
-    "misalignment": Parameter("misalignment: largest angle from aligned, in degrees", 0, 180, 1),
-    "seed": Parameter("seed of the directions in which it is misaligned", 0, 999, 1),
+    "depth": Slider("L, layers", 2, 6, 1),
+    "eps": Slider("ε, singular value of every layer at the start", 0.01, 0.5, 0),
+    "rank": Slider("r, rank of the target", 1, 5, 1),
+    "r_hat": Slider("r̂, width of the compressed network", 1, 10, 1),
+    "spread": Slider("spectrum: σ₁*/σᵣ*, in equal ratios", 1, 10, 0.1),
+    "misalignment": Slider("misalignment: largest angle from aligned, in degrees", 0, 180, 1),
+    "seed": Slider("seed of the directions in which it is misaligned", 0, 999, 1),
 }
 
 
 @dataclass(frozen=True)
-class State:
+class Shown:
     """Which comparison is shown; each number between the limits in `PARAMETERS`.
 
     Attributes
@@ -93,7 +93,7 @@ class State:
                 )
 
 
-def comparison(state: State) -> Comparison:
+def comparison(state: Shown) -> Comparison:
     """Run both flows."""
     targets = np.geomspace(1, 1 / state.spread, state.rank)
     M = np.diag(np.concatenate([targets, np.zeros(SIZE - state.rank)]))
@@ -105,7 +105,7 @@ def comparison(state: State) -> Comparison:
     return replace(c, settings=c.settings | {"seed": state.seed})
 
 
-def code(state: State) -> str:
+def code(state: Shown) -> str:
     """Return a program that runs the same comparison and plots it."""
     options = ", ".join(f"{name}={value!r}" for name, value in RUN.items())
     return f"""\
@@ -133,12 +133,12 @@ c.plot().savefig("comparison.png")
 """
 
 
-def shown(state: State) -> dict[str, Any]:
+def shown(state: Shown) -> dict[str, Any]:
     """Return what the page shows, as JSON has it.
 
     Parameters
     ----------
-    state : State
+    state : Shown
 
     Returns
     -------

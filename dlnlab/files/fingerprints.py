@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["is_ours", "of_function"]
+__all__ = ["PLAIN", "is_ours", "of_function"]
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...))
 """Types whose values are their text."""

@@ -28,7 +28,17 @@ try:
 except ImportError:  # Windows has no such locks; there the owner's record decides alone
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Busy", "Lock", "beside", "lock_descriptor", "open_beside"]
+__all__ = [
+    "BEAT",
+    "PATIENCE",
+    "SETTLING",
+    "Busy",
+    "Lock",
+    "beside",
+    "is_at",
+    "lock_descriptor",
+    "open_beside",
+]
 
 BEAT = 2.0
 """Seconds between two signs of life of an owner."""

@@ -24,7 +24,7 @@ import numpy as np
 from dlnlab.files import locks, untrusted
 from dlnlab.numerics import checks
 
-__all__ = ["check", "read_npz", "replacing", "sweep", "write_npz"]
+__all__ = ["DAMAGE", "DAY", "check", "read_npz", "replacing", "sweep", "write_npz"]
 
 DAY = 86_400
 """Seconds after which a file that was being written is taken for left over where the file system

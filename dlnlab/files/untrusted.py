@@ -19,7 +19,17 @@ from typing import IO, Any, BinaryIO, NoReturn
 
 import numpy as np
 
-__all__ = ["array", "content", "json_object", "member", "opened", "unpacked"]
+__all__ = [
+    "DAMAGE",
+    "HEADERS",
+    "PACKED",
+    "array",
+    "content",
+    "json_object",
+    "member",
+    "opened",
+    "unpacked",
+]
 
 HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,

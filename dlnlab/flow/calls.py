@@ -22,7 +22,7 @@ from scipy.linalg import blas
 from dlnlab.networks import Weights
 from dlnlab.problems import Problem
 
-__all__ = ["Call", "downhill", "product", "stack_product", "suits", "suits_stack"]
+__all__ = ["LARGEST_STACKED", "Call", "downhill", "product", "suits", "suits_stack"]
 
 LARGEST_STACKED = 5
 """Rows or columns up to which the products of a stack are taken entry by entry: from six on
@@ -63,7 +63,7 @@ def downhill(problem: Problem, weights: Weights, outs: Sequence[Weights]) -> lis
     times = product
     if weights[0].ndim == 3:
         stacked = target if target.ndim == 3 else target[None]
-        times, target = stack_product, np.ascontiguousarray(stacked.transpose(1, 2, 0))
+        times, target = _stack_product, np.ascontiguousarray(stacked.transpose(1, 2, 0))
     prefixes, forward = [weights[0]], []
     for W in weights[1:]:
         prefixes.append(np.empty((W.shape[0], *weights[0].shape[1:])))
@@ -110,7 +110,7 @@ def product(
     )
 
 
-def stack_product(
+def _stack_product(
     A: np.ndarray,
     B: np.ndarray,
     out: np.ndarray,

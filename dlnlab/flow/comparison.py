@@ -14,20 +14,20 @@ import numpy as np
 from dlnlab import networks
 from dlnlab.claims import assumption1, theorem2
 from dlnlab.claims.verdict import Verdicts
-from dlnlab.flow import judging
+from dlnlab.flow import verdicts as judged
 from dlnlab.flow.compressed import CompressedFlow, Evaluation
 from dlnlab.flow.integrate import checked_tolerance
 from dlnlab.flow.network import OriginalNetwork
 from dlnlab.flow.original import FITTED, METHODS, Coverage, OriginalFlow, chosen_method
 from dlnlab.flow.question import Plan, asked, plan
-from dlnlab.numerics import arrays, checks
+from dlnlab.numerics import arrays, checks, spectra
 from dlnlab.numerics.arrays import Array
-from dlnlab.problems import Factorization, factorization, targets
+from dlnlab.problems import Factorization, factorization
 from dlnlab.problems.targets import FactoredTarget
 from dlnlab.results import presenter
 from dlnlab.training.trajectory import Interrupted, Status, Trajectory
 
-__all__ = ["Comparison", "Pair", "compare"]
+__all__ = ["LOOSEST", "MOST_RECORDS", "PATIENCE", "SHORTEST", "Comparison", "Pair", "compare"]
 
 PATIENCE = 20.0
 """The default `t_end` in units of the time the compressed network takes.  Random starts take 1 to 3
@@ -45,7 +45,13 @@ MOST_RECORDS = 10**6
 
 
 class Pair(NamedTuple):
-    """One quantity for both networks."""
+    """One quantity for both networks.
+
+    Attributes
+    ----------
+    original, compressed
+        The quantity of W and that of W̃.
+    """
 
     original: Any
     compressed: Any
@@ -116,6 +122,10 @@ class Comparison:
         ----------
         figure : matplotlib.figure.Figure, optional
             To draw into; a new one by default.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
         """
         return presenter("plotting.display").shown_once(
             presenter("plotting").comparison, self, figure
@@ -128,6 +138,10 @@ class Comparison:
         ----------
         figure : matplotlib.figure.Figure, optional
             To draw into; a new one by default.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
         """
         return presenter("plotting.display").shown_once(
             presenter("plotting").assumption1, self, figure
@@ -153,7 +167,12 @@ class Comparison:
         }
 
     def summary(self) -> str:
-        """Return a table of the outcome as text."""
+        """Return a table of the outcome as text.
+
+        Returns
+        -------
+        str
+        """
         return presenter("report").comparison_text(self)
 
     def __repr__(self) -> str:
@@ -163,7 +182,12 @@ class Comparison:
         return presenter("report").comparison_html(self)
 
     def to_dict(self) -> dict[str, np.ndarray]:
-        """Return all recorded arrays by name, for `numpy.savez` and the like."""
+        """Return all recorded arrays by name, for `numpy.savez` and the like.
+
+        Returns
+        -------
+        dict of str to array
+        """
         out = {
             "times": self.times,
             "targets": self.targets,
@@ -187,6 +211,10 @@ class Comparison:
 
     def to_xarray(self) -> Any:
         """Return the recorded arrays as an `xarray.Dataset` with coordinates time, mode, network.
+
+        Returns
+        -------
+        xarray.Dataset
 
         Raises
         ------
@@ -228,6 +256,16 @@ class Comparison:
 
     def matrices(self, record: int) -> Pair:
         """Rebuild both end-to-end matrices, shape (d_out, d_in), at one record.
+
+        Parameters
+        ----------
+        record : int
+            Which record, as an index of `times`.
+
+        Returns
+        -------
+        Pair of arrays, shape (d_out, d_in)
+            W_{L:1} and W̃_{L:1}.
 
         Raises
         ------
@@ -426,7 +464,7 @@ def _target(M: Any) -> Any:
         M = checks.matrix("M", checks.dense("M", M), ndim=2)
         if not bool(arrays.namespace(M).any(M != 0)):
             raise ValueError("`M` must not be the zero matrix: it has no singular vectors to fit")
-    target = targets.in_double(M)
+    target = _in_double(M)
     checks.require_double("M", *((M.U, target.U) if factored else (M, target)))
     return target
 
@@ -441,7 +479,7 @@ def _assemble(
 ) -> Comparison:
     """Evaluate both networks on the grid, judge the claims, and return to the user's units."""
     sigma, units, records = law.law.targets, flow.network.units, flow.records
-    count = judging.shown(flow.network.full.shape, law.law)
+    count = judged.shown(flow.network.full.shape, law.law)
     runs = Pair(flow.trajectory(count), law.trajectory(count))
     learned = [_assumption(run, sigma, within) for run in runs]
     first, second = records["errors"], law.errors()
@@ -463,7 +501,7 @@ def _assemble(
         fitting_times=Pair(*(units.time * t for t in fitted)),
         c_val=Pair(*(square * constants.c_val for constants in learned)),
         c_vec=Pair(*(constants.c_vec for constants in learned)),
-        verdicts=judging.verdicts(flow, law, learned[0], margin_error),
+        verdicts=judged.verdicts(flow, law, learned[0], margin_error),
         targets=units.matrix * sigma,
         settings=settings,
         seconds=time.monotonic() - started,
@@ -475,3 +513,25 @@ def _assumption(run: Trajectory, sigma: np.ndarray, within: float) -> assumption
     values = np.asarray(run.singular_values)[:, : sigma.size]
     left, right = np.asarray(run.left_alignments), np.asarray(run.right_alignments)
     return assumption1.measure(run.times, values, left, right, sigma, within)
+
+
+def _in_double(target: Any) -> Any:
+    """Return a dense or factored target in double precision, of the rank it has in its own.
+
+    The rounding of single-precision entries would count as small singular values in double
+    precision, so a dense matrix is cut at its own rank; single-precision factors are orthonormal to
+    single precision only, so they are decomposed anew.
+    """
+    factored = isinstance(target, FactoredTarget)
+    reference = target.U if factored else target
+    xp = arrays.namespace(reference)
+    if reference.dtype == xp.float64:
+        return target
+    if not factored:
+        U, s, Vh = xp.linalg.svd(xp.astype(target, xp.float64), full_matrices=False)
+        rank = spectra.numerical_rank(xp.astype(s, target.dtype), target.shape)
+        return (U[:, :rank] * s[:rank]) @ Vh[:rank, :]
+    U, s, Vh = (xp.astype(part, xp.float64) for part in target.svd)
+    (Q, left), (P, right) = xp.linalg.qr(U), xp.linalg.qr(Vh.mT)
+    inner = xp.linalg.svd((left * s) @ right.mT)
+    return FactoredTarget(Q @ inner[0], inner[1], inner[2] @ P.mT)

@@ -14,7 +14,7 @@ import numpy as np
 from dlnlab.reductions import modes
 from dlnlab.training.trajectory import Status, Trajectory
 
-__all__ = ["CompressedFlow", "Evaluation", "evaluations"]
+__all__ = ["STANDING", "CompressedFlow", "Evaluation", "evaluations"]
 
 STANDING = 1e-12
 """A mode that starts this close to its target, as a fraction of it, has no rise to resolve: between

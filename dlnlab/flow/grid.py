@@ -15,7 +15,7 @@ import numpy as np
 from dlnlab.flow.compressed import CompressedFlow
 from dlnlab.networks import Weights
 
-__all__ = ["Candidate", "Candidates", "even_records"]
+__all__ = ["ROOM", "SPARE", "Candidate", "Candidates"]
 
 ROOM = 2**28
 """Bytes of the states that are kept, 256 MiB: room for 2600 of them at L = 3 and r = 32."""
@@ -113,10 +113,12 @@ class Candidates:
     def _even(self, count: int) -> list[Candidate]:
         times = np.array([candidate.t for candidate in self.kept])
         way = np.diff([candidate.way for candidate in self.kept])
-        return [self.kept[k] for k in even_records(times, way, self.law, count)]
+        return [self.kept[k] for k in _even_records(times, way, self.law, count)]
 
 
-def even_records(times: np.ndarray, way: np.ndarray, law: CompressedFlow, count: int) -> np.ndarray:
+def _even_records(
+    times: np.ndarray, way: np.ndarray, law: CompressedFlow, count: int
+) -> np.ndarray:
     """Choose about `count` records between which both networks travel about as far.
 
     Parameters

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import optimize
 
 from dlnlab import networks
-from dlnlab.flow.methods import STEPPERS, Stepper
+from dlnlab.flow.methods import INTEGRATORS, Integrator
 from dlnlab.flow.system import System
 from dlnlab.networks import Weights
 from dlnlab.numerics import arrays, checks
@@ -26,7 +26,19 @@ from dlnlab.training.objective import Look, check_record, recorder
 from dlnlab.training.recorder import Recorder
 from dlnlab.training.trajectory import Interrupted, Status, Trajectory
 
-__all__ = ["gradient_flow"]
+__all__ = [
+    "DRIFT_EVERY",
+    "LARGEST_RTOL",
+    "LEAST_STABILITY",
+    "QUIET",
+    "SMALLEST_RTOL",
+    "Observe",
+    "Rest",
+    "Stop",
+    "checked_tolerance",
+    "default_atol",
+    "gradient_flow",
+]
 
 SMALLEST_RTOL, LARGEST_RTOL = 2.5e-14, 0.1
 
@@ -148,7 +160,7 @@ def gradient_flow(
     rtol = checked_tolerance(rtol)
     atol = default_atol(rtol, problem, weights) if atol is None else checks.positive("atol", atol)
     grid = None if times is None else _check_times(times, t_end)
-    checks.choice("method", method, STEPPERS)
+    checks.choice("method", method, INTEGRATORS)
     if resolution is not None:
         resolution = checks.positive("resolution", resolution)
     if stability is not None:
@@ -172,8 +184,8 @@ def gradient_flow(
     with np.errstate(over="ignore", invalid="ignore"):  # divergence is a status
         system = System(problem, weights, decay)
         events = _events(system, weights, t_end, tol, stationarity, stop)
-        stepper = STEPPERS[method](system, t_end, rtol, atol, stability)
-        records, schedule = recorder(problem, names), _Schedule(grid, resolution)
+        stepper = INTEGRATORS[method](system, t_end, rtol, atol, stability)
+        records, schedule = recorder(problem, names), _RecordTimes(grid, resolution)
         run = _Integration(system, stepper, events, records, schedule, observe, t_end, budget)
         try:
             flow = run.go(bar)
@@ -289,7 +301,7 @@ def _default_stationarity(problem: Problem, W: np.ndarray) -> float:
     return min(1e-14, 1e-3 * start / slope) if slope else 1e-14
 
 
-class _Schedule:
+class _RecordTimes:
     """When to record within a step."""
 
     def __init__(self, grid: np.ndarray | None, resolution: float | None) -> None:
@@ -319,10 +331,10 @@ class _Integration:
     def __init__(
         self,
         system: System,
-        stepper: Stepper,
+        stepper: Integrator,
         events: list[_Event],
         recorder: Recorder,
-        schedule: _Schedule,
+        schedule: _RecordTimes,
         observe: Observe | None,
         t_end: float,
         budget: float,

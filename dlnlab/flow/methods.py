@@ -19,10 +19,10 @@ import numpy as np
 from dlnlab.flow.runge_kutta import DormandPrince5, DormandPrince8
 from dlnlab.flow.system import System
 
-__all__ = ["STEPPERS", "Stepper", "Stiff"]
+__all__ = ["INTEGRATORS", "Integrator", "Stiff"]
 
 
-class Stepper(Protocol):
+class Integrator(Protocol):
     """What a time-stepping method must offer."""
 
     t: float
@@ -81,4 +81,4 @@ class Stiff:
         return np.array(self.solver.step(t).y).reshape(-1)
 
 
-STEPPERS: dict[str, Any] = {"DOP853": DormandPrince8, "RK45": DormandPrince5, "stiff": Stiff}
+INTEGRATORS: dict[str, Any] = {"DOP853": DormandPrince8, "RK45": DormandPrince5, "stiff": Stiff}

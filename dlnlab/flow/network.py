@@ -29,9 +29,18 @@ from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Factorization
 from dlnlab.problems.targets import FactoredTarget
 from dlnlab.reductions import parsimony
-from dlnlab.reductions.parsimony import ReducedFactorization, Reduction
+from dlnlab.reductions.parsimony import Reduction
+from dlnlab.reductions.reduced import ReducedFactorization
 
-__all__ = ["Block", "OriginalNetwork", "diagonal_problem"]
+__all__ = [
+    "FORMED_UP_TO",
+    "LARGEST_EPS",
+    "LARGEST_START",
+    "ROUNDING",
+    "OriginalNetwork",
+    "SignedBlock",
+    "diagonal_problem",
+]
 
 FORMED_UP_TO = 1000
 """Largest side of a factored target for which the full network is formed."""
@@ -48,7 +57,7 @@ singular vectors carry a few units of it.  Entries below are taken to be zero, a
 by as much to see what it does to their flow."""
 
 
-class Block(NamedTuple):
+class SignedBlock(NamedTuple):
     """A square block of W_{L:1}(0) and M* whose determinant keeps its sign.
 
     Attributes
@@ -81,7 +90,7 @@ class OriginalNetwork:
     balancedness, aligned : Premise
         The premise of Proposition 1, measured on the full start where that is formed, and that of
         Theorem 2, Q v_i* = u_i*.
-    blocks : list of Block
+    blocks : list of SignedBlock
     """
 
     def __init__(
@@ -200,7 +209,7 @@ class OriginalNetwork:
         values = np.abs(np.linalg.svdvals(W)[:count] - left)
         return max(float(np.linalg.norm(rest)), float(np.max(values))) / float(left[-1])
 
-    def _blocks(self, W: np.ndarray) -> list[Block]:
+    def _blocks(self, W: np.ndarray) -> list[SignedBlock]:
         """Find the blocks in which both W(0) and M* are invertible."""
         (rows, columns), rank = W.shape, self.problem.target.rank
         linked = np.zeros((rows + columns, rows + columns), dtype=bool)
@@ -213,7 +222,7 @@ class OriginalNetwork:
             inputs = np.flatnonzero(labels[rows:] == label)
             if np.array_equal(outputs, inputs) and outputs.size and outputs[-1] < rank:
                 sign = np.linalg.slogdet(W[np.ix_(outputs, inputs)])[0]
-                found.append(Block(outputs, bool(sign < 0)))
+                found.append(SignedBlock(outputs, bool(sign < 0)))
         return found
 
     def perturbed(self, seed: int) -> Weights:

@@ -18,9 +18,10 @@ import time
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import ndimage, optimize
+from scipy import optimize
 
 from dlnlab import networks
+from dlnlab.flow import two_runs
 from dlnlab.flow.compressed import CompressedFlow
 from dlnlab.flow.grid import Candidate, Candidates
 from dlnlab.flow.network import ROUNDING, OriginalNetwork
@@ -31,18 +32,22 @@ from dlnlab.networks import Weights
 from dlnlab.progress import Progress
 from dlnlab.training.trajectory import Status, Trajectory
 
-__all__ = ["CLOSED", "FITTED", "METHODS", "RESOLVED", "Coverage", "OriginalFlow", "chosen_method"]
+__all__ = [
+    "CLOSED",
+    "FITTED",
+    "METHODS",
+    "RESOLVED",
+    "ROUNDS",
+    "SURVEY",
+    "Coverage",
+    "OriginalFlow",
+    "chosen_method",
+]
 
 METHODS = ("auto", "DOP853", "RK45", "stiff")
 """How a flow is computed: "auto" is the closed form where there is one, else DOP853."""
 
 CLOSED = "closed form"
-
-SAFETY = 4.0
-"""Factor on the distance of the two runs."""
-
-NEAR = 5
-"""Records around each one over which the largest distance of the runs counts."""
 
 RESOLVED = 1e-3
 """A run whose numerical error exceeds this fraction of the scale of a claim says nothing on it."""
@@ -129,7 +134,7 @@ class OriginalFlow:
         self.fitted = within / 10 if network.trapped.size else min(FITTED, within / 10)
         W = networks.prefix_products(network.weights)[-1]
         self.candidates = Candidates(law, num_records, network.weights, W)
-        bar = Progress(progress, network.units.time * expected_end(law, t_end), "time")
+        bar = Progress(progress, network.units.time * _expected_end(law, t_end), "time")
         try:
             with np.errstate(over="ignore", invalid="ignore", under="ignore"):
                 status = self._evaluate() if closed else self._integrate(max_steps, bar)
@@ -239,9 +244,8 @@ class OriginalFlow:
         self.records = Records(self.network.problem, self.network.weights, self.rtol)
         self.records.measure_all([candidate.layers for candidate in chosen])
         distance = np.array([candidate.error for candidate in chosen])
-        near = ndimage.maximum_filter1d(distance, size=NEAR)
         step = 0.0 if self.method == CLOSED else self.records["local_errors"]
-        error = SAFETY * near + self.dropped + step + self.records["rounding"]
+        error = two_runs.bound_nearby(distance) + self.dropped + step + self.records["rounding"]
         scale = max(1.0, self.network.start)
         known = np.flatnonzero(error <= RESOLVED * scale)
         escaped = known.size > 0 and known[-1] + 1 < error.size
@@ -292,6 +296,6 @@ def chosen_method(method: str, network: OriginalNetwork) -> str:
     return CLOSED if len(network.weights) == 2 and network.balancedness.met else "DOP853"
 
 
-def expected_end(law: CompressedFlow, t_end: float) -> float:
+def _expected_end(law: CompressedFlow, t_end: float) -> float:
     """About when a random start is fitted: 1.3 times as late as the compressed network."""
     return min(1.3 * law.horizon(FITTED), t_end)

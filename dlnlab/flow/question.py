@@ -20,7 +20,22 @@ from dlnlab.numerics import arrays, checks
 from dlnlab.problems import Factorization
 from dlnlab.problems.targets import FactoredTarget
 
-__all__ = ["Plan", "asked", "plan"]
+__all__ = [
+    "AFFORDABLE",
+    "EVALUATIONS",
+    "FLOPS",
+    "GAP",
+    "LOW_RANK",
+    "OVERHEAD",
+    "RANKS",
+    "SHARE",
+    "STEPS",
+    "SURVEYED",
+    "Plan",
+    "asked",
+    "plan",
+    "predicted",
+]
 
 RANKS = ("auto", "full")
 

@@ -14,10 +14,10 @@ from dlnlab import networks
 from dlnlab.claims import proposition1
 from dlnlab.flow.integrate import default_atol
 from dlnlab.networks import Weights
-from dlnlab.numerics import spectra
+from dlnlab.numerics import decompositions
 from dlnlab.problems import Problem
 
-__all__ = ["Records"]
+__all__ = ["STACK", "Records"]
 
 STACK = 2**20
 """Bytes of the arrays that are stacked at a time."""
@@ -61,8 +61,8 @@ class Records:
     def _measure(self, *layers: np.ndarray) -> dict[str, np.ndarray]:
         """Return numbers about a stack of states, layers of shapes (states, d_l, d_{l−1})."""
         blocks, problem = networks.prefix_products(layers)[-1], self.problem
-        parts = spectra.finite_svd(blocks)
-        vectors = spectra.alignments_of(parts, problem.target_svd)
+        parts = decompositions.finite_svd(blocks)
+        vectors = decompositions.alignments_of(parts, problem.target_svd)
         since_start = [np.stack([W, *states]) for W, states in zip(self.start, layers, strict=True)]
         gradient, others = problem.gradient(blocks), _norms_of_the_others(layers)
         return {
@@ -118,6 +118,6 @@ def _of_product(others: np.ndarray, errors: Sequence[np.ndarray]) -> np.ndarray:
 
 def _norms_of_the_others(layers: Weights) -> np.ndarray:
     """Bounds of ∏_{k≠l} ‖W_k‖₂ for every l, shape (L, states)."""
-    norms = np.stack([spectra.norm_bounds(W) for W in layers])
+    norms = np.stack([decompositions.norm_bounds(W) for W in layers])
     rest = [np.prod(np.delete(norms, layer, axis=0), axis=0) for layer in range(len(norms))]
     return np.stack(rest)

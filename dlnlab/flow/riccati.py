@@ -24,10 +24,10 @@ from __future__ import annotations
 import numpy as np
 import scipy.linalg
 
-from dlnlab.flow.network import Block
+from dlnlab.flow.network import SignedBlock
 from dlnlab.networks import Weights
 
-__all__ = ["TwoLayers"]
+__all__ = ["LARGEST", "TwoLayers"]
 
 LARGEST = 600.0
 """Largest exponent: beyond e^600 a direction is learned to all digits, whatever ε."""
@@ -40,10 +40,10 @@ class TwoLayers:
     ----------
     weights : tuple of two arrays, shapes (k, d_in), (d_out, k)
     s : array, shape (r,)
-    blocks : sequence of Block
+    blocks : sequence of SignedBlock
     """
 
-    def __init__(self, weights: Weights, s: np.ndarray, blocks: list[Block]) -> None:
+    def __init__(self, weights: Weights, s: np.ndarray, blocks: list[SignedBlock]) -> None:
         first, last = weights
         self.s, r = s, s.size
         rest = np.vstack([last[r:], first.T[r:]])

@@ -17,7 +17,19 @@ from scipy.linalg import blas
 
 from dlnlab.flow.system import System
 
-__all__ = ["DormandPrince5", "DormandPrince8", "RungeKutta"]
+__all__ = [
+    "CAUTION",
+    "FIRST",
+    "GROW",
+    "OLD",
+    "REJECTIONS",
+    "ROUNDING",
+    "SHRINK",
+    "STALLED",
+    "DormandPrince5",
+    "DormandPrince8",
+    "RungeKutta",
+]
 
 SHRINK, GROW, CAUTION = 0.2, 10.0, 0.9
 """Limits of the change of a step from one attempt to the next, and the factor of caution on it."""

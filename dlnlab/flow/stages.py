@@ -26,17 +26,25 @@ import numpy as np
 
 from dlnlab import networks
 from dlnlab.flow.integrate import Rest, default_atol
-from dlnlab.flow.methods import STEPPERS
+from dlnlab.flow.methods import INTEGRATORS
 from dlnlab.flow.network import OriginalNetwork, diagonal_problem
 from dlnlab.flow.system import System
+from dlnlab.flow.two_runs import LOOSER
 from dlnlab.networks import Weights
 from dlnlab.progress import Progress
 from dlnlab.training.trajectory import Status
 
-__all__ = ["Sink", "Staged"]
-
-LOOSER = 100.0
-"""Factor between the tolerances of the two runs."""
+__all__ = [
+    "DECOUPLED",
+    "FROZEN",
+    "LAGGING",
+    "PIECES",
+    "RESOLUTION",
+    "STABILITY",
+    "TOGETHER",
+    "Sink",
+    "Staged",
+]
 
 STABILITY = {"tight": 4.0, "loose": 6.0}
 """Caps on the steps of the two runs, in units of 1/λ: the second is the edge of stability."""
@@ -63,7 +71,7 @@ Sink = Callable[[np.ndarray, np.ndarray, Weights, np.ndarray, np.ndarray], None]
 """Takes times, steps, layers, W_{L:1}, and the distance of the two runs, of several states."""
 
 
-class _State(NamedTuple):
+class _Reached(NamedTuple):
     """Both runs at a time; there is no looser one where it cannot follow."""
 
     t: float
@@ -134,7 +142,7 @@ class Staged:
         self.network, self.t_end, self.until, self.sink = network, t_end, until, sink
         self.fitted = fitted
         self.times = np.empty(0) if times is None else times
-        self.method, self.max_steps = STEPPERS[method], max_steps
+        self.method, self.max_steps = INTEGRATORS[method], max_steps
         self.steps, self.followed, self.frozen = 0, 0, 0
         self.s = np.asarray(network.problem.target.s)
         self.depth = len(network.weights)
@@ -147,7 +155,7 @@ class Staged:
         self.active = _Active(
             np.arange(rows), np.arange(columns), nothing.astype(int), np.empty((2, 0)), nothing
         )
-        self._waiting: list[_State] = []
+        self._waiting: list[_Reached] = []
         self.dropped = 0.0
         """What was neglected so far, as a Frobenius norm."""
         self.rest = Rest(network.problem, network.weights, math.inf)
@@ -245,7 +253,7 @@ class Staged:
         for t in np.unique(np.concatenate([self.times[low:high], inside, [self.t]])):
             if t > before:  # a step may be shorter than the clock can tell
                 y = self.tight.y if t == self.t else self.tight.between(t)
-                self._waiting.append(_State(float(t), self.steps, y, self._followed(float(t))))
+                self._waiting.append(_Reached(float(t), self.steps, y, self._followed(float(t))))
         if len(self._waiting) >= TOGETHER:
             self._hand_on()
 
@@ -344,14 +352,14 @@ class Staged:
 
 
 @dataclass(frozen=True)
-class _Part:
+class _Remainder:
     """A network without some of its modes, and how strongly these were coupled to it."""
 
     layers: Weights
     coupling: float
 
 
-def _without(layers: Weights, places: np.ndarray) -> _Part:
+def _without(layers: Weights, places: np.ndarray) -> _Remainder:
     """Take modes out of a network: inputs at `places`, and what they are mapped to."""
     count, last = places.size, len(layers) - 1
     rest_in = np.delete(np.eye(layers[0].shape[1]), places, axis=1)
@@ -371,7 +379,7 @@ def _without(layers: Weights, places: np.ndarray) -> _Part:
         )
         parts.append(rest.T @ moved)
         inside, outside = image, rest
-    return _Part(tuple(parts), coupling)
+    return _Remainder(tuple(parts), coupling)
 
 
 def _split(count: int, size: int) -> tuple[np.ndarray, np.ndarray]:

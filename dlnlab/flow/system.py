@@ -11,7 +11,7 @@ import numpy as np
 from dlnlab import networks
 from dlnlab.flow import calls
 from dlnlab.networks import Weights
-from dlnlab.numerics import spectra
+from dlnlab.numerics import decompositions
 from dlnlab.problems import Problem
 
 __all__ = ["System"]
@@ -85,9 +85,9 @@ class System:
         """λ = c‖A‖² Σ_l ∏_{k≠l} ‖W_k‖₂² + μ, the largest over a batch, or a few percent more."""
         layers = self.unpack(y)
         if len({W.shape for W in layers}) == 1:
-            norms = spectra.norm_bounds(np.stack(layers))
+            norms = decompositions.norm_bounds(np.stack(layers))
         else:
-            norms = np.stack([spectra.norm_bounds(W) for W in layers])
+            norms = np.stack([decompositions.norm_bounds(W) for W in layers])
         others = [np.prod(np.delete(norms, layer, axis=0), axis=0) for layer in range(len(norms))]
         largest = float(np.max(np.sum(np.square(others), axis=0)))
         return self.problem.curvature * largest + self.decay

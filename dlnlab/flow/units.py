@@ -15,7 +15,7 @@ import numpy as np
 
 from dlnlab.training.trajectory import Trajectory
 
-__all__ = ["Units"]
+__all__ = ["LARGEST_EXPONENT", "Units"]
 
 LARGEST_EXPONENT = 280.0
 """Of ten, within which the times and losses of a flow are numbers with all digits."""

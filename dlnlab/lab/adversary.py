@@ -46,13 +46,29 @@ from scipy.stats import qmc
 
 from dlnlab import networks, problems
 from dlnlab.claims import Premise, dominance, proposition1
+from dlnlab.flow.two_runs import LOOSER, bound_so_far
 from dlnlab.lab.cases import EPS
-from dlnlab.lab.flows import LOOSER, RTOL, SAFETY, integrate
+from dlnlab.lab.flows import RTOL, integrate
 from dlnlab.lab.tally import Tally
 from dlnlab.numerics import checks, spectra
 from dlnlab.reductions import modes
 
-__all__ = ["Curves", "Found", "Instance", "attack", "follow", "search"]
+__all__ = [
+    "ISOLATION",
+    "LONGEST",
+    "ON_THE_WAY",
+    "RESOLVED",
+    "SLIGHT",
+    "STEP",
+    "TIGHTEST",
+    "TOP",
+    "Curves",
+    "Found",
+    "TurnedStart",
+    "attack",
+    "follow",
+    "search",
+]
 
 TIGHTEST = 1e-12
 """Tolerance at which the worst instance is integrated once more."""
@@ -82,7 +98,7 @@ beside others that are not, where ρ_i is the ratio of two second-order coeffici
 
 
 @dataclass(frozen=True)
-class Instance:
+class TurnedStart:
     """A target diag(spectrum) and the start εI, …, εI, εQ.
 
     Attributes
@@ -121,7 +137,7 @@ class Found:
     margin, error : float
         min_i σ̃_i − σ_i and the bound on its error where their sum is smallest along the flow, in
         units of max(σ_1*, ε^L); a margin below −error refutes dominance.
-    instance : Instance
+    instance : TurnedStart
     horizon : float
         How long its flow was followed.
     evaluations : int
@@ -133,13 +149,13 @@ class Found:
     time: float
     margin: float
     error: float
-    instance: Instance
+    instance: TurnedStart
     horizon: float
     evaluations: int
 
 
 @dataclass(frozen=True)
-class _Records:
+class _FlowRecords:
     """What a batch of flows showed; arrays over (record, instance) or (record, instance, mode)."""
 
     times: np.ndarray
@@ -163,7 +179,7 @@ class Curves(NamedTuple):
     error: np.ndarray
 
 
-def follow(instance: Instance, horizon: float) -> Curves:
+def follow(instance: TurnedStart, horizon: float) -> Curves:
     """Return both sides of dominance along the flow of an instance, tightly integrated."""
     records = _flows([instance], horizon, TIGHTEST)
     bound = _compressed(instance, records.times)
@@ -202,7 +218,7 @@ def search(size: int, depth: int, *, evaluations: int, seed: int = 0) -> Found:
     low, high = np.array(bounds).T
     first = qmc.scale(qmc.LatinHypercube(len(bounds), seed=rng).random(population), low, high)
 
-    seen: list[tuple[float, int, Instance, float]] = []  # the worst of each generation
+    seen: list[tuple[float, int, TurnedStart, float]] = []  # the worst of each generation
 
     def objective(points: np.ndarray) -> np.ndarray:
         instances = [_instance(point, size, depth) for point in points.T]
@@ -261,7 +277,7 @@ def _bounds(size: int) -> list[tuple[float, float]]:
     return [TOP, *[STEP] * (size - 1), *angles, (-1.0, 1.0), ISOLATION, (1.0, float(size))]
 
 
-def _instance(point: np.ndarray, size: int, depth: int) -> Instance:
+def _instance(point: np.ndarray, size: int, depth: int) -> TurnedStart:
     """Read an instance from its coordinates, scaled to max(σ_1*, ε^L) = 1."""
     steps, angles = point[1:size], point[size:-3]
     falls = np.concatenate([[point[0]], -np.clip(steps, 0.0, None)])
@@ -272,7 +288,7 @@ def _instance(point: np.ndarray, size: int, depth: int) -> Instance:
     turn[:, -1] *= np.sign(point[-3]) or 1.0
     rows = tuple(tuple(float(x) for x in row) for row in turn)
     values = tuple(float(x) for x in spectrum / scale)
-    return Instance(values, rows, depth, float(scale ** (-1 / depth)))
+    return TurnedStart(values, rows, depth, float(scale ** (-1 / depth)))
 
 
 def _rotation(angles: np.ndarray, size: int, mode: int, coupling: float) -> np.ndarray:
@@ -284,7 +300,7 @@ def _rotation(angles: np.ndarray, size: int, mode: int, coupling: float) -> np.n
     return linalg.expm(skew - skew.T)
 
 
-def _found(instance: Instance, horizon: float, evaluations: int) -> Found:
+def _found(instance: TurnedStart, horizon: float, evaluations: int) -> Found:
     """Integrate the worst instance tightly and read off what it shows."""
     records = _flows([instance], horizon, TIGHTEST)
     ratio, mode, time = records.worst(0)
@@ -294,7 +310,7 @@ def _found(instance: Instance, horizon: float, evaluations: int) -> Found:
     return Found(ratio, mode, time, *worst, instance, horizon, evaluations)
 
 
-def _flows(instances: list[Instance], horizon: float, rtol: float) -> _Records:
+def _flows(instances: list[TurnedStart], horizon: float, rtol: float) -> _FlowRecords:
     """Integrate instances of one size and depth, twice, and compare them with the compressed ones.
 
     The distance to a run a hundred times looser bounds the error, as in `flows`.
@@ -305,13 +321,13 @@ def _flows(instances: list[Instance], horizon: float, rtol: float) -> _Records:
     distance = np.linalg.norm(tight - loose, axis=(-2, -1))
     depth, size = instances[0].depth, len(instances[0].spectrum)
     # the running maximum, for two runs may cross; then what one step of both may add unseen
-    errors = SAFETY * np.maximum.accumulate(distance) + 2 * depth * size * rtol
+    errors = bound_so_far(distance) + 2 * depth * size * rtol
     margins = bound - spectra.singular_values(tight)
     ratios = _ratios(instances, times, bound, margins, errors[..., None])
-    return _Records(times, margins, errors, ratios)
+    return _FlowRecords(times, margins, errors, ratios)
 
 
-def _horizon(instances: list[Instance]) -> float:
+def _horizon(instances: list[TurnedStart]) -> float:
     """Return when every compressed network has fitted."""
     fitted = [
         modes.fitting_times([s], x.eps, x.depth, within=ON_THE_WAY)[0]
@@ -328,12 +344,12 @@ def _times(horizon: float) -> np.ndarray:
     return np.unique(shares) * horizon
 
 
-def _compressed(instance: Instance, times: np.ndarray) -> np.ndarray:
+def _compressed(instance: TurnedStart, times: np.ndarray) -> np.ndarray:
     """Return σ̃_i(t), shape (records, d); sorted, as the order of targets is kept."""
     return modes.flow(times, instance.spectrum, instance.eps, instance.depth)
 
 
-def _wide(instances: list[Instance], times: np.ndarray, rtol: float) -> np.ndarray:
+def _wide(instances: list[TurnedStart], times: np.ndarray, rtol: float) -> np.ndarray:
     """Return W_{L:1}(t), shape (records, instances, d, d)."""
     targets = np.stack([np.diag(instance.spectrum) for instance in instances])
     starts = zip(*(instance.weights() for instance in instances), strict=True)
@@ -343,7 +359,7 @@ def _wide(instances: list[Instance], times: np.ndarray, rtol: float) -> np.ndarr
 
 
 def _ratios(
-    instances: list[Instance],
+    instances: list[TurnedStart],
     times: np.ndarray,
     bound: np.ndarray,
     margins: np.ndarray,
@@ -369,7 +385,7 @@ def _ratios(
     return np.where(counted, margins / safe, 1.0)
 
 
-def _misalignments(instance: Instance) -> np.ndarray:
+def _misalignments(instance: TurnedStart) -> np.ndarray:
     """Return μ_i of every mode, shape (d,)."""
     values = np.array(instance.spectrum)
     gaps = np.array(instance.turn).T * values - values[:, None, None] * np.eye(values.size)

@@ -27,13 +27,26 @@ from dlnlab.files import fingerprints
 from dlnlab.lab import dynamics, margins
 from dlnlab.lab.cases import Case
 from dlnlab.lab.dynamics import Sighting
-from dlnlab.lab.margins import BadMargin, Curve
+from dlnlab.lab.margins import BadMargin, MarginCurve
 from dlnlab.lab.observed import Observed
 from dlnlab.lab.ranges import Ranges, as_case
 from dlnlab.lab.tally import Tally
 from dlnlab.progress import Progress
 
-__all__ = ["Attacker", "Question", "Search", "search", "task_of"]
+__all__ = [
+    "BATCH",
+    "CLIMBING",
+    "CLIMBS",
+    "FAILURES",
+    "FAR",
+    "GENERATION",
+    "KEPT",
+    "ROUND",
+    "Attacker",
+    "Question",
+    "Search",
+    "search",
+]
 
 BATCH = 16
 """Instances of one task, integrated as one system."""
@@ -149,7 +162,7 @@ class Question:
         met = all(premise.met for premise in premises)
         return -found.climb if met else -np.inf
 
-    def look(self, case: Case) -> tuple[Curve, Observed]:
+    def look(self, case: Case) -> tuple[MarginCurve, Observed]:
         """Return the margin along one instance, and what the function was given.
 
         Raises
@@ -271,7 +284,7 @@ class Search:
         return None if all(verdict is None for verdict in judged) else self.tally.verdict()
 
 
-def task_of(question: Question, ranges: Ranges, count: int, seed: Sequence[int]) -> dict[str, Any]:
+def _task_of(question: Question, ranges: Ranges, count: int, seed: Sequence[int]) -> dict[str, Any]:
     """Return the configuration of a random batch; the code of the functions is a part of it."""
     return {
         "statement": question.statement,
@@ -322,7 +335,7 @@ def search(
             if starts:
                 shares = _shares(climbing, -(-climbing // len(starts)))
                 more = [
-                    task_of(question, ranges, count, [seed, k]) | {"from": witness}
+                    _task_of(question, ranges, count, [seed, k]) | {"from": witness}
                     for k, (witness, count) in enumerate(zip(starts, shares, strict=False))
                 ]
             else:  # nothing leads a climb
@@ -338,7 +351,7 @@ def _random(
 ) -> list[dict[str, Any]]:
     """Return the configurations of random batches of these sizes."""
     return [
-        task_of(question, ranges, count, [seed, number])
+        _task_of(question, ranges, count, [seed, number])
         for number, count in enumerate(sizes, first)
     ]
 

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from dlnlab.flow.compressed import CompressedFlow
+from dlnlab.numerics.frames import orthonormal_frame
 from dlnlab.problems import factorization
-from dlnlab.problems.targets import FactoredTarget, orthonormal_frame
+from dlnlab.problems.targets import FactoredTarget
 from dlnlab.reductions import parsimony
 
-__all__ = ["STARTS", "Blocks", "draw", "stable_step"]
+__all__ = ["FORMED_UP_TO", "TURNS", "Blocks", "draw", "stable_step"]
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def _quarter(d: int, rank: int, rng: np.random.Generator) -> np.ndarray:
     return Q
 
 
-STARTS: dict[str, Callable[[int, int, np.random.Generator], np.ndarray]] = {
+TURNS: dict[str, Callable[[int, int, np.random.Generator], np.ndarray]] = {
     "haar": _haar,
     "turned": _turned,
     "quarter": _quarter,
@@ -131,7 +132,7 @@ def draw(
     Parameters
     ----------
     kind : str
-        One of `STARTS`.
+        One of `TURNS`.
     count, d, spectrum, depth, eps
         Starts, width, σ* in decreasing order, L and ε.
     seed : int
@@ -141,8 +142,8 @@ def draw(
     ValueError
         If there is no such kind, or it has to be formed and is too large.
     """
-    if kind not in STARTS:
-        raise ValueError(f"`kind` must be one of {list(STARTS)}, got {kind!r}")
+    if kind not in TURNS:
+        raise ValueError(f"`kind` must be one of {list(TURNS)}, got {kind!r}")
     if kind != "haar" and d > FORMED_UP_TO:
         raise ValueError(f"`d` must be at most {FORMED_UP_TO} for {kind} starts, got {d}")
     rng, values = np.random.default_rng(seed), np.asarray(spectrum, dtype=float)
@@ -153,7 +154,7 @@ def draw(
         if d > FORMED_UP_TO:
             reduction = parsimony.reduce_random(problem, depth, eps, rng=rng)
         else:
-            Q = STARTS[kind](d, values.size, rng)
+            Q = TURNS[kind](d, values.size, rng)
             layers = (*[eps * np.eye(d)] * (depth - 1), eps * Q)
             reduction = parsimony.reduce(problem, layers)
         U, _, Vh = reduction.problem.target_svd

@@ -18,9 +18,9 @@ import numpy as np
 
 from dlnlab import flow, networks
 from dlnlab.numerics import spectra
-from dlnlab.problems import targets
+from dlnlab.numerics.frames import orthonormal_frame
 
-__all__ = ["Case", "Frame", "aligned_case", "random_cases", "random_spectrum"]
+__all__ = ["EPS", "Case", "Frame", "aligned_case", "random_cases", "stack"]
 
 EPS = float(np.finfo(float).eps)
 
@@ -47,7 +47,7 @@ class Frame:
         if self.seed is None:
             Q = np.eye(self.size)
         else:
-            Q = targets.orthonormal_frame(self.size, self.size, np.random.default_rng(self.seed))
+            Q = orthonormal_frame(self.size, self.size, np.random.default_rng(self.seed))
         for vector in reversed(self.reflectors):
             v = np.asarray(vector, dtype=float)
             length = float(v @ v)
@@ -198,7 +198,7 @@ class Case:
         )
 
 
-def random_spectrum(rng: np.random.Generator, size: int, low: float = 0.2) -> tuple[float, ...]:
+def _random_spectrum(rng: np.random.Generator, size: int, low: float = 0.2) -> tuple[float, ...]:
     """Draw sorted singular values with the largest 1, the others between `low` and 1 or zero.
 
     Values have two digits, so that they repeat now and then and the closed form of a mode can be
@@ -228,7 +228,7 @@ def random_cases(
     cases = []
     for _ in range(count):
         seeds = [int(seed) for seed in rng.integers(0, 2**31, 3)]
-        spectrum = random_spectrum(rng, size, low)
+        spectrum = _random_spectrum(rng, size, low)
         rank = sum(value > 0 for value in spectrum)
         r_hat = int(rng.integers(rank if enough_rank else 1, size + 1))
         left, right = (Frame(n, (), seed) for n, seed in zip(shape, seeds[:2], strict=True))
@@ -246,7 +246,7 @@ def aligned_case(
     seed = int(rng.integers(0, 2**31))
     vector = tuple(int(n) for n in rng.integers(-3, 4, size))
     left, right = Frame(size, (), seed), Frame(size, (vector,))
-    spectrum = random_spectrum(rng, size, low)
+    spectrum = _random_spectrum(rng, size, low)
     rank = sum(value > 0 for value in spectrum)
     # one reflection is its own transpose, so the right frame serves as Vᵀ
     start = (right, *[Frame(size)] * (depth - 2), left)

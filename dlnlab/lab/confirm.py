@@ -20,7 +20,7 @@ from dlnlab.lab.dynamics import RecoveryCase
 from dlnlab.lab.observed import Observed, run_of
 from dlnlab.networks import Weights
 
-__all__ = ["HOW", "again"]
+__all__ = ["ATOL", "DIGITS", "HOW", "RTOL", "again"]
 
 DIGITS = 40
 RTOL, ATOL = 1e-12, 1e-15

@@ -23,7 +23,7 @@ from dlnlab.lab.margins import BadMargin
 from dlnlab.lab.outcome import Confirmation, Outcome, instance_line
 from dlnlab.numerics import checks
 
-__all__ = ["Conjecture", "ConjectureError", "conjecture"]
+__all__ = ["MOST", "SHRINKS", "Conjecture", "ConjectureError", "confirmed", "conjecture"]
 
 MOST = 10**7
 """Instances of one attack, which takes about ten milliseconds for each."""
@@ -120,6 +120,15 @@ class Conjecture:
     ----------
     statement, about : str
     premises : tuple of callables
+    question : Question
+        What is asked of instances, with the function.
+    eta : float or (float, float), optional
+        See `dlnlab.conjecture`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed.
     """
 
     def __init__(self, question: Question, eta: Any = None) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from dlnlab.claims import Premise, eq13
 from dlnlab.lab import blocks, reduced
-from dlnlab.lab.reduced import Run
+from dlnlab.lab.reduced import BlockRun
 from dlnlab.lab.suite import Task
 
 __all__ = ["GROUPS", "Batch", "Descents", "follow", "from_witness", "judge", "premises", "random"]
@@ -21,7 +21,7 @@ class Batch(NamedTuple):
     Attributes
     ----------
     starts : str
-        Kind, see `blocks.STARTS`.
+        Kind, see `blocks.TURNS`.
     d, depth : int
     spectrum : tuple of float
     ratio : float
@@ -62,11 +62,11 @@ class Descents(NamedTuple):
     Attributes
     ----------
     batch : Batch
-    run : Run
+    run : BlockRun
     """
 
     batch: Batch
-    run: Run
+    run: BlockRun
 
     def witness(self, start: int, record: int) -> dict[str, Any]:
         """Return what is needed to run it again, and which of its starts is meant."""

@@ -14,15 +14,27 @@ from typing import Any
 import numpy as np
 
 from dlnlab import networks, problems
+from dlnlab.flow.two_runs import LOOSER
 from dlnlab.lab import flows
 from dlnlab.lab.cases import Case, stack
-from dlnlab.lab.observed import SHAKE, Observed, Run, narrow_run, run_of, shaken, wide_runs
+from dlnlab.lab.observed import SHAKE, Observed, ObservedRun, narrow_run, run_of, shaken, wide_runs
 from dlnlab.lab.recoveries import Ensemble, Mask, Recovery
 from dlnlab.networks import Weights
 from dlnlab.reductions import modes
 from dlnlab.training.descent import gradient_descent
 
-__all__ = ["ABOUT", "DescentCase", "RecoveryCase", "Sighting", "observe", "plan_steps"]
+__all__ = [
+    "ABOUT",
+    "BLOWN",
+    "COPIES",
+    "FEW",
+    "MOST_STEPS",
+    "DescentCase",
+    "Narrow",
+    "RecoveryCase",
+    "Sighting",
+    "observe",
+]
 
 MOST_STEPS = 600
 """Steps of descent after which a run ends; with a step at half of the stable limit that is many
@@ -133,7 +145,7 @@ def _flows(cases: Sequence[Case], options: Mapping[str, Any]) -> list[Sighting]:
     problem, rng = problems.factorization(targets), np.random.default_rng(cases[0].depth)
     grid = flows.time_grid(cases)
     times, tight = flows.integrate(problem, weights, grid[1:], flows.RTOL)
-    loose = flows.integrate(problem, shaken(weights, rng), grid[1:], flows.LOOSER * flows.RTOL)[1]
+    loose = flows.integrate(problem, shaken(weights, rng), grid[1:], LOOSER * flows.RTOL)[1]
     steps = np.arange(times.size)
     wide = [wide_runs(cases, times, steps, layers) for layers in _copies(tight, [loose], rng)]
     narrow = [_closed_form(case, times, steps, rng) for case in cases]
@@ -148,7 +160,7 @@ def _copies(layers: Weights, others: Sequence[Weights], rng: np.random.Generator
     return [layers, *others, *(shaken(layers, rng, FEW * flows.RTOL) for _ in range(COPIES))]
 
 
-Narrow = tuple[np.ndarray, list[Run]]
+Narrow = tuple[np.ndarray, list[ObservedRun]]
 """β^L, and a run with its perturbed copies."""
 
 
@@ -169,7 +181,7 @@ def _narrow_copies(
     values: np.ndarray,
     slack: np.ndarray,
     rng: np.random.Generator,
-) -> list[Run]:
+) -> list[ObservedRun]:
     """Return the compressed run, and as many copies within `slack` as there are of the wide one."""
     noise = rng.standard_normal((COPIES + 1, *values.shape))
     return [
@@ -179,7 +191,7 @@ def _narrow_copies(
 
 
 def _sightings(
-    cases: Sequence[Case], wide: Sequence[Sequence[Run]], narrow: Sequence[Narrow]
+    cases: Sequence[Case], wide: Sequence[Sequence[ObservedRun]], narrow: Sequence[Narrow]
 ) -> list[Sighting]:
     """Pair the k-th copy of every wide run with the k-th of its compressed one."""
     found = []
@@ -191,7 +203,9 @@ def _sightings(
     return found
 
 
-def _pair(case: Case, residual: np.ndarray, wide: Run, narrow: Run | None) -> Observed:
+def _pair(
+    case: Case, residual: np.ndarray | None, wide: ObservedRun, narrow: ObservedRun | None
+) -> Observed:
     return Observed(
         case=case,
         times=wide.times,
@@ -205,7 +219,7 @@ def _pair(case: Case, residual: np.ndarray, wide: Run, narrow: Run | None) -> Ob
 # ---------------------------------------------------------------------- gradient descent
 
 
-def plan_steps(case: DescentCase) -> int:
+def _plan_steps(case: DescentCase) -> int:
     """Return for how many steps descent is followed: as long as a flow, or `MOST_STEPS`."""
     law = flows.law_of(case)
     return int(min(MOST_STEPS, math.ceil(flows.PATIENCE * law.horizon(0.05) / case.eta)))
@@ -216,7 +230,7 @@ def _descents(cases: Sequence[Any], options: Mapping[str, Any]) -> list[Sighting
     targets, weights = stack(cases)
     problem, rng = problems.factorization(targets), np.random.default_rng(cases[0].depth)
     eta = np.array([case.eta for case in cases])
-    steps = max(plan_steps(case) for case in cases)
+    steps = max(_plan_steps(case) for case in cases)
     starts = [weights, *(shaken(weights, rng) for _ in range(COPIES))]
     found = [_descend(problem, start, eta, steps, options) for start in starts]
     # where a run contracts, what every step rounds is all that is left of it
@@ -273,7 +287,7 @@ def _one_descent(
 
 def _compressed_descent(
     case: DescentCase, steps: int, move: float, options: Mapping[str, Any]
-) -> Run:
+) -> ObservedRun:
     """Theorem 1's recursion, or with another method the compressed network as it is."""
     counts = np.arange(steps + 1)
     eps = case.eps * (1 + move)
@@ -289,9 +303,9 @@ def _compressed_descent(
     return narrow_run(case, case.eta * counts, counts, values)
 
 
-def _cut(run: Run, end: int) -> Run:
+def _cut(run: ObservedRun, end: int) -> ObservedRun:
     """Return the first records of a run."""
-    return Run(
+    return ObservedRun(
         problem=run.problem,
         times=run.times[:end],
         steps=run.steps[:end],
@@ -320,24 +334,13 @@ def _recovery(case: RecoveryCase) -> Sighting:
     problem, weights, rng = case.problem(), case.weights(), np.random.default_rng(case.depth)
     grid = flows.time_grid([case])[1:] / float(problem.curvature)
     times, tight = flows.integrate(problem, weights, grid, flows.RTOL)
-    loose = flows.integrate(problem, shaken(weights, rng), grid, flows.LOOSER * flows.RTOL)[1]
+    loose = flows.integrate(problem, shaken(weights, rng), grid, LOOSER * flows.RTOL)[1]
     steps = np.arange(times.size)
     first, *others = (
-        _single(case, run_of(problem, times, steps, layers))
+        _pair(case, None, run_of(problem, times, steps, layers), None)
         for layers in _copies(tight, [loose], rng)
     )
     return first, others
-
-
-def _single(case: Case, run: Run) -> Observed:
-    return Observed(
-        case=case,
-        times=run.times,
-        targets=case.values[: case.rank],
-        residual=None,
-        original=run,
-        compressed=None,
-    )
 
 
 def _starts(cases: Sequence[Case], options: Mapping[str, Any]) -> list[Sighting]:

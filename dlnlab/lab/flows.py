@@ -12,20 +12,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from dlnlab import networks, problems
 from dlnlab.claims import Premise, dominance, proposition1, theorem2
 from dlnlab.flow import gradient_flow
 from dlnlab.flow.compressed import CompressedFlow, Evaluation, evaluations
+from dlnlab.flow.two_runs import LOOSER, bound_nearby
 from dlnlab.lab.cases import EPS, Case, random_cases, stack
-from dlnlab.numerics import spectra
+from dlnlab.numerics import decompositions, spectra
 from dlnlab.training.trajectory import Status, Trajectory
 
 __all__ = [
     "GROUPS",
+    "LARGEST_TIME",
+    "PATIENCE",
+    "RTOL",
+    "FlowPair",
     "Group",
-    "Pair",
     "bounded_flow",
     "draw_groups",
     "flow_pairs",
@@ -36,13 +39,6 @@ __all__ = [
 ]
 
 RTOL = 1e-10
-LOOSER = 100.0
-SAFETY = 4.0
-"""On starts whose flow is known in closed form the error was at most 1.5 times the distance of the
-two runs; four times it is allowed."""
-
-NEAR = 5
-"""Two runs may cross by chance, so the largest distance over this many records counts."""
 
 PATIENCE = 4.0
 """How long a flow is followed, in units of the time the compressed network takes: random starts
@@ -71,7 +67,7 @@ with balanced rectangular ones, and one whose start is above the smaller targets
 
 
 @dataclass(frozen=True)
-class Pair:
+class FlowPair:
     """Both flows of one case.
 
     Attributes
@@ -140,7 +136,9 @@ def quiet_flow(*args: Any, **options: Any) -> Trajectory:
         return gradient_flow(*args, **options)
 
 
-def flow_pairs(cases: Sequence[Case], rtol: float = RTOL, also: Sequence[float] = ()) -> list[Pair]:
+def flow_pairs(
+    cases: Sequence[Case], rtol: float = RTOL, also: Sequence[float] = ()
+) -> list[FlowPair]:
     """Integrate both flows of cases of one shape, depth, ε and width.
 
     Parameters
@@ -157,7 +155,7 @@ def flow_pairs(cases: Sequence[Case], rtol: float = RTOL, also: Sequence[float] 
     values, errors = spectra.singular_values(blocks), problem.error(blocks)
     laws = evaluations([law_of(case) for case in cases], times)
     return [
-        Pair(
+        FlowPair(
             case,
             times,
             values[:, k],
@@ -226,8 +224,7 @@ def bounded_flow(
     loose = networks.prefix_products(integrate(problem, weights, times[1:], LOOSER * rtol)[1])[-1]
     blocks = networks.prefix_products(tight)[-1]
     distance = np.linalg.norm(blocks - loose, axis=(-2, -1))
-    distance = ndimage.maximum_filter1d(distance, size=NEAR, axis=0)
-    return times, blocks, SAFETY * distance + _local_error(tight, rtol)
+    return times, blocks, bound_nearby(distance) + _local_error(tight, rtol)
 
 
 def integrate(
@@ -264,7 +261,7 @@ def integrate(
 
 def _local_error(layers: networks.Weights, rtol: float) -> np.ndarray:
     """What one step's tolerance permits: Σ_l rtol ‖W_l‖_F ∏_{k≠l} ‖W_k‖₂, twice over for atol."""
-    norms = np.stack([spectra.norm_bounds(W) for W in layers])
+    norms = np.stack([decompositions.norm_bounds(W) for W in layers])
     total = np.zeros(norms.shape[1:])
     for layer, W in enumerate(layers):
         others = np.prod(np.delete(norms, layer, axis=0), axis=0)

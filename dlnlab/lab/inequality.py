@@ -10,17 +10,22 @@ import numpy as np
 from dlnlab.claims import Claim, Premise, dominance, eq13, theorem2
 from dlnlab.lab import search, strategies, witnesses
 from dlnlab.lab.cases import Case
-from dlnlab.lab.flows import GROUPS, Group, Pair, draw_groups, flow_pairs
+from dlnlab.lab.flows import GROUPS, FlowPair, Group, draw_groups, flow_pairs
 from dlnlab.lab.suite import Part, Task
 from dlnlab.lab.tally import Tally
 
 __all__ = [
     "HUNTED",
     "LARGE_STARTS",
+    "PLAIN",
+    "Premises",
+    "Spare",
     "climb",
     "dominated",
     "judge",
     "large_start",
+    "names",
+    "none",
     "random",
     "registered",
     "sides",
@@ -52,7 +57,7 @@ LARGE_STARTS: tuple[Group, ...] = (
 PLAIN = 1e-6
 """A violation of this size, relative to ‖M*‖², is no rounding: the errors are about 1e-9."""
 
-Premises = Callable[[Pair], Sequence[Premise]]
+Premises = Callable[[FlowPair], Sequence[Premise]]
 Spare = Callable[[Case], int]
 
 
@@ -68,7 +73,7 @@ def spare_rank(case: Case) -> int:
 
 def judge(
     tally: Tally,
-    pair: Pair,
+    pair: FlowPair,
     premises: Sequence[Premise],
     spare: int = 0,
 ) -> float:
@@ -77,7 +82,7 @@ def judge(
     Parameters
     ----------
     tally : Tally
-    pair : Pair
+    pair : FlowPair
     premises : sequence of Premise
     spare : int
     """
@@ -90,14 +95,14 @@ def judge(
     return float(-np.min((margin + error)[1:])) if met else -np.inf
 
 
-def sides(pair: Pair, spare: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def sides(pair: FlowPair, spare: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Return the margin over ‖M*‖² at each record, and the bound on its error."""
     size = float(np.sum(pair.case.values**2))
     margin = theorem2.refined_margins(pair.errors, pair.law.errors(), spare, pair.law.residual)
     return margin / size, pair.margin_error() / size
 
 
-def dominated(pair: Pair) -> Premise:
+def dominated(pair: FlowPair) -> Premise:
     """Dominance as a premise, measured along this flow."""
     margin = dominance.margins(pair.values, pair.law.leading(pair.values.shape[1])) / pair.scale
     error = (pair.accuracy + pair.law.rounding()) / pair.scale

@@ -12,15 +12,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from dlnlab.claims import Premise
+from dlnlab.flow import two_runs
 from dlnlab.lab.dynamics import Sighting
-from dlnlab.lab.flows import NEAR, SAFETY
 from dlnlab.lab.observed import Observed
 from dlnlab.numerics import checks
 
-__all__ = ["BadMargin", "Curve", "Margin", "curve", "measure", "premises", "value_of"]
+__all__ = [
+    "MOVED",
+    "BadMargin",
+    "Margin",
+    "MarginCurve",
+    "curve",
+    "measure",
+    "premises",
+    "value_of",
+]
 
 Margin = Callable[[Any], Any]
 
@@ -34,7 +42,7 @@ class BadMargin(ValueError):
 
 
 @dataclass(frozen=True)
-class Curve:
+class MarginCurve:
     """A margin along one instance.
 
     Attributes
@@ -102,7 +110,7 @@ def value_of(function: Margin, seen: Observed) -> np.ndarray:
     return found.reshape(len(found), -1)
 
 
-def curve(function: Margin, sighting: Sighting) -> Curve:
+def curve(function: Margin, sighting: Sighting) -> MarginCurve:
     """Return the margin along one instance, with its error.
 
     Raises
@@ -117,12 +125,12 @@ def curve(function: Margin, sighting: Sighting) -> Curve:
         raise BadMargin("returned arrays of different shapes for one instance")
     with np.errstate(all="ignore"):
         distance = np.max([np.max(np.abs(other - values), axis=1) for other in again], axis=0)
-        error = SAFETY * ndimage.maximum_filter1d(distance, size=NEAR)
+        error = two_runs.bound_nearby(distance)
     margin = np.min(values, axis=1)
     times = seen.times[-len(values) :] if len(values) > 1 else seen.times[:1]
     late = _moved(seen)[-len(values) :] if len(values) > 1 else np.array([True])
     climb = float(np.min(margin[late])) if late.any() else float("inf")
-    return Curve(times, margin, error, climb)
+    return MarginCurve(times, margin, error, climb)
 
 
 def _moved(seen: Observed) -> np.ndarray:
@@ -138,7 +146,7 @@ def _distance(layers: Any, record: int) -> np.ndarray:
     return np.asarray(way / max(float(np.max(way)), 1e-300))
 
 
-def measure(function: Margin, sighting: Sighting) -> Curve | None:
+def measure(function: Margin, sighting: Sighting) -> MarginCurve | None:
     """Return the margin along one instance, None where it is not finite."""
     found = curve(function, sighting)
     return found if found.is_finite else None

@@ -20,7 +20,16 @@ from dlnlab.networks import Weights
 from dlnlab.numerics import spectra
 from dlnlab.training.trajectory import Status
 
-__all__ = ["SHAKE", "Observed", "Run", "frames", "narrow_run", "run_of", "shaken", "wide_runs"]
+__all__ = [
+    "SHAKE",
+    "Observed",
+    "ObservedRun",
+    "frames",
+    "narrow_run",
+    "run_of",
+    "shaken",
+    "wide_runs",
+]
 
 SHAKE = 16 * EPS
 """Size of a perturbation within rounding, relative to the largest entry of a layer: a few times
@@ -47,7 +56,7 @@ class _ReadOnly:
         )
 
 
-class Run(_ReadOnly):
+class ObservedRun(_ReadOnly):
     """One network along its way.
 
     Attributes
@@ -129,7 +138,7 @@ class Observed(_ReadOnly):
         σ_i*.
     residual : array, shape (records,)
         β(t)^L of the compressed network; None where there is none.
-    original, compressed : Run
+    original, compressed : ObservedRun
         Where only one network is observed, its attributes are this object's own.
     """
 
@@ -137,8 +146,8 @@ class Observed(_ReadOnly):
     times: np.ndarray
     targets: np.ndarray
     residual: np.ndarray | None
-    original: Run
-    compressed: Run | None
+    original: ObservedRun
+    compressed: ObservedRun | None
 
     def __getattr__(self, name: str) -> Any:
         """Attributes of the network, where there is one only."""
@@ -146,14 +155,14 @@ class Observed(_ReadOnly):
             return getattr(self.original, name)
         raise AttributeError(
             f"no `{name}` here: ask `original` or `compressed` for it"
-            if hasattr(Run, name)
+            if hasattr(ObservedRun, name)
             else f"no `{name}` here"
         )
 
 
 def wide_runs(
     cases: Sequence[Case], times: np.ndarray, steps: np.ndarray, layers: Weights
-) -> list[Run]:
+) -> list[ObservedRun]:
     """Return the runs of a batch of wide networks on factorization problems.
 
     Parameters
@@ -173,7 +182,7 @@ def wide_runs(
 
     times = np.broadcast_to(times.reshape(len(steps), -1), (len(steps), len(cases)))
     return [
-        Run(
+        ObservedRun(
             problem=problems.factorization(case.target),
             times=times[:, k],
             steps=steps,
@@ -184,13 +193,13 @@ def wide_runs(
     ]
 
 
-def run_of(problem: Any, times: np.ndarray, steps: np.ndarray, layers: Weights) -> Run:
+def run_of(problem: Any, times: np.ndarray, steps: np.ndarray, layers: Weights) -> ObservedRun:
     """Return the run of a single network, its layers of shapes (records, d_l, d_{l−1})."""
 
     def values() -> np.ndarray:
         return spectra.singular_values(networks.prefix_products(layers)[-1])
 
-    return Run(problem=problem, times=times, steps=steps, layers=layers, values=values)
+    return ObservedRun(problem=problem, times=times, steps=steps, layers=layers, values=values)
 
 
 def frames(case: Case) -> tuple[np.ndarray, np.ndarray]:
@@ -198,7 +207,7 @@ def frames(case: Case) -> tuple[np.ndarray, np.ndarray]:
     return case.left.matrix[:, : case.r_hat], case.right.matrix[:, : case.r_hat]
 
 
-def narrow_run(case: Case, times: np.ndarray, steps: np.ndarray, values: np.ndarray) -> Run:
+def narrow_run(case: Case, times: np.ndarray, steps: np.ndarray, values: np.ndarray) -> ObservedRun:
     """Return the run of a compressed network, which stays diagonal (Theorem 1).
 
     Parameters
@@ -218,7 +227,7 @@ def narrow_run(case: Case, times: np.ndarray, steps: np.ndarray, values: np.ndar
     )
     padded = np.zeros((len(values), min(case.shape)))
     padded[:, : case.r_hat] = np.abs(values)
-    return Run(
+    return ObservedRun(
         problem=problems.factorization(case.target),
         times=times,
         steps=steps,

@@ -21,7 +21,20 @@ from dlnlab.lab.dynamics import DescentCase, RecoveryCase
 from dlnlab.lab.recoveries import KINDS, random_recovery
 from dlnlab.numerics import checks
 
-__all__ = ["ALIGNMENTS", "R_HATS", "Ranges", "as_case", "checked"]
+__all__ = [
+    "ALIGNMENTS",
+    "CLOSE",
+    "DEPTHS",
+    "GOLDEN",
+    "LOW",
+    "R_HATS",
+    "SHAPES",
+    "SHARES",
+    "START",
+    "Ranges",
+    "as_case",
+    "checked",
+]
 
 ALIGNMENTS = ("any", "random", "near", "aligned")
 R_HATS = ("any", "rank", "full")

@@ -19,7 +19,16 @@ from dlnlab import problems
 from dlnlab.lab.cases import Frame
 from dlnlab.problems import targets
 
-__all__ = ["COMPUTATIONS", "KINDS", "MASKED", "Ensemble", "Mask", "Recovery", "random_recovery"]
+__all__ = [
+    "COMPUTATIONS",
+    "KINDS",
+    "MASKED",
+    "Ensemble",
+    "Mask",
+    "Recovery",
+    "Table",
+    "random_recovery",
+]
 
 KINDS = ("identity", "mask", "pattern", "sampled", "sensing", "operator")
 """Factorization; completion from a boolean mask, from a sparse pattern with dense matrices, and

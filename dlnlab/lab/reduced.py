@@ -16,15 +16,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from dlnlab.claims import dominance, theorem2
+from dlnlab.flow.two_runs import bound_so_far
 from dlnlab.lab.blocks import Blocks
 from dlnlab.lab.flows import bounded_flow
 from dlnlab.numerics import spectra
+from dlnlab.numerics.frames import orthonormal_frame
 from dlnlab.problems import factorization
-from dlnlab.problems.targets import orthonormal_frame
 from dlnlab.reductions import modes
 from dlnlab.training.descent import gradient_descent
 
-__all__ = ["Run", "descend", "flow"]
+__all__ = [
+    "EPS",
+    "FITTED",
+    "LATEST",
+    "PATIENCE",
+    "RECORDS",
+    "ROUNDING",
+    "SAMPLES",
+    "SETTLED",
+    "BlockRun",
+    "descend",
+    "flow",
+]
 
 SAMPLES = 300
 """Records per horizon of the compressed network, at least: the worst record lies on a maximum that
@@ -50,14 +63,11 @@ FITTED = 0.05
 ROUNDING = 16
 """Units of rounding, per layer, of a value of the compressed descent beside those that grow."""
 
-SAFETY = 4.0
-"""Factor on the distance of two descents in different coordinates: either is off by as much."""
-
 EPS = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
-class Run:
+class BlockRun:
     """Both networks of a batch of starts, on one time grid.
 
     Attributes
@@ -139,7 +149,7 @@ class Run:
         return np.append(self.times, np.inf)[first]
 
 
-def flow(blocks: Blocks) -> Run:
+def flow(blocks: Blocks) -> BlockRun:
     """Follow both gradient flows until the slowest start has settled."""
     law = blocks.law()
     horizon = law.horizon(FITTED)
@@ -160,7 +170,7 @@ def flow(blocks: Blocks) -> Run:
 
     times, wide, accuracy = bounded_flow(problem, blocks.weights, grid, stop=unsettled)
     found = law.at(times)
-    return Run(
+    return BlockRun(
         blocks,
         times,
         problem.error(wide),
@@ -172,7 +182,7 @@ def flow(blocks: Blocks) -> Run:
     )
 
 
-def descend(blocks: Blocks, eta: float, seed: int) -> Run:
+def descend(blocks: Blocks, eta: float, seed: int) -> BlockRun:
     """Follow gradient descent of both networks for a few times what the compressed flow needs.
 
     The wide networks run a second time in other coordinates, drawn from `seed`; the distance bounds
@@ -196,15 +206,14 @@ def descend(blocks: Blocks, eta: float, seed: int) -> Run:
     )
     W = np.asarray(wide.end_to_end)
     distance = np.linalg.norm(turn @ W @ turn.T - other.end_to_end, axis=(-2, -1))
-    distance = np.maximum.accumulate(distance, axis=0)  # two runs may meet by chance
     values, shift = _descent_law(blocks, eta, steps)
     picked = wide.steps
-    return Run(
+    return BlockRun(
         blocks,
         eta * picked,
         np.linalg.norm(W - blocks.targets, axis=(-2, -1)),
         spectra.singular_values(W),
-        SAFETY * distance,
+        bound_so_far(distance),
         values[picked, :-1],
         values[picked, -1],
         shift[picked],

@@ -15,7 +15,7 @@ import hypothesis.configuration
 from hypothesis import HealthCheck, Phase, settings, target
 from hypothesis import strategies as st
 
-__all__ = ["climb", "simplest"]
+__all__ = ["Badness", "climb", "simplest"]
 
 Badness = Callable[[Any], float]
 

@@ -16,7 +16,7 @@ from typing import Any
 from dlnlab.lab.cases import Case, Frame
 from dlnlab.lab.dynamics import DescentCase, RecoveryCase
 
-__all__ = ["shrunk", "simpler"]
+__all__ = ["PLAIN_EPS", "PLAIN_SHARES", "PLAIN_VALUES", "shrunk", "simpler"]
 
 PLAIN_VALUES = (1.0, 0.5, 0.9, 0.97, 0.8, 0.7)
 PLAIN_EPS = (0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2)

@@ -28,6 +28,7 @@ __all__ = [
     "frames",
     "masks",
     "recoveries",
+    "shapes",
     "spectra",
     "starts",
     "target_parts",

@@ -32,6 +32,7 @@ __all__ = [
     "coverage",
     "load",
     "measure",
+    "planned",
     "verdicts",
 ]
 

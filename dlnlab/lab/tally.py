@@ -12,7 +12,7 @@ from typing import Any
 from dlnlab import results
 from dlnlab.claims import Claim, Premise, Verdict, judge
 
-__all__ = ["Tally"]
+__all__ = ["REPRODUCED", "Tally", "Witness"]
 
 REPRODUCED = "reproduced"
 """Name of the note on the registered witness."""

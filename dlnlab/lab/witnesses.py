@@ -11,12 +11,12 @@ import numpy as np
 
 from dlnlab.claims import Claim, Witness
 from dlnlab.lab.cases import EPS, Case, Frame
-from dlnlab.lab.flows import Pair, flow_pairs
+from dlnlab.lab.flows import FlowPair, flow_pairs
 from dlnlab.problems import factorization
 from dlnlab.reductions import modes
 from dlnlab.training.descent import gradient_descent
 
-__all__ = ["Descent", "case", "descent", "exact_descent", "of", "pair_at", "share", "told"]
+__all__ = ["DescentPair", "case", "descent", "exact_descent", "of", "pair_at", "share", "told"]
 
 
 def of(about: Claim) -> Witness:
@@ -50,13 +50,13 @@ def case(witness: Witness) -> Case:
     )
 
 
-def pair_at(witness: Witness) -> tuple[Pair, int]:
+def pair_at(witness: Witness) -> tuple[FlowPair, int]:
     """Return both flows of a witness, and the record at which the statement fails."""
     pair = flow_pairs([case(witness)], also=(float(witness.time),))[0]
     return pair, int(np.flatnonzero(pair.times == float(witness.time))[0])
 
 
-class Descent(NamedTuple):
+class DescentPair(NamedTuple):
     """Both networks of a witness under gradient descent.
 
     Attributes
@@ -74,7 +74,7 @@ class Descent(NamedTuple):
     error: float
 
 
-def descent(witness: Mapping[str, Any]) -> Descent:
+def descent(witness: Mapping[str, Any]) -> DescentPair:
     """Run gradient descent on an instance told by `told`, as the library does it."""
     case, eta = Case.from_witness(witness), float(witness["eta"])
     steps = 2 * int(witness["time"])
@@ -88,7 +88,7 @@ def descent(witness: Mapping[str, Any]) -> Descent:
     values = modes.descent(case.values, case.eps, case.depth, eta, steps)
     # each step rounds by units, and what it rounds grows at most as the networks do, by 1/ε^L
     error = 16 * EPS * steps * case.depth / case.eps**case.depth
-    return Descent(np.asarray(run.end_to_end), values, error)
+    return DescentPair(np.asarray(run.end_to_end), values, error)
 
 
 def told(witness: Witness) -> dict[str, Any]:

@@ -17,7 +17,8 @@ import numpy as np
 
 from dlnlab import networks, problems
 from dlnlab.numerics import arrays, checks, spectra
-from dlnlab.problems.targets import FactoredTarget, orthonormal_frame
+from dlnlab.numerics.frames import orthonormal_frame
+from dlnlab.problems.targets import FactoredTarget
 
 __all__ = ["DEPTH", "KINDS", "Block", "check_block"]
 

@@ -18,6 +18,8 @@ from dlnlab.numerics import arrays
 from dlnlab.numerics.arrays import Array
 
 __all__ = [
+    "VARIANCE_FLOOR",
+    "Pullback",
     "affine",
     "attention",
     "gelu",

@@ -21,12 +21,12 @@ import numpy as np
 from dlnlab import networks
 from dlnlab.nets.block import Block
 from dlnlab.nets.losses import LOSSES, Loss
-from dlnlab.nets.parameters import STARTS, Named, Parameter, check_parameters, draw
+from dlnlab.nets.parameters import INITS, Named, Parameter, check_parameters, draw
 from dlnlab.nets.samples import check_classes, check_samples, one_hot
 from dlnlab.numerics import arrays, checks
 from dlnlab.numerics.arrays import Array
 
-__all__ = ["Network"]
+__all__ = ["PIECE_ON_DEVICE", "PIECE_ON_HOST", "Network", "Pullback"]
 
 PIECE_ON_HOST = 2048
 PIECE_ON_DEVICE = 2**14
@@ -95,6 +95,15 @@ class Network:
         ----------
         batch : int
             Number of samples.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is malformed or out of range.
         """
         batch = checks.integer("batch", batch, 1)
         used = (math.prod(p.shape) * p.uses for p in self._matrices())
@@ -113,6 +122,15 @@ class Network:
             Number of samples.
         itemsize : int
             Bytes of a number; 4 in single precision.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is malformed or out of range.
         """
         batch, itemsize = checks.integer("batch", batch, 1), checks.integer("itemsize", itemsize, 1)
         outputs = sum(p.shape[0] * p.uses for p in self._matrices())
@@ -130,7 +148,7 @@ class Network:
         eps: float = 1.0,
         like: Array | None = None,
         *,
-        start: str = "uniform",
+        init: str = "uniform",
         correlation: Array | None = None,
     ) -> Named:
         """Draw the parameters to start from.
@@ -149,7 +167,7 @@ class Network:
         like : array, optional
             An array whose library, device and dtype the parameters shall have; NumPy's float64 by
             default.
-        start : {"uniform", "orthogonal"}
+        init : {"uniform", "orthogonal"}
             Of the other layers.  "uniform": every weight and bias is uniform between ±1/√n, n being
             the number of inputs of its layer (PyTorch's default).  "orthogonal": uniformly random
             (semi-)orthogonal matrices, and biases 0.  Scales of layer norms are 1, shifts 0.
@@ -172,7 +190,7 @@ class Network:
         """
         rng = checks.generator("rng", rng, "network")
         eps = checks.positive("eps", eps)
-        start = checks.choice("start", start, STARTS)
+        init = checks.choice("init", init, INITS)
         reference = np.empty(0) if like is None else checks.like("like", like)
         correlation = self._check_correlation(correlation)
         checks.fits_in_memory(
@@ -182,13 +200,13 @@ class Network:
         )
         outside, inside = rng.spawn(2)
         drawn = {
-            name: draw(parameter, start, outside)
+            name: draw(parameter, init, outside)
             for name, parameter in self.parameters.items()
             if name not in self.block_names
         }
         if self.block.kind == "dense":
             (name,) = self.block_names
-            drawn[name] = eps * draw(self.parameters[name], start, inside)
+            drawn[name] = eps * draw(self.parameters[name], init, inside)
         else:
             layers = self.block.start(eps, inside, correlation)
             drawn |= dict(zip(self.block_names, layers, strict=True))

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dlnlab import networks
 from dlnlab.numerics import arrays, checks
 from dlnlab.numerics.arrays import Array
-from dlnlab.problems.targets import orthonormal_frame
 
-__all__ = ["STARTS", "Named", "Parameter", "check_parameters", "draw"]
+__all__ = ["INITS", "Named", "Parameter", "check_parameters", "draw"]
 
-STARTS = ("uniform", "orthogonal")
+INITS = ("uniform", "orthogonal")
 
 Named = dict[str, Array]
 
@@ -39,16 +39,16 @@ class Parameter(NamedTuple):
     constant: float = 0.0
 
 
-def draw(parameter: Parameter, start: str, rng: np.random.Generator) -> np.ndarray:
+def draw(parameter: Parameter, init: str, rng: np.random.Generator) -> np.ndarray:
     """Draw a parameter outside the block on the host; see `Network.init`."""
     if not parameter.fan_in:
         return np.full(parameter.shape, parameter.constant)
-    if start == "uniform":
+    if init == "uniform":
         return rng.uniform(-1.0, 1.0, parameter.shape) / math.sqrt(parameter.fan_in)
     if len(parameter.shape) == 1:
         return np.zeros(parameter.shape)
-    frame = orthonormal_frame(max(parameter.shape), min(parameter.shape), rng)
-    return frame if parameter.shape[0] >= parameter.shape[1] else frame.T
+    rows, columns = parameter.shape
+    return networks.orthogonal(rows, columns, rng)
 
 
 def check_parameters(parameters: dict[str, Parameter], params: Any) -> Named:

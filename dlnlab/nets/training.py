@@ -12,7 +12,6 @@ import hashlib
 import math
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -23,14 +22,14 @@ from dlnlab.nets.losses import LOSSES, Loss
 from dlnlab.nets.network import Network
 from dlnlab.nets.parameters import Named, check_parameters
 from dlnlab.nets.samples import check_classes, check_samples, one_hot
-from dlnlab.numerics import arrays, checks, spectra, threads
+from dlnlab.numerics import arrays, checks, spectra
 from dlnlab.numerics.arrays import Array
 from dlnlab.training import kernels, memory, storage
-from dlnlab.training.loop import Form, Loop, Records, State, check_records
+from dlnlab.training.loop import Form, Loop, RecordSteps, State, check_records
 from dlnlab.training.recorder import Quantity, Recorder, copied
 from dlnlab.training.trajectory import Trajectory
 
-__all__ = ["train"]
+__all__ = ["QUANTITIES", "Classifier", "ClassifierLook", "Samples", "train"]
 
 Samples = tuple[Array, Array]
 
@@ -245,23 +244,17 @@ class Classifier:
         chosen = arrays.like(chosen, X, keep_dtype=True)
         return xp.take(X, chosen, axis=0), xp.take(y, chosen, axis=0)
 
-    def look(self, weights: Sequence[Array]) -> Look:
+    def look(self, weights: Sequence[Array]) -> ClassifierLook:
         """Return the parameters, with what is measured of them."""
-        return Look(self, self.given(weights))
+        return ClassifierLook(self, self.given(weights))
 
-    def value(self, look: Look) -> Array:
+    def value(self, look: ClassifierLook) -> Array:
         """Return the mean loss over all samples."""
         return look.of_data[0]
 
     def given(self, weights: Sequence[Array]) -> Named:
         """Return the parameters by name."""
         return dict(zip(self.names, weights, strict=True))
-
-    def threads(self, weights: Sequence[Array]) -> AbstractContextManager[Any]:
-        """Return a context with the BLAS threads that pay for layers of this size."""
-        if not arrays.is_host(weights[0]):
-            return nullcontext()
-        return threads.for_matrices(max(max(W.shape) for W in weights), 1)
 
     def measure(self, params: Named, samples: Samples) -> tuple[Array, Array]:
         """Return the mean loss over samples, and the share whose class has the largest logit."""
@@ -283,7 +276,7 @@ class Classifier:
         return digest.hexdigest()
 
 
-class Look:
+class ClassifierLook:
     """Parameters, and what is measured of them: once, however many quantities need it."""
 
     def __init__(self, objective: Classifier, params: Named) -> None:
@@ -374,7 +367,7 @@ def _seed(rng: Any) -> int:
 
 
 def _foreseen(
-    objective: Classifier, params: Named, method: Method, records: Records, recorder: Recorder
+    objective: Classifier, params: Named, method: Method, records: RecordSteps, recorder: Recorder
 ) -> memory.Footprint:
     """Return the memory that a run needs, at least.
 

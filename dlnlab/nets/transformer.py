@@ -33,7 +33,7 @@ from dlnlab.nets.parameters import Named, Parameter
 from dlnlab.numerics import arrays, checks
 from dlnlab.numerics.arrays import Array
 
-__all__ = ["ViT", "vit"]
+__all__ = ["LONGEST_WAVE", "Stage", "ViT", "positions", "vit"]
 
 Stage = Callable[[Array], tuple[Array, Named]]
 """A pullback to what a stage was given, and to its parameters."""

@@ -16,8 +16,12 @@ from dlnlab.networks.linear import gradients as gradients
 from dlnlab.networks.linear import imbalances as imbalances
 from dlnlab.networks.linear import prefix_products as prefix_products
 from dlnlab.networks.linear import step_flops as step_flops
+from dlnlab.networks.starts import FACTOR_STARTS as FACTOR_STARTS
 from dlnlab.networks.starts import batch_axes as batch_axes
 from dlnlab.networks.starts import compressed_weights, lambda_balanced_weights, original_weights
+from dlnlab.networks.starts import orthogonal as orthogonal
+from dlnlab.networks.starts import spectral_factors as spectral_factors
+from dlnlab.networks.starts import two_factors as two_factors
 
 __all__ = [
     "compressed_weights",

@@ -25,9 +25,21 @@ from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Problem
 
 __all__ = [
+    "Weights",
+    "backward",
+    "check_network",
+    "check_problem",
+    "check_product",
+    "check_shapes",
+    "check_weights",
     "end_to_end",
+    "forward",
+    "gradients",
     "imbalance",
+    "imbalances",
     "layer_gradients",
+    "prefix_products",
+    "step_flops",
 ]
 
 Weights = tuple[Array, ...]
@@ -166,6 +178,10 @@ def imbalance(weights: Sequence[Array]) -> tuple[Array, ...]:
 
     Gradient flow conserves every D_l; a network is balanced if all of them vanish, which is the
     premise of Proposition 1.
+
+    Parameters
+    ----------
+    weights : sequence of L arrays, shapes (..., d_l, d_{l−1})
 
     Returns
     -------

@@ -1,6 +1,20 @@
-"""Where training starts: the paper's initializations of wide and of compressed networks.
+"""Where training starts.
 
-A start is a whole network, so that layers may be drawn jointly.
+A start is a whole network, the tuple of its layers, so that layers may be drawn jointly.  The words
+for it are the same everywhere: `weights` is a start that is given; else `init` names the kind that
+is made, `eps` is its scale and `rng` draws it.
+
+==============  ==================================================================================
+`init`          layers
+==============  ==================================================================================
+"orthogonal"    uniformly random orthogonal matrices, or parts of them (Eqs. 3 and 4)
+"gaussian"      independent normal entries
+"uniform"       independent entries, uniform in an interval around 0
+"spectral"      the leading singular vectors of the problem's surrogate (Algorithm 1)
+==============  ==================================================================================
+
+`original_weights` draws the first three, `compressed_weights` and `spectral_factors` make the last,
+and `lambda_balanced_weights` draws two layers that belong together.
 """
 
 from __future__ import annotations
@@ -16,10 +30,23 @@ import scipy.sparse
 from dlnlab.networks.linear import Weights, check_problem
 from dlnlab.numerics import arrays, checks, spectra
 from dlnlab.numerics.arrays import Array
+from dlnlab.numerics.frames import frame_bytes, orthonormal_frame
 from dlnlab.problems import Problem
-from dlnlab.problems.targets import FactoredTarget, frame_bytes, orthonormal_frame
+from dlnlab.problems.targets import FactoredTarget
 
-__all__ = ["compressed_weights", "lambda_balanced_weights", "original_weights"]
+__all__ = [
+    "FACTOR_STARTS",
+    "batch_axes",
+    "compressed_weights",
+    "lambda_balanced_weights",
+    "original_weights",
+    "orthogonal",
+    "spectral_factors",
+    "two_factors",
+]
+
+FACTOR_STARTS = ("gaussian", "spectral")
+"""What two factors can start from."""
 
 
 def original_weights(
@@ -118,7 +145,8 @@ def _hidden_widths(width: Any, depth: int, default: int) -> tuple[int, ...]:
     return (checks.integer("width", width, 1),) * (depth - 1)
 
 
-def _orthogonal(rows: int, columns: int, rng: np.random.Generator) -> np.ndarray:
+def orthogonal(rows: int, columns: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw a uniformly random matrix with orthonormal columns, or rows if there are fewer."""
     if rows >= columns:
         return orthonormal_frame(rows, columns, rng)
     return orthonormal_frame(columns, rows, rng).T
@@ -132,7 +160,7 @@ def _uniform(rows: int, columns: int, rng: np.random.Generator) -> np.ndarray:
     return rng.uniform(-1.0, 1.0, (rows, columns)) * np.sqrt(3 / max(rows, columns))
 
 
-_DRAWS = {"orthogonal": _orthogonal, "gaussian": _gaussian, "uniform": _uniform}
+_DRAWS = {"orthogonal": orthogonal, "gaussian": _gaussian, "uniform": _uniform}
 
 
 def compressed_weights(problem: Problem, r_hat: int, depth: int, eps: float) -> Weights:
@@ -179,6 +207,87 @@ def compressed_weights(problem: Problem, r_hat: int, depth: int, eps: float) -> 
     core = xp.eye(r_hat, dtype=U.dtype, device=arrays.device_of(U))
     core = xp.broadcast_to(core, (*U.shape[:-2], r_hat, r_hat))
     return (eps * Vh, *(eps * core for _ in range(depth - 2)), eps * U)
+
+
+def spectral_factors(problem: Problem, rank: int) -> Weights:
+    """Return balanced factors of the best rank-`rank` approximation of the problem's surrogate.
+
+    With the surrogate's top singular triples U, S, V they are B = S^{1/2} Vᵀ and A = U S^{1/2}.
+
+    Parameters
+    ----------
+    problem : Problem
+    rank : int
+        Between 1 and min(d_out, d_in).
+
+    Returns
+    -------
+    (B, A) : arrays, shapes (..., rank, d_in) and (..., d_out, rank)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed or out of range.
+    """
+    check_problem(problem)
+    rank = checks.integer("rank", rank, 1, min(problem.shape))
+    Vh, U = compressed_weights(problem, rank, 2, 1.0)
+    surrogate = problem.surrogate_for(rank)
+    if isinstance(surrogate, FactoredTarget):
+        image = (surrogate.U * surrogate.s) @ (surrogate.Vh @ Vh.mT)
+    else:
+        image = surrogate @ Vh.mT
+    xp = arrays.namespace(U)
+    values = xp.sum(U * image, axis=-2)  # σ_i = u_iᵀ S v_i ≥ 0, but for rounding
+    roots = xp.sqrt(xp.maximum(values, xp.zeros_like(values)))
+    return roots[..., :, None] * Vh, U * roots[..., None, :]
+
+
+def two_factors(
+    problem: Problem,
+    rank: int,
+    init: str,
+    eps: float,
+    rng: np.random.Generator | int,
+    batch: tuple[int, ...] = (),
+) -> Weights:
+    """Return two factors to start from, where the problem lives.
+
+    Parameters
+    ----------
+    problem : Problem
+    rank : int
+        Columns of A; any number >= 1 for "gaussian".
+    init : {"gaussian", "spectral"}
+        "gaussian" is that of `original_weights`; "spectral" are `spectral_factors`.
+    eps : float
+        Scale of a Gaussian start.
+    rng : numpy.random.Generator or int
+        For a Gaussian start.
+    batch : tuple of ints
+        Leading batch axes of a Gaussian start.
+
+    Returns
+    -------
+    (B, A) : arrays, shapes (..., rank, d_in) and (..., d_out, rank)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed or out of range.
+    """
+    if checks.choice("init", init, FACTOR_STARTS) == "spectral":
+        return spectral_factors(problem, rank)
+    return original_weights(
+        problem.shape,
+        2,
+        eps,
+        rng=rng,
+        init=init,
+        width=rank,
+        batch=batch,
+        like=problem.reference,
+    )
 
 
 def _leading_vectors(problem: Problem, count: int) -> tuple[Array, Array]:

@@ -18,7 +18,6 @@ from typing import Any
 import array_api_compat
 import numpy as np
 import scipy.special
-from array_api_compat import device as device_of
 
 from dlnlab.numerics import headroom
 
@@ -29,6 +28,7 @@ __all__ = [
     "Array",
     "adopted",
     "available_bytes",
+    "broadcasts",
     "default_device_name",
     "device_name",
     "device_of",
@@ -45,6 +45,10 @@ __all__ = [
     "to_host",
     "triangular_factor",
 ]
+
+
+device_of = array_api_compat.device
+"""Returns the device of an array."""
 
 
 def namespace(*arrays: Array, names: tuple[str, ...] = ("arrays",)) -> Any:
@@ -72,6 +76,11 @@ def is_array(value: object) -> bool:
     NumPy's subclasses count; `dlnlab.numerics.checks` makes plain arrays of them.
     """
     return isinstance(value, np.ndarray) or array_api_compat.is_array_api_obj(value)
+
+
+def broadcasts(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Tell whether two shapes broadcast with each other."""
+    return all(a == b or 1 in (a, b) for a, b in zip(one[::-1], other[::-1], strict=False))
 
 
 def adopted(value: Any) -> Any:

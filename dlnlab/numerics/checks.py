@@ -36,10 +36,20 @@ from dlnlab.numerics import arrays
 from dlnlab.numerics.arrays import Array
 
 __all__ = [
+    "BIGGEST",
+    "DEEPEST",
+    "LARGEST",
+    "LONGEST_NAME",
+    "MOST_AXES",
+    "MOST_ITEMS",
+    "PURPOSES",
+    "SMALLEST",
+    "UNNOTICED",
     "adopted",
     "array",
     "choice",
     "dense",
+    "describe",
     "fields",
     "finite",
     "fits_in_memory",
@@ -173,11 +183,12 @@ def nonnegative(name: str, value: Any) -> float:
     return number
 
 
-def share(name: str, value: Any) -> float:
-    """Return `value` as a float > 0 and < 1."""
-    number = positive(name, value)
+def share(name: str, value: Any, *, zero: bool = False) -> float:
+    """Return `value` as a float > 0, or >= 0 if `zero`, and < 1."""
+    number = nonnegative(name, value) if zero else positive(name, value)
     if number >= 1:
-        raise ValueError(f"`{name}` must be a finite number > 0 and < 1, got {describe(value)}")
+        least = ">= 0" if zero else "> 0"
+        raise ValueError(f"`{name}` must be a finite number {least} and < 1, got {describe(value)}")
     return number
 
 

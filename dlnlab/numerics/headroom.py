@@ -17,7 +17,7 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-__all__ = ["limits"]
+__all__ = ["FILES", "limits"]
 
 FILES = {
     "cgroup2": ("memory.max", "memory.current", "inactive_file"),
@@ -60,10 +60,10 @@ def _group_limits(proc: Path) -> Iterator[int]:
         kind, _, options = system.split(" ")[:3]
         if kind == "cgroup2" or (kind == "cgroup" and "memory" in options.split(",")):
             root, point = place.split(" ")[3:5]
-            yield from _along(kind, Path(_plain(point)), _below(kind, groups, _plain(root)))
+            yield from _along(kind, Path(_unescaped(point)), _below(kind, groups, _unescaped(root)))
 
 
-def _plain(path: str) -> str:
+def _unescaped(path: str) -> str:
     """A path as it is written, in which a blank is told by its number."""
     return path.replace("\\040", " ")
 

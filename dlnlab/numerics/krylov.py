@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["leading_triples"]
+__all__ = ["GROWTH", "ROOM", "leading_triples"]
 
 ROOM = 400
 """Vectors in which the triples must be found; with more, a dense decomposition is as fast."""

@@ -15,7 +15,7 @@ from scipy import special
 
 from dlnlab.numerics import checks
 
-__all__ = ["Limit", "PowerLaw", "fit_limit", "fit_power"]
+__all__ = ["CONFIDENCE", "LEAST", "Limit", "PowerLaw", "fit_limit", "fit_power"]
 
 CONFIDENCE = 0.95
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from dlnlab.numerics import arrays
 
-__all__ = ["FactoredMatrix"]
+__all__ = ["BLOCK_NUMBERS", "FactoredMatrix"]
 
 BLOCK_NUMBERS = 2**16
 """How many numbers of a factor are handled at once: 512 KiB, so that the two gathered blocks of

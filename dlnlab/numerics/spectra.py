@@ -8,13 +8,16 @@ its vectors to be known, the answer is NaN rather than a guess.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import scipy.sparse
 
 from dlnlab.numerics import arrays, checks, krylov
 from dlnlab.numerics.arrays import Array
+from dlnlab.numerics.decompositions import SVD as SVD
+from dlnlab.numerics.decompositions import Alignments as Alignments
+from dlnlab.numerics.decompositions import alignments_of, finite_svd
 from dlnlab.numerics.products import FactoredMatrix
 
 __all__ = [
@@ -30,48 +33,6 @@ __all__ = [
     "svd_numbers",
 ]
 
-REPEATED = float(np.sqrt(np.finfo(float).eps))
-"""Target values closer than this, relative to the largest, count as one repeated value: a
-perturbation of relative size eps turns their vectors by eps / gap, so at a gap of sqrt(eps) more
-than half the digits of an individual vector are noise."""
-
-SEPARATED = 1e3 * float(np.finfo(float).eps)
-"""A network's vectors are reported only where its values differ by more than this, relative to the
-largest: rounding turns them by about eps / gap, so three digits of the alignment are then right."""
-
-
-POWER = 16
-"""Of WᵀW in `norm_bounds`, a power of two."""
-
-
-class SVD(NamedTuple):
-    """A singular value decomposition ``U @ diag(s) @ Vh``.
-
-    Attributes
-    ----------
-    U : array, shape (..., d_out, k)
-    s : array, shape (..., k)
-        In decreasing order.
-    Vh : array, shape (..., k, d_in)
-        The transposed right singular vectors.
-    """
-
-    U: Array
-    s: Array
-    Vh: Array
-
-
-class Alignments(NamedTuple):
-    """How well singular vectors fit the target's: cosines in [0, 1], NaN where undetermined.
-
-    Attributes
-    ----------
-    left, right : array, shape (..., r)
-    """
-
-    left: Array
-    right: Array
-
 
 def numerical_rank(s: Array, shape: tuple[int, ...]) -> int:
     """Return how many singular values are above rounding: ``s > max(shape) * eps * s[0]``.
@@ -85,6 +46,15 @@ def numerical_rank(s: Array, shape: tuple[int, ...]) -> int:
         Singular values in decreasing order, in the precision they were computed in.
     shape : tuple of int
         Of the matrix, whose last two sizes count.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `s` is no real array, or `shape` no shape of a matrix.
     """
     s = checks.array("s", s, least=1, are_finite=False)
     shape = tuple(checks.integer("shape", n, 1) for n in checks.sequence("shape", shape))
@@ -104,6 +74,20 @@ def svd_numbers(shape: tuple[int, int]) -> int:
     It has a copy of the matrix, both factors twice (LAPACK's and NumPy's), and up to 3 k² numbers
     more, or 5 k² if the matrix is long, k = min(shape): square ones were found to take 5.2 to 8.0
     times the matrix, the more the higher its rank, and those of 3000 × 300 3.4 to 3.7 times.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        (d_out, d_in).
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `shape` is no shape of a matrix.
     """
     low, high = sorted(checks.shape("shape", shape))
     work = 3 if high < 11 / 6 * low else 5  # LAPACK starts with a QR factorization of long ones
@@ -112,6 +96,15 @@ def svd_numbers(shape: tuple[int, int]) -> int:
 
 def compact_svd(M: Array) -> SVD:
     """Return the SVD of a matrix or a batch cut at its numerical rank (at least one value is kept).
+
+    Parameters
+    ----------
+    M : array, shape (..., d_out, d_in)
+
+    Returns
+    -------
+    SVD
+        Of shapes (..., d_out, r), (..., r) and (..., r, d_in).
 
     Raises
     ------
@@ -186,38 +179,6 @@ def singular_values(W: Array) -> Array:
     return finite_svd(W, vectors=False).s
 
 
-def norm_bounds(W: np.ndarray) -> np.ndarray:
-    """Return upper bounds of the spectral norms of NumPy matrices, by products alone.
-
-    ‖W‖₂ = ‖(WᵀW)^n‖₂^{1/2n} ≤ ‖(WᵀW)^n‖_F^{1/2n} ≤ k^{1/4n} ‖W‖₂ with k = min(d_out, d_in) and
-    n = `POWER`: at most 5 % too large at k = 20, for a third of the time of singular values.
-    """
-    size = np.linalg.norm(W, axis=(-2, -1))
-    unit = W / np.where(size > 0, size, 1.0)[..., None, None]
-    gram = unit.mT @ unit if W.shape[-1] <= W.shape[-2] else unit @ unit.mT
-    for _ in range(POWER.bit_length() - 1):
-        gram = gram @ gram
-    return size * np.linalg.norm(gram, axis=(-2, -1)) ** (1 / (2 * POWER))
-
-
-def norm_looseness(shape: tuple[int, ...]) -> float:
-    """Return by what factor `norm_bounds` of matrices of a shape may be too large at most."""
-    return float(min(shape[-2:]) ** (1 / (4 * POWER)))
-
-
-def finite_svd(W: Array, *, vectors: bool = True) -> SVD:
-    """SVD of a batch in which some members may have diverged (their results are NaN)."""
-    xp = arrays.namespace(W)
-    good = xp.all(xp.isfinite(W), axis=(-2, -1))
-    if bool(xp.all(good)):
-        return SVD(*xp.linalg.svd(W, full_matrices=False)) if vectors else _values_only(xp, W)
-    nan = xp.asarray(float("nan"), dtype=W.dtype, device=arrays.device_of(W))
-    zero = xp.zeros_like(nan)
-    safe = xp.where(good[..., None, None], W, zero)
-    parts = SVD(*xp.linalg.svd(safe, full_matrices=False)) if vectors else _values_only(xp, safe)
-    return parts._replace(s=xp.where(good[..., None], parts.s, nan))
-
-
 def _factored_svd(W: FactoredMatrix, count: int) -> SVD:
     """All singular values of W and its first `count` vectors, without forming W.
 
@@ -232,10 +193,6 @@ def _factored_svd(W: FactoredMatrix, count: int) -> SVD:
     U = np.pad(U[:, :count], ((0, 0), (0, missing)), constant_values=np.nan)
     Vh = np.pad(Vh[:count, :], ((0, missing), (0, 0)), constant_values=np.nan)
     return SVD(U, np.pad(s, (0, small - s.size)), Vh)
-
-
-def _values_only(xp, W: Array) -> SVD:
-    return SVD(None, xp.linalg.svdvals(W), None)
 
 
 def alignments(W: Array, target: SVD) -> Alignments:
@@ -277,17 +234,6 @@ def alignments(W: Array, target: SVD) -> Alignments:
     return alignments_of(_factored_svd(W, r) if factored else finite_svd(W), target)
 
 
-def alignments_of(parts: SVD, target: SVD) -> Alignments:
-    """Return the `alignments` of a matrix that is given by its SVD."""
-    U, s, Vh = parts
-    xp, r, same = arrays.namespace(s), target.s.shape[-1], _same_value(target.s)
-    left = _projection(xp, xp.matmul(U.mT[..., :r, :], target.U), same)
-    right = _projection(xp, xp.matmul(Vh[..., :r, :], target.Vh.mT), same)
-    known = _separated(xp, s, same) & ~xp.isnan(s[..., :1])
-    nan = xp.asarray(float("nan"), dtype=s.dtype, device=arrays.device_of(s))
-    return Alignments(xp.where(known, left, nan), xp.where(known, right, nan))
-
-
 def _checked_svd(name: str, value: Any) -> SVD:
     """Return an SVD whose three parts fit together."""
     checks.instance(name, value, SVD, "an SVD, such as compact_svd returns")
@@ -300,33 +246,6 @@ def _checked_svd(name: str, value: Any) -> SVD:
             f"{tuple(s.shape)} and {tuple(Vh.shape)}"
         )
     return SVD(U, s, Vh)
-
-
-def _same_value(s: Array) -> Array:
-    """Boolean (..., r, r): which target values count as one repeated value."""
-    xp = arrays.namespace(s)
-    return xp.abs(s[..., :, None] - s[..., None, :]) <= REPEATED * s[..., :1, None]
-
-
-def _projection(xp, cosines: Array, same: Array) -> Array:
-    zero = xp.zeros_like(cosines)
-    length = xp.sqrt(xp.sum(xp.where(same, cosines**2, zero), axis=-1))
-    return xp.minimum(length, xp.ones_like(length))
-
-
-def _separated(xp, s: Array, same: Array) -> Array:
-    """Which of the first r values of `s` are separated from every value outside their group."""
-    r, n = same.shape[-1], s.shape[-1]
-    gap = xp.abs(s[..., :r, None] - s[..., None, :]) > SEPARATED * s[..., :1, None]
-    inside = xp.concat([same, xp.zeros_like(same[..., :1])], axis=-1) if n > r else same
-    inside = xp.take(inside, _columns(xp, same, r, n), axis=-1)
-    return xp.all(gap | inside, axis=-1)
-
-
-def _columns(xp, reference: Array, r: int, n: int) -> Array:
-    """Column of the group table for each of the n values; all beyond r share the 'outside' one."""
-    index = xp.arange(n, device=arrays.device_of(reference))
-    return xp.minimum(index, xp.full_like(index, r)) if n > r else index
 
 
 def subspace_distance(A: Array, B: Array) -> Array:

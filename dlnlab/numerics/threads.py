@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import functools
+import math
 import os
 import sys
 import threading
@@ -17,7 +18,20 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-__all__ = ["available", "cores", "for_matrices", "limited", "share", "shared"]
+from dlnlab.numerics import arrays
+from dlnlab.numerics.arrays import Array
+
+__all__ = [
+    "LARGE",
+    "PER_CORE",
+    "available",
+    "cores",
+    "for_layers",
+    "for_matrices",
+    "limited",
+    "share",
+    "shared",
+]
 
 LARGE = 200
 """Width of a matrix from which on BLAS gets all threads.  With both cores free two threads multiply
@@ -54,7 +68,7 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-class _Limits:
+class _ThreadLimits:
     """The limits on BLAS that hold at the moment, of all threads together.
 
     BLAS has one number of threads for the whole process.  So the smallest of the limits that hold
@@ -118,7 +132,7 @@ def _take_control(libraries: Any) -> None:
             library.clear_controlling_thread(force=True)
 
 
-_limits = _Limits()
+_limits = _ThreadLimits()
 
 
 @contextlib.contextmanager
@@ -164,6 +178,24 @@ def for_matrices(width: int, members: int) -> contextlib.AbstractContextManager[
     Entering it takes about 30 µs.
     """
     return _limits.hold(1) if shared(width, members) else contextlib.nullcontext()
+
+
+def for_layers(weights: Sequence[Array]) -> contextlib.AbstractContextManager[Any]:
+    """Return a context with the BLAS threads that pay for steps of a network.
+
+    Parameters
+    ----------
+    weights : sequence of arrays, shapes (..., d_l, d_{l−1})
+        All with the same batch axes.  Those on a device leave BLAS as it is.
+
+    Returns
+    -------
+    context manager
+    """
+    if not arrays.is_host(weights[0]):
+        return contextlib.nullcontext()
+    members = math.prod(weights[0].shape[:-2])
+    return for_matrices(max(max(W.shape[-2:]) for W in weights), members)
 
 
 class _Libraries(NamedTuple):

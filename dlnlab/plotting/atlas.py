@@ -20,7 +20,21 @@ from matplotlib.patches import Patch
 
 from dlnlab.plotting.style import STYLE
 
-__all__ = ["atlas_map", "descent", "threshold", "width"]
+__all__ = [
+    "EDGE",
+    "LIMIT",
+    "LINES",
+    "LOWEST",
+    "MAP",
+    "MARKERS",
+    "SHADES",
+    "TONES",
+    "UNSPOKEN",
+    "atlas_map",
+    "descent",
+    "threshold",
+    "width",
+]
 
 MAP = "viridis_r"
 EDGE = "0.75"

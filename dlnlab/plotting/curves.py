@@ -17,7 +17,16 @@ from matplotlib.lines import Line2D
 from dlnlab.numerics import checks
 from dlnlab.plotting import given, style
 
-__all__ = ["deviation", "families", "sides", "signed_margin", "spectra"]
+__all__ = [
+    "MARKERS",
+    "TIME",
+    "WIDEST",
+    "deviation",
+    "families",
+    "sides",
+    "signed_margin",
+    "spectra",
+]
 
 TIME = "time $t$"
 WIDEST = 1e-4
@@ -52,6 +61,10 @@ def signed_margin(
     bound_label : str
     at : float, optional
         A time to mark.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
     """
     times, margin, error = given.series(times=times, margin=margin, error=error)
     if bound is not None:
@@ -115,6 +128,15 @@ def deviation(
         A place to mark.
     discrete : bool
         Whether `x` counts things, between which no line makes sense.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed or out of range.
     """
     x, values = given.series(x=x, values=values)
     (allowed,) = given.series(allowed=np.atleast_1d(checks.numbers_in("allowed", allowed)))
@@ -182,6 +204,15 @@ def families(
         What has a colour.
     at : float, optional
         A place to mark.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed or out of range.
     """
     (x,) = given.series(x=x)
     first, second = given.series(2, first=first, second=second)
@@ -226,6 +257,15 @@ def spectra(
         At most three.
     ax : matplotlib.axes.Axes
     ylabel : str
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed or out of range.
     """
     ax = given.axes(ax)
     given.labels(ylabel=ylabel)
@@ -264,6 +304,15 @@ def sides(parts: Sequence[tuple[str, float]], ax: Axes, *, xlabel: str) -> Axes:
     ax : matplotlib.axes.Axes
     xlabel : str
         What the values are.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed or out of range.
     """
     for k, part in enumerate(checks.sequence("parts", parts, "pairs of a name and a number")):
         if len(checks.sequence(f"parts[{k}]", part, "a name and a number")) != 2:

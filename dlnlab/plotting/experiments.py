@@ -26,7 +26,23 @@ from dlnlab.plotting.style import COMPRESSED, ORIGINAL, STYLE, _Figure, modes_ba
 if TYPE_CHECKING:
     from dlnlab.experiments.recovery import Runs
 
-__all__ = ["panel", "runs", "study"]
+__all__ = [
+    "BAR",
+    "FEW_DECADES",
+    "HEIGHT",
+    "LINES",
+    "MARKERS",
+    "NARROWEST",
+    "OTHERS",
+    "TITLE",
+    "UNITS",
+    "WIDEST",
+    "WIDTH",
+    "Results",
+    "panel",
+    "runs",
+    "study",
+]
 
 OTHERS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Of Okabe and Ito's colour-blind-safe set, for curves that are neither of the two networks."""

@@ -14,6 +14,7 @@ from dlnlab.plotting import curves, given, style
 from dlnlab.plotting.style import COMPRESSED, ORIGINAL, QUIET
 
 __all__ = [
+    "SPREAD",
     "alignments",
     "comparison",
     "error_curves",
@@ -58,14 +59,37 @@ def comparison(c: Comparison, figure: Any = None) -> Any:
 
 
 def errors(c: Comparison, ax: Axes) -> Axes:
-    """Draw the recovery errors ‖W − M*‖_F and ‖W̃ − M*‖_F against time, on a logarithmic axis."""
+    """Draw the recovery errors ‖W − M*‖_F and ‖W̃ − M*‖_F against time, on a logarithmic axis.
+
+    Parameters
+    ----------
+    c : Comparison
+    ax : matplotlib.axes.Axes
+        To draw into.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
     given.comparison(c)
     error_curves(c.times, np.asarray(c.original.errors), np.asarray(c.compressed.errors), ax)
     return time_axis(c, ax)
 
 
 def error_curves(times: np.ndarray, original: np.ndarray, compressed: np.ndarray, ax: Axes) -> Axes:
-    """Draw recovery errors, shape (records,), of both networks; zeros are left out."""
+    """Draw recovery errors, shape (records,), of both networks; zeros are left out.
+
+    Parameters
+    ----------
+    times : array, shape (records,)
+    original, compressed : array, shape (records,)
+        ‖W − M*‖_F and ‖W̃ − M*‖_F.
+    ax : matplotlib.axes.Axes
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
     times, original, compressed = given.series(
         times=times, original=original, compressed=compressed
     )
@@ -90,6 +114,16 @@ def singular_values(c: Comparison, ax: Axes) -> Axes:
     Targets are dotted lines; an upright mark on them is a fitting time, long for the original and
     short for the compressed network.  The largest value beyond the rank is drawn in grey.  Of more
     than 12 modes, 12 evenly spread ones are drawn.
+
+    Parameters
+    ----------
+    c : Comparison
+    ax : matplotlib.axes.Axes
+        To draw into.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
     """
     given.comparison(c)
     given.axes(ax)
@@ -119,6 +153,16 @@ def alignments(c: Comparison, ax: Axes) -> Axes:
 
     For each mode the smaller of the left and the right alignment.  A gap means that the vector is
     not defined there, because its singular value is not separated from the next.
+
+    Parameters
+    ----------
+    c : Comparison
+    ax : matplotlib.axes.Axes
+        To draw into.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
     """
     given.comparison(c)
     given.axes(ax)
@@ -143,6 +187,16 @@ def margin(c: Comparison, ax: Axes) -> Axes:
     numerical error hides the sign.  For r̂ > r the refined theorem's lower bound −(r̂ − r)β^{2L} is
     drawn too.  The axis is logarithmic on both sides of a linear stretch around zero that just
     contains the smallest of what is to be seen.
+
+    Parameters
+    ----------
+    c : Comparison
+    ax : matplotlib.axes.Axes
+        To draw into.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
     """
     given.comparison(c)
     spare = max(c.settings["r_hat"] - c.targets.size, 0)

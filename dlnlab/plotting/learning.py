@@ -17,7 +17,17 @@ from dlnlab.numerics import checks, limits
 from dlnlab.plotting import flows, given, style
 from dlnlab.plotting.style import COMPRESSED
 
-__all__ = ["assumption1", "c_val", "c_vec", "constants", "small_starts"]
+__all__ = [
+    "EPS",
+    "LABELS",
+    "MARKERS",
+    "SETTLED",
+    "assumption1",
+    "c_val",
+    "c_vec",
+    "constants",
+    "small_starts",
+]
 
 EPS = float(np.finfo(float).eps)
 
@@ -69,6 +79,16 @@ def c_val(c: Comparison, ax: Axes) -> Axes:
     This is c_val as a function of t_i (`dlnlab.claims.assumption1.running`); a dot is where t_i is.
     In the grey band, below ((rtol + 10 d u) σ_1*)² for d reduced dimensions and a unit u of
     rounding, a singular value is its target as far as the integration can tell.
+
+    Parameters
+    ----------
+    c : Comparison
+    ax : matplotlib.axes.Axes
+        To draw into.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
     """
     given.comparison(c)
     given.axes(ax)
@@ -88,6 +108,16 @@ def c_vec(c: Comparison, ax: Axes) -> Axes:
     This is c_vec as a function of t_i (`dlnlab.claims.assumption1.running`); a dot is where t_i is.
     The compressed network's vectors are the target's at all times (Theorem 1).  In the grey band,
     below 10 d u for d reduced dimensions and a unit u of rounding, 1 − cos is rounding.
+
+    Parameters
+    ----------
+    c : Comparison
+    ax : matplotlib.axes.Axes
+        To draw into.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
     """
     given.comparison(c)
     given.axes(ax)
@@ -206,6 +236,10 @@ def constants(
     names : sequence of str
         Of "c_val", "c_vec", "waiting", "t_r", "delay"; each the worst over the modes of the
         original network (`dlnlab.flow.Comparison.constants`).
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Raises
     ------

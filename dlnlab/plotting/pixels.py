@@ -7,7 +7,7 @@ from typing import BinaryIO
 import matplotlib.image
 import numpy as np
 
-__all__ = ["brightness"]
+__all__ = ["RGB", "brightness"]
 
 RGB = (0.2126, 0.7152, 0.0722)
 """What red, green and blue add to the luminance (ITU-R BT.709)."""

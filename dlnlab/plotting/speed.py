@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from dlnlab.plotting.style import STYLE
 
-__all__ = ["growth", "rows"]
+__all__ = ["FITTED", "MEASURED", "TARGET", "growth", "rows"]
 
 MEASURED, TARGET, FITTED = "#0072B2", "#D55E00", "0.45"
 

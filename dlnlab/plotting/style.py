@@ -32,10 +32,19 @@ from dlnlab.plotting import given
 
 __all__ = [
     "BAND",
+    "BENEATH",
     "BOUND",
     "COMPRESSED",
+    "CURVES",
+    "IDLE",
+    "LONG_NUMBER",
+    "NAMED",
     "ORIGINAL",
     "QUIET",
+    "REPEATABLE",
+    "ROW",
+    "STYLE",
+    "WIDTH",
     "ZERO",
     "arrange",
     "legend",
@@ -162,6 +171,12 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
 
     Fonts are embedded whole, and no date is written, so that equal figures are equal files.
 
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    path : path
+        Whose suffix is that of a format: ``.png``, ``.pdf``, ``.svg``, …
+
     Raises
     ------
     TypeError, ValueError
@@ -187,6 +202,14 @@ def to_data_uri(figure: Figure) -> str:
     The picture is vector graphics with its letters drawn as paths: it needs no fonts and no other
     file, equal figures give equal strings, and, unlike inline ``<svg>``, many of them can share a
     page without their inner names getting in each other's way.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+
+    Returns
+    -------
+    str
 
     Examples
     --------

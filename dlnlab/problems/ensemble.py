@@ -20,8 +20,9 @@ from dlnlab.numerics.arrays import Array
 from dlnlab.problems.generated import GeneratedEnsemble, block_rows
 from dlnlab.problems.measured import Measured, checked_measurements
 from dlnlab.problems.problem import Target, Workspace, checked_target
+from dlnlab.problems.structured import StructuredEnsemble, StructuredSensing
 
-__all__ = ["Sensing", "sensing"]
+__all__ = ["PARTS", "Sensing", "sensing"]
 
 PARTS = 16
 """Partial sums that a gradient of at least twice as many blocks, 20 MiB, is added up from, whatever
@@ -38,9 +39,12 @@ class Sensing(Measured):
         self.measurements = measurements
         self.matrices = matrices
         self._count_measurements(matrices.shape[0])
-        self._at_hand = arrays.is_array(matrices) and not isinstance(matrices, np.memmap)
-        if self._at_hand:
+        in_memory = arrays.is_array(matrices) and not isinstance(matrices, np.memmap)
+        self._rows = matrices
+        if in_memory:
             self._rows = arrays.namespace(matrices).reshape(matrices, (matrices.shape[0], -1))
+        self._widened = in_memory and arrays.is_host(matrices) and _single(matrices, measurements)
+        self._at_hand = in_memory and not self._widened
 
     def workspace(self, members: int) -> Workspace:
         """Return the numbers for losses and gradients, those of blocks that are drawn included."""
@@ -90,23 +94,33 @@ class Sensing(Measured):
         return not self._at_hand or self._rows.dtype == np.float64
 
     def blocks(self, first: int = 0, last: int | None = None) -> Iterator[tuple[slice, Array]]:
-        """Yield which matrices, and an array of one row for each, of all blocks or of some."""
+        """Yield which matrices, and an array of one row for each, of all blocks or of some.
+
+        An array holds until the next is asked for: single precision is widened into one buffer.
+        """
         if isinstance(self.matrices, GeneratedEnsemble):
             yield from self.matrices.blocks(first, last)
             return
         count, n = self.matrices.shape[0], self.shape[0] * self.shape[1]
         step = block_rows(n)
+        wide = np.empty((step, n)) if self._widened else None
         for start in range(first * step, count if last is None else last * step, step):
             where = slice(start, min(start + step, count))
-            rows = self._rows if self._at_hand else self.matrices
-            yield where, np.asarray(rows[where]).reshape(-1, n)
+            rows = np.asarray(self._rows[where]).reshape(-1, n)
+            if wide is not None:
+                np.copyto(wide[: len(rows)], rows)
+                rows = wide[: len(rows)]
+            yield where, rows
 
     def _measure(self, W: Array) -> Array:
         xp = arrays.namespace(W)
         flat = xp.reshape(W, (*W.shape[:-2], -1))
         if self._at_hand:
             return xp.matmul(flat, self._rows.mT)
-        return np.concatenate([flat @ rows.T for _, rows in self.blocks()], axis=-1)
+        measured = np.empty((*W.shape[:-2], self.matrices.shape[0]))
+        for where, rows in self.blocks():
+            measured[..., where] = flat @ rows.T
+        return measured
 
     def _adjoint_vector(self, vectors: Array) -> Array:
         if self._at_hand:
@@ -119,26 +133,31 @@ class Sensing(Measured):
     def _data(self) -> tuple[Array, ...]:
         if isinstance(self.matrices, GeneratedEnsemble):
             return self.matrices.identity(), self.measurements
-        if self._at_hand:
+        if self._at_hand or self._widened:
             return self._rows, self.measurements
         return *(rows for _, rows in self.blocks()), self.measurements
 
 
+def _single(matrices: Array, measurements: Array) -> bool:
+    """Whether the matrices have single precision and their measurements double."""
+    return bool(matrices.dtype == np.float32 and measurements.dtype == np.float64)
+
+
 def sensing(
-    matrices: Array | GeneratedEnsemble,
+    matrices: Array | GeneratedEnsemble | StructuredEnsemble,
     measurements: Array,
     normalization: str = "sum",
     *,
     target: Target = None,
-) -> Sensing:
+) -> Sensing | StructuredSensing:
     """Return the deep matrix sensing problem, A(W)_i = ⟨A_i, W⟩.
 
     Parameters
     ----------
-    matrices : array, shape (m, d_out, d_in), or GeneratedEnsemble
+    matrices : array, shape (m, d_out, d_in), or an ensemble
         The sensing matrices A_i, kept without a copy; they keep their precision if it is single or
         double, and become double otherwise.  A memory-mapped array is read block by block and need
-        not fit in memory.
+        not fit in memory; nor do a `GeneratedEnsemble`, a `RankOneEnsemble` and a `CosineEnsemble`.
     measurements : array, shape (m,) or (..., m)
         y_i = ⟨A_i, M*⟩; leading axes give a batch of problems with the same A_i.
     normalization : {"sum", "mean"}
@@ -146,10 +165,23 @@ def sensing(
     target : array, FactoredTarget or None
         M*, if known, so that errors can be measured.
 
+    Returns
+    -------
+    Sensing or StructuredSensing
+
     Raises
     ------
     TypeError, ValueError
         If an argument is malformed or the shapes do not fit.
+
+    Notes
+    -----
+    Matrices in single precision with measurements in double halve the memory, and the time to read
+    it; every inner product and sum is formed in double precision, of blocks that are widened in the
+    cache.  So the problem solved is exactly that of the matrices as they are stored.  Where they
+    are rounded versions Â_i of the matrices that gave the measurements, with |Â_i − A_i| ≤ u |A_i|
+    entry by entry and u = 2⁻²⁴, each inner product is off by at most u Σ_jk |A_i|_jk |W|_jk
+    ≤ u ‖A_i‖_F ‖W‖_F, and so the residual at the target by at most u ‖A_i‖_F ‖M*‖_F.
 
     Examples
     --------
@@ -162,15 +194,18 @@ def sensing(
     """
     matrices = _checked_matrices(matrices)
     measurements = checked_measurements(measurements, matrices.shape[0])
-    if arrays.is_array(matrices):
-        arrays.namespace(matrices, measurements, names=("matrices", "measurements"))
+    parts = matrices.parts() if isinstance(matrices, StructuredEnsemble) else (matrices,)
+    if all(map(arrays.is_array, parts)):
+        arrays.namespace(*parts, measurements, names=("matrices", "measurements"))
     target = checked_target(target, tuple(matrices.shape[1:]), "matrices", measurements)
+    if isinstance(matrices, StructuredEnsemble):
+        return StructuredSensing(matrices, measurements, normalization, target)
     return Sensing(matrices, measurements, normalization, target)
 
 
 def _checked_matrices(matrices: Any) -> Any:
     """Check an ensemble, one that is not at hand without reading it into memory as a whole."""
-    if isinstance(matrices, GeneratedEnsemble):
+    if isinstance(matrices, GeneratedEnsemble | StructuredEnsemble):
         return matrices
     if not isinstance(matrices, np.memmap):
         return checks.matrix("matrices", matrices, ndim=3)

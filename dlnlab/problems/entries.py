@@ -51,6 +51,10 @@ def completion(
         gradient sparse (NumPy, no batch axes).  "auto" takes what is faster for the size at hand
         by the measured rule `dlnlab.problems.sampled.sampling_pays`.  The two differ by rounding.
 
+    Returns
+    -------
+    Completion or SampledCompletion
+
     Raises
     ------
     TypeError, ValueError

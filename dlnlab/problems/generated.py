@@ -14,7 +14,7 @@ import numpy as np
 
 from dlnlab.numerics import arrays, checks
 
-__all__ = ["GeneratedEnsemble"]
+__all__ = ["BLOCK_BYTES", "GeneratedEnsemble", "block_rows"]
 
 BLOCK_BYTES = 640 * 1024
 """Size of a block: it stays in a core's second-level cache between the two uses that a gradient
@@ -84,6 +84,10 @@ class GeneratedEnsemble:
             Numbers of the first block and of the one after the last, from 0 to their number; all by
             default.
 
+        Yields
+        ------
+        slice, array of shape (matrices, d_out·d_in)
+
         Raises
         ------
         TypeError, ValueError
@@ -103,12 +107,31 @@ class GeneratedEnsemble:
             yield slice(start, stop), self.scale * draw
 
     def identity(self) -> np.ndarray:
-        """Return the bytes of what tells this ensemble from others, for a fingerprint."""
+        """Return the bytes of what tells this ensemble from others, for a fingerprint.
+
+        Returns
+        -------
+        array of bytes
+        """
         told = (self.count, self.matrix_shape, int(self.seed), float(self.scale))
         return np.frombuffer(repr(told).encode(), dtype=np.uint8)
 
     def measure(self, W: np.ndarray) -> np.ndarray:
-        """Return ⟨A_i, W⟩ for all i, shape (..., m), of a matrix or a batch of them."""
+        """Return ⟨A_i, W⟩ for all i, shape (..., m), of a matrix or a batch of them.
+
+        Parameters
+        ----------
+        W : array, shape (..., d_out, d_in)
+
+        Returns
+        -------
+        array, shape (..., m)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `W` is no real array of this shape on the host.
+        """
         W = checks.matrix("W", W)
         if not arrays.is_host(W):
             raise TypeError(f"`W` must be a NumPy array, got {checks.describe(W)}")

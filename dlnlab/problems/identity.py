@@ -61,6 +61,10 @@ def factorization(M: Array | FactoredTarget, normalization: str = "sum") -> Fact
     normalization : {"sum", "mean"}
         ℓ(W) = ½‖W − M‖_F², or that divided by d_out·d_in as in the authors' code.
 
+    Returns
+    -------
+    Factorization
+
     Raises
     ------
     TypeError, ValueError

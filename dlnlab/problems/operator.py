@@ -78,6 +78,10 @@ def linear_recovery(
     target : array, FactoredTarget or None
         M*, if known.
 
+    Returns
+    -------
+    LinearRecovery
+
     Raises
     ------
     TypeError, ValueError

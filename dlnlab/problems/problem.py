@@ -23,10 +23,16 @@ from dlnlab.numerics import arrays, checks, spectra
 from dlnlab.numerics.arrays import Array
 from dlnlab.numerics.products import FactoredMatrix
 from dlnlab.numerics.spectra import SVD
-from dlnlab.problems import targets
 from dlnlab.problems.targets import FactoredTarget
 
-__all__ = ["Problem", "Target", "Workspace", "checked_target", "dense_or_factored"]
+__all__ = [
+    "NORMALIZATIONS",
+    "Problem",
+    "Target",
+    "Workspace",
+    "checked_target",
+    "dense_or_factored",
+]
 
 NORMALIZATIONS = ("sum", "mean")
 Target = Any
@@ -71,6 +77,11 @@ class Problem(abc.ABC):
         An array that lives where the problem's data live, and has their dtype.
     computation : str
         "dense", or what was asked for in `completion`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `normalization` is not "sum" or "mean".
     """
 
     computation = "dense"
@@ -92,11 +103,30 @@ class Problem(abc.ABC):
 
         `left` is the last layer and `right` the product of the others.  Their product is formed
         unless the problem looks at so few of its entries that the factors are better kept.
+
+        Parameters
+        ----------
+        left : array, shape (..., d_out, k)
+        right : array, shape (..., k, d_in)
+
+        Returns
+        -------
+        array, shape (..., d_out, d_in), or FactoredMatrix
         """
         return left @ right
 
     def samples(self, left: Array) -> bool:
-        """Tell whether `compose` keeps the factors apart, for such a last layer."""
+        """Tell whether `compose` keeps the factors apart, for such a last layer.
+
+        Parameters
+        ----------
+        left : array, shape (..., d_out, k)
+            The last layer.
+
+        Returns
+        -------
+        bool
+        """
         return False
 
     @property
@@ -108,26 +138,63 @@ class Problem(abc.ABC):
         """Return how many numbers losses and gradients of a batch of so many matrices take.
 
         Here for a residual as large as the matrix, which is squared for the loss.
+
+        Parameters
+        ----------
+        members : int
+
+        Returns
+        -------
+        Workspace
         """
         image = members * self.shape[0] * self.shape[1]
         return Workspace(2 * image, (1 + (self.normalization == "mean")) * image)
 
     @abc.abstractmethod
     def residual(self, W: Array) -> Array:
-        """Return A(W) − y."""
+        """Return A(W) − y.
+
+        Parameters
+        ----------
+        W : array, shape (..., d_out, d_in)
+
+        Returns
+        -------
+        array
+            Of the shape of the measurements, batch axes first.
+        """
 
     @abc.abstractmethod
     def adjoint(self, residual: Array) -> Array:
-        """Return Aᵀ(residual), shape (..., d_out, d_in)."""
+        """Return Aᵀ(residual), shape (..., d_out, d_in).
+
+        Parameters
+        ----------
+        residual : array
+            As `residual` returns it.
+
+        Returns
+        -------
+        array, shape (..., d_out, d_in)
+        """
 
     @abc.abstractmethod
     def surrogate(self) -> Array:
-        """Return the surrogate matrix of Eq. (6), shape (d_out, d_in), from which C-DLNs start."""
+        """Return the surrogate matrix of Eq. (6), shape (d_out, d_in), from which C-DLNs start.
+
+        Returns
+        -------
+        array, shape (..., d_out, d_in)
+        """
 
     def entrywise(self) -> tuple[Array | None, Array] | None:
         """Return (mask, y) if AᵀA(W) − Aᵀy is mask ∘ W − y entry by entry, and None if it is not.
 
         No mask means that all entries are seen.  Batch axes are those of the problem's data.
+
+        Returns
+        -------
+        (array or None, array), shapes (..., d_out, d_in), or None
         """
         return None
 
@@ -140,6 +207,15 @@ class Problem(abc.ABC):
         """Return the surrogate in the form that suits finding its top-`count` singular vectors.
 
         Dense, a `FactoredTarget`, or a SciPy sparse array.
+
+        Parameters
+        ----------
+        count : int
+            How many singular vectors are asked for.
+
+        Returns
+        -------
+        array, FactoredTarget or scipy.sparse array, shape (..., d_out, d_in)
         """
         return self.surrogate()
 
@@ -149,7 +225,17 @@ class Problem(abc.ABC):
         """The largest eigenvalue c‖A‖² of the Hessian of ℓ as a function of W."""
 
     def squared_norm(self, residual: Array) -> Array:
-        """Return ‖residual‖² of each batch member."""
+        """Return ‖residual‖² of each batch member.
+
+        Parameters
+        ----------
+        residual : array
+            As `residual` returns it.
+
+        Returns
+        -------
+        array, shape (...,)
+        """
         xp = arrays.namespace(residual)
         return xp.sum(residual**2, axis=(-2, -1))
 
@@ -223,6 +309,15 @@ class Problem(abc.ABC):
     def singular_values(self, W: Array) -> Array:
         """Return the singular values of the end-to-end matrix `W` stands for.
 
+        Parameters
+        ----------
+        W : array, shape (..., d_out, d_in)
+
+        Returns
+        -------
+        array, shape (..., min(d_out, d_in))
+            In decreasing order.
+
         Raises
         ------
         TypeError, ValueError
@@ -234,7 +329,8 @@ class Problem(abc.ABC):
     def target_svd(self) -> SVD:
         """Compact SVD of the target (raises ValueError if it is unknown)."""
         self._require_target()
-        return targets.target_svd(self.target)
+        target = self.target
+        return target.svd if isinstance(target, FactoredTarget) else spectra.compact_svd(target)
 
     @cached_property
     def _dense_target(self) -> Array:
@@ -263,7 +359,7 @@ class Problem(abc.ABC):
             raise ValueError(
                 f"`W` must have shape (..., {self.shape[0]}, {self.shape[1]}), got {tuple(W.shape)}"
             )
-        if self.batch and not _broadcasts(tuple(W.shape[:-2]), self.batch):
+        if self.batch and not arrays.broadcasts(tuple(W.shape[:-2]), self.batch):
             raise ValueError(
                 f"`W` must have batch axes that broadcast with the problem's, {self.batch}, got "
                 f"shape {tuple(W.shape)}"
@@ -366,7 +462,12 @@ class Problem(abc.ABC):
         return float(_largest(surrogate))
 
     def fingerprint(self) -> str:
-        """Return a hash of the problem's data and target, to recognize a checkpoint's problem."""
+        """Return a hash of the problem's data and target, to recognize a checkpoint's problem.
+
+        Returns
+        -------
+        str
+        """
         kind = f"{type(self).__name__}{self.shape}{self.normalization}{self.computation}"
         digest = hashlib.sha256(kind.encode())
         known = self.target.svd if isinstance(self.target, FactoredTarget) else (self.target,)
@@ -397,11 +498,6 @@ def _layers(weights: Any) -> tuple[Any, ...]:
 def _largest(matrices: Array) -> Array:
     """Return the largest singular value of all matrices of a batch."""
     return arrays.namespace(matrices).max(spectra.singular_values(matrices))
-
-
-def _broadcasts(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    """Tell whether two shapes broadcast with each other."""
-    return all(a == b or 1 in (a, b) for a, b in zip(one[::-1], other[::-1], strict=False))
 
 
 def dense_or_factored(name: str, value: Any) -> Any:

@@ -20,7 +20,7 @@ from dlnlab.numerics.arrays import Array
 from dlnlab.numerics.products import BLOCK_NUMBERS, FactoredMatrix
 from dlnlab.problems.problem import Problem, Target, Workspace
 
-__all__ = ["COMPUTATIONS", "SampledCompletion", "sampling_pays"]
+__all__ = ["COMPUTATIONS", "LARGE", "SPARSE_SHARE", "SampledCompletion", "sampling_pays"]
 
 COMPUTATIONS = ("auto", "dense", "sampled")
 

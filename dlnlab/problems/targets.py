@@ -11,16 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab.numerics import arrays, checks, spectra
+from dlnlab.numerics import arrays, checks
 from dlnlab.numerics.arrays import Array
+from dlnlab.numerics.frames import frame_bytes, orthonormal_frame
 from dlnlab.numerics.spectra import SVD
 
-__all__ = [
-    "FactoredTarget",
-    "gaussian_ensemble",
-    "random_mask",
-    "random_target",
-]
+__all__ = ["FactoredTarget", "gaussian_ensemble", "random_mask", "random_target"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +83,10 @@ class FactoredTarget:
     def to_dense(self) -> Array:
         """Return the matrix, shape (d_out, d_in), if it fits in memory.
 
+        Returns
+        -------
+        array, shape (d_out, d_in)
+
         Raises
         ------
         ValueError
@@ -112,62 +112,6 @@ def _check_orthonormal(name: str, frame: Array) -> None:
             f"`{name}` must have orthonormal singular vectors, but they are off by {defect:.1e} "
             f"(rounding explains {bound:.1e}); pass a dense matrix to have its SVD computed"
         )
-
-
-def in_double(target: Any) -> Any:
-    """Return a dense or factored target in double precision, of the rank it has in its own.
-
-    The rounding of single-precision entries would count as small singular values in double
-    precision, so a dense matrix is cut at its own rank; single-precision factors are orthonormal to
-    single precision only, so they are decomposed anew.
-    """
-    factored = isinstance(target, FactoredTarget)
-    reference = target.U if factored else target
-    xp = arrays.namespace(reference)
-    if reference.dtype == xp.float64:
-        return target
-    if not factored:
-        U, s, Vh = xp.linalg.svd(xp.astype(target, xp.float64), full_matrices=False)
-        rank = spectra.numerical_rank(xp.astype(s, target.dtype), target.shape)
-        return (U[:, :rank] * s[:rank]) @ Vh[:rank, :]
-    U, s, Vh = (xp.astype(part, xp.float64) for part in target.svd)
-    (Q, left), (P, right) = xp.linalg.qr(U), xp.linalg.qr(Vh.mT)
-    inner = xp.linalg.svd((left * s) @ right.mT)
-    return FactoredTarget(Q @ inner[0], inner[1], inner[2] @ P.mT)
-
-
-def target_svd(target: Any) -> SVD:
-    """Return the compact SVD of a dense or factored target."""
-    return target.svd if isinstance(target, FactoredTarget) else spectra.compact_svd(target)
-
-
-def frame_bytes(rows: int, columns: int) -> int:
-    """Return the bytes that drawing an orthonormal frame takes, the frame included.
-
-    That is the Gaussian matrix and the frame, and where it is no tall one, what the QR
-    factorization copies the matrix and the frame to.
-    """
-    return 8 * rows * columns * (2 if rows >= 4 * columns else 5)
-
-
-def orthonormal_frame(rows: int, columns: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw a matrix with orthonormal columns from the uniform (Haar) distribution.
-
-    It is the factor Q of the QR factorization G = QR of a Gaussian matrix, with a positive diagonal
-    in R; without that convention Q would not be uniform (Mezzadri 2007).  A tall G has a condition
-    number below 3, so there R may come from the Cholesky factorization of GᵀG without losing more
-    than a digit, in an eighth of the time.
-
-    Returns
-    -------
-    array, shape (rows, columns)
-    """
-    G = rng.standard_normal((rows, columns))
-    if rows >= 4 * columns:
-        return G @ np.linalg.inv(np.linalg.cholesky(G.T @ G)).T
-    Q, R = np.linalg.qr(G)
-    Q *= np.where(np.diagonal(R) < 0, -1.0, 1.0)
-    return Q
 
 
 def random_target(

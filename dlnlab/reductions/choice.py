@@ -23,17 +23,18 @@ from dlnlab.numerics import arrays, checks, spectra
 from dlnlab.problems import Factorization, Problem
 from dlnlab.problems.targets import FactoredTarget
 from dlnlab.reductions import parsimony, thin
-from dlnlab.reductions.parsimony import NoReductionError, ReducedFactorization
+from dlnlab.reductions.parsimony import NoReductionError
+from dlnlab.reductions.reduced import ReducedFactorization
 
 __all__ = ["FORMULATIONS", "Formulation", "choose"]
 
 FORMULATIONS = ("auto", "full", "reduced")
 
-SMALL = 1e5
+_SMALL = 1e5
 """Flops of a step below which there is nothing to gain: these take about 2 µs on one core, as
 little as the calls of the smallest step."""
 
-SVD_FLOPS = 100
+_SVD_FLOPS = 100
 """What the singular value decomposition of a dense d × d target costs, in units of d³ flops at the
 speed of a matrix product: about 22 d³ flops at a quarter of that speed."""
 
@@ -81,6 +82,10 @@ def choose(
     method : str or Method
         Of the descent (`dlnlab.methods`).
 
+    Returns
+    -------
+    Formulation
+
     Raises
     ------
     TypeError, ValueError
@@ -120,9 +125,9 @@ def _worth_trying(problem: Problem, weights: Weights, num_steps: int) -> bool:
         return False
     flops = networks.step_flops(weights)
     known = isinstance(problem.target, FactoredTarget) or "target_svd" in vars(problem)
-    decomposition = 0 if known else SVD_FLOPS * max(problem.shape) * min(problem.shape) ** 2
+    decomposition = 0 if known else _SVD_FLOPS * max(problem.shape) * min(problem.shape) ** 2
     # the check of orthogonality and the lift are some products of layers, as a step is
-    return flops > SMALL and num_steps * flops > 2 * (decomposition + 4 * flops)
+    return flops > _SMALL and num_steps * flops > 2 * (decomposition + 4 * flops)
 
 
 def _one_factorization(problem: Problem) -> bool:

@@ -30,13 +30,13 @@ from dlnlab.numerics import checks
 
 __all__ = ["descent", "fitting_times", "flow", "flow_times"]
 
-SERIES_TERMS = 60
+_SERIES_TERMS = 60
 """Terms of the expansion at z = 1, used for 1 − z ≤ 1/2: the remainder is below 2⁻⁶⁰."""
 
-FAR, FAR_TERMS = 6 * float(np.log(2)), 11
+_FAR, _FAR_TERMS = 6 * float(np.log(2)), 11
 """From a logit of 6 ln 2 on, where 1 − z < 2⁻⁶, so many terms leave less than 2⁻⁶⁶."""
 
-NEWTON_STEPS = 200
+_NEWTON_STEPS = 200
 """Newton's method crosses a plateau in steps of about L / (L − 2) in the logit and then converges
 quadratically; the widest plateau double precision can hold takes fewer steps than this."""
 
@@ -301,9 +301,9 @@ def _lerch(y: np.ndarray, b: float) -> np.ndarray:
     that z does not hold, since y gives ln q directly.
     """
     y = np.asarray(y, dtype=float)
-    near, far, result = y <= 0, y > FAR, np.empty_like(y)
+    near, far, result = y <= 0, y > _FAR, np.empty_like(y)
     result[near] = special.hyp2f1(1.0, b, 1.0 + b, special.expit(y[near])) / b
-    for part, terms in ((~near & ~far, SERIES_TERMS), (far, FAR_TERMS)):
+    for part, terms in ((~near & ~far, _SERIES_TERMS), (far, _FAR_TERMS)):
         q, log_q = special.expit(-y[part]), special.log_expit(-y[part])
         constant, logarithmic = polyval(q, _series(b)[:terms])
         result[part] = constant - log_q * logarithmic
@@ -313,7 +313,7 @@ def _lerch(y: np.ndarray, b: float) -> np.ndarray:
 @functools.lru_cache(maxsize=64)
 def _series(b: float) -> np.ndarray:
     """The coefficients (b)_k/k! [ψ(k + 1) − ψ(k + b)] and (b)_k/k!, shape (terms, 2)."""
-    k = np.arange(SERIES_TERMS)
+    k = np.arange(_SERIES_TERMS)
     coefficient = special.poch(b, k) / special.factorial(k)
     constant = coefficient * (special.digamma(k + 1) - special.digamma(k + b))
     return np.stack([constant, coefficient], axis=1)
@@ -329,7 +329,7 @@ def _invert(tau: np.ndarray, y_0: np.ndarray, depth: int, above: bool) -> np.nda
         return 2 * goal
     lowest, goal = np.broadcast_to(y_0, tau.shape).ravel(), goal.ravel()
     y, moving, eps = lowest.copy(), np.arange(tau.size), np.finfo(float).eps
-    for _ in range(NEWTON_STEPS):
+    for _ in range(_NEWTON_STEPS):
         slope = _slope(y[moving], depth, above)
         step = (goal[moving] - _clock(y[moving], depth, above)) / slope
         y[moving] = now = np.maximum(y[moving] + step, lowest[moving])

@@ -32,8 +32,7 @@ from dlnlab.numerics import arrays
 from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Factorization
 from dlnlab.problems.targets import FactoredTarget
-from dlnlab.reductions import parsimony
-from dlnlab.reductions.parsimony import ReducedFactorization
+from dlnlab.reductions.reduced import ReducedFactorization, check_factorization, check_one_network
 
 __all__ = ["ThinReduction", "reduce_thin"]
 
@@ -58,13 +57,33 @@ class ThinReduction:
     right: Array
 
     def lift(self, weights: Sequence[Array]) -> Weights:
-        """Return the network's weights from those of the reduced one, any batch axes first."""
+        """Return the network's weights from those of the reduced one, any batch axes first.
+
+        Parameters
+        ----------
+        weights : sequence of L arrays
+            Of the reduced network.
+
+        Returns
+        -------
+        tuple of L arrays, shapes (..., d_l, d_{l−1})
+        """
         weights = networks.check_shapes(weights, self.weights)
         first, *inner, last = weights
         return (first @ self.right.mT, *inner, self.left @ last)
 
     def lift_end_to_end(self, W: Array) -> Array:
-        """Return the network's end-to-end matrix from that of the reduced one."""
+        """Return the network's end-to-end matrix from that of the reduced one.
+
+        Parameters
+        ----------
+        W : array, shape (..., k, k′)
+            Of the reduced network.
+
+        Returns
+        -------
+        array, shape (..., d_out, d_in)
+        """
         W = networks.check_product(W, self.weights)
         return self.left @ W @ self.right.mT
 
@@ -98,8 +117,8 @@ def reduce_thin(problem: Factorization, weights: Sequence[Array]) -> ThinReducti
     >>> [W.shape for W in spans.reduce_thin(problem, narrow).weights]
     [(4, 4), (4, 4), (4, 4)]
     """
-    parsimony.check_factorization(problem)
-    weights = parsimony.check_one_network(problem, weights)
+    check_factorization(problem)
+    weights = check_one_network(problem, weights)
     U, s, Vh = problem.target_svd
     first, *inner, last = weights
     left, right = _span(last, U), _span(first.mT, Vh.mT)

@@ -7,7 +7,7 @@ from typing import Any
 
 from dlnlab.report.page import definitions, escape, page, table, tag
 
-__all__ = ["atlas_html", "atlas_rows", "atlas_text"]
+__all__ = ["CAPTIONS", "HEADERS", "READING", "atlas_html", "atlas_text"]
 
 HEADERS = ("region", "starts", "violating", "worst / ‖M*‖²", "/ (r̂−r)β^{2L}", "/ sharp bound")
 
@@ -32,7 +32,7 @@ CAPTIONS = {
 }
 
 
-def atlas_rows(regions: Sequence[Any]) -> list[tuple[str, ...]]:
+def _atlas_rows(regions: Sequence[Any]) -> list[tuple[str, ...]]:
     """Return a row of text for each region, under `HEADERS`."""
     return [
         (
@@ -51,7 +51,7 @@ def _number(value: float | None) -> str:
 
 def atlas_text(regions: Sequence[Any], notes: Sequence[str]) -> str:
     """Return the regions as a table, and the notes below it."""
-    rows = [HEADERS, *atlas_rows(regions)]
+    rows = [HEADERS, *_atlas_rows(regions)]
     widths = [max(len(row[k]) for row in rows) for k in range(len(HEADERS))]
     lines = [
         "  ".join(
@@ -84,7 +84,7 @@ def atlas_html(
     -------
     str
     """
-    body = [tag("p", escape(READING)), table(HEADERS, atlas_rows(regions))]
+    body = [tag("p", escape(READING)), table(HEADERS, _atlas_rows(regions))]
     body += [tag("p", escape(note)) for note in notes]
     for name, source in figures.items():
         caption = escape(CAPTIONS[name])

@@ -13,7 +13,7 @@ from dlnlab.numerics import arrays
 from dlnlab.report.page import definitions, escape, table, tag
 from dlnlab.report.verdicts import judged
 
-__all__ = ["reduction_cell", "runs_cell", "trajectory_cell", "verdicts_cell"]
+__all__ = ["SKIPPED", "reduction_cell", "runs_cell", "trajectory_cell", "verdicts_cell"]
 
 SKIPPED = ("times", "steps", "weights", "status", "seconds", "drift")
 """Fields of a trajectory that are told in words."""

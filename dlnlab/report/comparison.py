@@ -19,7 +19,18 @@ from dlnlab.training.trajectory import Status
 if TYPE_CHECKING:
     from dlnlab.flow import Comparison
 
-__all__ = ["comparison_html", "comparison_json", "comparison_text"]
+__all__ = [
+    "ENDINGS",
+    "HEADERS",
+    "NOTE",
+    "ROWS",
+    "UNMET",
+    "WIDTH",
+    "WIDTHS",
+    "comparison_html",
+    "comparison_json",
+    "comparison_text",
+]
 
 WIDTH = 80
 ROWS = 12
@@ -54,7 +65,7 @@ NOTE = (
 )
 
 
-class _Row(NamedTuple):
+class _ModeRow(NamedTuple):
     """One mode of the table, as text."""
 
     mode: str
@@ -147,7 +158,7 @@ def comparison_json(c: Comparison) -> dict[str, Any]:
         out[name] = plain(getattr(c, name)._asdict())
     for name in ("original", "compressed"):
         out[f"final_error_{name}"] = plain(getattr(c, name).errors[-1])
-    out["verdicts"] = [plain(verdict.to_dict()) for verdict in c.verdicts.values()]
+    out["verdicts"] = [verdict.to_dict() for verdict in c.verdicts.values()]
     return out
 
 
@@ -163,7 +174,7 @@ def _note(c: Comparison) -> str:
     return NOTE.format(within=c.settings["within"])
 
 
-def _rows(c: Comparison) -> tuple[list[_Row], str]:
+def _rows(c: Comparison) -> tuple[list[_ModeRow], str]:
     """The rows of the table of modes, and a note on those left out."""
     rank = c.targets.size
     shown = _telling(c.targets, np.isfinite(c.fitting_times.original))
@@ -186,10 +197,10 @@ def _telling(targets: np.ndarray, fitted: np.ndarray) -> list[int]:
     return sorted(list(kept)[:ROWS])
 
 
-def _row(c: Comparison, i: int) -> _Row:
+def _row(c: Comparison, i: int) -> _ModeRow:
     original, compressed = (float(times[i]) for times in c.fitting_times)
     both = math.isfinite(original) and math.isfinite(compressed) and compressed > 0
-    return _Row(
+    return _ModeRow(
         str(i + 1),
         f"{c.targets[i]:.4g}",
         _time(original, "never" if c.coverage.whole else f">{c.times[-1]:.4g}"),

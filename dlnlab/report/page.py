@@ -7,7 +7,19 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["definitions", "escape", "meta", "page", "state", "table", "tag", "unmarked", "wide"]
+__all__ = [
+    "MARKUP",
+    "STYLE",
+    "definitions",
+    "escape",
+    "meta",
+    "page",
+    "state",
+    "table",
+    "tag",
+    "unmarked",
+    "wide",
+]
 
 STYLE = """\
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; }

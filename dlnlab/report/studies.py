@@ -17,8 +17,12 @@ from dlnlab.results import plain
 
 __all__ = [
     "HEADERS",
+    "KINDS",
+    "MARKS",
+    "NARROW",
     "OVERVIEW",
     "STUDY_FORMAT",
+    "WORDS",
     "asks",
     "figure_name",
     "overview",

@@ -12,6 +12,13 @@ from dlnlab.report.page import definitions, escape, meta, page, state, table, ta
 from dlnlab.results import plain
 
 __all__ = [
+    "EXACT",
+    "MEANING",
+    "MINUS",
+    "PARTS",
+    "READING",
+    "STATES",
+    "SUBJECT",
     "claim_title",
     "flat",
     "judged",

@@ -20,7 +20,7 @@ from dlnlab.problems import Problem
 from dlnlab.reductions import choice
 from dlnlab.reductions.choice import Formulation
 from dlnlab.training import kernels, memory, storage
-from dlnlab.training.loop import Form, Loop, Records, State, check_records
+from dlnlab.training.loop import Form, Loop, RecordSteps, State, check_records
 from dlnlab.training.objective import LinearNetwork, check_record, recorder
 from dlnlab.training.trajectory import Trajectory
 
@@ -131,7 +131,7 @@ def gradient_descent(
 
 
 @dataclass
-class _Descent:
+class _Prepared:
     """A descent that has been checked: what is to run, and how."""
 
     given: Formulation
@@ -141,7 +141,7 @@ class _Descent:
     decay: Any
     eta: Any
     method: Method
-    records: Records
+    records: RecordSteps
     names: tuple[str, ...]
     tol: float
     batch: tuple[int, ...]
@@ -168,7 +168,9 @@ class _Descent:
         step, weights, slots = state
         if isinstance(self.method, Descent):
             problem = self.running.problem
-            return kernels.stepper(problem, weights, self.rates, self.decay, self.batch)
+            return kernels.stepper(
+                kernels.Run(problem, weights, self.rates, self.decay, self.batch)
+            )
         return kernels.Stateful(
             objective.gradients, weights, self.rates, self.decay, self.method, slots, step
         )
@@ -203,7 +205,7 @@ def _prepare(
     wanted: Any,
     method: Any,
     keeps: bool,
-) -> _Descent:
+) -> _Prepared:
     """Check the arguments, choose what to run, and bring it to the common batch shape.
 
     Nothing that takes memory happens before it is known that there is enough.
@@ -225,7 +227,7 @@ def _prepare(
     shrink = as_rate(decay, weights[0]) if np.any(decay) else None
     whole = Formulation(run.name, problem, weights)
     moving = tuple(spread(W, batch) for W in run.weights)
-    return _Descent(whole, run, moving, rates, shrink, eta, method, records, names, tol, batch)
+    return _Prepared(whole, run, moving, rates, shrink, eta, method, records, names, tol, batch)
 
 
 def batch_shape(problem: Problem, weights: Weights, steps: dict[str, Any]) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from dlnlab.numerics import checks
 
-__all__ = ["Layout", "check"]
+__all__ = ["BATCH", "KINDS", "Layout", "check"]
 
 BATCH = "..."
 """Name of the batch axes, of whatever number."""

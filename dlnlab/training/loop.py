@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlnlab.methods import Method
-from dlnlab.numerics import arrays, checks
+from dlnlab.numerics import arrays, checks, threads
 from dlnlab.numerics.arrays import Array
 from dlnlab.progress import Progress
 from dlnlab.training.checkpoint import Checkpoint
@@ -27,14 +27,14 @@ from dlnlab.training.recorder import Recorder
 from dlnlab.training.status import Status
 from dlnlab.training.trajectory import Interrupted, Trajectory, Unsaved
 
-__all__ = ["Form", "Loop", "Records", "State", "check_records"]
+__all__ = ["LAYERED", "STRETCH", "Form", "Loop", "RecordSteps", "State", "check_records"]
 
 STRETCH = 0.2
 """Seconds of steps that are taken between looks at the clock, at most."""
 
 
 @dataclass(frozen=True)
-class Records:
+class RecordSteps:
     """After which steps a record is taken: every so many, or those of a sorted list."""
 
     every: int | None
@@ -65,7 +65,7 @@ class Records:
         return len({step for step in self.steps if step <= self.num_steps} | {0, self.num_steps})
 
 
-def check_records(record_every: Any, num_steps: Any) -> Records:
+def check_records(record_every: Any, num_steps: Any) -> RecordSteps:
     """Return when to record, or raise."""
     num_steps = checks.integer("num_steps", num_steps, 0)
     if isinstance(record_every, np.ndarray) and record_every.ndim == 1:
@@ -73,8 +73,8 @@ def check_records(record_every: Any, num_steps: Any) -> Records:
     if isinstance(record_every, Sequence) and not isinstance(record_every, str | bytes):
         listed = checks.sequence("record_every", record_every)
         steps = {checks.integer("record_every", step, 0) for step in listed}
-        return Records(None, tuple(sorted(steps)), num_steps)
-    return Records(checks.integer("record_every", record_every, 1), (), num_steps)
+        return RecordSteps(None, tuple(sorted(steps)), num_steps)
+    return RecordSteps(checks.integer("record_every", record_every, 1), (), num_steps)
 
 
 LAYERED = {"layers", "layer_singular_values"}
@@ -152,7 +152,7 @@ class Loop:
         At the start.
     time_of : callable
         Takes a number of steps and returns the flow time that they amount to.
-    records : Records
+    records : RecordSteps
     recorder : Recorder
     form : Form
     fingerprint : callable
@@ -175,7 +175,7 @@ class Loop:
         method: Method,
         state: State,
         time_of: Callable[[int], Any],
-        records: Records,
+        records: RecordSteps,
         recorder: Recorder,
         form: Form,
         fingerprint: Callable[[], str],
@@ -220,7 +220,7 @@ class Loop:
             try:
                 with (
                     np.errstate(over="ignore", invalid="ignore"),
-                    self.objective.threads(self.state.weights),
+                    threads.for_layers(self.state.weights),
                 ):
                     self.go(bar)
                 unsaved = self.save()

@@ -48,18 +48,18 @@ from dlnlab.reductions.thin import ThinReduction
 from dlnlab.training import kernels
 from dlnlab.training.objective import check_record
 
-__all__ = ["Footprint", "Peak", "of_descent", "watch"]
+__all__ = ["PER_RECORD", "Footprint", "Peak", "of_descent", "watch"]
 
 PER_RECORD = 500
 """Bytes of a record's dictionary, its step and its time, in CPython."""
 
-PER_QUANTITY = 140
+_PER_QUANTITY = 140
 """Bytes of the array object that holds a recorded quantity, beside its numbers."""
 
-CHUNK = 2**24
+_CHUNK = 2**24
 """Bytes of an array that NumPy copies at a time when it writes it to an archive."""
 
-PACKED = 2**22
+_PACKED = 2**22
 """Bytes into which a BLAS library copies blocks of the matrices that it multiplies, on a thread."""
 
 
@@ -78,6 +78,11 @@ class Footprint:
     held : int
         What is there while the records are put together: the final weights, or all that a step
         holds when a checkpoint is written.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a field is no integer ≥ 0.
     """
 
     work: int
@@ -95,7 +100,18 @@ class Footprint:
         return self.objects + self.records + max(self.work, self.records + self.held)
 
     def require(self, reference: arrays.Array) -> None:
-        """Raise ``ValueError`` if that much memory is not available where `reference` lives."""
+        """Make sure that so much memory is available.
+
+        Parameters
+        ----------
+        reference : array
+            It is looked for where this array lives.
+
+        Raises
+        ------
+        ValueError
+            If there is less; the message says how many bytes are needed and left.
+        """
         checks.fits_in_memory(
             f"`record`: the run ({_told(self.work)} to take a step; "
             f"{_told(self.objects + 2 * self.records + self.held)} to put its records together)",
@@ -165,10 +181,10 @@ def of_descent(
         checks.instance("run", run, Formulation, "a dlnlab.formulations.Formulation")
     checkpoint = checks.flag("checkpoint", checkpoint)
     method = check_method(method)
-    given = _Network(problem, stand_ins, batch, method)
+    given = _Sizes(problem, stand_ins, batch, method)
     converted = sum(W.nbytes for W, own in zip(stand_ins, weights, strict=True) if W is not own)
     if run is not None and run.view is not None:
-        running = _Network(run.problem, run.weights, batch, method)
+        running = _Sizes(run.problem, run.weights, batch, method)
         lifted = given.lifting(isinstance(run.view, ThinReduction), record)
         lifted += _kept(problem, run.view)
         working, final = running.holding() + max(running.working(record), lifted), lifted
@@ -179,12 +195,12 @@ def of_descent(
     records = num_records * given.members * given.item * numbers
     if checkpoint:
         largest = max(_largest(given, record) * num_records * given.item, max(given.sizes) * 8)
-        working += min(CHUNK, largest)
-        final = max(final, running.holding() + min(CHUNK, largest))
+        working += min(_CHUNK, largest)
+        final = max(final, running.holding() + min(_CHUNK, largest))
     return Footprint(
         work=_resident(converted + working, running),
         records=records,
-        objects=num_records * (PER_RECORD + PER_QUANTITY * arrays_each) + records // 20,
+        objects=num_records * (PER_RECORD + _PER_QUANTITY * arrays_each) + records // 20,
         held=_resident(converted + final, running),
     )
 
@@ -197,12 +213,12 @@ def _kept(problem: Problem, view: Any) -> int:
     return item * (dense + sum(math.prod(Z.shape) for Z in bases))
 
 
-def _resident(size: int, network: _Network) -> int:
+def _resident(size: int, network: _Sizes) -> int:
     """Return the memory that is taken for arrays of so many bytes, and to multiply them."""
-    return checks.resident(size) + min(PACKED, 2 * network.widest_product())
+    return checks.resident(size) + min(_PACKED, 2 * network.widest_product())
 
 
-class _Network:
+class _Sizes:
     """The sizes of a network and of what its steps and records need.
 
     `layers`, `holding()`, `working()` and `lifting()` are bytes, all others are numbers of one
@@ -354,13 +370,13 @@ def _first(W: arrays.Array) -> arrays.Array:
     return W[(0,) * (W.ndim - 2)]
 
 
-def _largest(given: _Network, record: Sequence[str]) -> int:
+def _largest(given: _Sizes, record: Sequence[str]) -> int:
     """Return the numbers of the largest array that one record adds to a checkpoint."""
     sizes = {"end_to_end": given.image, "layers": max(given.sizes)}
     return given.members * max([sizes.get(name, min(given.problem.shape)) for name in record])
 
 
-def _record_sizes(problem: Problem, given: _Network, record: Sequence[str]) -> tuple[int, int]:
+def _record_sizes(problem: Problem, given: _Sizes, record: Sequence[str]) -> tuple[int, int]:
     """Return how many numbers, and how many arrays, a record of one network consists of."""
     known = problem.target is not None
     rank = problem.target_svd.s.shape[-1] if known and "alignment" in record else 0
@@ -392,6 +408,11 @@ class Peak:
     ----------
     bytes : int or None
         Growth of the process's resident memory to its peak; None where the system does not tell.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `bytes` is neither None nor an integer ≥ 0.
     """
 
     bytes: int | None = None
@@ -406,6 +427,11 @@ def watch() -> Iterator[Peak]:
 
     Linux only, and the whole process counts; memory that Python has kept from before is not seen to
     be used again, so for exact numbers watch in a fresh process.
+
+    Yields
+    ------
+    Peak
+        Whose `bytes` are known once the block has ended.
     """
     peak = Peak()
     before = None

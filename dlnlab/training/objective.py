@@ -8,14 +8,11 @@ of a classifier and its parameters (`dlnlab.nets`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, Protocol
-
-import numpy as np
 
 from dlnlab import networks
 from dlnlab.networks import Weights
-from dlnlab.numerics import arrays, checks, spectra, threads
+from dlnlab.numerics import arrays, checks, spectra
 from dlnlab.numerics.arrays import Array
 from dlnlab.numerics.products import FactoredMatrix
 from dlnlab.problems import Problem
@@ -38,9 +35,6 @@ class Objective(Protocol):
 
     def given(self, weights: Sequence[Array]) -> Any:
         """Return the weights of the network that was given, in the form they were given in."""
-
-    def threads(self, weights: Sequence[Array]) -> AbstractContextManager[Any]:
-        """Return a context with the BLAS threads that pay."""
 
 
 class Look(NamedTuple):
@@ -92,13 +86,6 @@ class LinearNetwork:
     def given(self, weights: Sequence[Array]) -> Weights:
         """Return the layers of the given network, of which a smaller one may run."""
         return tuple(weights) if self.view is None else self.view.lift(weights)
-
-    def threads(self, weights: Sequence[Array]) -> AbstractContextManager[Any]:
-        """Return a context with the BLAS threads that pay for layers of this size."""
-        if not arrays.is_host(weights[0]):
-            return nullcontext()
-        members = int(np.prod(weights[0].shape[:-2]))
-        return threads.for_matrices(max(max(W.shape[-2:]) for W in weights), members)
 
 
 def _loss(look: Look) -> Array:

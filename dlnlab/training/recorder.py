@@ -11,7 +11,7 @@ from dlnlab.numerics import arrays
 from dlnlab.numerics.arrays import Array
 from dlnlab.training.trajectory import Trajectory
 
-__all__ = ["Quantity", "Recorder"]
+__all__ = ["Quantity", "Recorder", "copied"]
 
 
 class Quantity(NamedTuple):

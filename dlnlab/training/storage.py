@@ -19,7 +19,17 @@ from dlnlab.training.layouts import Layout
 from dlnlab.training.status import Status
 from dlnlab.version import VERSION
 
-__all__ = ["axis_names", "named_axes", "pack", "unpack", "values_axis"]
+__all__ = [
+    "HEAD",
+    "NUMBER",
+    "axis_names",
+    "flatten",
+    "gather",
+    "named_axes",
+    "pack",
+    "unpack",
+    "values_axis",
+]
 
 HEAD = {
     "depth": Layout("", "integer", least=1, is_needed=True),

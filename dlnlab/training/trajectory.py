@@ -21,7 +21,7 @@ from dlnlab.results import presenter
 from dlnlab.training import storage
 from dlnlab.training.status import Status as Status
 
-__all__ = ["Interrupted", "Trajectory", "Unsaved"]
+__all__ = ["NAMED", "Interrupted", "Status", "Trajectory", "Unsaved"]
 
 NAMED = 10
 """Members of a batch that are named one by one."""
@@ -74,6 +74,11 @@ class Trajectory:
         Of each layer of the penultimate block, in decreasing order.
     clock : array, shape (records,)
         Seconds that the steps before each record took, without those for records.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a field is of another type than it says.
     """
 
     times: np.ndarray
@@ -110,6 +115,10 @@ class Trajectory:
         """Return in one line how far the run came and how it ended.
 
         Of a batch it is said how many members ended in which way, and which ones diverged.
+
+        Returns
+        -------
+        str
         """
         if not self.steps.size:
             return f"no records, {self._ending()}"
@@ -160,6 +169,11 @@ class Trajectory:
 
         The file is replaced as a whole, or left as it was if this fails.
 
+        Parameters
+        ----------
+        path : path
+            Of the file, which ends in ``.npz``.
+
         Raises
         ------
         TypeError, ValueError
@@ -172,6 +186,14 @@ class Trajectory:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Trajectory:
         """Read what `save` wrote, as NumPy arrays.
+
+        Parameters
+        ----------
+        path : path
+
+        Returns
+        -------
+        Trajectory
 
         Raises
         ------

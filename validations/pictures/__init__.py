@@ -19,7 +19,7 @@ from dlnlab.lab.picture import Sketch
 
 from . import descents, flows, recoveries, steps, vectors
 
-__all__ = ["MAKERS", "Sketch", "draw", "draws", "message", "sketch"]
+__all__ = ["MAKERS", "SHARED", "Sketch", "draw", "draws", "message", "sketch"]
 
 MAKERS: dict[tuple[str, str | None], Callable[[Mapping[str, Any]], Sketch | None]] = {
     ("lemma1", None): steps.sketch_lemma1,

@@ -26,6 +26,9 @@ from .. import (
 )
 
 __all__ = [
+    "BOTH",
+    "ELAPSED",
+    "SIDES",
     "sketch_descent",
     "sketch_eq26",
     "sketch_plane",

@@ -14,7 +14,7 @@ from dlnlab.claims import dominance as dominance_claim
 from dlnlab.claims import proposition1 as proposition1_claim
 from dlnlab.lab import adversary, inequality
 from dlnlab.lab.cases import Case
-from dlnlab.lab.flows import Pair, flow_pairs
+from dlnlab.lab.flows import FlowPair, flow_pairs
 from dlnlab.lab.picture import Sketch, setting, titled
 from dlnlab.reductions import modes
 
@@ -28,6 +28,8 @@ from .. import (
 )
 
 __all__ = [
+    "BOTH",
+    "DOMINANCE",
     "sketch_adversary",
     "sketch_assumption1",
     "sketch_closed_form",
@@ -169,7 +171,7 @@ def sketch_adversary(witness: Mapping[str, Any]) -> Sketch:
     """σ_i and σ̃_i of the worst instance of a continuous climb."""
     told = witness["instance"]
     rows = tuple(tuple(row) for row in told["turn"])
-    instance = adversary.Instance(tuple(told["spectrum"]), rows, told["depth"], told["eps"])
+    instance = adversary.TurnedStart(tuple(told["spectrum"]), rows, told["depth"], told["eps"])
     curves = adversary.follow(instance, float(witness["horizon"]))
     margin = np.min(curves.compressed - curves.original, axis=-1)
     values = partial(
@@ -206,7 +208,7 @@ def sketch_theorem2(witness: Mapping[str, Any], form: str = "stated") -> Sketch:
     return _margin_sketch(pair, both, margin, error, told, witness)
 
 
-def _sketch_exact(pair: Pair, witness: Mapping[str, Any]) -> Sketch:
+def _sketch_exact(pair: FlowPair, witness: Mapping[str, Any]) -> Sketch:
     """Both recovery errors, and how far their squares are from differing by (d − r̂)β^{2L}."""
     margin, error = theorem2.judged(pair)
     both = partial(plotting.error_curves, pair.times, pair.errors, pair.law.errors())
@@ -217,13 +219,13 @@ def _sketch_exact(pair: Pair, witness: Mapping[str, Any]) -> Sketch:
     return _margin_sketch(pair, both, margin, error, told, witness)
 
 
-def _pair(witness: Mapping[str, Any]) -> Pair:
+def _pair(witness: Mapping[str, Any]) -> FlowPair:
     also = (float(witness["time"]),) if "time" in witness else ()
     return flow_pairs([Case.from_witness(witness)], also=also)[0]
 
 
 def _margin_sketch(
-    pair: Pair,
+    pair: FlowPair,
     both: Callable[[Any], Any],
     margin: np.ndarray,
     error: np.ndarray,

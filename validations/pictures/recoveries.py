@@ -16,7 +16,7 @@ from dlnlab.numerics import spectra
 
 from .. import gauge, gradients
 
-__all__ = ["sketch_gauge", "sketch_gradients", "sketch_loss"]
+__all__ = ["KIND", "STEPS", "sketch_gauge", "sketch_gradients", "sketch_loss"]
 
 STEPS = "step"
 
@@ -94,7 +94,7 @@ def sketch_loss(witness: Mapping[str, Any]) -> Sketch:
 
 def sketch_gradients(witness: Mapping[str, Any]) -> Sketch:
     """The slope of the loss if one layer moves, and if all do."""
-    line = gradients.Line.from_witness(witness)
+    line = gradients.LineThrough.from_witness(witness)
     move = line.move()
     depth = len(move)
     alone = [

@@ -19,6 +19,8 @@ from dlnlab.numerics import spectra
 from .. import lemma1, parsimony, theorem1
 
 __all__ = [
+    "DISTANCE",
+    "STEPS",
     "sketch_corollary1",
     "sketch_lemma1",
     "sketch_parsimony",

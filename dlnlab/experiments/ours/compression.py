@@ -10,7 +10,18 @@ from dlnlab import campaigns
 from dlnlab.experiments import compressing
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 
-__all__ = ["EXPERIMENT", "measure"]
+__all__ = [
+    "AFTERWARDS",
+    "CUTS",
+    "EXPERIMENT",
+    "FIRST",
+    "HARD",
+    "PLAIN",
+    "PRUNED",
+    "SOFT",
+    "WEIGHTED",
+    "measure",
+]
 
 FIRST, PLAIN, HARD, SOFT, PRUNED, *WEIGHTED = compressing.METHODS
 CUTS = (PLAIN, HARD, SOFT, *WEIGHTED)

@@ -29,7 +29,7 @@ from dlnlab.experiments.instance import CODE, PAPER
 from dlnlab.experiments.pair import original_run, thinned
 from dlnlab.training.trajectory import Status
 
-__all__ = ["EXPERIMENT", "measure", "supremum_after"]
+__all__ = ["CAPTION", "EXPERIMENT", "NEAR", "ROUNDING", "THREE", "measure", "supremum_after"]
 
 NEAR = 0.01
 """How near to its target, or how far on its way, a singular value is at t_i, relative to it."""

@@ -18,7 +18,7 @@ from dlnlab.experiments import pair
 from dlnlab.experiments.common import CLAIMS, DIVERGES, READINGS, SENSING_CODE, SENSING_PAPER
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 
-__all__ = ["EXPERIMENT", "measure"]
+__all__ = ["EXPERIMENT", "LARGE", "NOTEBOOK", "OURS", "PARTS", "PUBLISHED", "SMALL", "measure"]
 
 PUBLISHED = "plot in the authors' notebook fig_traj_ms.ipynb (comp-deep-nets, commit 4349b87)"
 
@@ -92,15 +92,15 @@ EXPERIMENT = Experiment(
             for claim in CLAIMS[:2]
         ),
         Yardstick(
-            f"{LARGE}: arrived_original",
-            f"{LARGE}, original: steps to arrive",
+            f"{LARGE}: steps_to_threshold_original",
+            f"{LARGE}, original: steps to the threshold",
             published=955,
             reading_error=30,
             source=PUBLISHED,
         ),
         Yardstick(
-            f"{LARGE}: arrived_compressed",
-            f"{LARGE}, compressed: steps to arrive",
+            f"{LARGE}: steps_to_threshold_compressed",
+            f"{LARGE}, compressed: steps to the threshold",
             published=810,
             reading_error=30,
             source=PUBLISHED,
@@ -115,7 +115,10 @@ EXPERIMENT = Experiment(
             title=part,
             curves=(f"{part}: original", f"{part}: compressed"),
             logy=True,
-            marks={f"{part}: arrived_original": "x", f"{part}: arrived_compressed": "x"}
+            marks={
+                f"{part}: steps_to_threshold_original": "x",
+                f"{part}: steps_to_threshold_compressed": "x",
+            }
             if part == LARGE
             else {},
         )

@@ -15,7 +15,7 @@ from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.instance import build
 from dlnlab.experiments.recovery import Network
 
-__all__ = ["EXPERIMENT", "measure"]
+__all__ = ["CODE", "EXPERIMENT", "PAPER", "PUBLISHED", "crossing", "measure"]
 
 PUBLISHED = "plot in the authors' notebook fig_ablation_dlr_mc.ipynb (commit 4349b87)"
 

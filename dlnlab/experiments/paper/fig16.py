@@ -14,7 +14,7 @@ from dlnlab.experiments.common import COMPLETION_CODE, COMPLETION_PAPER, DIVERGE
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.instance import build
 
-__all__ = ["EXPERIMENT", "measure"]
+__all__ = ["CODE", "EXPERIMENT", "GRID", "PAPER", "measure"]
 
 
 @campaigns.task("dlnlab.experiments.fig16.measure")

@@ -10,10 +10,10 @@ import numpy as np
 from dlnlab import campaigns
 from dlnlab.experiments.common import DIVERGES
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
-from dlnlab.experiments.held_out import Scored, run_method, scored_values, split_ratings
 from dlnlab.experiments.movielens import MOVIELENS_PAPER, NEEDED, check_data
+from dlnlab.experiments.prediction import Scored, run_method, scored_values, split_ratings
 
-__all__ = ["EXPERIMENT", "measure"]
+__all__ = ["CODE", "EXPERIMENT", "FACTORS", "PAPER", "measure"]
 
 
 @campaigns.task("dlnlab.experiments.fig17.measure")
@@ -44,7 +44,7 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
         values |= scored_values(name, scored)
     first, second, *_, last = runs
     values |= {
-        "slowest": values[f"fall: {first}"] / values[f"fall: {second}"],
+        "slowest": values[f"steps_to_half: {first}"] / values[f"steps_to_half: {second}"],
         "rise": values[f"rise: {last}"],
         "fit": _fit(runs[last]),
     }

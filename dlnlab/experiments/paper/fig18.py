@@ -7,7 +7,7 @@ from dlnlab.experiments.common import CLAIMS, COMPLETION_CODE, COMPLETION_PAPER,
 from dlnlab.experiments.experiment import Experiment, Panel
 from dlnlab.experiments.instance import CODE, PAPER
 
-__all__ = ["EXPERIMENT"]
+__all__ = ["EXPERIMENT", "NAMES", "SMALL"]
 
 NAMES = ("factorization", "completion")
 

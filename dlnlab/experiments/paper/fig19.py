@@ -6,7 +6,7 @@ from dlnlab.experiments import pair
 from dlnlab.experiments.common import COMPLETION_CODE, COMPLETION_PAPER, DIVERGES, READINGS
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 
-__all__ = ["EXPERIMENT"]
+__all__ = ["DEPTH", "ENDS", "EXPERIMENT", "FLOORS", "PARTS", "PUBLISHED", "UNSCALED"]
 
 PUBLISHED = "plot in the authors' notebook fig_mc_depth_effect.ipynb (commit 4349b87)"
 
@@ -74,7 +74,7 @@ EXPERIMENT = Experiment(
         ),
         Yardstick(
             "L = 3: gain",
-            "L = 3: steps to arrive, original / compressed",
+            "L = 3: steps to the threshold, original / compressed",
             low=1.0,
             source="caption of Figure 19: it has advantages where the original recovers the target",
         ),

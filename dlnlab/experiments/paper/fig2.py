@@ -13,7 +13,7 @@ from dlnlab.experiments.common import (
 )
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 
-__all__ = ["EXPERIMENT"]
+__all__ = ["EXPERIMENT", "TEN"]
 
 TEN = {"rank": 10, "r_hat": 20, "singular_values": 12}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dlnlab.experiments import classifier_settings, classifiers
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 
-__all__ = ["EXPERIMENT"]
+__all__ = ["EXPERIMENT", "PLOT"]
 
 PLOT = "Figure 21 as it is in the authors' repository: 0.122, 0.209, 0.091 s for an iteration"
 

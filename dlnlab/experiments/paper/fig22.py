@@ -12,7 +12,7 @@ from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.instance import CODE, PAPER, draw_target
 from dlnlab.experiments.pair import thinned
 
-__all__ = ["EXPERIMENT", "measure"]
+__all__ = ["EXPERIMENT", "KEYS", "measure"]
 
 
 @campaigns.task("dlnlab.experiments.fig22.measure")

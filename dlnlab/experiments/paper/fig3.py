@@ -17,7 +17,7 @@ from dlnlab.experiments.pair import thinned
 from dlnlab.experiments.recovery import Network, steps_to_end
 from dlnlab.training.trajectory import Status
 
-__all__ = ["EXPERIMENT", "measure"]
+__all__ = ["EXPERIMENT", "POWER", "PUBLISHED", "SIMILAR", "STEP", "measure"]
 
 PUBLISHED = "plot in the authors' notebook fig_power_method.ipynb (commit 4349b87)"
 SIMILAR = 0.99

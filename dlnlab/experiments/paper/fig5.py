@@ -9,7 +9,7 @@ from dlnlab.experiments.common import CLAIMS, DIVERGES, PANELS, READINGS
 from dlnlab.experiments.experiment import Experiment, Yardstick
 from dlnlab.experiments.instance import CODE, PAPER
 
-__all__ = ["EXPERIMENT"]
+__all__ = ["EXPERIMENT", "PUBLISHED"]
 
 PUBLISHED = "plot in the authors' notebook fig_traj_mf.ipynb (comp-deep-nets, commit 4349b87)"
 
@@ -37,15 +37,15 @@ EXPERIMENT = Experiment(
             source=PUBLISHED,
         ),
         Yardstick(
-            "arrived_original",
-            "steps until the original network arrives",
+            "steps_to_threshold_original",
+            "steps to the threshold, original network",
             published=80_600,
             reading_error=1000,
             source=PUBLISHED,
         ),
         Yardstick(
-            "arrived_compressed",
-            "steps until the compressed network arrives",
+            "steps_to_threshold_compressed",
+            "steps to the threshold, compressed network",
             published=60_900,
             reading_error=1000,
             source=PUBLISHED,
@@ -72,8 +72,8 @@ EXPERIMENT = Experiment(
                 "start_half_mse": "y",
                 "floor_original_half_mse": "y",
                 "floor_compressed_half_mse": "y",
-                "arrived_original": "x",
-                "arrived_compressed": "x",
+                "steps_to_threshold_original": "x",
+                "steps_to_threshold_compressed": "x",
             },
         ),
         PANELS[1],

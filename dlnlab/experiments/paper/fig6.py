@@ -21,7 +21,7 @@ from dlnlab.experiments.common import (
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.instance import build
 
-__all__ = ["EXPERIMENT", "measure"]
+__all__ = ["ALTERNATIONS", "ALTMIN", "EXPERIMENT", "PUBLISHED", "measure"]
 
 PUBLISHED = "plot in the authors' notebook fig_traj_mc.ipynb (comp-deep-nets, commit 4349b87)"
 

@@ -73,7 +73,7 @@ EXPERIMENT = Experiment(
             high=1.05,
             ours=True,
             source="not in the paper: closed form for the α of Section 2.2, in "
-            "dlnlab.experiments.held_out, up to one record and ε/w",
+            "dlnlab.experiments.prediction, up to one record and ε/w",
         ),
         *(
             Yardstick(
@@ -99,7 +99,10 @@ EXPERIMENT = Experiment(
         ),
         _published("start: compressed", "½ MSE at the start", 6.86, 0.05),
         _published(
-            "fall: compressed", "compressed: steps to half of the first error", 30_000, 1000
+            "steps_to_half: compressed",
+            "compressed: steps to half of the first error",
+            30_000,
+            1000,
         ),
         _published("half_mse: compressed", "compressed: last ½ MSE", 0.535, 0.01),
         _published("best: Burer-Monteiro", "descent on two factors: least ½ MSE", 0.66, 0.02),
@@ -110,7 +113,7 @@ EXPERIMENT = Experiment(
             PANELS[0],
             curves=("compressed", "Burer-Monteiro"),
             marks={
-                "fall: compressed": "x",
+                "steps_to_half: compressed": "x",
                 "half_mse: compressed": "y",
                 "best: Burer-Monteiro": "y",
                 "half_mse: Burer-Monteiro": "y",

@@ -21,7 +21,7 @@ from dlnlab.experiments.movielens import (
     measure,
 )
 
-__all__ = ["EXPERIMENT"]
+__all__ = ["EXPERIMENT", "SHORT"]
 
 
 SHORT = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dlnlab.experiments import classifier_settings, classifiers
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 
-__all__ = ["EXPERIMENT"]
+__all__ = ["ACCURACIES", "EXPERIMENT", "PARAMETERS"]
 
 ACCURACIES = {"original": 89.87, "DLN": 90.20, "C-DLN": 90.28}
 PARAMETERS = {"original": 1.850e6, "DLN": 3.080e6, "C-DLN": 1.300e6}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,39 +10,22 @@ from dlnlab.networks import Weights
 from dlnlab.problems import Problem
 from dlnlab.training.kernels.in_place import InPlace
 from dlnlab.training.kernels.plain import Plain
-from dlnlab.training.kernels.protocol import Stepper
+from dlnlab.training.kernels.protocol import Run, Stepper
 from dlnlab.training.kernels.scalars import Bordered, Diagonal
 
-__all__ = ["fits_in_place", "stepper"]
+__all__ = ["Kind", "fits_in_place", "stepper"]
+
+Kind = Callable[[Run], Stepper]
 
 
-def stepper(
-    problem: Problem,
-    weights: Weights,
-    rates: Sequence[Any],
-    decay: Any,
-    batch: tuple[int, ...],
-) -> Stepper:
-    """Return what takes the steps of a run.
-
-    Parameters
-    ----------
-    problem : Problem
-    weights : tuple of L arrays, shapes (*batch, d_l, d_{l−1})
-        Where the run starts; not changed.
-    rates : sequence of L floats or arrays
-        η_l; an array has the shape (..., 1, 1).
-    decay : float, array or None
-        μ, in the same way; None without weight decay.
-    batch : tuple of int
-        Batch axes.
-    """
-    kind: Callable[..., Stepper] = Plain
-    if fits_in_place(problem, weights, batch):
+def stepper(run: Run) -> Stepper:
+    """Return what takes the steps of a run: `Plain`, or what suits its arrays better."""
+    kind: Kind = Plain
+    if fits_in_place(run.problem, run.weights, run.batch):
         kind = InPlace
-        if not batch and rates[0] == rates[-1]:
-            kind = _special(problem, weights) or InPlace
-    return kind(problem, weights, rates, decay, batch)
+        if not run.batch and run.rates[0] == run.rates[-1]:
+            kind = _special(run.problem, run.weights) or InPlace
+    return kind(run)
 
 
 def fits_in_place(problem: Problem, weights: Weights, batch: tuple[int, ...]) -> bool:
@@ -63,7 +45,7 @@ def fits_in_place(problem: Problem, weights: Weights, batch: tuple[int, ...]) ->
     return all(x is None or x.shape[:-2] in ((), batch) for x in problem.entrywise() or ())
 
 
-def _special(problem: Problem, weights: Weights) -> Callable[..., Stepper] | None:
+def _special(problem: Problem, weights: Weights) -> Kind | None:
     """Return the way that suits the zeros of the target and of all layers, if there is one."""
     data = problem.entrywise()
     if data is None or data[0] is not None or data[1].ndim > 2:

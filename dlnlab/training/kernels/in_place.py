@@ -13,7 +13,7 @@ from dlnlab.networks import Weights
 from dlnlab.numerics import threads
 from dlnlab.problems import Problem
 from dlnlab.training.kernels.arithmetic import Blas, Ufuncs
-from dlnlab.training.kernels.protocol import Calls, Stepper, repeat, shrinkage
+from dlnlab.training.kernels.protocol import Calls, Run, Stepper, repeat
 
 __all__ = ["CACHE", "WORTH_THREADS", "InPlace", "scratch_bytes"]
 
@@ -33,35 +33,26 @@ class InPlace(Stepper):
     cache over all the steps asked for, and the groups are shared between threads.
     """
 
-    def __init__(
-        self,
-        problem: Problem,
-        weights: Weights,
-        rates: Sequence[Any],
-        decay: Any,
-        batch: tuple[int, ...],
-    ) -> None:
-        self._batch, self._members = batch, int(np.prod(batch))
-        self._weights = [np.array(W, order="C") for W in weights]
-        self._flops = networks.step_flops(weights)
+    def __init__(self, run: Run) -> None:
+        self._batch, self._members = run.batch, int(np.prod(run.batch))
+        self._weights = [np.array(W, order="C") for W in run.weights]
+        self._flops = networks.step_flops(run.weights)
         self._pieces: list[tuple[slice, Calls]]
         self._ways = 1
-        if batch:
-            self._cut(problem, rates, decay)
+        if run.batch:
+            self._cut(run)
         else:
+            problem, W = run.problem, self._weights
             scale = 1.0 if problem.entrywise() is None else problem.scale
-            shrinks = shrinkage(rates, decay) or [1.0] * len(weights)
-            arithmetic = Blas([rate * scale for rate in rates], shrinks, weights[0].dtype)
-            calls = _step(self._weights, _Scratch(self._weights), _Residual(problem), arithmetic)
-            self._pieces = [(slice(0, 1), calls)]
+            arithmetic = Blas(run.scaled(scale), run.shrinks or [1.0] * len(W), W[0].dtype)
+            self._pieces = [(slice(0, 1), _step(W, _Scratch(W), _Residual(problem), arithmetic))]
 
-    def _cut(self, problem: Problem, rates: Sequence[Any], decay: Any) -> None:
+    def _cut(self, run: Run) -> None:
         """Cut a batch into groups, each with its calls; the groups of a thread share scratch."""
         flat = [W.reshape(self._members, *W.shape[-2:]) for W in self._weights]
         self._ways, size = _grouping(flat, self._members)
-        self._steps = _columns([rate * problem.matrix_scale for rate in rates], self._batch)
-        shrinks = shrinkage(rates, decay)
-        self._shrinks = None if shrinks is None else _columns(shrinks, self._batch)
+        self._steps = _columns(run.scaled(run.problem.matrix_scale), self._batch)
+        self._shrinks = None if run.shrinks is None else _columns(run.shrinks, self._batch)
         slots = [_Scratch([W[:size] for W in flat]) for _ in range(self._ways)]
         self._pieces = []
         for number, start in enumerate(range(0, self._members, size)):
@@ -71,7 +62,7 @@ class InPlace(Stepper):
                 None if self._shrinks is None else [shrink[part] for shrink in self._shrinks],
             )
             scratch = slots[number % len(slots)].cut(part.stop - part.start)
-            residual = _Residual(problem, part)
+            residual = _Residual(run.problem, part)
             calls = _step([W[part] for W in flat], scratch, residual, arithmetic)
             self._pieces.append((part, calls))
 

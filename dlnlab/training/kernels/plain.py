@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 
 from dlnlab import networks
 from dlnlab.networks import Weights
 from dlnlab.numerics import arrays
-from dlnlab.problems import Problem
-from dlnlab.training.kernels.protocol import Calls, Stepper, shrinkage
+from dlnlab.training.kernels.protocol import Calls, Run, Stepper
 
 __all__ = ["Plain"]
 
@@ -19,16 +15,9 @@ __all__ = ["Plain"]
 class Plain(Stepper):
     """Steps of any arrays, by the functions of `dlnlab.networks`."""
 
-    def __init__(
-        self,
-        problem: Problem,
-        weights: Weights,
-        rates: Sequence[Any],
-        decay: Any,
-        batch: tuple[int, ...],
-    ) -> None:
-        self._problem, self._weights = problem, weights
-        self._rates, self._shrinks = list(rates), shrinkage(rates, decay)
+    def __init__(self, run: Run) -> None:
+        self._problem, self._weights = run.problem, run.weights
+        self._rates, self._shrinks = run.rates, run.shrinks
 
     def weights(self) -> Weights:
         return self._weights

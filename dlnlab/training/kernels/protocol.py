@@ -1,16 +1,19 @@
-"""What takes steps, and the parts that all ways of doing so share."""
+"""What takes steps, what it takes them of, and the parts that all ways of doing so share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
 from dlnlab.networks import Weights
 from dlnlab.numerics.arrays import Array
+from dlnlab.problems import Problem
 
-__all__ = ["Calls", "Slots", "Stepper", "repeat", "shrinkage"]
+__all__ = ["Calls", "Run", "Slots", "Stepper", "repeat", "shrinkage"]
 
 Calls = list[Callable[[], Any]]
 """A step on fixed arrays: what to call, one after the other."""
@@ -18,6 +21,39 @@ Calls = list[Callable[[], Any]]
 
 Slots = tuple[tuple[Array, ...], ...]
 """What a method keeps: for each of its slots an array for each of the weights."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What plain descent is to do: W_l ← (1 − η_l μ) W_l − η_l ∇_{W_l} ℓ(W_{L:1}).
+
+    Parameters
+    ----------
+    problem : Problem
+    weights : tuple of L arrays, shapes (*batch, d_l, d_{l−1})
+        Where the run starts; not changed.
+    rates : sequence of L floats or arrays
+        η_l; an array has the shape (..., 1, 1).
+    decay : float, array or None
+        μ, in the same way; None without weight decay, which then costs nothing.
+    batch : tuple of int
+        Batch axes.
+    """
+
+    problem: Problem
+    weights: Weights
+    rates: Sequence[Any]
+    decay: Any = None
+    batch: tuple[int, ...] = ()
+
+    @cached_property
+    def shrinks(self) -> list[Any] | None:
+        """1 − η_l μ for every layer, None without weight decay."""
+        return shrinkage(self.rates, self.decay)
+
+    def scaled(self, scale: Any) -> list[Any]:
+        """Return η_l c, for gradients that lack a factor c."""
+        return [rate * scale for rate in self.rates]
 
 
 class Stepper(Protocol):
@@ -53,5 +89,5 @@ def repeat(lists: list[Calls], count: int) -> None:
 
 
 def shrinkage(rates: Sequence[Any], decay: Any) -> list[Any] | None:
-    """Return 1 − η_l μ for every layer, None without weight decay: it then costs nothing."""
+    """Return 1 − η_l μ for every layer, None without weight decay."""
     return None if decay is None else [1.0 - rate * decay for rate in rates]

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from dlnlab.networks import Weights
-from dlnlab.problems import Factorization, Problem
+from dlnlab.problems import Factorization
 from dlnlab.training.kernels.in_place import InPlace
-from dlnlab.training.kernels.protocol import Calls, Stepper, repeat, shrinkage
+from dlnlab.training.kernels.protocol import Calls, Run, Stepper, repeat
 
 __all__ = ["Bordered", "Diagonal"]
+
+
+def _target(run: Run) -> np.ndarray:
+    """Return the target of a run that `choice` has found to be entrywise."""
+    entries = run.problem.entrywise()
+    assert entries is not None
+    return entries[1]
 
 
 class Bordered(Stepper):
@@ -25,29 +32,20 @@ class Bordered(Stepper):
     inner ones, the recursion is that of `Diagonal`, in Python's numbers.
     """
 
-    def __init__(
-        self,
-        problem: Problem,
-        weights: Weights,
-        rates: Sequence[Any],
-        decay: Any,
-        batch: tuple[int, ...],
-    ) -> None:
-        entries = problem.entrywise()
-        assert entries is not None
-        target = entries[1]
+    def __init__(self, run: Run) -> None:
+        target, weights, scale = _target(run), run.weights, run.problem.scale
         block = Factorization(np.ascontiguousarray(target[:-1, :-1]), "sum")
-        block.scale = problem.scale
+        block.scale = scale
         inner = tuple(W[:-1, :-1] for W in weights)
-        self._block = InPlace(block, inner, rates, decay, batch)
-        depth, shrinks = len(weights), shrinkage(rates, decay) or [1.0] * len(weights)
+        self._block = InPlace(replace(run, problem=block, weights=inner))
+        depth, steps = len(weights), run.scaled(scale)
+        shrinks = run.shrinks or [1.0] * depth
         self._depth, self._dtype, self._target = depth, weights[0].dtype, float(target[-1, -1])
         self._outer, self._inner = float(weights[0][-1, -1]), 1.0
-        self._steps, self._kept = (rates[0] * problem.scale, 0.0), (shrinks[0], 1.0)
+        self._steps, self._kept = (steps[0], 0.0), (shrinks[0], 1.0)
         if depth > 2:
             self._inner = float(weights[1][-1, -1])
-            self._steps = (self._steps[0], rates[1] * problem.scale)
-            self._kept = (shrinks[0], shrinks[1])
+            self._steps, self._kept = (steps[0], steps[1]), (shrinks[0], shrinks[1])
         self._calls, _ = self._block.calls()
         self._calls.append(self._corner)
 
@@ -91,29 +89,20 @@ class Diagonal(Stepper):
     they belong to the bases; t is the diagonal of the target times the signs of all layers.
     """
 
-    def __init__(
-        self,
-        problem: Problem,
-        weights: Weights,
-        rates: Sequence[Any],
-        decay: Any,
-        batch: tuple[int, ...],
-    ) -> None:
+    def __init__(self, run: Run) -> None:
+        weights = run.weights
         self._shapes, self._depth = [W.shape for W in weights], len(weights)
         diagonals = np.stack([np.diagonal(W) for W in weights])
         self._signs = np.where(diagonals < 0, -1.0, 1.0)
         count = diagonals.shape[1]
-        entries = problem.entrywise()
-        assert entries is not None
-        target = np.diagonal(entries[1])[:count] * np.prod(self._signs, axis=0)
+        target = np.diagonal(_target(run))[:count] * np.prod(self._signs, axis=0)
         kinds = min(self._depth - 1, 2)  # without inner layers there is one kind
         dtype = weights[0].dtype
         self._values = np.abs(diagonals[:kinds])
-        shrinks = shrinkage(rates, decay)
         # of the shape of the values, since arrays that have to be broadcast take thrice as long
         steps, shrink = (
             None if x is None else np.multiply.outer(x[:kinds], np.ones(count)).astype(dtype)
-            for x in ([rate * problem.scale for rate in rates], shrinks)
+            for x in (run.scaled(run.problem.scale), run.shrinks)
         )
         self._calls = self._step(target.astype(dtype), steps, shrink)
 

@@ -13,7 +13,7 @@ from dlnlab.numerics import arrays, threads
 from dlnlab.numerics.arrays import Array
 from dlnlab.training.kernels.protocol import Calls, Slots, Stepper
 
-__all__ = ["Stateful", "zeros"]
+__all__ = ["BLOCK", "WORTH_SHARING", "Gradients", "Stateful", "zeros"]
 
 BLOCK = 2**15
 """Entries that a method works through at a time: with what it keeps of them they stay in a core's

@@ -5,12 +5,12 @@ and its error is ½·mean (W_ij − rating)² over the test side, the quantity t
 run stops at every record to be scored, since the weights of all records of a wide network would not
 fit in memory; a stopped descent goes on exactly as one that is not.
 
-The curves fall at once: the first singular value of the estimate, which carries nearly all of its
+The error drops abruptly: the first singular value of the estimate, which carries nearly all of its
 norm, grows from ε slowly and then explosively.  In the compressed network it has its singular
 vectors from the start, so that it obeys the recursion of `dlnlab.modes`.  With the gradient scale
 s = η σ₁, σ₁ the first singular value of the loss's gradient at W = 0, an outer layer of size w and
 an inner one of size z (L = 3) grow as ẇ = α s w z and ż = s w², so that w² − α z² keeps its value
-(1 − α) ε², and the fall comes after
+(1 − α) ε², and the error drops after
 
     ∫_ε^∞ dw / (α s w z) = (1/(s ε)) ∫_1^∞ dx / (√α x √(x² + α − 1))
                          = arsinh(√(α − 1)) / (s ε √(α (α − 1)))     for α > 1, 1/(s ε) for α = 1
@@ -41,23 +41,24 @@ from dlnlab.training import descent
 from dlnlab.training.trajectory import Status
 
 __all__ = [
+    "FOLDS",
     "METHODS",
     "Scored",
+    "Settings",
     "alternating_minimization",
-    "fall",
     "follow",
     "most_active",
-    "predicted_fall",
+    "predicted_steps_to_half",
     "run_method",
     "scored_values",
     "split_ratings",
+    "steps_to_escape",
 ]
 
 Settings = Mapping[str, Any]
 
 METHODS = ("original", "compressed", "Burer-Monteiro", "alternating minimization")
 
-STARTS = ("random", "unscaled")
 FOLDS = 5
 
 
@@ -167,8 +168,8 @@ def run_method(name: str, split: Split, settings: Settings) -> Scored:
     settings : mapping
         With "loss", "depth", "eps", "r_hat", "eta", "alpha" (which acts on the compressed network
         only), "num_steps", "record_every", "seed"; for alternating minimization "ridge" and
-        "altmin_iterations"; for descent on two factors "two_factors", their start: "random", of
-        size ε, or "unscaled", the surrogate's first r̂ singular vectors.
+        "altmin_iterations"; for descent on two factors "two_factors", their start: "gaussian",
+        of scale ε, or "spectral", the surrogate's first r̂ singular vectors.
     """
     name = checks.choice("methods", name, METHODS)
     # The original's layers are too wide to gather their rows for every observed entry.
@@ -191,7 +192,8 @@ def _network(name: str, problem: Problem, settings: Settings) -> Network:
         width = min(problem.shape)
         start = networks.original_weights(problem.shape, depth, eps, rng=seed, width=width)
         return Network(start, eta)
-    if checks.choice("two_factors", settings.get("two_factors", "random"), STARTS) == "unscaled":
+    init = settings.get("two_factors", "gaussian")
+    if checks.choice("two_factors", init, networks.FACTOR_STARTS) == "spectral":
         return Network(networks.compressed_weights(problem, r_hat, 2, 1.0), eta)
     start = baselines.burer_monteiro(
         problem, r_hat, eta=eta, num_steps=0, eps=eps, rng=seed, record=()
@@ -254,9 +256,9 @@ def scored_values(name: str, scored: Scored) -> dict[str, float]:
     """Return the quantities that yardsticks refer to, under "quantity: name".
 
     "start" and "half_mse" are the first and the last error on the held-out ratings, "best" the
-    smallest, "rmse" and "best_rmse" the same as root mean squares; "fall" is the number of steps
-    after which the error is half of what it was at the start, NaN if the run diverged and infinite
-    if it never came so far; "rise" is the last error relative to the smallest.
+    smallest, "rmse" and "best_rmse" the same as root mean squares; "steps_to_half" is the number of
+    steps after which the error is half of what it was at the start, NaN if the run diverged and
+    infinite if it never came so far; "rise" is the last error relative to the smallest.
     """
     if scored.diverged:
         last = best = math.nan
@@ -269,19 +271,19 @@ def scored_values(name: str, scored: Scored) -> dict[str, float]:
         "rmse": math.sqrt(2 * last),
         "best_rmse": math.sqrt(2 * best),
         "rise": last / best,
-        "fall": _fall(scored),
+        "steps_to_half": _steps_to_half(scored),
     }
     return {f"{quantity}: {name}": value for quantity, value in values.items()}
 
 
-def _fall(scored: Scored) -> float:
+def _steps_to_half(scored: Scored) -> float:
     below = np.flatnonzero(scored.half_mse <= scored.half_mse[0] / 2)
     if scored.diverged:
         return math.nan
     return float(scored.steps[below[0]]) if below.size else math.inf
 
 
-def predicted_fall(train: Ratings, settings: Settings) -> float:
+def predicted_steps_to_half(train: Ratings, settings: Settings) -> float:
     """Return after how many steps the compressed network's first mode is fitted, for L = 3.
 
     Parameters
@@ -294,10 +296,12 @@ def predicted_fall(train: Ratings, settings: Settings) -> float:
     M = scipy.sparse.csr_array((train.values, (train.users, train.items)), shape=train.shape)
     sigma = scipy.sparse.linalg.svds(M, k=1, v0=np.ones(min(train.shape)))[1][0]
     scale = 1 / len(train) if settings["loss"] == "mean" else 1.0
-    return fall(settings["eta"] * scale * float(sigma), settings["eps"], settings["alpha"])
+    return steps_to_escape(
+        settings["eta"] * scale * float(sigma), settings["eps"], settings["alpha"]
+    )
 
 
-def fall(slope: float, eps: float, alpha: float) -> float:
+def steps_to_escape(slope: float, eps: float, alpha: float) -> float:
     """Return the integral of the module's docstring.
 
     Parameters
@@ -308,9 +312,9 @@ def fall(slope: float, eps: float, alpha: float) -> float:
 
     Examples
     --------
-    >>> fall(0.1, 0.01, 1.0)
+    >>> steps_to_escape(0.1, 0.01, 1.0)
     1000.0
-    >>> round(fall(0.1, 0.01, 5.0), 1)
+    >>> round(steps_to_escape(0.1, 0.01, 5.0), 1)
     322.8
     """
     gap = math.sqrt(abs(alpha - 1))

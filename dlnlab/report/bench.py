@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["GROWTH_HEADER", "ROW_HEADER", "growth_cells", "machine_lines", "markdown", "row_cells"]
+__all__ = [
+    "GROWTH_HEADER",
+    "ROW_HEADER",
+    "WIDTHS",
+    "duration",
+    "growth_cells",
+    "line",
+    "machine_lines",
+    "markdown",
+    "row_cells",
+]
 
 ROW_HEADER = (
     "row",

@@ -14,7 +14,7 @@ from dlnlab.claims.verdict import Premise, Verdict, Verdicts, judge
 from dlnlab.flow.compressed import CompressedFlow, Evaluation
 from dlnlab.flow.original import RESOLVED, OriginalFlow
 
-__all__ = ["shown", "verdicts"]
+__all__ = ["EPS", "shown", "verdicts"]
 
 EPS = float(np.finfo(float).eps)
 

@@ -22,6 +22,22 @@ import sympy as sp
 
 from .facts import Fact, ProofError, record, shown
 
+__all__ = [
+    "Letter",
+    "Rules",
+    "Words",
+    "as_words",
+    "diagonal",
+    "diagonal_entry",
+    "identity",
+    "letters",
+    "matrix",
+    "orthonormal_columns",
+    "require_same",
+    "symmetric",
+    "zero",
+]
+
 Factor = tuple["Letter", sp.Expr]
 Word = tuple[Factor, ...]
 Rules = Mapping[tuple["Letter", ...], "Words"]

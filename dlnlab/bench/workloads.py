@@ -27,7 +27,10 @@ from dlnlab.problems import Problem, targets
 from dlnlab.problems.targets import FactoredTarget
 
 __all__ = [
-    "Instance",
+    "DEPTH",
+    "EPS",
+    "TOP",
+    "Workload",
     "completion",
     "compressed",
     "factorization",
@@ -44,7 +47,7 @@ TOP = 10.0
 
 
 @dataclass(frozen=True)
-class Instance:
+class Workload:
     """One problem with a start.
 
     Attributes
@@ -80,7 +83,7 @@ class Instance:
         measured = self.data.get("y", self.data.get("values"))
         return 0 if measured is None else int(measured.shape[0])
 
-    def member(self, k: int) -> Instance:
+    def member(self, k: int) -> Workload:
         """Return one member of a stack."""
         if self.weights[0].ndim == 2:
             return self
@@ -134,21 +137,21 @@ _PROBLEMS = {
 }
 
 
-def factorization(d: int, rank: int, factored: bool = False) -> Instance:
+def factorization(d: int, rank: int, factored: bool = False) -> Workload:
     """A d × d target."""
     s = np.linspace(TOP, TOP / rank, rank)
     M = targets.random_target((d, d), rank, rng=0, singular_values=s, factored=factored)
-    return Instance("factorization", {"M": M}, ())
+    return Workload("factorization", {"M": M}, ())
 
 
-def completion(d: int, rank: int, fraction: float) -> Instance:
+def completion(d: int, rank: int, fraction: float) -> Workload:
     """A d × d target of which a share of the entries is observed, as a dense mask."""
     M = factorization(d, rank).data["M"]
     mask = targets.random_mask((d, d), fraction, rng=0)
-    return Instance("completion", {"M": M, "mask": mask}, ())
+    return Workload("completion", {"M": M, "mask": mask}, ())
 
 
-def sampled(shape: tuple[int, int], rank: int, count: int) -> Instance:
+def sampled(shape: tuple[int, int], rank: int, count: int) -> Workload:
     """`count` observed entries of a target, listed one by one."""
     s = np.linspace(TOP, TOP / rank, rank)
     M = targets.random_target(shape, rank, rng=0, singular_values=s, factored=True)
@@ -156,28 +159,28 @@ def sampled(shape: tuple[int, int], rank: int, count: int) -> Instance:
     drawn = np.sort(rng.choice(cells, count, replace=False, shuffle=False))
     rows, columns = np.divmod(drawn, shape[1])
     values = np.einsum("nr,nr->n", M.U[rows] * M.s, M.Vh.T[columns])
-    return Instance("sampled", {"rows": rows, "columns": columns, "values": values}, ())
+    return Workload("sampled", {"rows": rows, "columns": columns, "values": values}, ())
 
 
-def sensing(d: int, rank: int, count: int) -> Instance:
+def sensing(d: int, rank: int, count: int) -> Workload:
     """`count` Gaussian measurements of a d × d target."""
     M = factorization(d, rank).data["M"]
     A = targets.gaussian_ensemble(count, (d, d), rng=0)
-    return Instance("sensing", {"A": A, "y": A.reshape(count, -1) @ M.reshape(-1)}, ())
+    return Workload("sensing", {"A": A, "y": A.reshape(count, -1) @ M.reshape(-1)}, ())
 
 
-def wide(instance: Instance, shape: tuple[int, int]) -> Instance:
+def wide(instance: Workload, shape: tuple[int, int]) -> Workload:
     """Start from the original network."""
     return narrow(instance, shape, max(shape))
 
 
-def narrow(instance: Instance, shape: tuple[int, int], width: int) -> Instance:
+def narrow(instance: Workload, shape: tuple[int, int], width: int) -> Workload:
     """Start from orthogonal layers of that width, which no decomposition is needed for."""
     weights = networks.original_weights(shape, DEPTH, EPS, rng=0, width=width)
     return _with_step(replace(instance, weights=weights))
 
 
-def compressed(instance: Instance, shape: tuple[int, int], r_hat: int, turn: float = 0) -> Instance:
+def compressed(instance: Workload, shape: tuple[int, int], r_hat: int, turn: float = 0) -> Workload:
     """Start from the compressed network; `turn` > 0 moves it off its spectral start."""
     ends = replace(instance, weights=(np.empty((r_hat, shape[1])), np.empty((shape[0], r_hat))))
     problem = ends.problem(np.empty(0))
@@ -187,13 +190,13 @@ def compressed(instance: Instance, shape: tuple[int, int], r_hat: int, turn: flo
     return _with_step(replace(instance, weights=tuple(moved) if turn else weights))
 
 
-def stacked(instance: Instance, batch: int) -> Instance:
+def stacked(instance: Workload, batch: int) -> Workload:
     """Many starts side by side, from ε to 1.1 ε, on the same problem."""
     scales = np.linspace(1.0, 1.1, batch)[:, None, None]
     return replace(instance, weights=tuple(scales * W for W in instance.weights))
 
 
-def _with_step(instance: Instance) -> Instance:
+def _with_step(instance: Workload) -> Workload:
     curvature = instance.problem(np.empty(0)).curvature
     depth = len(instance.weights)
     w = max(1.1 * EPS, TOP ** (1 / depth))
