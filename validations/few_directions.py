@@ -9,7 +9,7 @@ import numpy as np
 from dlnlab import nets, networks
 from dlnlab.claims import few_directions
 from dlnlab.lab import samples
-from dlnlab.lab.faults import REFUTED, Fault
+from dlnlab.lab.faults import REFUTED, UNMET, Fault
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.methods import Descent
@@ -100,7 +100,7 @@ FAULTS = (
     Fault("few_directions", "drift of the last step alone", REFUTED, few_directions, "drift",
           lambda right: lambda W, V: right(W[-2:], V[-2:])),
     Fault("few_directions", "steps of signs", REFUTED, Descent, "move", _signs),
-    Fault("few_directions", "any start", "orthogonal start", networks, "original_weights",
+    Fault("few_directions", "any start", UNMET, networks, "original_weights",
           lambda right: lambda *a, **k: tuple(W * 1.1 for W in right(*a, **k))),
 )  # fmt: skip
 

@@ -86,8 +86,8 @@ SUITE = Suite(
 )
 
 FAULTS = (
-    Fault("small_turns", "half the bound", REFUTED, small_turns, "bound",
-          lambda right: lambda *arguments: right(*arguments) / 2),
+    Fault("small_turns", "a quarter of the bound", REFUTED, small_turns, "bound",
+          lambda right: lambda *arguments: right(*arguments) / 4),
     Fault("small_turns", "gap of one matrix's next values", REFUTED, small_turns, "gap",
           lambda right: lambda before, after, r: 3 * right(before, after, r)),
     Fault("small_turns", "sines not squared", REFUTED, spectra, "subspace_distance",
