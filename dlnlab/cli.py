@@ -170,8 +170,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         0: the command ran, and no claim whose premises are met was refuted; 1: a claim was refuted,
-        or the run failed; 2: bad usage or bad input; 130: interrupted; 141: whoever read the output
-        closed the pipe.
+        or the run failed; 2: bad usage or bad input; 130: interrupted; 141: the pipe to which it
+        wrote was closed.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     _prepare_streams()
@@ -198,7 +198,7 @@ def _spelled(error: UnicodeError) -> tuple[str, int]:
 
 
 def _prepare_streams() -> None:
-    """Let output be lost where nobody takes it, and spell what a terminal has no letters for."""
+    """Drop output to closed streams, and spell out characters that a terminal cannot show."""
     codecs.register_error(SPELLED, _spelled)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the shell, as in ``dlnlab prove >&-``
@@ -325,7 +325,7 @@ def _in_flags(message: str, flags: Mapping[str, str]) -> str:
 
     Examples
     --------
-    >>> in_flags("`r_hat` must be between 1 and 3, got 9", {"r_hat": "--r-hat"})
+    >>> _in_flags("`r_hat` must be between 1 and 3, got 9", {"r_hat": "--r-hat"})
     '--r-hat must be between 1 and 3, got 9'
     """
     if "factored" in flags:

@@ -25,19 +25,24 @@ class Progress:
     option : bool or callable
         False for silence; True for a bar, of tqdm where that is installed, which suits terminals
         and notebooks, or else a line on the standard error stream; or a callable
-        ``f(done, total, loss)``, without the loss where there is none.
+        ``f(done, total, loss)``, or ``f(done, total)``.
     total : float
         Value of `done` at the end.
     unit : str
         What is counted, for the line.
+    has_loss : bool
+        Whether a loss is reported too.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed.
     """
 
-    def __init__(self, option: Any, total: float, unit: str) -> None:
-        if not isinstance(option, bool) and not callable(option):
-            raise TypeError(
-                "`progress` must be a bool or a callable f(done, total, loss), "
-                f"got {checks.describe(option)}"
-            )
+    def __init__(self, option: Any, total: float, unit: str, *, has_loss: bool = True) -> None:
+        if not isinstance(option, bool):
+            given = "done, total, loss" if has_loss else "done, total"
+            checks.function("progress", option, f"a bool or a callable f({given})", 2 + has_loss)
         self.total, self.unit = total, unit
         self._report: Callable[..., Any] | None
         self._report = (self._show if option else None) if isinstance(option, bool) else option
@@ -46,17 +51,36 @@ class Progress:
         self._shown: tuple[float, ...] = ()
 
     def due(self) -> bool:
-        """Tell whether a report should be made now."""
+        """Tell whether a report should be made now.
+
+        Returns
+        -------
+        bool
+        """
         return self._report is not None and time.monotonic() >= self._next
 
     def update(self, done: float, *loss: float) -> None:
-        """Report that `done` of `total` is reached, with this loss."""
+        """Report that `done` of `total` is reached, with this loss.
+
+        Parameters
+        ----------
+        done : float
+            How far the run is, of `total`.
+        *loss
+        """
         if self._report is not None:
             self._report(done, self.total, *loss)
             self._next = time.monotonic() + INTERVAL
 
     def finish(self, done: float, *loss: float) -> None:
-        """Show that the run has ended by itself: a bar is full then, however early that was."""
+        """Show that the run has ended by itself: a bar is full then, however early that was.
+
+        Parameters
+        ----------
+        done : float
+            How far the run is, of `total`.
+        *loss
+        """
         self.total = done
         if self._report == self._show and self._shown[:2] != (done, done):
             self.update(done, *loss)

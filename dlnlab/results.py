@@ -32,14 +32,33 @@ def presenter(
 ) -> Any:
     """Return the module that draws results, `dlnlab.plotting`, or writes them, `dlnlab.report`.
 
-    `dlnlab.plotting.display` lets pyplot know a result's figure.  Who writes images also reads
-    them: `dlnlab.plotting.pixels`.
+    `dlnlab.plotting.display` registers a result's figure with pyplot, and `dlnlab.plotting.pixels`
+    reads images.
+
+    Parameters
+    ----------
+    room : {"plotting", "report", …}
+        The name of the package's folder.
+
+    Returns
+    -------
+    module
     """
     return import_module(f"dlnlab.{room}")
 
 
 def plain(value: Any) -> Any:
-    """Return `value` in the types JSON has; NaN becomes None, infinities "inf" and "-inf"."""
+    """Return `value` in the types JSON has; NaN becomes None, infinities "inf" and "-inf".
+
+    Parameters
+    ----------
+    value : object
+        Numbers, strings, arrays, mappings and sequences of them.
+
+    Returns
+    -------
+    None, bool, int, float, str, list or dict
+    """
     if isinstance(value, Mapping):
         return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, np.ndarray | np.generic):

@@ -1,7 +1,7 @@
 """In a checkout `proofs/` and `validations/` lie beside the package, not in it; they are found too.
 
-An installed package holds both.  Whoever starts Python in a checkout imports the package from there
-and not the installed one, whether or not that is an editable install.
+An installed package holds both.  Python started in a checkout imports the package from there, not
+the installed one, whether or not that is an editable install.
 """
 
 from __future__ import annotations

@@ -165,24 +165,44 @@ def hunt() -> Iterator[str]:
         return
     report = json.loads(HUNT.read_text("utf-8"))
     verdicts = {verdict["claim"]: verdict for verdict in report["verdicts"]}
-    spent = sum(part["seconds"] for parts in report["coverage"].values() for part in parts)
+    reruns = report.get("again", [])
+    coverage = report["coverage"] | {
+        old["claim"]: old["coverage"] for rerun in reruns for old in rerun["before"]
+    }
+    spent = sum(part["seconds"] for parts in coverage.values() for part in parts)
     yield (
         f"`{report['manifest']['command']}` spent {spent / 3600:.1f} hours of computing, on "
         f'{report["manifest"]["finished"][:10]}. "Covered" is the share of the instances that the '
         "profile plans; every number is in [hunt.json](../data/hunt.json)."
     )
+    yield from map(hunted_again, reruns)
     yield ""
     yield "| Claim | Found | Worst margin ± error | Instances | Covered |"
     yield "|---|---|---|---|---|"
-    for name, parts in report["coverage"].items():
-        done, planned = (sum(part[key] for part in parts) for key in ("done", "planned"))
+    for name in CLAIMS:
         if name not in verdicts:
-            yield f"| `{name}` | not tried | – | 0 | 0 % |"
+            yield f"| `{name}` | not tried | – | 0 | 0% |"
             continue
+        parts = report["coverage"][name]
+        done, planned = (sum(part[key] for part in parts) for key in ("done", "planned"))
         found = verdicts[name]
         margin = f"{found['margin']:.1e} ± {found['error']:.0e}"
         row = (f"`{name}`", told(found), margin, f"{found['instances']:,}", f"{done / planned:.0%}")
         yield f"| {' | '.join(row)} |"
+
+
+def hunted_again(rerun: Mapping[str, Any]) -> str:
+    """Say which claims were searched anew, why, with which version, and what was seen before."""
+    names = " and ".join(f"`{name}`" for name in rerun["claims"])
+    before = ", ".join(
+        f"`{old['claim']}` {old['status']} by {old['margin']:.1e} ± {old['error']:.0e}"
+        for old in rerun["before"]
+    )
+    made = rerun["manifest"]
+    return (
+        f"The rows of {names} are of a later search, on {made['finished'][:10]} with dlnlab "
+        f"{made['versions']['dlnlab']}. The first one said: {before}; {rerun['why']}."
+    )
 
 
 def told(verdict: Mapping[str, Any]) -> str:

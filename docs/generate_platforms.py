@@ -7,7 +7,7 @@
 
 The first carries out the validations of profile "ci" and the comparisons of `cases` in the
 environment it is started in, one process, and writes every margin with its error.  The second holds
-all runs against the first one and keeps what came of it in ``docs/data/platforms.json``.  The last
+all runs against the first one and keeps the results in ``docs/data/platforms.json``.  The last
 writes what that file holds into ``accuracy.md``, between ``<!-- platforms -->`` and
 ``<!-- end -->``.
 """

@@ -278,7 +278,7 @@ def build(*, thorough: bool = False) -> Proof:
             "Gradient descent instead of flow: no claim.",
         ),
         proves=("dominance",),
-        reading="29f31c1c0252",
+        reading="3fa41c7c8673",
         steps=STEPS,
     )
 

@@ -214,7 +214,7 @@ def build(*, thorough: bool = False) -> Proof:
         source="dlnlab",
         open=("Dominance itself for 2 ≤ k ≤ r, s_1 > s_k > 2ε^L and L ≥ 3 (`dominance`).",),
         proves=("dominance",),
-        reading="d9b83e3af4a4",
+        reading="0bd54c8c353f",
         steps=STEPS,
     )
 

@@ -23,9 +23,9 @@ with F = diag(1, −1) the flow of (WF, MF) is that of (W, M) times F.
 orthogonal change of basis of all layers makes P block diagonal, and layers that are block diagonal
 stay so.  The singular values of P are those of its blocks, each of which is dominated by its own.
 
-This covers d = 2; every square d with r = 1, since P = σuvᵀ lives on span{u, v} (for rectangular
-targets of rank one see `small_targets`); and every normal QᵀM,
-which has blocks of size one and two (Horn and Johnson 2013, Theorem 2.5.8).  From d = 3 on the
+This covers 2 × 2 targets; every square one with r = 1, since P = σuvᵀ lives on span{u, v} (for
+rectangular targets of rank one see `small_targets`); and every normal QᵀM, which has blocks of size
+one and two (Horn and Johnson 2013, Theorem 2.5.8).  From d = 3 on the
 frames have more than one angle: there u_iᵀMv_i does exceed σ_i* at some times along many flows, and
 this argument ends.
 """
@@ -197,8 +197,8 @@ def build(*, thorough: bool = False) -> Proof:
             Clause(
                 "Let W(0) = ε^LQ with balanced square layers and Q orthogonal, and let QᵀM be "
                 "orthogonally similar to a direct sum of blocks of size at most 2. Then "
-                "σ_i(W(t)) ≤ σ̃_i(t) for every i and t; so it is for d = 2, and for r = 1 and any "
-                "d.",
+                "σ_i(W(t)) ≤ σ̃_i(t) for every i and t; so it is for 2 × 2 targets, and for square "
+                "ones with r = 1.",
                 ("blocks", "three scalars", "both modes are late"),
                 {"L": AtLeast(2)},
             ),
@@ -212,7 +212,7 @@ def build(*, thorough: bool = False) -> Proof:
             "some times, so no comparison of single rates can prove dominance.",
         ),
         proves=("dominance",),
-        reading="0a0129471874",
+        reading="549708d884e1",
         steps=STEPS,
     )
 

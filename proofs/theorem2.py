@@ -29,8 +29,8 @@ r): for ε^L ≤ σ_r* up to r̂ = d − r, and for every ε up to r̂ = d − 2
 
 Dominance up to the rank is proved for L = 2 (`dominance`, and `pair_comparison` by another way),
 and for every L if each σ_i*, i ≤ r − k, is σ_1* or at most 2ε^L (`dominance`, `small_targets`),
-rank one included, or if d = 2 (`plane_blocks`). For other targets and L ≥ 3 it is a conjecture,
-and so is this theorem.
+rank one included, or if M is 2 × 2 (`plane_blocks`). For other targets and L ≥ 3 it is a
+conjecture, and so is this theorem.
 
 The paper's inequality has no correction; it assumes c_vec = 0, which only aligned starts meet
 (`assumption1`).  For other starts `counterexamples` and `turned_start` show that the correction
@@ -344,7 +344,7 @@ STEPS: tuple[Step, ...] = (
     argument(
         "where dominance is proved",
         "L = 2: `dominance`. Every L: i with σ_i* = σ_1* by `dominance`, i with σ_i* ≤ 2ε^L by "
-        "`small_targets`, d = 2 by `plane_blocks`.",
+        "`small_targets`, 2 × 2 targets by `plane_blocks`.",
         "the sharp chain",
     ),
     exact("the bound is attained", bound_is_attained),
@@ -384,7 +384,7 @@ def build(*, thorough: bool = False) -> Proof:
             Clause(
                 "The premise of dominance is proved for L = 2; for every L if each σ_i*, i ≤ r − "
                 "k, "
-                "is σ_1* or at most 2ε^L, rank one included; and for d = 2.",
+                "is σ_1* or at most 2ε^L, rank one included; and for 2 × 2 targets.",
                 ("where dominance is proved",),
                 {"L": ALL_DEPTHS},
             ),
@@ -400,7 +400,7 @@ def build(*, thorough: bool = False) -> Proof:
         ),
         open=("Dominance for L ≥ 3 and 2ε^L < σ_i* < σ_1*, hence the theorem there.",),
         proves=("theorem2_refined", "theorem2_sharp", "theorem2_any_eps", "eq13_compressing"),
-        reading="8775fd97208d",
+        reading="088e8c9a6c15",
         steps=(*STEPS, exact(whole, partial(premises_suffice, more))),
     )
 

@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
-NOTHING = {None, "None", inspect.Signature.empty, "NoReturn"}
+NOTHING = {None, "None", inspect.Signature.empty, "NoReturn", "Iterator[None]"}
 
 
 def sections(text: str | None) -> dict[str, list[str]]:
@@ -53,7 +53,9 @@ def gaps(value: Callable[..., Any], base: Callable[..., Any] | None = None) -> l
 
 
 def _signature(value: Callable[..., Any]) -> inspect.Signature:
-    """Return the signature; a class that is made as its built-in base is has none."""
+    """Return the signature; a protocol, and a class that its built-in base makes, have none."""
+    if getattr(value, "_is_protocol", False):
+        return inspect.Signature()
     try:
         return inspect.signature(value)
     except ValueError:
@@ -62,6 +64,8 @@ def _signature(value: Callable[..., Any]) -> inspect.Signature:
 
 def raises(value: Callable[..., Any]) -> bool:
     """Whether a function, or the making of an object, raises or checks its arguments."""
+    if getattr(value, "_is_protocol", False):
+        return False
     if isinstance(value, type):
         own = [vars(value).get(name) for name in ("__init__", "__post_init__", "__new__")]
         return any(raises(part) for part in own if inspect.isfunction(part))

@@ -21,6 +21,18 @@ class Anything:
         pass
 
 
+class Everything:
+    """Has every attribute, as a mock has, all of them itself."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return self
+
+
 class Broken:
     """Raises whatever is asked of it."""
 
@@ -28,6 +40,7 @@ class Broken:
         raise RuntimeError("broken on purpose")
 
     __len__ = __iter__ = __getitem__ = __array__ = __float__ = __index__ = __repr__ = _raise
+    __bool__ = __eq__ = __hash__ = __fspath__ = _raise
 
 
 def anything(*arguments: Any, **options: Any) -> None:
@@ -75,6 +88,7 @@ VALUES: dict[str, Any] = {
     "np.float32": np.float32(2),
     "np.longdouble": np.longdouble(2),
     "np.complex128": np.complex128(1),
+    "np.timedelta64": np.timedelta64(1, "s"),
     "np.datetime64": np.datetime64("2020-01-01"),
     "Fraction": fractions.Fraction(1, 2),
     "Decimal": decimal.Decimal("0.5"),
@@ -85,6 +99,8 @@ VALUES: dict[str, Any] = {
     "NUL": "a\0b",
     "long text": "x" * 10_000,
     "bytes": b"nonsense",
+    "two bytes": bytearray(b"ab"),
+    "view of bytes": memoryview(b"ab"),
     "path": pathlib.Path("nonsense"),
     "[]": [],
     "()": (),
@@ -106,8 +122,10 @@ VALUES: dict[str, Any] = {
     "iterator": iter([1.0]),
     "object": object(),
     "broken": Broken(),
+    "everything": Everything(),
     "type": Anything,
     "function": anything,
+    "function of nothing": lambda: None,
     "module": np,
     "Generator": np.random.default_rng(0),
     "RandomState": np.random.RandomState(0),
@@ -138,6 +156,7 @@ VALUES: dict[str, Any] = {
     "list of matrices": [EYE, EYE],
     "list of masked matrices": [MASKED, MASKED],
     "stack": np.stack([EYE, EYE]),
+    "many axes": EYE.reshape((1,) * 40 + (3, 3)),
 }
 
 # ------------------------------------------------------------------ what arguments may take
@@ -155,7 +174,7 @@ LOOSE = NUMBER | {"nan", "inf", "-inf", "1e308", "-1e308", "5e-324"}
 FLAG = {"True", "False", "np.True_"}
 TEXT = {"empty text", "text", "digit", "NUL", "long text"}
 PATH = {"text", "digit", "path"}
-CALL = {"type", "function"}
+CALL = {"type", "function", "everything"}
 SEED = {"0", "1", "2", "np.int64", "10**9", "10**30", "Generator"}
 SEQUENCE = {"[]", "()", "range"}
 MATRIX = {
@@ -175,5 +194,6 @@ LIKE |= {
     "NaN matrix",
     "infinite matrix",
     "1e308 matrix",
+    "many axes",
 }
 NETWORK = {"list of matrices"}

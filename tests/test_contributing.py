@@ -94,13 +94,13 @@ def test_a_claim_is_added(examples, copy):
         "validations/nuclear.py",
     ]
     suite(copy, "not can_fail", "test_house", "test_docs")
-    suite(copy, "statuses or unique or rests_on or witnesses", "test_registry")
-    suite(copy, "nuclear or registered or faults_for", "test_validations")
-    suite(copy, "registered or every_proof or name_each_other", "test_proofs")
+    suite(copy, "statuses or unique or rests_on or witnesses", "claims/test_registry")
+    suite(copy, "nuclear or registered or faults_for", "validations/test_validations")
+    suite(copy, "registered or every_proof or name_each_other", "proofs/test_proofs")
 
 
 def test_an_experiment_is_added(examples, copy):
     add(copy, examples, "width1")
     options = ("--quick", "--executor", "serial", "--out", str(copy / "out"))
     assert "width1" in run(copy, "-m", "dlnlab", "reproduce", "width1", *options)
-    suite(copy, "width1 or catalogue or order or absent or index", "test_experiments")
+    suite(copy, "width1 or catalogue or order or absent or index", "experiments/test_experiments")

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 
 import docstrings
 import pytest
+import structure
 from test_doors import public_modules
 
 from dlnlab.numerics import checks
 
+BESIDE = {"proofs", "validations"}
+"""Sub-packages whose functions are steps of a proof, or of an attack: a sentence says which."""
 
-def public_callables():
+
+def package():
+    """Return all modules but those by name."""
+    names = (name for name in structure.files() if structure.room(name) not in BESIDE)
+    return {name: importlib.import_module(name) for name in names if not name.endswith("__main__")}
+
+
+def callables_of(modules):
     found = {}
-    for name, module in public_modules().items():
+    for name, module in modules.items():
         for item in module.__all__:
             value = getattr(module, item)
             if getattr(value, "__module__", "").startswith("dlnlab"):
@@ -23,7 +34,7 @@ def public_callables():
     return found
 
 
-PUBLIC = public_callables()
+PUBLIC = callables_of(public_modules() | package())
 
 
 @pytest.mark.parametrize("name", PUBLIC)
@@ -31,6 +42,20 @@ def test_a_docstring_is_whole(name):
     value, over = PUBLIC[name]
     assert docstrings.gaps(value, over) == []
     assert inspect.getdoc(value)
+
+
+def test_every_name_is_explained():
+    modules = (
+        importlib.import_module(name) for name in structure.files() if "__main__" not in name
+    )
+    bare = [
+        f"{module.__name__}.{item}"
+        for module in modules
+        for item in module.__all__
+        if inspect.isfunction(value := getattr(module, item)) or inspect.isclass(value)
+        if not inspect.getdoc(value) and value.__name__ != "<lambda>"
+    ]
+    assert bare == []
 
 
 def add(a, *others):

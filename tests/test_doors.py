@@ -213,11 +213,13 @@ DESCENT: dict[str, tuple[Any, set[str]]] = {
     "tol": (0.0, NONNEGATIVE | {"5e-324"}),
     "formulation": ("auto", NOTHING),
     "method": ("descent", NOTHING),
+    "minibatch": (None, OPTIONAL | WHOLE),
+    "rng": (0, SEED),
     "progress": (False, PROGRESS),
     "checkpoint": (None, OPTIONAL | PATH),
     "checkpoint_every": (10.0, NONNEGATIVE | {"5e-324"}),
 }
-UNTIED = {"alpha", "weight_decay", "formulation", "method"}
+UNTIED = {"alpha", "weight_decay", "formulation", "method", "minibatch", "rng"}
 TIED = {name: DESCENT[name] for name in DESCENT.keys() - UNTIED}
 """Of descent on one factor, whose layers take the same plain step."""
 MEMORY = {"0", "0.0", "1e-300", "5e-324", "Fraction"}
@@ -332,7 +334,9 @@ DOORS: dict[str, Door] = {
         target=(None, OPTIONAL | TARGET),
     ),
     **{
-        f"Problem.{name} of {kind}": door(getattr(problem, name), W=(EYE, MATRIX | UNKNOWN))
+        f"Problem.{name} of {kind}": door(
+            getattr(problem, name), W=(EYE, MATRIX | UNKNOWN | {"many axes"})
+        )
         for kind, problem in PROBLEMS.items()
         for name in ("loss", "gradient", "error", "singular_values")
     },
@@ -585,6 +589,7 @@ DOORS: dict[str, Door] = {
         run=(None, OPTIONAL),
         checkpoint=(False, FLAG),
         method=("descent", NOTHING),
+        minibatch=(None, OPTIONAL | WHOLE),
     ),
     "memory.Footprint": door(
         memory.Footprint,
@@ -620,7 +625,6 @@ DOORS: dict[str, Door] = {
         rank=(1, SOME),
         init=("spectral", NOTHING),
         eps=(0.1, POSITIVE),
-        rng=(0, SEED),
         **DESCENT,
     ),
     "baselines.spectral_factors": door(
@@ -1028,7 +1032,9 @@ INNER = {
     f"Problem.{name}"
     for name in (
         "adjoint",
+        "chosen_numbers",
         "compose",
+        "gradient_of",
         "residual",
         "samples",
         "squared_norm",

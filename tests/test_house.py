@@ -103,6 +103,13 @@ def test_one_name_is_one_class():
     assert {name for name, count in structure.class_names().items() if count > 1} == SHARED_NAMES
 
 
+def test_tests_lie_where_the_package_has_what_they_test():
+    """A folder of tests is a folder of the package; at the top are tests of the whole of it."""
+    folders = {path.parent.relative_to(ROOT / "tests") for path in ROOT.glob("tests/**/test_*.py")}
+    rooms = {path.relative_to(PACKAGE) for path in PACKAGE.rglob("*") if path.is_dir()}
+    assert folders <= rooms | {Path(), Path("proofs"), Path("validations")}
+
+
 @pytest.mark.parametrize(("library", "home"), [("cupy", "numerics"), ("matplotlib", "plotting")])
 def test_one_room_only_names_a_backend(library, home):
     pattern = re.compile(rf"^\s*(import|from) {library}|modules\[.{library}", re.MULTILINE)
@@ -153,7 +160,8 @@ def test_public_names_are_documented(name, value):
 
 def test_import_is_light():
     """Matplotlib, SymPy, Hypothesis and CuPy are loaded when they are needed, not before."""
-    heavy = "{'matplotlib', 'sympy', 'hypothesis', 'cupy', 'pytest', 'xarray', 'pooch'}"
+    heavy = {"matplotlib", "sympy", "mpmath", "hypothesis", "cupy", "pytest", "xarray", "pooch"}
+    heavy |= {"scipy.io"}
     code = f"import sys, dlnlab, dlnlab.cli; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

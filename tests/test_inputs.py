@@ -145,6 +145,24 @@ def test_a_rating_stored_twice_is_refused():
     assert float(dlnlab.completion(once).loss(np.zeros((2, 2)))) == 4.5
 
 
+def test_no_door_adds_up_what_is_stored_twice():
+    twice = scipy.sparse.coo_array(([3.0, 4.0, 5.0], ([0, 1, 0], [0, 1, 0])), shape=(2, 2))
+    for door in (dlnlab.factorization, lambda M: dlnlab.compare(M, 1)):
+        with pytest.raises(ValueError, match=r"`M` must store every entry once, got 3 .* in 2"):
+            door(twice)
+    with pytest.raises(ValueError, match=r"`operator` must store every entry once"):
+        dlnlab.linear_recovery(twice, np.ones(2), (1, 2))
+    assert dlnlab.factorization(twice.tocsr()).target.tolist() == [[8.0, 0.0], [0.0, 4.0]]
+
+
+@pytest.mark.parametrize("name", ["users", "items"])
+def test_indices_that_are_masked_are_not_used(name):
+    parts = {"users": np.array([0, 1]), "items": np.array([0, 1])}
+    parts[name] = np.ma.masked_array(parts[name], [False, True])
+    with pytest.raises(TypeError, match=f"`{name}` must be a plain array, got a masked one"):
+        dlnlab.Ratings(**parts, values=np.array([3.0, 4.0]), shape=(2, 2))
+
+
 @pytest.mark.parametrize("form", ["coo", "csr", "csc", "lil", "dok", "bsr"])
 def test_a_sparse_matrix_is_left_as_it_was(form):
     """Sorting and adding up happen in place, so they need a copy."""

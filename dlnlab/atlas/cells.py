@@ -87,7 +87,18 @@ class Cell:
 def cells(
     configurations: Sequence[Mapping[str, Any]], results: Iterable[Mapping[str, Any]]
 ) -> list[Cell]:
-    """Summarize what `measure` returned, one cell for each configuration and r̂."""
+    """Summarize what `measure` returned, one cell for each configuration and r̂.
+
+    Parameters
+    ----------
+    configurations : sequence of mappings
+    results : sequence of mappings
+        As `measure` returns them.
+
+    Returns
+    -------
+    list of Cell
+    """
     return [
         _cell(configuration, result, judged)
         for configuration, result in zip(configurations, results, strict=True)
@@ -129,7 +140,13 @@ def _of(violation: float, bound: float, bad: bool) -> float | None:
 
 
 def write(found: Iterable[Cell], path: Path) -> None:
-    """Write the cells as CSV, every number with all its digits; None is an empty field."""
+    """Write the cells as CSV, every number with all its digits; None is an empty field.
+
+    Parameters
+    ----------
+    found : iterable of Cell
+    path : path
+    """
     with open(path, "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow([field.name for field in fields(Cell)])
@@ -138,6 +155,14 @@ def write(found: Iterable[Cell], path: Path) -> None:
 
 def read(path: Path) -> list[Cell]:
     """Read what `write` wrote.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    list of Cell
 
     Raises
     ------

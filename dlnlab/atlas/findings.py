@@ -26,7 +26,16 @@ __all__ = [
 
 
 def contradictions(found: Iterable[Cell]) -> list[Cell]:
-    """Return the cells that contradict the refined theorem in its sharp form."""
+    """Return the cells that contradict the refined theorem in its sharp form.
+
+    Parameters
+    ----------
+    found : iterable of Cell
+
+    Returns
+    -------
+    list of Cell
+    """
     return [cell for cell in found if cell.covered and cell.over is not None and cell.over > 0]
 
 
@@ -78,7 +87,16 @@ REGIONS: dict[str, Callable[[Cell], bool]] = {
 
 
 def regions(found: Sequence[Cell]) -> list[Region]:
-    """Summarize the cells of each region."""
+    """Summarize the cells of each region.
+
+    Parameters
+    ----------
+    found : iterable of Cell
+
+    Returns
+    -------
+    list of Region
+    """
     return [
         _region(name, [cell for cell in found if inside(cell)]) for name, inside in REGIONS.items()
     ]
@@ -96,7 +114,20 @@ def _region(name: str, group: Sequence[Cell]) -> Region:
 
 
 class Place(NamedTuple):
-    """Where gradient descent is tried: d, r, L, ε^L/σ_r* and r̂."""
+    """Where gradient descent is tried: d, r, L, ε^L/σ_r* and r̂.
+
+    Parameters
+    ----------
+    d : int
+    rank : int
+        r.
+    depth : int
+        L.
+    ratio : float
+        ε^L/σ_r*.
+    r_hat : int
+        r̂.
+    """
 
     d: int
     rank: int
@@ -107,6 +138,10 @@ class Place(NamedTuple):
 
 def first_failures(found: Iterable[Cell]) -> dict[Place, tuple[float, float]]:
     """Return where gradient descent breaks the inequality although the flow cannot.
+
+    Parameters
+    ----------
+    found : iterable of Cell
 
     Returns
     -------
@@ -158,7 +193,18 @@ FEWEST = 5
 def exponents(
     configurations: Sequence[Mapping[str, Any]], results: Sequence[Mapping[str, Any]]
 ) -> list[Exponent]:
-    """Fit the power of η by which dominance is broken, for each depth and ratio."""
+    """Fit the power of η by which dominance is broken, for each depth and ratio.
+
+    Parameters
+    ----------
+    configurations : sequence of mappings
+    results : sequence of mappings
+        As `measure` returns them.
+
+    Returns
+    -------
+    list of Exponent
+    """
     groups: dict[tuple[int, float], dict[float, tuple[np.ndarray, np.ndarray]]] = {}
     for c, result in zip(configurations, results, strict=True):
         if c["part"] == "descent" and c["step"] <= LARGEST_FITTED:
@@ -200,7 +246,18 @@ def _exponent(
 def notes(
     configurations: Sequence[Mapping[str, Any]], results: Sequence[Mapping[str, Any]]
 ) -> list[str]:
-    """Return in sentences what the table of the regions does not show."""
+    """Return in sentences what the table of the regions does not show.
+
+    Parameters
+    ----------
+    configurations : sequence of mappings
+    results : sequence of mappings
+        As `measure` returns them.
+
+    Returns
+    -------
+    list of str
+    """
     found = cells(configurations, results)
     against = contradictions(found)
     total = sum(cell.judged for cell in found if cell.covered)

@@ -47,7 +47,22 @@ class RowLeastSquares:
         self.pattern = scipy.sparse.csr_array((ones, values.indices, values.indptr), values.shape)
 
     def solve(self, fixed: np.ndarray) -> np.ndarray:
-        """Return the best A, shape (n, r), for Bᵀ = `fixed`, shape (d, r)."""
+        """Return the best A, shape (n, r), for Bᵀ = `fixed`, shape (d, r).
+
+        Parameters
+        ----------
+        fixed : array, shape (d, r)
+            Bᵀ.
+
+        Returns
+        -------
+        array, shape (n, r)
+
+        Raises
+        ------
+        ValueError
+            If the normal equations would not fit in memory.
+        """
         r = fixed.shape[1]
         i, j = np.triu_indices(r)
         checks.fits_in_memory("`rank`: the normal equations", 8 * self.values.shape[0] * 2 * r * r)
@@ -78,7 +93,22 @@ class DesignLeastSquares:
         self.problem, self.ridge, self.transposed = problem, ridge, transposed
 
     def design(self, fixed: np.ndarray) -> np.ndarray:
-        """Return the matrix with rows vec(A_i Bᵀ) for Bᵀ = `fixed`, shape (m, n·r)."""
+        """Return the matrix with rows vec(A_i Bᵀ) for Bᵀ = `fixed`, shape (m, n·r).
+
+        Parameters
+        ----------
+        fixed : array, shape (d, r)
+            Bᵀ.
+
+        Returns
+        -------
+        array, shape (m, n·r)
+
+        Raises
+        ------
+        ValueError
+            If the matrix would not fit in memory.
+        """
         problem = self.problem
         n = problem.shape[1] if self.transposed else problem.shape[0]
         m, size = problem.measurements.size, n * fixed.shape[1]
@@ -91,7 +121,17 @@ class DesignLeastSquares:
         return out
 
     def solve(self, fixed: np.ndarray) -> np.ndarray:
-        """Return the best A, shape (n, r), for Bᵀ = `fixed`."""
+        """Return the best A, shape (n, r), for Bᵀ = `fixed`.
+
+        Parameters
+        ----------
+        fixed : array, shape (d, r)
+            Bᵀ.
+
+        Returns
+        -------
+        array, shape (n, r)
+        """
         design, y = self.design(fixed), self.problem.measurements
         if self.ridge:
             size = design.shape[1]
@@ -103,6 +143,18 @@ class DesignLeastSquares:
 
 def half_steps(problem: Problem, ridge: float, by_count: bool = False) -> tuple[Any, Any]:
     """Return the solvers for the left and for the right factor of a problem.
+
+    Parameters
+    ----------
+    problem : Problem
+    ridge : float
+        λ.
+    by_count : bool
+        Whether λ is multiplied by the number of entries in a row.
+
+    Returns
+    -------
+    (object, object)
 
     Raises
     ------

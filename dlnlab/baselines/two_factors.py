@@ -46,7 +46,7 @@ def burer_monteiro(
     eps : float
         Scale of a Gaussian start.
     rng : numpy.random.Generator or int
-        For a Gaussian start.
+        For a Gaussian start, and for the orders of minibatches.
     **options
         Everything else of `dlnlab.gradient_descent`: `record`, `record_every`, `tol`, `checkpoint`…
 
@@ -75,4 +75,4 @@ def burer_monteiro(
     checks.random_source("rng", rng)
     checks.positive("eps", eps)
     weights = networks.two_factors(problem, rank, init, eps, rng)
-    return gradient_descent(problem, weights, eta=eta, num_steps=num_steps, **options)
+    return gradient_descent(problem, weights, eta=eta, num_steps=num_steps, rng=rng, **options)

@@ -48,7 +48,17 @@ class Cost:
 
 
 def products(widths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Yield the sizes (m, k, n) of the 3(L − 1) matrix products of a step."""
+    """Yield the sizes (m, k, n) of the 3(L − 1) matrix products of a step.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        d_0, …, d_L.
+
+    Yields
+    ------
+    (int, int, int)
+    """
     first = widths[0]
     for before, after in itertools.pairwise(widths[1:]):
         yield after, before, first  # prefix
@@ -57,7 +67,16 @@ def products(widths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
 
 
 def of_step(parts: Sequence[Workload]) -> Cost:
-    """Return what a step costs one network, on average over the parts of a row."""
+    """Return what a step costs one network, on average over the parts of a row.
+
+    Parameters
+    ----------
+    parts : sequence of Workload
+
+    Returns
+    -------
+    Cost
+    """
     found = [_of_one(part) for part in parts]
     return Cost(
         sum(one.flops for one in found) // len(found), sum(one.bytes for one in found) // len(found)

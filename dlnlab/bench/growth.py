@@ -62,7 +62,7 @@ class Growth:
     seconds : list of float
         Of a call, or of a step.
     bytes : list of int or None
-        Peak resident memory of data and run; None where the system does not tell.
+        Peak resident memory of data and run; None if the system does not report it.
     per_step : bool
     time_exponent, memory_exponent : float or None
     """
@@ -78,7 +78,12 @@ class Growth:
     memory_exponent: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain data."""
+        """Return everything as plain data.
+
+        Returns
+        -------
+        dict
+        """
         return asdict(self)
 
 
@@ -118,6 +123,15 @@ def grow(name: str, values: Sequence[int] | None = None) -> Growth:
 def exponent(sizes: Sequence[float], measured: Sequence[float]) -> float | None:
     """Return p of a power law ~ sizeᵖ through the upper half of the points.
 
+    Parameters
+    ----------
+    sizes : sequence of float
+    measured : sequence of float
+
+    Returns
+    -------
+    float or None
+
     Examples
     --------
     >>> round(exponent([1, 10, 100, 1000], [7.0, 7.0, 70.0, 700.0]), 3)
@@ -136,7 +150,18 @@ def _in_a_process_of_its_own(name: str, value: int) -> tuple[float, int | None, 
 
 
 def point(name: str, value: int) -> tuple[float, int | None, bool]:
-    """Measure one value: seconds, bytes, and whether the seconds are those of a step."""
+    """Measure one value: seconds, bytes, and whether the seconds are those of a step.
+
+    Parameters
+    ----------
+    name : str
+        Of an axis.
+    value : int
+
+    Returns
+    -------
+    (float, int, bool)
+    """
     with memory.watch() as peak:
         call, steps = AXES[name].build(value)
         seconds = timing.clock(functools.partial(call, steps))

@@ -38,6 +38,10 @@ def gemm_rate(size: int, reference: Array, seconds: float = 0.1) -> float:
     reference : array
     seconds : float
         How long to measure.
+
+    Returns
+    -------
+    float
     """
     rng = np.random.default_rng(0)
     A = arrays.like(rng.standard_normal((size, size)), reference)
@@ -54,6 +58,10 @@ def read_rate(num_bytes: int, reference: Array, seconds: float = 0.1) -> float:
         Of both arrays together; between 256 KiB and 256 MiB is measured.
     reference : array
     seconds : float
+
+    Returns
+    -------
+    float
     """
     count = min(max(num_bytes, SMALLEST), LARGEST) // 16
     x = arrays.like(np.ones(count), reference)
@@ -88,7 +96,16 @@ class Limits:
     seconds: float = 0.3
 
     def seconds_for(self, cost: Cost) -> float:
-        """Return the least time for a cost: its flops or its bytes, whichever take longer."""
+        """Return the least time for a cost: its flops or its bytes, whichever take longer.
+
+        Parameters
+        ----------
+        cost : Cost
+
+        Returns
+        -------
+        float
+        """
         size = SIZE if self.seconds > 0.1 else SIZE // 4
         rate = gemm_rate(size, self.reference, self.seconds)
         return max(

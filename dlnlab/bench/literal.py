@@ -34,11 +34,30 @@ class LiteralLoop:
     advance: Callable[[Any, int], Any]
 
     def run(self, num_steps: int) -> Weights:
-        """Take the steps from the start and return the weights once they are computed."""
+        """Take the steps from the start and return the weights once they are computed.
+
+        Parameters
+        ----------
+        num_steps : int
+
+        Returns
+        -------
+        tuple of L arrays, shapes (..., d_l, d_{l−1})
+        """
         return tuple(np.asarray(W) for W in self.advance(self.start, num_steps))
 
     def recorded(self, num_records: int, every: int) -> list[float]:
-        """Return the losses of a run of `num_records` times `every` steps, start included."""
+        """Return the losses of a run of `num_records` times `every` steps, start included.
+
+        Parameters
+        ----------
+        num_records : int
+        every : int
+
+        Returns
+        -------
+        list of float
+        """
         weights, losses = self.start, [float(self.loss(self.start))]
         for _ in range(num_records):
             weights = self.advance(weights, every)
@@ -47,12 +66,26 @@ class LiteralLoop:
 
 
 def dense(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the data with a factored target multiplied out."""
+    """Return the data with a factored target multiplied out.
+
+    Parameters
+    ----------
+    data : mapping of str to array
+
+    Returns
+    -------
+    dict
+    """
     return {k: v.to_dense() if isinstance(v, FactoredTarget) else v for k, v in data.items()}
 
 
 class NumpyLoop(LiteralLoop):
-    """The loop in plain NumPy."""
+    """The loop in plain NumPy.
+
+    Parameters
+    ----------
+    instance : Workload
+    """
 
     name = "NumPy, literal"
 
@@ -62,6 +95,17 @@ class NumpyLoop(LiteralLoop):
         self.loss = _LOSSES[instance.kind](dense(instance.data), np)
 
     def advance(self, weights: Weights, num_steps: int) -> Weights:
+        """Take steps.
+
+        Parameters
+        ----------
+        weights : tuple of L arrays, shapes (d_l, d_{l−1})
+        num_steps : int
+
+        Returns
+        -------
+        tuple of L arrays, shapes (d_l, d_{l−1})
+        """
         for _ in range(num_steps):
             weights = self._step(weights)
         return weights
@@ -78,7 +122,12 @@ class NumpyLoop(LiteralLoop):
 
 
 class JaxLoop(LiteralLoop):
-    """The loop as a compiled `fori_loop` around the gradient that JAX derives."""
+    """The loop as a compiled `fori_loop` around the gradient that JAX derives.
+
+    Parameters
+    ----------
+    instance : Workload
+    """
 
     def __init__(self, instance: Workload) -> None:
         self.jax = load_jax()
@@ -98,6 +147,10 @@ class JaxLoop(LiteralLoop):
 
 def load_jax() -> Any:
     """Import JAX and switch it to double precision, for this process.
+
+    Returns
+    -------
+    module
 
     Raises
     ------

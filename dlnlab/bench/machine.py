@@ -22,7 +22,18 @@ LIBRARIES = ("numpy", "scipy", "jax", "cupy-cuda12x", "cupy-cuda13x")
 
 
 def describe(reference: Array, effort: Effort) -> dict[str, Any]:
-    """Return the processor where `reference` lives, its rates with one thread, and versions."""
+    """Return the processor where `reference` lives, its rates with one thread, and versions.
+
+    Parameters
+    ----------
+    reference : array
+        Where it is measured.
+    effort : Effort
+
+    Returns
+    -------
+    dict
+    """
     seconds = effort.seconds
     sizes = SIZES if seconds > 0.1 else SIZES[:-1]
     amounts = AMOUNTS if seconds > 0.1 else {"1 MiB": AMOUNTS["1 MiB"]}
@@ -41,7 +52,12 @@ def describe(reference: Array, effort: Effort) -> dict[str, Any]:
 
 
 def load() -> float:
-    """Return how many processes wanted a core in the last minute; −1 where nobody counts."""
+    """Return the load average of the last minute, or −1 if it is unavailable.
+
+    Returns
+    -------
+    float
+    """
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else -1.0
 
 

@@ -158,7 +158,12 @@ class Result:
         return self.limit / self.engine.median
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain data."""
+        """Return everything as plain data.
+
+        Returns
+        -------
+        dict
+        """
         return asdict(self) | {"met": self.met, "fraction": self.fraction}
 
 
@@ -239,6 +244,10 @@ def filling_batch(per_network: Callable[[int], float], most: int = 2**14) -> int
         Returns the time per network for a batch, infinity where it does not fit in memory.
     most : int
 
+    Returns
+    -------
+    int
+
     Examples
     --------
     >>> filling_batch(lambda batch: 1.0 + 100.0 / batch)
@@ -256,7 +265,22 @@ def filling_batch(per_network: Callable[[int], float], most: int = 2**14) -> int
 def time_per_network(
     instance: Workload, batch: int, reference: Array, seconds: float = 0.3
 ) -> float:
-    """Return the seconds per step and network of a stack; infinity if memory does not allow it."""
+    """Return the seconds per step and network of a stack; infinity if memory does not allow it.
+
+    Parameters
+    ----------
+    instance : Workload
+    batch : int
+        Networks side by side.
+    reference : array
+        Where it is measured.
+    seconds : float
+        How long to measure.
+
+    Returns
+    -------
+    float
+    """
     try:
         run = engine_run(stacked(instance.member(0), batch), reference, "full")
         run(1)
@@ -271,7 +295,20 @@ def time_per_network(
 def engine_run(
     instance: Workload, reference: Array, formulation: str = "auto"
 ) -> Callable[[int], Trajectory]:
-    """Return the engine's run of so many steps, as a user calls it, until it is finished."""
+    """Return the engine's run of so many steps, as a user calls it, until it is finished.
+
+    Parameters
+    ----------
+    instance : Workload
+    reference : array
+        Where it is measured.
+    formulation : str
+        As for `dlnlab.gradient_descent`.
+
+    Returns
+    -------
+    callable
+    """
     problem, weights = instance.problem(reference), instance.start(reference)
 
     def run(num_steps: int) -> Trajectory:
@@ -291,7 +328,19 @@ def engine_run(
 
 
 def long_run_formulation(instance: Workload, reference: Array, num_steps: int = LONG) -> str:
-    """Return the formulation that the engine chooses for so many steps."""
+    """Return the formulation that the engine chooses for so many steps.
+
+    Parameters
+    ----------
+    instance : Workload
+    reference : array
+        Where it is measured.
+    num_steps : int
+
+    Returns
+    -------
+    str
+    """
     problem, weights = instance.problem(reference), instance.start(reference)
     return choice.choose(problem, weights, num_steps).name
 
@@ -313,6 +362,10 @@ def agreement(
         Makes the other loop.
     formulation : str
         Of the engine's run; "auto" would choose by the number of steps.
+
+    Returns
+    -------
+    Agreement
 
     Raises
     ------

@@ -93,7 +93,13 @@ def _imported(path: Path) -> tuple[ModuleType, ModuleType, ModuleType]:
 
 
 class PeerLoop(LiteralLoop):
-    """Their training loop on one instance, with the losses summed rather than averaged."""
+    """Their training loop on one instance, with the losses summed rather than averaged.
+
+    Parameters
+    ----------
+    peer : Peer
+    instance : Workload
+    """
 
     def __init__(self, peer: Peer, instance: Workload) -> None:
         self.jax, self.peer, self.eta = load_jax(), peer, instance.eta
@@ -138,10 +144,29 @@ class PeerLoop(LiteralLoop):
             )
 
     def run(self, num_steps: int) -> Weights:
-        """See `literal.LiteralLoop.run`."""
+        """See `literal.LiteralLoop.run`.
+
+        Parameters
+        ----------
+        num_steps : int
+
+        Returns
+        -------
+        tuple of L arrays, shapes (..., d_l, d_{l−1})
+        """
         weights, _ = self.jax.block_until_ready(self._advance(self.state, num_steps))
         return tuple(np.asarray(W) for W in weights)
 
     def recorded(self, num_records: int, every: int) -> list[float]:
-        """Losses of a call of their `train`, as their notebooks make it, weights kept."""
+        """Losses of a call of their `train`, as their notebooks make it, weights kept.
+
+        Parameters
+        ----------
+        num_records : int
+        every : int
+
+        Returns
+        -------
+        list of float
+        """
         return np.asarray(self._train(num_records, every)["train_loss"]).tolist()

@@ -35,17 +35,44 @@ class Sample:
 
     @classmethod
     def of(cls, values: Sequence[float] | np.ndarray) -> Sample:
-        """Summarize the values."""
+        """Summarize the values.
+
+        Parameters
+        ----------
+        values : sequence of float
+
+        Returns
+        -------
+        Sample
+        """
         low, median, high = np.quantile(values, [0.25, 0.5, 0.75])
         return cls(float(median), float(low), float(high), len(values))
 
     def scaled(self, factor: float) -> Sample:
-        """Return the sample in another unit."""
+        """Return the sample in another unit.
+
+        Parameters
+        ----------
+        factor : float
+
+        Returns
+        -------
+        Sample
+        """
         return Sample(factor * self.median, factor * self.low, factor * self.high, self.repeats)
 
 
 def clock(call: Callable[[], object]) -> float:
-    """Return the wall time of one call, in seconds."""
+    """Return the wall time of one call, in seconds.
+
+    Parameters
+    ----------
+    call : callable
+
+    Returns
+    -------
+    float
+    """
     started = time.perf_counter()
     call()
     return time.perf_counter() - started
@@ -64,6 +91,10 @@ def calibrate(
         An upper bound.
     idle : float
         The time of no steps.
+
+    Returns
+    -------
+    int
     """
     steps, taken = 1, 0.0
     while steps < most:
@@ -78,6 +109,15 @@ def alternate(calls: Sequence[Callable[[], object]], repeats: int) -> np.ndarray
     """Return the times of calls that take turns, shape (repeats, calls), in seconds.
 
     The order within a turn is reversed from turn to turn, so that none always goes first.
+
+    Parameters
+    ----------
+    calls : sequence of callables
+    repeats : int
+
+    Returns
+    -------
+    array, shape (repeats, calls)
     """
     times = np.empty((repeats, len(calls)))
     for turn in range(repeats):
@@ -88,7 +128,12 @@ def alternate(calls: Sequence[Callable[[], object]], repeats: int) -> np.ndarray
 
 
 def blas() -> str:
-    """Return which BLAS NumPy and SciPy run on, and for which processor its kernels are."""
+    """Return which BLAS NumPy and SciPy run on, and for which processor its kernels are.
+
+    Returns
+    -------
+    str
+    """
     found = [pool for pool in threadpoolctl.threadpool_info() if "version" in pool]
     names = {
         f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}".strip()

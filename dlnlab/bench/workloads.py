@@ -84,17 +84,46 @@ class Workload:
         return 0 if measured is None else int(measured.shape[0])
 
     def member(self, k: int) -> Workload:
-        """Return one member of a stack."""
+        """Return one member of a stack.
+
+        Parameters
+        ----------
+        k : int
+
+        Returns
+        -------
+        Workload
+        """
         if self.weights[0].ndim == 2:
             return self
         return replace(self, weights=tuple(W[k] for W in self.weights))
 
     def problem(self, reference: Array) -> Problem:
-        """Return the problem for the engine, where `reference` lives."""
+        """Return the problem for the engine, where `reference` lives.
+
+        Parameters
+        ----------
+        reference : array
+            Where it is measured.
+
+        Returns
+        -------
+        Problem
+        """
         return _PROBLEMS[self.kind](self.data, self.widths, reference)
 
     def start(self, reference: Array) -> Weights:
-        """Return the weights where `reference` lives."""
+        """Return the weights where `reference` lives.
+
+        Parameters
+        ----------
+        reference : array
+            Where it is measured.
+
+        Returns
+        -------
+        tuple of L arrays, shapes (..., d_l, d_{l−1})
+        """
         return tuple(arrays.like(W, reference) for W in self.weights)
 
 
@@ -138,21 +167,59 @@ _PROBLEMS = {
 
 
 def factorization(d: int, rank: int, factored: bool = False) -> Workload:
-    """A d × d target."""
+    """A d × d target.
+
+    Parameters
+    ----------
+    d : int
+    rank : int
+        r.
+    factored : bool
+        Whether as a `FactoredTarget`.
+
+    Returns
+    -------
+    Workload
+    """
     s = np.linspace(TOP, TOP / rank, rank)
     M = targets.random_target((d, d), rank, rng=0, singular_values=s, factored=factored)
     return Workload("factorization", {"M": M}, ())
 
 
 def completion(d: int, rank: int, fraction: float) -> Workload:
-    """A d × d target of which a share of the entries is observed, as a dense mask."""
+    """A d × d target of which a share of the entries is observed, as a dense mask.
+
+    Parameters
+    ----------
+    d : int
+    rank : int
+        r.
+    fraction : float
+        Share of observed entries.
+
+    Returns
+    -------
+    Workload
+    """
     M = factorization(d, rank).data["M"]
     mask = targets.random_mask((d, d), fraction, rng=0)
     return Workload("completion", {"M": M, "mask": mask}, ())
 
 
 def sampled(shape: tuple[int, int], rank: int, count: int) -> Workload:
-    """`count` observed entries of a target, listed one by one."""
+    """`count` observed entries of a target, listed one by one.
+
+    Parameters
+    ----------
+    shape : (int, int)
+    rank : int
+        r.
+    count : int
+
+    Returns
+    -------
+    Workload
+    """
     s = np.linspace(TOP, TOP / rank, rank)
     M = targets.random_target(shape, rank, rng=0, singular_values=s, factored=True)
     cells, rng = shape[0] * shape[1], np.random.default_rng(0)
@@ -163,25 +230,72 @@ def sampled(shape: tuple[int, int], rank: int, count: int) -> Workload:
 
 
 def sensing(d: int, rank: int, count: int) -> Workload:
-    """`count` Gaussian measurements of a d × d target."""
+    """`count` Gaussian measurements of a d × d target.
+
+    Parameters
+    ----------
+    d : int
+    rank : int
+        r.
+    count : int
+
+    Returns
+    -------
+    Workload
+    """
     M = factorization(d, rank).data["M"]
     A = targets.gaussian_ensemble(count, (d, d), rng=0)
     return Workload("sensing", {"A": A, "y": A.reshape(count, -1) @ M.reshape(-1)}, ())
 
 
 def wide(instance: Workload, shape: tuple[int, int]) -> Workload:
-    """Start from the original network."""
+    """Start from the original network.
+
+    Parameters
+    ----------
+    instance : Workload
+    shape : (int, int)
+
+    Returns
+    -------
+    Workload
+    """
     return narrow(instance, shape, max(shape))
 
 
 def narrow(instance: Workload, shape: tuple[int, int], width: int) -> Workload:
-    """Start from orthogonal layers of that width, which no decomposition is needed for."""
+    """Start from orthogonal layers of that width, which no decomposition is needed for.
+
+    Parameters
+    ----------
+    instance : Workload
+    shape : (int, int)
+    width : int
+
+    Returns
+    -------
+    Workload
+    """
     weights = networks.original_weights(shape, DEPTH, EPS, rng=0, width=width)
     return _with_step(replace(instance, weights=weights))
 
 
 def compressed(instance: Workload, shape: tuple[int, int], r_hat: int, turn: float = 0) -> Workload:
-    """Start from the compressed network; `turn` > 0 moves it off its spectral start."""
+    """Start from the compressed network; `turn` > 0 moves it off its spectral start.
+
+    Parameters
+    ----------
+    instance : Workload
+    shape : (int, int)
+    r_hat : int
+        r̂.
+    turn : float
+        Size of the move.
+
+    Returns
+    -------
+    Workload
+    """
     ends = replace(instance, weights=(np.empty((r_hat, shape[1])), np.empty((shape[0], r_hat))))
     problem = ends.problem(np.empty(0))
     weights = networks.compressed_weights(problem, r_hat, DEPTH, EPS)
@@ -191,7 +305,18 @@ def compressed(instance: Workload, shape: tuple[int, int], r_hat: int, turn: flo
 
 
 def stacked(instance: Workload, batch: int) -> Workload:
-    """Many starts side by side, from ε to 1.1 ε, on the same problem."""
+    """Many starts side by side, from ε to 1.1 ε, on the same problem.
+
+    Parameters
+    ----------
+    instance : Workload
+    batch : int
+        How many.
+
+    Returns
+    -------
+    Workload
+    """
     scales = np.linspace(1.0, 1.1, batch)[:, None, None]
     return replace(instance, weights=tuple(scales * W for W in instance.weights))
 

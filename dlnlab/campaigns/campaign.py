@@ -166,7 +166,7 @@ def as_completed(
         ledger = stack.enter_context(_Ledger(path))
         known = [key for key in numbers if key in ledger.results]
         missing = [tasks[same[0]] for key, same in numbers.items() if key not in ledger.results]
-        bar = Progress(progress, len(numbers), "task")
+        bar = Progress(progress, len(numbers), "task", has_loss=False)
         stack.callback(bar.close)
         bar.update(len(known))
         yield from ((n, json.loads(ledger.results[key])) for key in known for n in numbers[key])

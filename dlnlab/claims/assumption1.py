@@ -108,6 +108,10 @@ def measure(
         σ_i*.
     within : float
         A value counts as fitted within this fraction of its target.
+
+    Returns
+    -------
+    Constants
     """
     t = spectra.fitting_times(times, values, targets, within)
     off = 1 - np.fmin(left, right)
@@ -163,6 +167,10 @@ def running(
     targets : array, shape (r,)
         σ_i*.
 
+    Returns
+    -------
+    Running
+
     Examples
     --------
     >>> curves = running(np.array([[0.0], [1.5], [1.0]]), *2 * [np.array([[0.5], [0.9], [1.0]])],
@@ -185,7 +193,16 @@ def _at(t: float, times: np.ndarray, values: np.ndarray) -> float:
 
 
 def all_fitted(constants: Constants) -> Premise:
-    """Measure the premise that every value is fitted; the margin is minus the share that is not."""
+    """Measure the premise that every value is fitted; the margin is minus the share that is not.
+
+    Parameters
+    ----------
+    constants : Constants
+
+    Returns
+    -------
+    Premise
+    """
     share = float(np.mean(~np.isfinite(constants.fitting_times)))
     return Premise("every mode fitted", "every t_i lies within the run", -share)
 
@@ -203,6 +220,10 @@ def aligned_start(start: np.ndarray, target: np.ndarray, scale: float) -> Premis
         W_{L:1}(0) = ε^L Q, and M*.
     scale : float
         ε^L.
+
+    Returns
+    -------
+    Premise
     """
     U, s, Vh = spectra.compact_svd(target)
     gaps = np.linalg.norm(start @ Vh.T / scale - U, axis=0)

@@ -130,7 +130,16 @@ class Witness:
 
 
 def everywhere(setting: Setting) -> bool:
-    """Cover every instance."""
+    """Cover every instance.
+
+    Parameters
+    ----------
+    setting : Setting
+
+    Returns
+    -------
+    bool
+    """
     return True
 
 
@@ -151,6 +160,11 @@ class Standing:
         Modules of `dlnlab.proofs` that establish it; empty where validations alone speak.
     witness : Witness or None
         The smallest instance known to contradict a refuted claim.
+
+    Raises
+    ------
+    ValueError
+        If `status` is none that there is, or `condition` or `witness` does not go with it.
     """
 
     status: str
@@ -171,7 +185,12 @@ class Standing:
                 )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the standing as plain strings and lists, ready for JSON."""
+        """Return the standing as plain strings and lists, ready for JSON.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "status": self.status,
             "scope": self.scope,
@@ -193,12 +212,33 @@ CONJECTURE = Standing("conjecture")
 
 
 def proved(*proofs: str) -> tuple[Standing, ...]:
-    """Return the standings of a claim that is proved in all that it speaks of."""
+    """Return the standings of a claim that is proved in all that it speaks of.
+
+    Parameters
+    ----------
+    *proofs
+        Names of proofs.
+
+    Returns
+    -------
+    tuple of Standing
+    """
     return (Standing("proved", proofs=proofs),)
 
 
 def refuted(witness: Witness, *proofs: str) -> tuple[Standing, ...]:
-    """Return the standings of a claim that is refuted."""
+    """Return the standings of a claim that is refuted.
+
+    Parameters
+    ----------
+    witness : Witness
+    *proofs
+        Names of proofs.
+
+    Returns
+    -------
+    tuple of Standing
+    """
     return (Standing("refuted", proofs=proofs, witness=witness),)
 
 
@@ -219,6 +259,11 @@ class Claim:
     standings : tuple of Standing
         What is known, scope by scope; the first that covers an instance applies, and the last
         covers all that is left.
+
+    Raises
+    ------
+    ValueError
+        If the standings do not end in one that covers every instance.
     """
 
     name: str
@@ -234,7 +279,17 @@ class Claim:
             )
 
     def standing(self, setting: Setting | None = None) -> Standing:
-        """Return what is known for one instance, or without one the weakest of all scopes."""
+        """Return what is known for one instance, or without one the weakest of all scopes.
+
+        Parameters
+        ----------
+        setting : Setting, optional
+            Of the instance.
+
+        Returns
+        -------
+        Standing
+        """
         if setting is None:
             return min(self.standings, key=lambda standing: _STRENGTH[standing.status])
         return next(standing for standing in self.standings if standing.covers(setting))
@@ -251,7 +306,17 @@ class Claim:
         )
 
     def without(self, proofs: Collection[str]) -> Claim:
-        """Return the claim as it stood if these proofs did not go through."""
+        """Return the claim as it stood if these proofs did not go through.
+
+        Parameters
+        ----------
+        proofs : collection of str
+            Names of proofs.
+
+        Returns
+        -------
+        Claim
+        """
         left = tuple(s for s in self.standings if not set(s.proofs) & set(proofs))
         if left == self.standings:
             return self
@@ -262,6 +327,10 @@ class Claim:
         """Return the claim as plain strings, lists and dicts, ready for JSON.
 
         "status" and "condition" are those of the weakest scope.
+
+        Returns
+        -------
+        dict
         """
         weakest = self.standing()
         return {

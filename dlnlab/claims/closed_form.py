@@ -68,6 +68,10 @@ def margins(
     matrices : array, shape (records, ..., d_out, d_in)
     left, right : array, shapes (..., d_out, r̂), (..., d_in, r̂)
     values : array, shape (records, ..., r̂)
+
+    Returns
+    -------
+    array, shape (records,)
     """
     predicted = (left * values[..., None, :]) @ right.mT
     scale = np.max(values, axis=(0, -1))
@@ -75,18 +79,65 @@ def margins(
 
 
 def leading_time(target: float, share: float, eps: float, depth: int) -> float:
-    """Return the time to reach θσ* without the rest, for L ≥ 3 and ε^L ≤ θσ*."""
+    """Return the time to reach θσ* without the rest, for L ≥ 3 and ε^L ≤ θσ*.
+
+    Parameters
+    ----------
+    target : float
+        σ*.
+    share : float
+        θ.
+    eps : float
+        ε.
+    depth : int
+        L.
+
+    Returns
+    -------
+    float
+    """
     start = (eps**depth / (share * target)) ** (1 - 2 / depth)
     return eps ** (2 - depth) / ((depth - 2) * target) * (1 - start)
 
 
 def rest_bound(target: float, share: float, depth: int) -> float:
-    """Return σ*^{2/L−2} θ^{2/L} / (2(1 − θ)), which bounds the rest."""
+    """Return σ*^{2/L−2} θ^{2/L} / (2(1 − θ)), which bounds the rest.
+
+    Parameters
+    ----------
+    target : float
+        σ*.
+    share : float
+        θ.
+    depth : int
+        L.
+
+    Returns
+    -------
+    float
+    """
     return target ** (2 / depth - 2) * share ** (2 / depth) / (2 * (1 - share))
 
 
 def time_margins(time: float, target: float, share: float, eps: float, depth: int) -> float:
-    """Return min(rest, bound − rest) in units of the time itself."""
+    """Return min(rest, bound − rest) in units of the time itself.
+
+    Parameters
+    ----------
+    time : float
+    target : float
+        σ*.
+    share : float
+        θ.
+    eps : float
+        ε.
+    depth : int
+        L.
+
+    Returns
+    -------
+    float
+    """
     rest = time - leading_time(target, share, eps, depth)
     return min(rest, rest_bound(target, share, depth) - rest) / time
 

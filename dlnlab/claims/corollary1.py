@@ -24,7 +24,19 @@ CLAIM = Claim("corollary1", "Corollary 1", STATEMENT, SOURCE, proved("corollary1
 
 
 def size(target: np.ndarray, start: float) -> np.ndarray:
-    """Return ‖M*‖_F² + d ε^{2L}, the scale of both distances."""
+    """Return ‖M*‖_F² + d ε^{2L}, the scale of both distances.
+
+    Parameters
+    ----------
+    target : array, shape (..., d, d)
+        M*.
+    start : float
+        ε^L.
+
+    Returns
+    -------
+    array, shape (...,)
+    """
     return np.sum(target**2, axis=(-2, -1)) + min(target.shape[-2:]) * start**2
 
 
@@ -56,6 +68,15 @@ def margins(
     """Return the smaller of the inequality's margin and minus the defect of the exact form.
 
     The sum over i is ‖U* − Q V*‖² weighted by σ*, computed as 2(Σ σ_i* − ⟨Q, M*⟩) ε^L.
+
+    Parameters
+    ----------
+    target, original, compressed, start, r_hat
+        As of `excess`.
+
+    Returns
+    -------
+    array, shape (...,)
     """
     nuclear = np.sum(np.linalg.svdvals(target), axis=-1)
     inner = np.sum(original * target, axis=(-2, -1))
@@ -69,6 +90,17 @@ def rounding(dimension: int, depth: int) -> float:
 
     Each of the L − 1 products, the factors and the singular values carry at most 10 d units of
     rounding relative to their norm; distances squared double that, and there are four terms.
+
+    Parameters
+    ----------
+    dimension : int
+        d.
+    depth : int
+        L.
+
+    Returns
+    -------
+    float
     """
     return 80 * dimension * depth * float(np.finfo(float).eps)
 

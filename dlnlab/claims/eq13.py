@@ -1,7 +1,7 @@
-"""Eq. (13) beyond Theorem 2: what one may read into it, and what is known of each reading.
+"""Eq. (13) beyond Theorem 2: possible readings, and what is known of each.
 
-Theorem 2 speaks of starts with c_vec = 0, which are aligned ones (`assumption1`).  Whoever uses it
-applies
+Theorem 2 is about starts with c_vec = 0, which are aligned ones (`assumption1`).  To use it is to
+apply
 
     ‖W_{L:1}(t) − M*‖_F² ≥ ‖W̃_{L:1}(t) − M*‖_F²
 
@@ -75,7 +75,7 @@ SMALL_C_VEC = Claim(
 COMPRESSING = Claim(
     "eq13_compressing",
     "Eq. (13) for r̂ ≤ max(r, d − r)",
-    "From every orthogonal start with ε^L ≤ σ_r*, for every r ≤ r̂ ≤ max(r, d − r), "
+    "From every balanced orthogonal start with ε^L ≤ σ_r*, for every r ≤ r̂ ≤ max(r, d − r), "
     f"{FLOW}, {INEQUALITY}.",
     "dlnlab; the case of the sharp form of Theorem 2 that needs no correction",
     (
@@ -121,15 +121,29 @@ DESCENT = Claim(
 HALF_STEP = Claim(
     "eq13_half_step",
     "Eq. (13) for r̂ = r under descent with half the stable step",
-    "From every orthogonal start with ε^L ≤ σ_r*, for r̂ = r, under gradient descent with a step "
-    f"η ≤ 1/(L σ_1*^{{2−2/L}}), {INEQUALITY}.",
+    "From every balanced orthogonal start with ε^L ≤ σ_r*, for r̂ = r, under gradient descent with "
+    f"a step η ≤ 1/(L σ_1*^{{2−2/L}}), {INEQUALITY}.",
     "dlnlab",
     (CONJECTURE,),
 )
 
 
 def compresses(r_hat: int, rank: int, size: int) -> Premise:
-    """Measure the premise r̂ ≤ max(r, d − r); the margin is the difference over r."""
+    """Measure the premise r̂ ≤ max(r, d − r); the margin is the difference over r.
+
+    Parameters
+    ----------
+    r_hat : int
+        r̂.
+    rank : int
+        r.
+    size : int
+        d.
+
+    Returns
+    -------
+    Premise
+    """
     return Premise(
         "r_hat <= max(r, d - r)",
         "the sharp form of Theorem 2 needs no correction",
@@ -138,12 +152,34 @@ def compresses(r_hat: int, rank: int, size: int) -> Premise:
 
 
 def no_spare(r_hat: int, rank: int) -> Premise:
-    """Measure the premise r̂ = r; the margin is −|r̂ − r|/r."""
+    """Measure the premise r̂ = r; the margin is −|r̂ − r|/r.
+
+    Parameters
+    ----------
+    r_hat : int
+        r̂.
+    rank : int
+        r.
+
+    Returns
+    -------
+    Premise
+    """
     return Premise("r_hat = r", "no direction is to spare", -abs(r_hat - rank) / rank)
 
 
 def step_below(share: float, limit: float) -> Premise:
-    """Measure the premise that η, `share` of the stable step, is at most `limit` of it."""
+    """Measure the premise that η, `share` of the stable step, is at most `limit` of it.
+
+    Parameters
+    ----------
+    share : float
+    limit : float
+
+    Returns
+    -------
+    Premise
+    """
     return Premise("step", f"η ≤ {limit:g} · 2/(L σ_1*^{{2−2/L}})", limit - share)
 
 

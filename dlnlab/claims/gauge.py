@@ -58,6 +58,10 @@ def turned(weights: Sequence[np.ndarray], turns: Sequence[np.ndarray]) -> networ
     weights : sequence of L arrays, shapes (..., d_l, d_{l−1})
     turns : sequence of L − 1 arrays, shapes (d_l, d_l)
         G_1, …, G_{L−1}.
+
+    Returns
+    -------
+    tuple of L arrays
     """
     layers = list(weights)
     for below, G in enumerate(turns):
@@ -67,14 +71,32 @@ def turned(weights: Sequence[np.ndarray], turns: Sequence[np.ndarray]) -> networ
 
 
 def canonical_turns(weights: Sequence[np.ndarray]) -> networks.Weights:
-    """Return G_l = (Q_l ⋯ Q_1)ᵀ for l < L, from W_l = ε_l Q_l with square orthogonal Q_l."""
+    """Return G_l = (Q_l ⋯ Q_1)ᵀ for l < L, from W_l = ε_l Q_l with square orthogonal Q_l.
+
+    Parameters
+    ----------
+    weights : sequence of L arrays
+
+    Returns
+    -------
+    tuple of L − 1 arrays
+    """
     scales = [_scale(W) for W in weights[:-1]]
     layers = [W / scale for W, scale in zip(weights[:-1], scales, strict=True)]
     return tuple(product.mT for product in networks.prefix_products(layers))
 
 
 def canonical(weights: Sequence[np.ndarray]) -> networks.Weights:
-    """Return (ε_1 I, …, ε_{L−1} I, W_{L:1} / (ε_1 ⋯ ε_{L−1})), without any G_l."""
+    """Return (ε_1 I, …, ε_{L−1} I, W_{L:1} / (ε_1 ⋯ ε_{L−1})), without any G_l.
+
+    Parameters
+    ----------
+    weights : sequence of L arrays
+
+    Returns
+    -------
+    tuple of L arrays
+    """
     scales = [_scale(W) for W in weights[:-1]]
     identity = np.eye(weights[0].shape[-1])
     last = networks.prefix_products(weights)[-1] / np.prod(scales)
@@ -91,6 +113,15 @@ def orthogonal_turns(turns: Sequence[np.ndarray]) -> Premise:
 
     The margin is −max_l ‖G_lᵀ G_l − I‖₂; matrices computed as orthogonal are so to about a dozen
     units of rounding per dimension.
+
+    Parameters
+    ----------
+    turns : sequence of L − 1 arrays
+        G_l.
+
+    Returns
+    -------
+    Premise
     """
     gaps = [np.linalg.norm(G.T @ G - np.eye(len(G)), 2) for G in turns]
     width = max(len(G) for G in turns)
@@ -103,6 +134,14 @@ def orthogonal_layers(weights: Sequence[np.ndarray]) -> Premise:
     """Measure the premise that the layers below the last are multiples of orthogonal matrices.
 
     The margin is −max_{l<L} ‖W_lᵀ W_l / ε_l² − I‖₂, −∞ for a layer that is not square.
+
+    Parameters
+    ----------
+    weights : sequence of L arrays
+
+    Returns
+    -------
+    Premise
     """
     gaps = [
         np.linalg.norm(W.T @ W / _scale(W) ** 2 - np.eye(len(W)), 2)
@@ -139,7 +178,20 @@ def deviations(
 def margins(
     layers: Sequence[np.ndarray], others: Sequence[np.ndarray], turns: Sequence[np.ndarray]
 ) -> float:
-    """Return minus the largest of the `deviations`, which takes the same arguments."""
+    """Return minus the largest of the `deviations`, which takes the same arguments.
+
+    Parameters
+    ----------
+    layers : sequence of L arrays
+    others : sequence of arrays
+        Of the turned start.
+    turns : sequence of L − 1 arrays
+        G_l.
+
+    Returns
+    -------
+    float
+    """
     return -float(np.max(deviations(layers, others, turns)))
 
 
@@ -161,7 +213,20 @@ def loss_deviations(losses: np.ndarray, others: np.ndarray, scale: np.ndarray) -
 
 
 def loss_margins(losses: np.ndarray, others: np.ndarray, scale: np.ndarray) -> float:
-    """Return minus the largest of the `loss_deviations`, which takes the same arguments."""
+    """Return minus the largest of the `loss_deviations`, which takes the same arguments.
+
+    Parameters
+    ----------
+    losses : array, shape (records,)
+    others : array
+        Of the turned start.
+    scale : array, shape (records,)
+        What their difference is relative to.
+
+    Returns
+    -------
+    float
+    """
     return -float(np.max(loss_deviations(losses, others, scale)))
 
 
@@ -197,6 +262,10 @@ def rounding(
         c‖A‖² and μ.
     operations : int
         Units of rounding.
+
+    Returns
+    -------
+    float
     """
     depth, size = len(layers), _size(layers)
     largest = np.max([np.linalg.norm(W, 2, axis=(-2, -1)) for W in layers], axis=0)

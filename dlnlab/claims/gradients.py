@@ -27,7 +27,17 @@ CLAIM = Claim("gradients", "The gradients, layer by layer", STATEMENT, SOURCE, p
 
 
 def nodes(depth: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return h_k in (0, 1] and w_k for k = 1, …, L."""
+    """Return h_k in (0, 1] and w_k for k = 1, …, L.
+
+    Parameters
+    ----------
+    depth : int
+        L.
+
+    Returns
+    -------
+    (array, array), shapes (L,)
+    """
     h = np.cos(np.pi * np.arange(depth) / (2 * depth - 1))
     squares = h**2
     weights = [
@@ -38,7 +48,21 @@ def nodes(depth: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def slope(ahead: np.ndarray, behind: np.ndarray, depth: int) -> float:
-    """Return p'(0) from p(h_k) and p(−h_k)."""
+    """Return p'(0) from p(h_k) and p(−h_k).
+
+    Parameters
+    ----------
+    ahead : array, shape (L,)
+        p(h_k).
+    behind : array, shape (L,)
+        p(−h_k).
+    depth : int
+        L.
+
+    Returns
+    -------
+    float
+    """
     return float(nodes(depth)[1] @ (ahead - behind)) / 2
 
 
@@ -53,6 +77,10 @@ def margins(predicted: float, ahead: np.ndarray, behind: np.ndarray) -> float:
         Σ_l ⟨∂ℓ/∂W_l, D_l⟩ by the formula.
     ahead, behind : array, shape (L,)
         p(h_k) and p(−h_k).
+
+    Returns
+    -------
+    float
     """
     depth = len(ahead)
     return -abs(predicted - slope(ahead, behind, depth)) / _unit(ahead, behind)
@@ -74,6 +102,10 @@ def rounding(ahead: np.ndarray, behind: np.ndarray, absolute: float, operations:
         P(1).
     operations : int
         Units of rounding.
+
+    Returns
+    -------
+    float
     """
     unit = operations * float(np.finfo(float).eps)
     return 2 * len(ahead) * unit * absolute / _unit(ahead, behind)

@@ -41,5 +41,13 @@ def rounding(shape: tuple[int, ...]) -> float:
     A singular value decomposition is backward stable: its values are off by a modest multiple p(d)
     of u times the norm, p(d) ≤ 10 d being generous.  They enter the margin with a factor of at most
     2(‖A‖ + ‖B‖)² / (‖A‖² + ‖B‖²) ≤ 4.
+
+    Parameters
+    ----------
+    shape : (int, int)
+
+    Returns
+    -------
+    float
     """
     return 40 * max(shape[-2:]) * float(np.finfo(float).eps)

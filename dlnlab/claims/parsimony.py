@@ -24,7 +24,19 @@ CLAIM = Claim("parsimony", "Parsimony", STATEMENT, SOURCE, proved("parsimony"))
 
 
 def margins(full: Sequence[np.ndarray], lifted: Sequence[np.ndarray]) -> float:
-    """Return −max_l ‖W_l − lift(B_l, ρ_l)‖_F / max_l ‖W_l‖_F for layers at any records."""
+    """Return −max_l ‖W_l − lift(B_l, ρ_l)‖_F / max_l ‖W_l‖_F for layers at any records.
+
+    Parameters
+    ----------
+    full : sequence of L arrays, shapes (records, d_l, d_{l−1})
+        W_l.
+    lifted : sequence of L arrays, shapes (records, d_l, d_{l−1})
+        lift(B_l, ρ_l).
+
+    Returns
+    -------
+    float
+    """
     gap = max(float(np.max(_norm(W - V))) for W, V in zip(full, lifted, strict=True))
     return -gap / max(float(np.max(_norm(W))) for W in full)
 
@@ -40,6 +52,10 @@ def scalar_margins(scalars: np.ndarray, steps: np.ndarray, weight_decay: float =
         η_l.
     weight_decay : float
         μ.
+
+    Returns
+    -------
+    float
     """
     now = scalars[:-1]
     layers = range(now.shape[1])

@@ -72,6 +72,14 @@ def balancedness(weights: Sequence[np.ndarray]) -> Premise:
     The margin is −max_l ‖W_{l+1}ᵀW_{l+1} − W_l W_lᵀ‖_F / max_l ‖W_l‖_F², 0 for a balanced network.
     Rounding of the Gram matrices, and of orthogonal factors computed by QR, is at most a modest
     multiple of d·u relative to the same scale; ten times that is allowed.
+
+    Parameters
+    ----------
+    weights : sequence of L arrays
+
+    Returns
+    -------
+    Premise
     """
     gaps = [float(np.linalg.norm(D)) for D in networks.imbalance(weights)]
     scale = max(float(np.sum(W**2)) for W in weights)
@@ -202,7 +210,17 @@ def rates(matrix: np.ndarray, gradient: np.ndarray, depth: int) -> np.ndarray:
 
 
 def quotient(values: np.ndarray, step: float) -> np.ndarray:
-    """Return the fourth-order difference quotient of five values `step` apart at the middle one."""
+    """Return the fourth-order difference quotient of five values `step` apart at the middle one.
+
+    Parameters
+    ----------
+    values : array, shape (5, ...)
+    step : float
+
+    Returns
+    -------
+    array, shape (...,)
+    """
     return (8 * (values[3] - values[1]) - (values[4] - values[0])) / (12 * step)
 
 
@@ -281,6 +299,14 @@ def distinct_values(values: np.ndarray) -> Premise:
     The margin is the smallest difference of neighbours, 0 counted as one, relative to σ_1, less the
     square root of the unit of rounding: below that more than half the digits of a singular vector
     are noise, and values that differ by rounding alone must not pass for distinct.
+
+    Parameters
+    ----------
+    values : array, shape (k,)
+
+    Returns
+    -------
+    Premise
     """
     gaps = -np.diff(np.append(values, 0.0))
     margin = float(np.min(gaps)) / float(values[0]) - decompositions.REPEATED
@@ -371,6 +397,10 @@ def vector_rounding(values: np.ndarray, depth: int, dimension: int) -> np.ndarra
         Singular values in decreasing order.
     depth, dimension : int
         L, and the largest side of a layer.
+
+    Returns
+    -------
+    array
     """
     power = values ** (2 / depth)
     gaps = np.min(np.abs(np.diff(power, axis=-1)), axis=-1, initial=np.inf)

@@ -50,6 +50,18 @@ def spectral_start(weights: Sequence[np.ndarray], target: np.ndarray, eps: float
 
     The margin is minus the largest of ‖U_r̂ᵀ M* V_r̂ − diag(σ_1*, …)‖ / ‖M*‖ and the layers' own
     defects; singular vectors from the library's decomposition are off by about d units of rounding.
+
+    Parameters
+    ----------
+    weights : sequence of L arrays
+    target : array, shape (d_out, d_in)
+        M*.
+    eps : float
+        ε.
+
+    Returns
+    -------
+    Premise
     """
     U, V = weights[-1] / eps, weights[0].T / eps
     r_hat = U.shape[1]
@@ -67,7 +79,19 @@ def spectral_start(weights: Sequence[np.ndarray], target: np.ndarray, eps: float
 
 
 def largest_step(target: float, depth: int) -> float:
-    """Return 2/(L σ*^{2−2/L}), below which gradient descent is stable at a fitted σ* (α = 1)."""
+    """Return 2/(L σ*^{2−2/L}), below which gradient descent is stable at a fitted σ* (α = 1).
+
+    Parameters
+    ----------
+    target : float
+        σ*.
+    depth : int
+        L.
+
+    Returns
+    -------
+    float
+    """
     return 2 / (depth * target ** (2 - 2 / depth))
 
 
@@ -110,6 +134,26 @@ def rounding(
     factor of at most 1 + η(L − 1)|σ* − σ̃| m^{L−2} per step while the step is stable.  For a mode on
     its way up that adds to (m/ε)^{L−1} over the run: small starts and many layers lose digits.
     Weight decay shrinks perturbations along with everything; this is not counted on.
+
+    Parameters
+    ----------
+    targets : array, shape (r,)
+        σ_i*.
+    eps : float
+        ε.
+    depth : int
+        L.
+    eta : float
+        η.
+    num_steps : int
+    dimension : int
+        d.
+    weight_decay : float
+        μ.
+
+    Returns
+    -------
+    float
     """
     value = np.full(len(targets), float(eps))
     unit = 10 * dimension * depth * float(np.finfo(float).eps)
@@ -138,11 +182,25 @@ def multiplier_margins(
         σ̃ before and after the step, and σ*.
     share : array
         θ.
+
+    Returns
+    -------
+    array
     """
     return -np.abs((after - fixed) / (before - fixed) - (1 - 2 * share))
 
 
 def residual_margins(residual: np.ndarray) -> np.ndarray:
-    """Return min_t (β(t)^L − β(t+1)^L, β(t)^L) / ε^L for values over time on the first axis."""
+    """Return min_t (β(t)^L − β(t+1)^L, β(t)^L) / ε^L for values over time on the first axis.
+
+    Parameters
+    ----------
+    residual : array, shape (records,)
+        β(t)^L.
+
+    Returns
+    -------
+    array
+    """
     drops = np.min(residual[:-1] - residual[1:], axis=0)
     return np.minimum(drops, np.min(residual, axis=0)) / residual[0]

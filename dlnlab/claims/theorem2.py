@@ -63,20 +63,20 @@ STATEMENT = (
     "‖W_{L:1}(t) − M*‖_F² − ‖W̃_{L:1}(t) − M*‖_F² = (d − r̂) β(t)^{2L} ≥ 0 for all t ≥ 0."
 )
 REFINED_STATEMENT = (
-    "From every orthogonal start with ε^L ≤ σ_r*, for r̂ ≥ r, "
+    "From every balanced orthogonal start with ε^L ≤ σ_r*, for r̂ ≥ r, "
     "‖W_{L:1}(t) − M*‖_F² ≥ ‖W̃_{L:1}(t) − M*‖_F² − (r̂ − r) β(t)^{2L} for all t ≥ 0."
 )
 SOURCE = "Kwon et al. 2024, Theorem 2 and Eq. (25)"
 REFINED_SOURCE = "dlnlab, from dominance and Lemma 1"
 SHARP_STATEMENT = (
-    "From every orthogonal start with ε^L ≤ σ_r*, for r̂ ≥ r, ‖W_{L:1}(t) − M*‖_F² ≥ "
+    "From every balanced orthogonal start with ε^L ≤ σ_r*, for r̂ ≥ r, ‖W_{L:1}(t) − M*‖_F² ≥ "
     "‖W̃_{L:1}(t) − M*‖_F² − (r̂ − max(r, d − r)) β(t)^{2L} for all t ≥ 0, "
     "d = min(d_out, d_in)."
 )
 ANY_EPS_STATEMENT = (
-    "From every orthogonal start, for r̂ ≥ r and k = #{i ≤ r : σ_i* < ε^L}, ‖W_{L:1}(t) − M*‖_F² ≥ "
-    "‖W̃_{L:1}(t) − M*‖_F² − (r̂ + k − max(r, d − r)) β(t)^{2L} for all t ≥ 0; without a correction, "
-    "whatever ε is, for r ≤ r̂ ≤ d − 2r."
+    "From every balanced orthogonal start, for r̂ ≥ r and k = #{i ≤ r : σ_i* < ε^L}, "
+    "‖W_{L:1}(t) − M*‖_F² ≥ ‖W̃_{L:1}(t) − M*‖_F² − (r̂ + k − max(r, d − r)) β(t)^{2L} for all "
+    "t ≥ 0; without a correction, whatever ε is, for r ≤ r̂ ≤ d − 2r."
 )
 SHARP_SOURCE = "dlnlab, from dominance, Lemma 1 and parsimony"
 
@@ -85,38 +85,117 @@ ROUNDING = 16
 
 
 def enough_rank(r_hat: int, rank: int) -> Premise:
-    """Measure the premise r̂ ≥ r; the margin is (r̂ − r)/r."""
+    """Measure the premise r̂ ≥ r; the margin is (r̂ − r)/r.
+
+    Parameters
+    ----------
+    r_hat : int
+        r̂.
+    rank : int
+        r.
+
+    Returns
+    -------
+    Premise
+    """
     return Premise(
         "r_hat >= r", "the compressed network can represent the target", (r_hat - rank) / rank
     )
 
 
 def small_start(start: float, smallest: float, error: float) -> Premise:
-    """Measure the premise ε^L ≤ σ_r*; the margin is 1 − ε^L/σ_r*."""
+    """Measure the premise ε^L ≤ σ_r*; the margin is 1 − ε^L/σ_r*.
+
+    Parameters
+    ----------
+    start : float
+        ε^L.
+    smallest : float
+        σ_r*.
+    error : float
+        Bound on the numerical error.
+
+    Returns
+    -------
+    Premise
+    """
     return Premise(
         "eps^L <= sigma_r", "every mode starts below its target", 1 - start / smallest, error
     )
 
 
 def margins(original: np.ndarray, compressed: np.ndarray) -> np.ndarray:
-    """Return ‖W − M*‖_F² − ‖W̃ − M*‖_F² from the two recovery errors."""
+    """Return ‖W − M*‖_F² − ‖W̃ − M*‖_F² from the two recovery errors.
+
+    Parameters
+    ----------
+    original : array, shape (records,)
+        ‖W − M*‖_F.
+    compressed : array, shape (records,)
+        ‖W̃ − M*‖_F.
+
+    Returns
+    -------
+    array, shape (records,)
+    """
     return original**2 - compressed**2
 
 
 def allowance(r_hat: int, rank: int, size: int) -> int:
-    """Return r̂ − max(r, d − r), the multiple of β^{2L} in the sharp form; `size` is d."""
+    """Return r̂ − max(r, d − r), the multiple of β^{2L} in the sharp form; `size` is d.
+
+    Parameters
+    ----------
+    r_hat : int
+        r̂.
+    rank : int
+        r.
+    size : int
+        d.
+
+    Returns
+    -------
+    int
+    """
     return r_hat - max(rank, size - rank)
 
 
 def below_start(targets: np.ndarray, start: float) -> int:
-    """Return k = #{i ≤ r : σ_i* < ε^L}; `targets` are σ_i*, `start` is ε^L."""
+    """Return k = #{i ≤ r : σ_i* < ε^L}; `targets` are σ_i*, `start` is ε^L.
+
+    Parameters
+    ----------
+    targets : array, shape (r,)
+        σ_i*.
+    start : float
+        ε^L.
+
+    Returns
+    -------
+    int
+    """
     return int(np.sum(np.asarray(targets) < start))
 
 
 def exact_margins(
     original: np.ndarray, compressed: np.ndarray, spare: int, residual: np.ndarray
 ) -> np.ndarray:
-    """Return −|‖W − M*‖_F² − ‖W̃ − M*‖_F² − (d − r̂)β^{2L}|; `spare` is d − r̂."""
+    """Return −|‖W − M*‖_F² − ‖W̃ − M*‖_F² − (d − r̂)β^{2L}|; `spare` is d − r̂.
+
+    Parameters
+    ----------
+    original : array, shape (records,)
+        ‖W − M*‖_F.
+    compressed : array, shape (records,)
+        ‖W̃ − M*‖_F.
+    spare : int
+    residual : array, shape (records,)
+        β(t)^L.
+
+    Returns
+    -------
+    array, shape (records,)
+    """
     return -np.abs(margins(original, compressed) - spare * residual**2)
 
 
@@ -126,6 +205,20 @@ def refined_margins(
     """Return the margin of the refined form; `spare` is r̂ − r, `residual` is β(t)^L.
 
     With `spare` the `allowance`, which may be negative, it is the margin of the sharp form.
+
+    Parameters
+    ----------
+    original : array, shape (records,)
+        ‖W − M*‖_F.
+    compressed : array, shape (records,)
+        ‖W̃ − M*‖_F.
+    spare : int
+    residual : array, shape (records,)
+        β(t)^L.
+
+    Returns
+    -------
+    array, shape (records,)
     """
     return margins(original, compressed) + spare * residual**2
 

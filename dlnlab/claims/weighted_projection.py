@@ -66,12 +66,31 @@ def rounding(shape: tuple[int, ...]) -> float:
     The root that is computed has the square C + E, ‖E‖ ≤ 8 d u ‖X‖² being generous for a stable
     eigendecomposition.  The projection is the best one for C + E, and the error of any V differs
     there by ‖W − V‖² ‖E‖ at most: in all by (1 + 4) ‖W‖² ‖E‖, however singular C is.
+
+    Parameters
+    ----------
+    shape : (int, int)
+
+    Returns
+    -------
+    float
     """
     return 40 * max(shape[-2:]) * EPS
 
 
 def at_most(V: np.ndarray, rank: int) -> Premise:
-    """Measure the premise that V has rank k at most: −σ_{k+1}(V)/σ_1(V), zero up to rounding."""
+    """Measure the premise that V has rank k at most: −σ_{k+1}(V)/σ_1(V), zero up to rounding.
+
+    Parameters
+    ----------
+    V : array, shape (d_out, d_in)
+    rank : int
+        k.
+
+    Returns
+    -------
+    Premise
+    """
     s = np.linalg.svd(V, compute_uv=False)
     beyond = float(s[rank] / s[0]) if len(s) > rank and s[0] else 0.0
     return Premise("rank", "rank V ≤ k", -beyond, 40 * max(V.shape) * EPS)

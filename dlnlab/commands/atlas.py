@@ -81,7 +81,22 @@ def add(commands: Any, exit_codes: str) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draw the atlas and return the exit code."""
+    """Draw the atlas and return the exit code.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        The command line.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    RunFailed, TypeError, ValueError, OSError
+        If an argument is malformed, a file cannot be used, or the run fails.
+    """
     atlas = import_module("dlnlab.atlas.survey")
     if args.seed < 0:
         raise ValueError(f"`seed` must be an integer >= 0, got {args.seed}")

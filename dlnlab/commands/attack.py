@@ -79,7 +79,17 @@ def add(commands: Any, exit_codes: str) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Attack the conjectures and return the exit code."""
+    """Attack the conjectures and return the exit code.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        The command line.
+
+    Returns
+    -------
+    int
+    """
     files.claim({"--json": args.json, "--html": args.html}, {"--resume": args.resume})
     chosen = _chosen(args.file)
     instances = INSTANCES[args.profile] if args.instances is None else args.instances

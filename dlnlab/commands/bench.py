@@ -84,7 +84,17 @@ def add(commands: Any, exit_codes: str) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure what was asked for and return the exit code; a missed target is no failure."""
+    """Measure what was asked for and return the exit code; a missed target is no failure.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        The command line.
+
+    Returns
+    -------
+    int
+    """
     if args.list:
         print("\n".join(f"{name:<28} {row.title}" for name, row in ROWS.items()))
         print(f"{GROWTH:<28} time and memory against {', '.join(growth.AXES)}")

@@ -13,7 +13,12 @@ __all__ = ["add_options", "options", "parameters", "show_progress", "told_in_one
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Declare ``--executor`` and ``--resume``."""
+    """Declare ``--executor`` and ``--resume``.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    """
     parser.add_argument(
         "--executor",
         default="processes",
@@ -30,23 +35,55 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def options(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the arguments of `dlnlab.campaigns.run` that were asked for."""
+    """Return the arguments of `dlnlab.campaigns.run` that were asked for.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        The command line.
+
+    Returns
+    -------
+    dict
+    """
     return {"executor": args.executor, "path": args.resume}
 
 
 def parameters(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the same for a manifest."""
+    """Return the same for a manifest.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        The command line.
+
+    Returns
+    -------
+    dict
+    """
     return {"executor": args.executor, "resume": args.resume and str(args.resume)}
 
 
 def show_progress(done: int, total: int) -> None:
-    """Say on a terminal how many tasks are done."""
+    """Say on a terminal how many tasks are done.
+
+    Parameters
+    ----------
+    done : int
+    total : int
+    """
     claims.show_status(f"{done} of {total} tasks done")
 
 
 @contextlib.contextmanager
 def told_in_one_line() -> Iterator[None]:
-    """Clear the line of progress, and report a task that failed as a failed run."""
+    """Clear the line of progress, and report a task that failed as a failed run.
+
+    Raises
+    ------
+    RunFailed
+        If a task failed.
+    """
     try:
         yield
     except RuntimeError as error:

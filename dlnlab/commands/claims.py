@@ -15,7 +15,13 @@ __all__ = ["add_options", "chosen", "show_status", "write"]
 
 
 def add_options(parser: argparse.ArgumentParser, written: str) -> None:
-    """Declare the names, ``--list`` and ``--json``; `written` says what goes to the file."""
+    """Declare the names, ``--list`` and ``--json``; `written` says what goes to the file.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    written : str
+    """
     parser.add_argument("claims", nargs="*", metavar="CLAIM", help="names; default: all of them")
     parser.add_argument("--list", action="store_true", help="list the names and stop")
     parser.add_argument("--json", type=files.path, metavar="FILE", help=f"write {written} to FILE")
@@ -23,6 +29,16 @@ def add_options(parser: argparse.ArgumentParser, written: str) -> None:
 
 def chosen(args: argparse.Namespace, known: Sequence[str]) -> list[str]:
     """Return the names asked for, each once, or all of them.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        The command line.
+    known : sequence of str
+
+    Returns
+    -------
+    list of str
 
     Raises
     ------
@@ -44,7 +60,17 @@ def write(
     parameters: Mapping[str, Any],
     seconds: float,
 ) -> None:
-    """Write `content` and the manifest of the run to the file asked for, if any, and say so."""
+    """Write `content` and the manifest of the run to the file asked for, if any, and say so.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        The command line.
+    content : mapping
+    parameters : mapping
+        Of the manifest.
+    seconds : float
+    """
     if args.json is None:
         return
     manifest = report.manifest(args.command_line, parameters, seconds)
@@ -52,6 +78,11 @@ def write(
 
 
 def show_status(text: str) -> None:
-    """Say on a terminal what is being done; an empty text clears the line."""
+    """Say on a terminal what is being done; an empty text clears the line.
+
+    Parameters
+    ----------
+    text : str
+    """
     if sys.stderr.isatty():
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)

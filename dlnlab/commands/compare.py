@@ -62,7 +62,7 @@ DEFAULTS = {
 """The command line has the defaults of the library."""
 
 MOMENT = 1.0
-"""Seconds that nobody needs to be told about."""
+"""Seconds too short to be worth reporting."""
 
 FIGURES = (".png", ".pdf", ".svg")
 
@@ -190,7 +190,22 @@ def _default(option: Any, flag: str, name: str, text: str, **settings: Any) -> N
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command; return 1 if a claim was refuted, else 0."""
+    """Run the command; return 1 if a claim was refuted, else 0.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        The command line.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    RunFailed, TypeError, ValueError, OSError
+        If an argument is malformed, a file cannot be used, or the run fails.
+    """
     _claim_outputs(args)
     try:
         c = _compare(args, *_problem(args))

@@ -73,7 +73,17 @@ def add(commands: Any, exit_codes: str) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve the page until Ctrl-C."""
+    """Serve the page until Ctrl-C.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        The command line.
+
+    Returns
+    -------
+    int
+    """
     with Server(args.host, args.port) as server:
         try:
             print(f"Exploring at {server.address} until Ctrl-C.", flush=True)
@@ -141,7 +151,13 @@ class Server(http.server.ThreadingHTTPServer):
         self.server_name, self.server_port = map(str, self.server_address[:2])  # type: ignore
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a browser that went away."""
+        """Say nothing of a browser that went away.
+
+        Parameters
+        ----------
+        request : socket.socket
+        client_address : (str, int)
+        """
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 

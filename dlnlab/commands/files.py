@@ -30,14 +30,28 @@ __all__ = [
 
 def path(text: str) -> Path:
     """Return what an option names, for argparse; nothing is no name, though Python takes it for
-    the current directory."""
+    the current directory.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it names nothing.
+    """
     if not text or "\0" in text:
         raise argparse.ArgumentTypeError(f"must be a path that a file can have, got {text!r}")
     return Path(text)
 
 
 def claim(outputs: Mapping[str, Path | None], used: Mapping[str, Any] | None = None) -> None:
-    """Make sure, before any work, that files can be written, and at nobody's cost.
+    """Check, before any work, that files can be written without destroying others.
 
     Parameters
     ----------
@@ -62,7 +76,18 @@ def claim(outputs: Mapping[str, Path | None], used: Mapping[str, Any] | None = N
 
 
 def check_apart(outputs: Mapping[str, Path], used: Mapping[str, Path]) -> None:
-    """Raise ValueError if a file to be written is also another one, to be written or used."""
+    """Raise ValueError if a file to be written is also another one, to be written or used.
+
+    Parameters
+    ----------
+    outputs : mapping of str to Path
+    used : mapping of str to Path
+
+    Raises
+    ------
+    ValueError
+        If it is.
+    """
     seen: dict[Path, str] = {}
     for option, path in [*used.items(), *outputs.items()]:
         other = seen.setdefault(path.resolve(), option)
@@ -74,6 +99,14 @@ def claim_folder(option: str, directory: Path, names: Iterable[str] = ()) -> Non
     """Make sure, before any work, that a directory can be made and takes files of some names.
 
     Nothing is left: a run may fail, and then a directory that was missing shall be missing.
+
+    Parameters
+    ----------
+    option : str
+        That asks for them.
+    directory : Path
+    names : iterable of str
+        Of the files.
 
     Raises
     ------
@@ -120,6 +153,14 @@ def replacing(directory: Path) -> Iterator[Path]:
     """Give a temporary directory whose files move to `directory` once all of them are written.
 
     If the block does not end, by an error or by Ctrl-C, nothing is moved and nothing is left.
+
+    Parameters
+    ----------
+    directory : Path
+
+    Yields
+    ------
+    Path
     """
     with tempfile.TemporaryDirectory(prefix="dlnlab-") as temporary:
         yield Path(temporary)
@@ -133,12 +174,27 @@ def replacing(directory: Path) -> Iterator[Path]:
 
 
 def strict_json(content: Mapping[str, Any]) -> str:
-    """Return strict JSON (no NaN), indented."""
+    """Return strict JSON (no NaN), indented.
+
+    Parameters
+    ----------
+    content : mapping
+
+    Returns
+    -------
+    str
+    """
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write strict JSON; see `write`."""
+    """Write strict JSON; see `write`.
+
+    Parameters
+    ----------
+    path : Path
+    content : mapping
+    """
     write(path, strict_json(content))
 
 
@@ -147,12 +203,23 @@ def write(path: Path, text: str) -> None:
 
     A file name that is no text (its bytes become lone surrogates in Python) is told as JSON has it,
     ``\\udcff`` for the byte ff.
+
+    Parameters
+    ----------
+    path : Path
+    text : str
     """
     path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write or replace one file, whole or not at all, and say so."""
+    """Write or replace one file, whole or not at all, and say so.
+
+    Parameters
+    ----------
+    path : Path
+    text : str
+    """
     with replacing(path.absolute().parent) as directory:
         write(directory / path.name, text)
     print(f"Wrote {path}")

@@ -9,12 +9,30 @@ __all__ = ["integer", "number"]
 
 
 def integer(text: str) -> int:
-    """Return the integer that a text is, or raise ValueError."""
+    """Return the integer that a text is, or raise ValueError.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    int
+    """
     return int(_plain(text))
 
 
 def number(text: str) -> float:
-    """Return the number that a text is, maybe infinite or NaN, or raise ValueError."""
+    """Return the number that a text is, maybe infinite or NaN, or raise ValueError.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    float
+    """
     return float(_plain(text))
 
 

@@ -60,7 +60,17 @@ def add(commands: Any, exit_codes: str) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Carry out the proofs and return the exit code."""
+    """Carry out the proofs and return the exit code.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        The command line.
+
+    Returns
+    -------
+    int
+    """
     proofs = import_module("dlnlab.proofs")  # SymPy is loaded here, when a proof is asked for
     if args.list:
         print("\n".join(proofs.MODULES))

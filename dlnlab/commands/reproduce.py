@@ -87,7 +87,22 @@ def add(commands: Any, exit_codes: str) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Carry the experiments out, and return the exit code."""
+    """Carry the experiments out, and return the exit code.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        The command line.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    RunFailed, TypeError, ValueError, OSError
+        If an argument is malformed, a file cannot be used, or the run fails.
+    """
     if args.list:
         width = max(map(len, EXPERIMENTS))
         print("\n".join(f"{name:<{width}} {e.title}" for name, e in EXPERIMENTS.items()))
@@ -212,7 +227,7 @@ def _kept(experiment: Experiment, args: argparse.Namespace) -> Path:
 def _carry_out(
     experiment: Experiment, args: argparse.Namespace, pool: Any, label: str
 ) -> tuple[Study, float]:
-    """Carry one experiment out and write what came of it, and the index of all.
+    """Run one experiment; write its results and the index of all.
 
     Returns the study, and the seconds that all of it took.
     """

@@ -16,6 +16,14 @@ Spent = Mapping[str, Sequence[float | None]]
 def duration(seconds: float) -> str:
     """Return a duration in words.
 
+    Parameters
+    ----------
+    seconds : float
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> [duration(x) for x in (0.04, 7.2, 95.0, 9000.0)]
@@ -28,6 +36,15 @@ def duration(seconds: float) -> str:
 
 def to_do(spent: Spent) -> str:
     """Return how many seeds are still to run, and how long finished ones of their reading took.
+
+    Parameters
+    ----------
+    spent : mapping
+        Seconds of finished seeds, by reading.
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -44,7 +61,17 @@ def to_do(spent: Spent) -> str:
 
 
 def took(spent: Spent) -> str:
-    """Return how long a seed of each reading took, the longest one; empty if none is finished."""
+    """Return how long a seed of each reading took, the longest one; empty if none is finished.
+
+    Parameters
+    ----------
+    spent : mapping
+        Seconds of finished seeds, by reading.
+
+    Returns
+    -------
+    str
+    """
     longest = {
         reading: max(seconds for seconds in part if seconds is not None)
         for reading, part in spent.items()

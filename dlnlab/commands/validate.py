@@ -94,7 +94,22 @@ def add(commands: Any, exit_codes: str) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Validate the claims and return the exit code."""
+    """Validate the claims and return the exit code.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        The command line.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    RunFailed, TypeError, ValueError, OSError
+        If an argument is malformed, a file cannot be used, or the run fails.
+    """
     validations = import_module("dlnlab.validations")  # Hypothesis is loaded here
     if args.list:
         print("\n".join(validations.MODULES))

@@ -31,25 +31,74 @@ __all__ = ["column_norms", "gradient", "group_norm", "hessian_product"]
 
 
 def column_norms(U: Array) -> Array:
-    """Return ‖u_i‖, shape (..., k), of the columns of a factor of shape (..., d, k)."""
+    """Return ‖u_i‖, shape (..., k), of the columns of a factor of shape (..., d, k).
+
+    Parameters
+    ----------
+    U : array, shape (..., d, k)
+
+    Returns
+    -------
+    array, shape (..., k)
+    """
     return arrays.namespace(U).sqrt(_squares(U)[..., 0, :])
 
 
 def group_norm(U: Array, smoothing: Any) -> Array:
-    """Return R_β(U) = Σ_i ‖u_i‖²/√(‖u_i‖² + β), shape (...,)."""
+    """Return R_β(U) = Σ_i ‖u_i‖²/√(‖u_i‖² + β), shape (...,).
+
+    Parameters
+    ----------
+    U : array, shape (..., d, k)
+    smoothing : float or array
+        β.
+
+    Returns
+    -------
+    array, shape (...,)
+    """
     xp, s = arrays.namespace(U), _squares(U)
     return xp.sum(s / xp.sqrt(s + smoothing), axis=(-2, -1))
 
 
 def gradient(problem: Problem, U: Array, penalty: Any, smoothing: Any) -> Array:
-    """Return ∇f(U), shape (..., d, k)."""
+    """Return ∇f(U), shape (..., d, k).
+
+    Parameters
+    ----------
+    problem : Problem
+    U : array, shape (..., d, k)
+    penalty : float or array
+        λ.
+    smoothing : float or array
+        β.
+
+    Returns
+    -------
+    array, shape (..., d, k)
+    """
     G = problem.gradient(problem.compose(U, U.mT))
     fit = 2 * (G @ U + _transposed(G) @ U)
     return fit if penalty is None else fit + penalty * _slope(_squares(U), smoothing) * U
 
 
 def hessian_product(problem: Problem, U: Array, D: Array, penalty: Any, smoothing: Any) -> Array:
-    """Return ∇²f(U)[D], shape (..., d, k)."""
+    """Return ∇²f(U)[D], shape (..., d, k).
+
+    Parameters
+    ----------
+    problem : Problem
+    U : array, shape (..., d, k)
+    D : array, shape (..., d, k)
+    penalty : float or array
+        λ.
+    smoothing : float or array
+        β.
+
+    Returns
+    -------
+    array, shape (..., d, k)
+    """
     xp = arrays.namespace(U)
     G, turned = problem.gradient(U @ U.mT), D @ U.mT
     moved = turned + turned.mT

@@ -41,6 +41,11 @@ class Iteration:
         What tells its checkpoints from those of other maps.
     numbers : mapping
         What it depends on, numbers or arrays with an entry for each member; "eta" is the step size.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed.
     """
 
     def __init__(
@@ -52,7 +57,16 @@ class Iteration:
         self.weights = weights
 
     def spread(self, number: Any) -> Any:
-        """Return a number, or one for each member in a shape that multiplies matrices."""
+        """Return a number, or one for each member in a shape that multiplies matrices.
+
+        Parameters
+        ----------
+        number : float or array
+
+        Returns
+        -------
+        float, or array of shape (*batch, 1, 1)
+        """
         return descent.as_rate(number, self.weights[0])
 
     def run(
@@ -66,7 +80,32 @@ class Iteration:
         checkpoint: Any,
         checkpoint_every: Any,
     ) -> Trajectory:
-        """Take the steps, as `dlnlab.gradient_descent` does its own."""
+        """Take the steps, as `dlnlab.gradient_descent` does its own.
+
+        Parameters
+        ----------
+        step : callable
+            (problem, weights, eta, step) ↦ weights.
+        num_steps : int
+        record_every : int or sequence of ints
+        record : sequence of str
+            As for `dlnlab.gradient_descent`.
+        tol : float
+        progress : bool or callable
+            As for `dlnlab.gradient_descent`.
+        checkpoint : path or None
+        checkpoint_every : float
+            Seconds.
+
+        Returns
+        -------
+        Trajectory
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is malformed.
+        """
         names = check_record(record)
         records = check_records(record_every, num_steps)
         tol = checks.nonnegative("tol", tol)
@@ -143,7 +182,17 @@ class _Iterating:
 
 
 def checked_square(problem: Any) -> None:
-    """Raise unless `problem` is one of square shape, which U Uᵀ can have."""
+    """Raise unless `problem` is one of square shape, which U Uᵀ can have.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed.
+    """
     check_problem(problem)
     if problem.shape[0] != problem.shape[1]:
         raise ValueError(
@@ -153,7 +202,27 @@ def checked_square(problem: Any) -> None:
 
 
 def checked_factor(name: str, problem: Problem, value: Any, width: int | None = None) -> Array:
-    """Return a factor U of shape (..., d, k) that lives where the problem does."""
+    """Return a factor U of shape (..., d, k) that lives where the problem does.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for messages.
+    problem : Problem
+    value : object
+        What was passed.
+    width : int or None
+        k; any number if None.
+
+    Returns
+    -------
+    array
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed.
+    """
     U = checks.matrix(name, value)
     arrays.namespace(problem.reference, U, names=("problem", name))
     columns = U.shape[-1] if width is None else width

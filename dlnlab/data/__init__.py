@@ -1,6 +1,6 @@
 """Data: matrices from files of many kinds, and labelled images.
 
-`read` takes a matrix as people have it.
+`read` takes a matrix from a file in any common format.
 
 The images are to train classifiers on: read strictly from their owners' files, never shipped.
 `fashion_mnist`, `mnist` and `cifar10` take the files that you have, or download them with their

@@ -110,7 +110,22 @@ def cifar10(path: str | os.PathLike[str] | None = None) -> ImageSet:
 
 
 def load(what: Batches, path: str | os.PathLike[str] | None) -> ImageSet:
-    """Read the batches, from a folder or an archive, or after downloading it."""
+    """Read the batches, from a folder or an archive, or after downloading it.
+
+    Parameters
+    ----------
+    what : Batches
+    path : path, optional
+
+    Returns
+    -------
+    ImageSet
+
+    Raises
+    ------
+    TypeError, ValueError, OSError
+        If `path` is malformed, there are no such files, or they are not exactly as published.
+    """
     found = None if path is None else Path(checks.path("path", path))
     if found is None:
         found = download(what.archive.url, f"md5:{what.archive.md5}")

@@ -51,6 +51,10 @@ def download(
     within : str
         A folder inside the cache folder, for a file whose name others have too.
 
+    Returns
+    -------
+    Path
+
     Raises
     ------
     ImportError
@@ -73,7 +77,23 @@ def download(
 
 
 def find(folder: Path, *names: str) -> Path:
-    """Return the first of the named files that is in `folder`."""
+    """Return the first of the named files that is in `folder`.
+
+    Parameters
+    ----------
+    folder : path
+    *names
+        In order of preference.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none of them.
+    """
     for name in names:
         if (folder / name).is_file():
             return folder / name
@@ -83,7 +103,15 @@ def find(folder: Path, *names: str) -> Path:
 
 
 def check_checksum(path: Path, content: bytes, md5: str) -> None:
-    """Warn if a file is not the published one."""
+    """Warn if a file is not the published one.
+
+    Parameters
+    ----------
+    path : path
+    content : bytes
+    md5 : str
+        What the checksum should be.
+    """
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if found != md5:
         warnings.warn(

@@ -145,7 +145,22 @@ def mnist(path: str | os.PathLike[str] | None = None) -> ImageSet:
 
 
 def load(what: IdxFiles, path: str | os.PathLike[str] | None) -> ImageSet:
-    """Read the four files, from a folder or after downloading them."""
+    """Read the four files, from a folder or after downloading them.
+
+    Parameters
+    ----------
+    what : IdxFiles
+    path : path, optional
+
+    Returns
+    -------
+    ImageSet
+
+    Raises
+    ------
+    TypeError, ValueError, OSError
+        If `path` is malformed, there are no such files, or they are not exactly as published.
+    """
     folder = None if path is None else Path(checks.path("path", path))
     shapes = [shape for n in what.counts for shape in ((n, *what.shape), (n,))]
     found = [_read(what, *each, folder) for each in zip(what.files, shapes, strict=True)]

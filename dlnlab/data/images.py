@@ -56,7 +56,7 @@ class Images:
         Parameters
         ----------
         like : array, optional
-            An array whose library, device and dtype the images shall have; NumPy's float64 by
+            Array that determines library, device and dtype of the images; NumPy's float64 by
             default.
 
         Returns

@@ -38,7 +38,14 @@ INSTRUCTIONS = PUTS | {
 
 
 class Record:
-    """Stands for whatever a pickle names or makes, and remembers what it was made of."""
+    """Stands for whatever a pickle names or makes, and remembers what it was made of.
+
+    Parameters
+    ----------
+    name : (str, str)
+        Module and name.
+    arguments : tuple
+    """
 
     __slots__ = ("arguments", "name", "state")
 
@@ -67,6 +74,10 @@ def parse(where: str, content: bytes) -> Any:
     where : str
         Name of the file, for messages.
     content : bytes
+
+    Returns
+    -------
+    object
 
     Raises
     ------
@@ -116,6 +127,11 @@ def array_of(where: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     Returns
     -------
     array of uint8
+
+    Raises
+    ------
+    ValueError
+        If it stands for something else.
     """
     requirement = f"{where} must hold an array of bytes of shape {shape}"
     state = value.state if isinstance(value, Record) else None

@@ -22,7 +22,13 @@ __all__ = ["Ratings", "Split"]
 
 
 class Split(NamedTuple):
-    """Ratings to learn from, and ratings held out."""
+    """Ratings to learn from, and ratings held out.
+
+    Parameters
+    ----------
+    train : Ratings
+    test : Ratings
+    """
 
     train: Ratings
     test: Ratings
@@ -230,7 +236,8 @@ class Ratings:
 
 def _indices(name: str, value: Any, count: int, limit: int) -> np.ndarray:
     value = checks.adopted(name, value)
-    array = checks.host_array(name, arrays.to_host(value) if arrays.is_array(value) else value)
+    device = arrays.is_array(value) and not arrays.is_host(value)
+    array = checks.host_array(name, arrays.to_host(value) if device else value)
     if array.dtype.kind not in "iu":
         raise TypeError(f"`{name}` must be integers from 0 to {limit - 1}, got {array.dtype}")
     if array.shape != (count,):

@@ -2,7 +2,7 @@
 
 What separates the cells is seen from the first line: a tab, a semicolon, a comma, or blanks.  Names
 that are words are recognized as such.  Numbers that look like names, 1, 2, 3 above measurements or
-years beside them, are not guessed at: whoever reads the text has to say what they are.
+years beside them, are not guessed at: the caller has to say what they are.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from dlnlab.numerics import checks
+
 __all__ = ["COMMA", "EMPTY", "NUMBER", "SEPARATORS", "WHOLE", "Row", "parse"]
 
 SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas", " ": "blanks"}
@@ -22,11 +24,12 @@ SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas", " ": "blanks"}
 EMPTY = {"", "na", "n/a", "nan", "null", "none"}
 """What an unknown number is written as, in any case."""
 
-NUMBER = re.compile(
-    r"[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf(inity)?)", re.ASCII | re.IGNORECASE
+NUMBER = re.compile(  # each digit can be matched in one way, so that long cells take no longer
+    r"[+-]?((\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|inf(inity)?)", re.ASCII | re.IGNORECASE
 )
 COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?", re.ASCII)
-WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+"""What may be a name; no names are longer."""
 
 Row = list[str]
 
@@ -159,7 +162,7 @@ def _numbers(body: Sequence[Row], lines: Sequence[int], where: str) -> np.ndarra
     for row, line in zip(body, lines, strict=True):
         for cell in row:
             if _is_word(cell):
-                raise ValueError(f"{where}, line {line}: {cell!r} is not a number")
+                raise ValueError(f"{where}, line {line}: {checks.describe(cell)} is not a number")
         values.append([math.nan if cell.lower() in EMPTY else float(cell) for cell in row])
     return np.array(values)
 

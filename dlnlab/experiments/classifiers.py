@@ -50,12 +50,23 @@ TRAINED = 99.0
 
 
 def check_data(path: str) -> None:
-    """Raise an error unless a folder holds Fashion-MNIST, or MNIST, whose files are named alike."""
+    """Raise an error unless a folder holds Fashion-MNIST, or MNIST, whose files are named alike.
+
+    Parameters
+    ----------
+    path : str
+    """
     data.fashion_mnist(path)
 
 
 class Samples(NamedTuple):
-    """Images as a classifier takes them."""
+    """Images as a classifier takes them.
+
+    Parameters
+    ----------
+    X : array, shape (n, height, width)
+    y : array of int, shape (n,)
+    """
 
     X: np.ndarray
     y: np.ndarray
@@ -68,6 +79,10 @@ def images(settings: Mapping[str, Any]) -> tuple[Samples, Samples]:
     ----------
     settings : mapping
         With "images", "samples", "network", and "data", the folder of the files.
+
+    Returns
+    -------
+    (Samples, Samples)
     """
     found = IMAGES[settings["images"]](settings.get("data", ""))
     kept = settings["samples"] or len(found.train)

@@ -251,6 +251,19 @@ def columns(penalty: float, seed: int = 0, *, width: int = 500, rank: int = 4) -
 
     The factorization of Rajaraman et al. 2023's figure, d = k = 500 and r = 4, from a start in the
     range of the target: U stays there, so that r rows in a basis of it tell all column norms.
+
+    Parameters
+    ----------
+    penalty : float
+        λ.
+    seed : int
+    width : int
+    rank : int
+        r.
+
+    Returns
+    -------
+    list of float
     """
     problem = factorization(np.diag([1.0, 0.9, 0.8, 0.7][:rank]))
     run = compression.group_lasso(

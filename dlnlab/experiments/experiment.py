@@ -231,6 +231,9 @@ class Experiment:
     def __post_init__(self) -> None:
         checks.fields(self)
         checks.integer("seeds", self.seeds, 1)
+        checks.function("measure", self.measure, "a function of one configuration", 1)
+        if self.check_data is not None:
+            checks.function("check_data", self.check_data, "a function of one path", 1)
 
     @property
     def readings(self) -> tuple[str, ...]:

@@ -205,6 +205,10 @@ def figure(
         and smallest fitted singular values end.
     why, others
         Further fields of `Experiment`.
+
+    Returns
+    -------
+    Experiment
     """
     size = {"rank": rank, "r_hat": 2 * rank}
     settings = {reading: s | size for reading, s in SETTINGS[kind].items()}

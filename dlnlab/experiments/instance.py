@@ -94,7 +94,14 @@ CODE: dict[str, Any] = PAPER | {
 
 
 class Setup(NamedTuple):
-    """A problem and the initial weights of the two networks."""
+    """A problem and the initial weights of the two networks.
+
+    Parameters
+    ----------
+    problem : Problem
+    original : tuple of L arrays, shapes (..., d_l, d_{l−1})
+    compressed : tuple of L arrays, shapes (..., d_l, d_{l−1})
+    """
 
     problem: Problem
     original: Weights
@@ -142,6 +149,11 @@ def draw_target(d: int, rank: int, kind: str, seed: int) -> np.ndarray:
     Returns
     -------
     array, shape (d, d)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range.
     """
     d = checks.integer("d", d, 1)
     rank = checks.integer("rank", rank, 1, d)

@@ -102,11 +102,21 @@ class Judgement:
     holds: bool | None = None
 
     def measured(self) -> str:
-        """Return the measured value of each seed, for a table."""
+        """Return the measured value of each seed, for a table.
+
+        Returns
+        -------
+        str
+        """
         return numbers(self.values) if self.values else "–"
 
     def predicted(self) -> str:
-        """Return the interval that predicts a further seed, for a table; empty without one."""
+        """Return the interval that predicts a further seed, for a table; empty without one.
+
+        Returns
+        -------
+        str
+        """
         return "" if math.isnan(self.low + self.high) else span(self.low, self.high)
 
 
@@ -123,10 +133,10 @@ class YardstickCounts:
     Examples
     --------
     >>> none = {"met": 0, "missed": 0, "undecided": 0}
-    >>> t = Tally(none | {"met": 4}, none | {"met": 3, "undecided": 4})
+    >>> t = YardstickCounts(none | {"met": 4}, none | {"met": 3, "undecided": 4})
     >>> t.state, str(t)
     ('met', 'claims 4 of 4, published numbers 3 of 7, 4 undecided')
-    >>> t = Tally(none | {"met": 3, "missed": 1}, none | {"met": 3})
+    >>> t = YardstickCounts(none | {"met": 3, "missed": 1}, none | {"met": 3})
     >>> t.state, str(t)
     ('missed', 'claims 3 of 4, published numbers 3 of 3; picture yes, sentence no')
     """
@@ -303,9 +313,13 @@ def conclusion(
     apart : str
         Why the experiment does not count as a figure reproduced; see `Experiment`.
 
+    Returns
+    -------
+    str
+
     Examples
     --------
-    >>> conclusion({"code": Tally({}, {}, small=(3, 3))}, quick=True)
+    >>> conclusion({"code": YardstickCounts({}, {}, small=(3, 3))}, quick=True)
     'runs; the claims hold on a small instance'
     """
     if quick:
@@ -324,6 +338,15 @@ def conclusion(
 
 def verdict(states: Mapping[str, str]) -> str:
     """Return the verdict that follows from the state of each reading.
+
+    Parameters
+    ----------
+    states : mapping of str to str
+        By reading.
+
+    Returns
+    -------
+    str
 
     Examples
     --------

@@ -37,7 +37,12 @@ PUBLISHED = "Figure 6, right panel"
 
 
 def check_data(path: str) -> None:
-    """Raise an error unless a path is what `NEEDED` says."""
+    """Raise an error unless a path is what `NEEDED` says.
+
+    Parameters
+    ----------
+    path : str
+    """
     movielens.read(path, file=movielens.MOVIELENS_100K)
 
 

@@ -137,7 +137,17 @@ def _check_settings(configuration: Any, needed: Sequence[str]) -> None:
 
 
 def networks_of(instance: Setup, settings: Mapping[str, Any]) -> dict[str, Network]:
-    """Return the two networks; α acts on the compressed one only, as in Algorithm 1."""
+    """Return the two networks; α acts on the compressed one only, as in Algorithm 1.
+
+    Parameters
+    ----------
+    instance : Setup
+    settings : mapping
+
+    Returns
+    -------
+    dict
+    """
     return {
         "original": Network(instance.original, settings["eta"]),
         "compressed": Network(instance.compressed, settings["eta"], settings["alpha"]),
@@ -157,6 +167,11 @@ def errors_in(unit: str, problem: Problem, curve: Curve) -> np.ndarray:
     Returns
     -------
     array, shape (records,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no such unit.
     """
     checks.choice("error", unit, ERRORS)
     entries = problem.shape[0] * problem.shape[1]
@@ -230,7 +245,17 @@ def _values_of(runs: Runs) -> dict[str, float]:
 
 
 def ratio(above: float, below: float) -> float:
-    """Return the ratio of two step counts; NaN if neither came so far, or one diverged."""
+    """Return the ratio of two step counts; NaN if neither came so far, or one diverged.
+
+    Parameters
+    ----------
+    above : float
+    below : float
+
+    Returns
+    -------
+    float
+    """
     if math.isinf(below) and math.isfinite(above):
         return 0.0
     return above / below if math.isfinite(below) else math.nan
@@ -272,6 +297,10 @@ def original_run(
         Settings and "seed".
     record : sequence of str
         What to record.  In a reduction the layers are its own (`recovery.descend`).
+
+    Returns
+    -------
+    (Setup, Trajectory)
     """
     instance = build(configuration, configuration["seed"])
     options = {name: configuration[name] for name in ("num_steps", "tol", "record_every")}
@@ -280,7 +309,16 @@ def original_run(
 
 
 def thinned(series: Mapping[str, Any]) -> dict[str, Any]:
-    """Return series of equal length as lists, cut to `POINTS` evenly spread records."""
+    """Return series of equal length as lists, cut to `POINTS` evenly spread records.
+
+    Parameters
+    ----------
+    series : mapping of str to array or None
+
+    Returns
+    -------
+    dict
+    """
     present = {name: np.asarray(value) for name, value in series.items() if value is not None}
     records = max(value.shape[0] for value in present.values())
     kept = np.unique(np.linspace(0, records - 1, min(records, POINTS)).round().astype(int))

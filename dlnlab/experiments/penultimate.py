@@ -36,6 +36,10 @@ def energy_share(change: Any, count: int) -> float:
     ----------
     change : array, shape (d_out, d_in)
     count : int
+
+    Returns
+    -------
+    float
     """
     s = np.linalg.svd(np.asarray(change, dtype=float), compute_uv=False) ** 2
     total = float(np.sum(s))
@@ -56,6 +60,10 @@ def null_share(shape: tuple[int, int], count: int) -> float:
     shape : (int, int)
     count : int
         At most n.
+
+    Returns
+    -------
+    float
     """
     n, m = min(shape), max(shape)
     y = n / m
@@ -67,7 +75,17 @@ def null_share(shape: tuple[int, int], count: int) -> float:
 
 
 def excess(share: float, null: float) -> float:
-    """Return (share − null)/(1 − null): 0 of a structureless change, 1 of one of low rank."""
+    """Return (share − null)/(1 − null): 0 of a structureless change, 1 of one of low rank.
+
+    Parameters
+    ----------
+    share : float
+    null : float
+
+    Returns
+    -------
+    float
+    """
     return (share - null) / (1 - null)
 
 

@@ -86,7 +86,16 @@ class Scored:
     seconds_per_step: float
 
     def curve(self, unit: str = "steps") -> dict[str, Any]:
-        """Return the series of a figure, with the steps under the name of their unit."""
+        """Return the series of a figure, with the steps under the name of their unit.
+
+        Parameters
+        ----------
+        unit : str
+
+        Returns
+        -------
+        dict
+        """
         series = {
             unit: self.steps,
             "loss": self.losses,
@@ -140,6 +149,10 @@ def most_active(ratings: Ratings, split: Split, count: int) -> Split:
         Of these ratings.
     count : int
         How many users, and how many items, at most.
+
+    Returns
+    -------
+    Split
     """
     sides = ((ratings.users, ratings.shape[0]), (ratings.items, ratings.shape[1]))
     users, items = (
@@ -170,6 +183,15 @@ def run_method(name: str, split: Split, settings: Settings) -> Scored:
         only), "num_steps", "record_every", "seed"; for alternating minimization "ridge" and
         "altmin_iterations"; for descent on two factors "two_factors", their start: "gaussian",
         of scale ε, or "spectral", the surrogate's first r̂ singular vectors.
+
+    Returns
+    -------
+    Scored
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed.
     """
     name = checks.choice("methods", name, METHODS)
     # The original's layers are too wide to gather their rows for every observed entry.
@@ -207,6 +229,19 @@ def follow(
     """Descend, and score the weights after every `record_every` steps.
 
     A run that diverges ends; its last record is not a number.
+
+    Parameters
+    ----------
+    problem : Problem
+    network : Network
+    test : Ratings
+        The side that is scored on.
+    num_steps : int
+    record_every : int or sequence of ints
+
+    Returns
+    -------
+    Scored
     """
     weights, diverged, spent = network.weights, False, 0.0
     steps, errors = [0], [test.half_mse(weights)]
@@ -239,7 +274,19 @@ def _score(test: Ratings, weights: networks.Weights) -> float:
 
 
 def alternating_minimization(problem: Any, test: Ratings, settings: Settings) -> Scored:
-    """Run alternating minimization with exact ridge least squares, scored at every iteration."""
+    """Run alternating minimization with exact ridge least squares, scored at every iteration.
+
+    Parameters
+    ----------
+    problem : Problem
+    test : Ratings
+        The side that is scored on.
+    settings : mapping
+
+    Returns
+    -------
+    Scored
+    """
     run = baselines.alternating_minimization(
         problem,
         settings["r_hat"],
@@ -259,6 +306,16 @@ def scored_values(name: str, scored: Scored) -> dict[str, float]:
     smallest, "rmse" and "best_rmse" the same as root mean squares; "steps_to_half" is the number of
     steps after which the error is half of what it was at the start, NaN if the run diverged and
     infinite if it never came so far; "rise" is the last error relative to the smallest.
+
+    Parameters
+    ----------
+    name : str
+        Of the method.
+    scored : Scored
+
+    Returns
+    -------
+    dict
     """
     if scored.diverged:
         last = best = math.nan
@@ -292,6 +349,10 @@ def predicted_steps_to_half(train: Ratings, settings: Settings) -> float:
         Of which only the first singular value of the matrix with zeros for missing ratings enters.
     settings : mapping
         With "loss", "eta", "eps" and "alpha".
+
+    Returns
+    -------
+    float
     """
     M = scipy.sparse.csr_array((train.values, (train.users, train.items)), shape=train.shape)
     sigma = scipy.sparse.linalg.svds(M, k=1, v0=np.ones(min(train.shape)))[1][0]
@@ -309,6 +370,10 @@ def steps_to_escape(slope: float, eps: float, alpha: float) -> float:
     slope : float
         s = η σ₁, with σ₁ the first singular value of ∇ℓ(0).
     eps, alpha : float
+
+    Returns
+    -------
+    float
 
     Examples
     --------

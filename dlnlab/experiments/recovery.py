@@ -124,13 +124,28 @@ class Runs:
         return self.curves[name]
 
     def plot(self, figure: Any = None) -> Any:
-        """Draw the errors against iterations and against time; return the Matplotlib figure."""
+        """Draw the errors against iterations and against time; return the Matplotlib figure.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure, optional
+            To draw into; a new one by default.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
         return presenter("plotting.display").shown_once(
             presenter("plotting.experiments").runs, self, figure
         )
 
     def summary(self) -> str:
-        """Return one line per network: how it ended, after how many steps, how close."""
+        """Return one line per network: how it ended, after how many steps, how close.
+
+        Returns
+        -------
+        str
+        """
         width = max(len(name) for name in self.curves)
         lines = []
         for name, curve in self.curves.items():
@@ -231,6 +246,19 @@ def descend(
 
     In a reduction losses, errors and the leading singular values are the network's own; weights and
     layers are those of the reduction.
+
+    Parameters
+    ----------
+    problem : Problem
+    network : Network
+    record : sequence of str
+        As for `dlnlab.gradient_descent`.
+    **options
+        As for `dlnlab.gradient_descent`.
+
+    Returns
+    -------
+    (Trajectory, bool)
     """
     steps: dict[str, Any] = {"eta": network.eta, "alpha": network.alpha}
     small = reduced(problem, network.weights)
@@ -241,7 +269,17 @@ def descend(
 
 
 def reduced(problem: Problem, weights: Weights) -> tuple[Problem, Weights] | None:
-    """Return an exact smaller problem and network with the same trajectory, where there is one."""
+    """Return an exact smaller problem and network with the same trajectory, where there is one.
+
+    Parameters
+    ----------
+    problem : Problem
+    weights : tuple of L arrays, shapes (..., d_l, d_{l−1})
+
+    Returns
+    -------
+    (Problem, tuple of L arrays, shapes (..., d_l, d_{l−1})) or None
+    """
     try:
         small = choice.choose(problem, weights, 0, "reduced")
     except NoReductionError:
@@ -258,6 +296,10 @@ def steps_to_end(steps: np.ndarray, status: str) -> float:
     status : str
         How the run ended; see `Curve`.
 
+    Returns
+    -------
+    float
+
     Examples
     --------
     >>> steps = np.array([0, 100, 200])
@@ -273,6 +315,16 @@ def steps_to(problem: Problem, network: Network, settings: Mapping[str, Any]) ->
     """Return after how many steps a network's loss is ≤ `tol`; see `steps_to_end`.
 
     `settings` holds "num_steps", "tol" and "record_every".
+
+    Parameters
+    ----------
+    problem : Problem
+    network : Network
+    settings : mapping
+
+    Returns
+    -------
+    float
     """
     options = {name: settings[name] for name in ("num_steps", "tol", "record_every")}
     run, _ = descend(problem, network, record=("loss",), **options)
@@ -280,7 +332,17 @@ def steps_to(problem: Problem, network: Network, settings: Mapping[str, Any]) ->
 
 
 def step_cost(problem: Problem, network: Network) -> float:
-    """Return the processor time, in seconds, that a step of a network takes on this machine."""
+    """Return the processor time, in seconds, that a step of a network takes on this machine.
+
+    Parameters
+    ----------
+    problem : Problem
+    network : Network
+
+    Returns
+    -------
+    float
+    """
     quiet: dict[str, Any] = {"record": (), "record_every": 10**9, "formulation": "full"}
     count, spent = 1, 0.0
     while spent < TIMED_SECONDS / 2:

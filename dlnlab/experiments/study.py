@@ -178,7 +178,21 @@ def judged(
     *,
     quick: bool = False,
 ) -> Study:
-    """Return the study of results that were measured."""
+    """Return the study of results that were measured.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    configurations : mapping of str to sequence of mappings
+        By reading, one for each seed.
+    results : mapping of str to sequence of mappings
+        What was measured of them.
+    quick : bool
+
+    Returns
+    -------
+    Study
+    """
     judgements = {
         reading: [
             judging.judge(

@@ -22,6 +22,10 @@ def number(value: float) -> str:
     value : float
         NaN, of a run that diverged or of a ratio of two things that never came, is "–".
 
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> number(80600.0), number(0.15401), number(4.21e-15), number(1.0), number(float("inf"))
@@ -46,6 +50,14 @@ def number(value: float) -> str:
 def numbers(values: Sequence[float]) -> str:
     """Return the values of several seeds: one by one, or of many the smallest and the largest.
 
+    Parameters
+    ----------
+    values : sequence of float
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> numbers([1.0, 2.5]), numbers([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), numbers([float("nan")] * 3)
@@ -62,6 +74,15 @@ def numbers(values: Sequence[float]) -> str:
 
 def span(low: float, high: float) -> str:
     """Return an interval.
+
+    Parameters
+    ----------
+    low : float
+    high : float
+
+    Returns
+    -------
+    str
 
     Examples
     --------

@@ -24,7 +24,12 @@ STEPS = 80
 
 
 def files() -> dict[str, tuple[str, bytes]]:
-    """Return type and content of everything the page is made of, by its path in the address."""
+    """Return type and content of everything the page is made of, by its path in the address.
+
+    Returns
+    -------
+    dict
+    """
     folder = resources.files("dlnlab.explorer")
     return {
         "/": ("text/html", _html().encode()),

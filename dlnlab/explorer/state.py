@@ -31,7 +31,15 @@ that needs more ends there, and says so."""
 
 
 class Slider(NamedTuple):
-    """What can be chosen, from where to where."""
+    """What can be chosen, from where to where.
+
+    Parameters
+    ----------
+    label : str
+    low : float
+    high : float
+    step : float
+    """
 
     label: str
     low: float
@@ -94,7 +102,16 @@ class Shown:
 
 
 def comparison(state: Shown) -> Comparison:
-    """Run both flows."""
+    """Run both flows.
+
+    Parameters
+    ----------
+    state : Shown
+
+    Returns
+    -------
+    Comparison
+    """
     targets = np.geomspace(1, 1 / state.spread, state.rank)
     M = np.diag(np.concatenate([targets, np.zeros(SIZE - state.rank)]))
     A = np.random.default_rng(state.seed).standard_normal((SIZE, SIZE))
@@ -106,7 +123,16 @@ def comparison(state: Shown) -> Comparison:
 
 
 def code(state: Shown) -> str:
-    """Return a program that runs the same comparison and plots it."""
+    """Return a program that runs the same comparison and plots it.
+
+    Parameters
+    ----------
+    state : Shown
+
+    Returns
+    -------
+    str
+    """
     options = ", ".join(f"{name}={value!r}" for name, value in RUN.items())
     return f"""\
 import numpy as np

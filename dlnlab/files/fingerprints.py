@@ -33,7 +33,16 @@ _empty_at_first: dict[int, Any] = {}
 
 
 def is_ours(function: Any) -> bool:
-    """Tell whether a function belongs to dlnlab, whose version stands for its code."""
+    """Tell whether a function belongs to dlnlab, whose version stands for its code.
+
+    Parameters
+    ----------
+    function : callable
+
+    Returns
+    -------
+    bool
+    """
     return str(function.__module__).partition(".")[0] == "dlnlab"
 
 

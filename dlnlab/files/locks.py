@@ -4,8 +4,9 @@ The owner holds a lock of the kernel on a small file beside the one it writes to
 be replaced meanwhile.  The kernel tells threads and processes apart and releases the lock when its
 owner dies, however it does; network file systems pass it on to their server, unless they are
 mounted with locks of each machine's own, or have none.  So the small file also says who the owner
-is, and the owner touches it every two seconds: whoever finds the record of an owner that the kernel
-cannot speak for watches it for a while, and takes over only if nothing stirs.
+is, and the owner touches it every two seconds.  A process that finds the record of an owner of
+which the kernel knows nothing watches the file for a while, and takes over only if it is not
+touched.
 """
 
 from __future__ import annotations
@@ -103,7 +104,12 @@ class Lock:
         threading.Thread(target=self._live, name="dlnlab-lock", daemon=True).start()
 
     def is_held(self) -> bool:
-        """Tell whether the right has not been taken over, from a machine that was long asleep."""
+        """Tell whether the right has not been taken over, from a machine that was long asleep.
+
+        Returns
+        -------
+        bool
+        """
         try:
             return _record(self._path).get("token") == self._token
         except OSError:
@@ -181,7 +187,18 @@ if hasattr(os, "register_at_fork"):
 
 
 def lock_descriptor(descriptor: int, *, wait: bool = False) -> bool | None:
-    """Lock an open file: True if that worked, False if it is locked, None if it cannot be."""
+    """Lock an open file: True if that worked, False if it is locked, None if it cannot be.
+
+    Parameters
+    ----------
+    descriptor : int
+    wait : bool
+        Whether to wait until it is free.
+
+    Returns
+    -------
+    bool or None
+    """
     if fcntl is None:
         return None
     try:
@@ -193,13 +210,44 @@ def lock_descriptor(descriptor: int, *, wait: bool = False) -> bool | None:
 
 
 def beside(path: Path, kind: str, mark: str = "") -> Path:
-    """Return the path of a file that belongs to another; short, however long that one's name."""
+    """Return the path of a file that belongs to another; short, however long that one's name.
+
+    Parameters
+    ----------
+    path : path
+    kind : str
+        What it ends with.
+    mark : str
+        What the other file's name begins with.
+
+    Returns
+    -------
+    Path
+    """
     digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
     return path.with_name(f".{digest}{mark}.dlnlab-{kind}")
 
 
 def open_beside(path: Path, flags: int = 0, mode: int = 0o666) -> int:
-    """Open a regular file for writing, made if it is missing, but no link that was planted."""
+    """Open a regular file for writing, made if it is missing, but no link that was planted.
+
+    Parameters
+    ----------
+    path : path
+    flags : int
+        As for `os.open`.
+    mode : int
+        As for `os.open`.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, or is no regular file.
+    """
     flags |= os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
     descriptor = os.open(path, flags, mode)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -209,7 +257,17 @@ def open_beside(path: Path, flags: int = 0, mode: int = 0o666) -> int:
 
 
 def is_at(descriptor: int, path: Path) -> bool:
-    """Tell whether an open file is still the one at a path."""
+    """Tell whether an open file is still the one at a path.
+
+    Parameters
+    ----------
+    descriptor : int
+    path : path
+
+    Returns
+    -------
+    bool
+    """
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path, follow_symlinks=False))
     except OSError:

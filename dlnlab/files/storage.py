@@ -1,6 +1,6 @@
 """Files that are never seen half-written, and the arrays in them.
 
-What is to replace a file is written beside it, under a name that nobody can foresee, flushed to the
+What is to replace a file is written beside it, under an unpredictable name, flushed to the
 disk and renamed.  A process that is killed meanwhile leaves it there: while it is written it is
 locked, so that the next one to write there knows what is left over, and removes it.
 """
@@ -55,14 +55,16 @@ def check(argument: str, path: Any) -> Path:
     path : path
         Of a regular file, or of none yet; its directory must exist.
 
+    Returns
+    -------
+    Path
+
     Raises
     ------
     TypeError, ValueError
         If a file cannot be written there.
     """
-    if not isinstance(path, str | os.PathLike) or isinstance(os.fspath(path), bytes):
-        raise TypeError(f"`{argument}` must be a path, got {checks.describe(path)}")
-    told = repr(os.fspath(path))
+    told = repr(checks.path_text(argument, path))
     try:
         found = Path(path).resolve()
         kind = os.stat(found).st_mode if os.path.lexists(found) else None
@@ -96,6 +98,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     ----------
     path : path
 
+    Yields
+    ------
+    binary file
+
     Raises
     ------
     OSError
@@ -118,7 +124,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 def sweep(path: str | os.PathLike[str]) -> None:
-    """Remove what killed processes left of writing to `path`; what a live one writes stays."""
+    """Remove what killed processes left of writing to `path`; what a live one writes stays.
+
+    Parameters
+    ----------
+    path : path
+    """
     target = Path(path).resolve()
     for left in target.parent.glob(locks.beside(target, "part", "-*").name):
         with contextlib.suppress(OSError):
@@ -140,7 +151,7 @@ def _temporary(target: Path) -> tuple[int, Path]:
         mode = 0o666 if there is None else 0o600
         descriptor = locks.open_beside(path, os.O_EXCL, mode)
         locks.lock_descriptor(descriptor, wait=True)
-        if locks.is_at(descriptor, path):  # nobody has swept it away before it was locked
+        if locks.is_at(descriptor, path):  # it was not swept away before it was locked
             break
         os.close(descriptor)
     if there is not None and hasattr(os, "fchmod"):
@@ -161,7 +172,13 @@ def _flush_directory(directory: Path) -> None:
 
 
 def write_npz(path: str | os.PathLike[str], content: dict[str, np.ndarray]) -> None:
-    """Replace a file by an archive of arrays, uncompressed."""
+    """Replace a file by an archive of arrays, uncompressed.
+
+    Parameters
+    ----------
+    path : path
+    content : dict of str to array
+    """
     with replacing(path) as file:
         np.savez(file, **content)  # type: ignore[arg-type]
 
@@ -170,6 +187,16 @@ def read_npz(path: Path, message: str) -> dict[str, np.ndarray]:
     """Read all arrays of what `write_npz` wrote.
 
     Nothing is unpickled or unpacked, and no array is made that is larger than the file.
+
+    Parameters
+    ----------
+    path : path
+    message : str
+        Of the error, if it is none.
+
+    Returns
+    -------
+    dict of str to array
 
     Raises
     ------

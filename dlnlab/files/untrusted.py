@@ -47,6 +47,14 @@ DAMAGE = (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.
 def opened(path: Path) -> BinaryIO:
     """Open a regular file to read it; a device or a pipe may never end.
 
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    BinaryIO
+
     Raises
     ------
     OSError
@@ -61,13 +69,38 @@ def opened(path: Path) -> BinaryIO:
 
 
 def content(path: Path, most: int, what: str) -> bytes:
-    """Return the bytes of a file, or raise ValueError if there are more than `most`."""
+    """Return the bytes of a file, or raise ValueError if there are more than `most`.
+
+    Parameters
+    ----------
+    path : path
+    most : int
+        Bytes.
+    what : str
+        What it is, for the message.
+
+    Returns
+    -------
+    bytes
+    """
     with opened(path) as file:
         return _at_most(file, most, what)
 
 
 def unpacked(packed: bytes, most: int, what: str) -> bytes:
     """Return what bytes packed by gzip hold, or raise ValueError.
+
+    Parameters
+    ----------
+    packed : bytes
+    most : int
+        Bytes.
+    what : str
+        What it is, for the message.
+
+    Returns
+    -------
+    bytes
 
     Raises
     ------
@@ -165,6 +198,10 @@ def array(file: IO[bytes], size: int, what: str) -> np.ndarray:
     what : str
         What it is called in messages.
 
+    Returns
+    -------
+    array
+
     Raises
     ------
     ValueError
@@ -182,6 +219,16 @@ def array(file: IO[bytes], size: int, what: str) -> np.ndarray:
 
 def json_object(path: Path, most: int) -> dict[str, Any]:
     """Return the object that a file of strict JSON (no NaN) holds.
+
+    Parameters
+    ----------
+    path : path
+    most : int
+        Bytes.
+
+    Returns
+    -------
+    dict
 
     Raises
     ------

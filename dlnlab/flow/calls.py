@@ -32,7 +32,18 @@ Call = Callable[[], Any]
 
 
 def suits(problem: Problem, shapes: Sequence[tuple[int, ...]]) -> bool:
-    """Whether the problem is to fit every entry of one matrix, and the network a single one."""
+    """Whether the problem is to fit every entry of one matrix, and the network a single one.
+
+    Parameters
+    ----------
+    problem : Problem
+    shapes : sequence of tuples of int
+        Of the layers, batch axes first.
+
+    Returns
+    -------
+    bool
+    """
     if any(len(shape) > 2 for shape in shapes) or problem.batch:
         return False
     data = problem.entrywise()
@@ -40,7 +51,18 @@ def suits(problem: Problem, shapes: Sequence[tuple[int, ...]]) -> bool:
 
 
 def suits_stack(problem: Problem, shapes: Sequence[tuple[int, ...]]) -> bool:
-    """Whether the same holds for every member of a stack of small networks."""
+    """Whether the same holds for every member of a stack of small networks.
+
+    Parameters
+    ----------
+    problem : Problem
+    shapes : sequence of tuples of int
+        Of the layers, batch axes first.
+
+    Returns
+    -------
+    bool
+    """
     if any(len(shape) != 3 or max(shape[-2:]) > LARGEST_STACKED for shape in shapes):
         return False
     data = problem.entrywise()
@@ -56,8 +78,14 @@ def downhill(problem: Problem, weights: Weights, outs: Sequence[Weights]) -> lis
     ----------
     problem : Problem
         One that `suits`, or `suits_stack`.
-    weights, each of outs : tuple of L arrays, shapes (d_l, d_{l−1}) or (d_l, d_{l−1}, batch)
+    weights : tuple of L arrays, shapes (d_l, d_{l−1}) or (d_l, d_{l−1}, batch)
         In C order.
+    outs : sequence of such tuples
+        Where they are written.
+
+    Returns
+    -------
+    list of lists of callables
     """
     _, target = problem.entrywise()  # type: ignore[misc]
     times = product
@@ -104,6 +132,20 @@ def product(
 
     BLAS takes matrices column by column, which are the transposes of NumPy's: it computes
     Bᵀ Aᵀ.  Arguments are passed by position, since names take as long as a small product.
+
+    Parameters
+    ----------
+    A : array
+    B : array
+    out : array
+    flip_first : bool
+        Whether it is Aᵀ.
+    flip_second : bool
+        Whether it is Bᵀ.
+
+    Returns
+    -------
+    callable
     """
     return functools.partial(
         blas.dgemm, 1.0, B.T, A.T, 0.0, out.T, int(flip_second), int(flip_first), 1

@@ -29,9 +29,9 @@ from dlnlab.training.trajectory import Interrupted, Status, Trajectory
 
 __all__ = ["LOOSEST", "MOST_RECORDS", "PATIENCE", "SHORTEST", "Comparison", "Pair", "compare"]
 
-PATIENCE = 20.0
-"""The default `t_end` in units of the time the compressed network takes.  Random starts take 1 to 3
-of them."""
+PATIENCE = 1e3
+"""The default `t_end` in units of the time the compressed network takes.  Most random starts take 1
+to 3 of them and end there; beside a saddle, or among nearly equal modes, some take a hundred."""
 
 SHORTEST = 1e-100
 """Of the fastest mode's time; no number of the flow differs from that at t = 0 before."""
@@ -336,7 +336,7 @@ def compare(
     within : float
         A singular value counts as fitted within this fraction of its target.
     t_end : float, optional
-        Latest time; by default 20 times what the compressed network needs.  The comparison ends
+        Latest time; by default 1000 times what the compressed network needs.  The comparison ends
         before, once the original network has fitted the target.
     rtol, max_steps
         As in `gradient_flow`.
@@ -388,7 +388,7 @@ def compare(
     checks.random_source("rng", rng)
     seed = int(rng) if isinstance(rng, numbers.Integral) else "generator"
     if announce is not None:
-        checks.function("announce", announce)
+        checks.function("announce", announce, "a callable announce(plan)", 1)
     modes, of, why = asked(problem, rank, depth)
     problem = _cut(problem, modes)
     width = min(problem.shape) if width is None else width

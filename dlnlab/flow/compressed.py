@@ -52,14 +52,34 @@ class CompressedFlow:
         return max(self.r_hat - self.targets.size, 0)
 
     def fitting_times(self, within: float) -> np.ndarray:
-        """Return t_i, ``inf`` for the modes beyond r̂."""
+        """Return t_i, ``inf`` for the modes beyond r̂.
+
+        Parameters
+        ----------
+        within : float
+            A singular value counts as fitted within this fraction of its target.
+
+        Returns
+        -------
+        array, shape (r,)
+        """
         times = modes.fitting_times(
             self.targets, self.eps, self.depth, within=within, scale=self.scale
         )
         return np.where(np.arange(times.size) < self.r_hat, times, np.inf)
 
     def horizon(self, within: float) -> float:
-        """Return when a network with r̂ ≥ r has fitted every mode, with room for one more rise."""
+        """Return when a network with r̂ ≥ r has fitted every mode, with room for one more rise.
+
+        Parameters
+        ----------
+        within : float
+            A singular value counts as fitted within this fraction of its target.
+
+        Returns
+        -------
+        float
+        """
         every = modes.fitting_times(
             self.targets, self.eps, self.depth, within=within, scale=self.scale
         )
@@ -71,6 +91,14 @@ class CompressedFlow:
 
         They are the times at which a mode has gone a twentieth, two twentieths, … of its way; with
         many modes, fewer of each.
+
+        Parameters
+        ----------
+        t_end : float
+
+        Returns
+        -------
+        array, or None if there is none to resolve
         """
         shares = np.linspace(0, 1, max(5, min(20, 400 // self.targets.size)) + 1)[1:-1]
         times = [
@@ -89,7 +117,16 @@ class CompressedFlow:
         return inside if inside.size else None
 
     def at(self, times: np.ndarray) -> Evaluation:
-        """Evaluate the flow at the given times."""
+        """Evaluate the flow at the given times.
+
+        Parameters
+        ----------
+        times : array, shape (records,)
+
+        Returns
+        -------
+        Evaluation
+        """
         return evaluations([self], times)[0]
 
 
@@ -113,13 +150,33 @@ class Evaluation:
     residual: np.ndarray
 
     def leading(self, count: int) -> np.ndarray:
-        """Return the `count` leading singular values of the network with r̂ = d, sorted."""
+        """Return the `count` leading singular values of the network with r̂ = d, sorted.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+
+        Returns
+        -------
+        array, shape (records, count)
+        """
         spare = max(count - self.modes.shape[1], 0)
         values = np.hstack([self.modes, np.repeat(self.residual[:, None], spare, axis=1)])
         return -np.sort(-values, axis=1)[:, :count]
 
     def singular_values(self, count: int) -> np.ndarray:
-        """Return the `count` leading singular values for this r̂; 0 beyond it."""
+        """Return the `count` leading singular values for this r̂; 0 beyond it.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+
+        Returns
+        -------
+        array, shape (records, count)
+        """
         r_hat, rank = self.law.r_hat, self.modes.shape[1]
         own = np.hstack(
             [
@@ -131,7 +188,12 @@ class Evaluation:
         return -np.sort(-own, axis=1)[:, :count]
 
     def errors(self) -> np.ndarray:
-        """Return ‖W̃ − M*‖_F."""
+        """Return ‖W̃ − M*‖_F.
+
+        Returns
+        -------
+        array, shape (records,)
+        """
         fitted = self.modes.copy()
         fitted[:, self.law.r_hat :] = 0.0
         squares = np.sum((fitted - self.law.targets) ** 2, axis=1)
@@ -143,6 +205,10 @@ class Evaluation:
         A time carries a rounding of u·t, which moves σ̃ by |dσ̃/dt| u t.  The closed form finds the
         logit of σ̃/σ*, whose rounding is that of a logarithm, so relative to σ̃ it is u times
         1 + |log(σ̃/σ*)|.  Eight units of each cover the evaluation and its inversion.
+
+        Returns
+        -------
+        array, shape (records, modes)
         """
         depth, targets = self.law.depth, self.law.targets
         speed = depth * self.law.scale * self.modes ** (2 - 2 / depth)
@@ -152,11 +218,26 @@ class Evaluation:
         return unit * np.max(digits + speed * self.times[:, None], axis=1)
 
     def matrix_rounding(self) -> np.ndarray:
-        """Bound the Frobenius error of W̃(t), √r̂ times that of a singular value."""
+        """Bound the Frobenius error of W̃(t), √r̂ times that of a singular value.
+
+        Returns
+        -------
+        array, shape (records,)
+        """
         return self.law.r_hat**0.5 * self.rounding()
 
     def trajectory(self, count: int) -> Trajectory:
-        """Return the flow as a trajectory, its weights in the target's singular coordinates."""
+        """Return the flow as a trajectory, its weights in the target's singular coordinates.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+
+        Returns
+        -------
+        Trajectory
+        """
         rank, r_hat, errors = self.modes.shape[1], self.law.r_hat, self.errors()
         aligned = np.where(np.arange(rank) < r_hat, 1.0, np.nan) * np.ones((self.times.size, 1))
         final = np.append(self.modes[-1, :r_hat], np.full(self.law.spare, self.residual[-1]))
@@ -177,7 +258,17 @@ class Evaluation:
 
 
 def evaluations(laws: Sequence[CompressedFlow], times: np.ndarray) -> list[Evaluation]:
-    """Evaluate flows of one ε, L and c at the same times, all of their modes together."""
+    """Evaluate flows of one ε, L and c at the same times, all of their modes together.
+
+    Parameters
+    ----------
+    laws : sequence of CompressedFlow
+    times : array, shape (records,)
+
+    Returns
+    -------
+    list of Evaluation
+    """
     first = laws[0]
     every = np.concatenate([*(law.targets for law in laws), [0.0]])
     values = modes.flow(times, every, first.eps, first.depth, scale=first.scale)

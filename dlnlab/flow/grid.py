@@ -79,6 +79,16 @@ class Candidates:
 
         The way of each from the one before is counted in two units, that of the whole target and
         that of every single mode, since a small mode's is nothing in terms of the whole.
+
+        Parameters
+        ----------
+        times : array, shape (states,)
+        steps : array of int, shape (states,)
+            Steps taken before each.
+        layers : tuple of L arrays, shapes (states, d_l, d_{l−1})
+        W : array, shape (states, d_out, d_in)
+        errors : array, shape (states,)
+            Distances of the two runs.
         """
         targets, path = self.law.targets, np.concatenate([self._W[None], W])
         values = np.diagonal(path, axis1=1, axis2=2)[:, : targets.size].copy()
@@ -99,6 +109,17 @@ class Candidates:
         """Return about `count` candidates between which both networks travel about as far.
 
         Those around the time when a mode comes within `within` of its target are among them.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+        within : float
+            A singular value counts as fitted within this fraction of its target.
+
+        Returns
+        -------
+        list of Candidate
         """
         chosen = {candidate.t: candidate for candidate in self._even(count)}
         values = np.array([candidate.values for candidate in self.kept])

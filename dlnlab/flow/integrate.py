@@ -1,6 +1,6 @@
 """Gradient flow dW_l/dt = −∇_{W_l} ℓ(W_{L:1}) − μ W_l of any network and problem, on the host.
 
-The run ends by a terminal event as soon as nothing happens any more, instead of crawling to `t_end`
+The run ends by a terminal event once it is numerically stationary, instead of crawling to `t_end`
 in stability-limited steps (`dlnlab.flow.system`).
 """
 
@@ -172,12 +172,10 @@ def gradient_flow(
             )
     budget = math.inf if max_steps is None else checks.integer("max_steps", max_steps, 1)
     tol = checks.nonnegative("tol", tol)
-    if stop is not None and not callable(stop):
-        raise TypeError(f"`stop` must be a callable stop(t, W), got {checks.describe(stop)}")
-    if observe is not None and not callable(observe):
-        raise TypeError(
-            f"`observe` must be a callable observe(t, weights, W), got {checks.describe(observe)}"
-        )
+    if stop is not None:
+        checks.function("stop", stop, "a callable stop(t, W)", 2)
+    if observe is not None:
+        checks.function("observe", observe, "a callable observe(t, weights, W)", 3)
     if stationarity is not None:
         stationarity = checks.nonnegative("stationarity", stationarity)
     bar = Progress(progress, t_end, "time")
@@ -246,11 +244,36 @@ class Rest:
         self.t_end = t_end
 
     def excess(self, t: float, velocity: np.ndarray) -> float:
-        """Return by how much t Σ_l ‖dW_l/dt‖² exceeds the level."""
+        """Return by how much t Σ_l ‖dW_l/dt‖² exceeds the level.
+
+        Parameters
+        ----------
+        t : float
+            Flow time.
+        velocity : array, shape (size,)
+            ẏ.
+
+        Returns
+        -------
+        float
+        """
         return t * float(velocity @ velocity) - self.level
 
     def waiting(self, system: System, y: np.ndarray, velocity: np.ndarray) -> bool:
-        """Tell whether a mode, of any member of a batch, is still to be learned."""
+        """Tell whether a mode, of any member of a batch, is still to be learned.
+
+        Parameters
+        ----------
+        system : System
+        y : array, shape (size,)
+            All layers, one after the other.
+        velocity : array, shape (size,)
+            ẏ.
+
+        Returns
+        -------
+        bool
+        """
         weights, W = system.unpack(y), system.end_to_end(y)
         gradient = np.linalg.norm(system.problem.gradient(W), 2, axis=(-2, -1))
         width = min(min(layer.shape[-2:]) for layer in weights)
@@ -262,7 +285,22 @@ class Rest:
         return bool(np.any(small & ~still & (growth > system.decay)))
 
     def reached(self, t: float, system: System, y: np.ndarray, velocity: np.ndarray) -> bool:
-        """Tell whether the flow is at rest at a time."""
+        """Tell whether the flow is at rest at a time.
+
+        Parameters
+        ----------
+        t : float
+            Flow time.
+        system : System
+        y : array, shape (size,)
+            All layers, one after the other.
+        velocity : array, shape (size,)
+            ẏ.
+
+        Returns
+        -------
+        bool
+        """
         return self.excess(t, velocity) <= 0 and not self.waiting(system, y, velocity)
 
 
@@ -460,6 +498,20 @@ def checked_tolerance(rtol: Any, largest: float = LARGEST_RTOL) -> float:
     """Return `rtol` if double precision can meet it, and if it is at most `largest`.
 
     An estimate of a step's error is a sum of a dozen terms; below `SMALLEST_RTOL` it is rounding.
+
+    Parameters
+    ----------
+    rtol : float
+    largest : float
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it cannot.
     """
     number = checks.share("rtol", rtol)
     if not SMALLEST_RTOL <= number <= largest:
@@ -475,6 +527,16 @@ def default_atol(rtol: float, problem: Problem, weights: Weights) -> float:
 
     The former is the smallest over the layers of ‖W_l‖_F / √min(d_l, d_{l−1}), the latter the L-th
     root of ‖∇ℓ(0)‖₂/(c‖A‖²), which for a factorization is σ_1*^{1/L}.
+
+    Parameters
+    ----------
+    rtol : float
+    problem : Problem
+    weights : tuple of L arrays, shapes (..., d_l, d_{l−1})
+
+    Returns
+    -------
+    float
     """
     with np.errstate(over="ignore", invalid="ignore"):
         scales = [np.linalg.norm(W, axis=(-2, -1)) / min(W.shape[-2:]) ** 0.5 for W in weights]

@@ -30,16 +30,47 @@ class Integrator(Protocol):
     velocity: np.ndarray
 
     def step(self) -> bool:
-        """Advance by one accepted step; False if the method gave up."""
+        """Advance by one accepted step; False if the method gave up.
+
+        Returns
+        -------
+        bool
+        """
         ...
 
     def between(self, t: float) -> np.ndarray:
-        """Return y at a time within the last step."""
+        """Return y at a time within the last step.
+
+        Parameters
+        ----------
+        t : float
+
+        Returns
+        -------
+        array, shape (size,)
+        """
         ...
 
 
 class Stiff:
-    """CVODE's BDF formulas, the Newton systems solved by GMRES without forming the Jacobian."""
+    """CVODE's BDF formulas, the Newton systems solved by GMRES without forming the Jacobian.
+
+    Parameters
+    ----------
+    system : System
+    t_end : float
+    rtol : float
+    atol : float
+    cap : float, optional
+        Largest step, in units of 1/λ.
+    t : float
+        Where it starts; or a time within the last step.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If scikit-sundae is not installed.
+    """
 
     def __init__(
         self,
@@ -73,11 +104,28 @@ class Stiff:
         return self.system.velocity(self.t, self.y)
 
     def step(self) -> bool:
+        """Advance by one accepted step; see `Integrator`.
+
+        Returns
+        -------
+        bool
+        """
         result = self.solver.step(self.t_end, method="onestep", tstop=self.t_end)
         self.t, self.y = float(np.ravel(result.t)[-1]), np.array(result.y).reshape(-1)
         return bool(result.success)
 
     def between(self, t: float) -> np.ndarray:
+        """Return y at a time within the last step; see `Integrator`.
+
+        Parameters
+        ----------
+        t : float
+            Where it starts; or a time within the last step.
+
+        Returns
+        -------
+        array
+        """
         return np.array(self.solver.step(t).y).reshape(-1)
 
 

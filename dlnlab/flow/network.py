@@ -91,6 +91,16 @@ class OriginalNetwork:
         The premise of Proposition 1, measured on the full start where that is formed, and that of
         Theorem 2, Q v_i* = u_i*.
     blocks : list of SignedBlock
+    depth : int
+        L.
+    rng : numpy.random.Generator or int
+    width : int, sequence of ints or None
+        Hidden widths.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed, or the network would not fit in memory.
     """
 
     def __init__(
@@ -151,6 +161,12 @@ class OriginalNetwork:
                 f"`weights` must be one network of depth = {depth} layers, got {len(checked)} "
                 f"layers of shape {tuple(checked[0].shape)}, …"
             )
+        for index, W in enumerate(checked):
+            if not bool(arrays.namespace(W).any(W != 0)):
+                raise ValueError(
+                    f"`weights[{index}]` must not be a matrix of zeros: W_{{L:1}}(0) = 0 is no "
+                    "start of size ε"
+                )
         try:
             self.reduction = parsimony.reduce(self.full, checked)
         except parsimony.NoReductionError:
@@ -232,6 +248,15 @@ class OriginalNetwork:
         change by as much in size; orthogonality, balancedness and the sign of every determinant
         remain.  All turns are those of the output: together with turns of the input they would
         cancel in some planes.
+
+        Parameters
+        ----------
+        seed : int
+            Of the signs of what is added.
+
+        Returns
+        -------
+        tuple of L arrays, shapes (..., d_l, d_{l−1})
         """
         rng = np.random.default_rng(seed)
         label = np.zeros(max(self.problem.shape), dtype=int)
@@ -244,7 +269,17 @@ class OriginalNetwork:
         return tuple(layers)
 
     def matrix(self, block: np.ndarray) -> Array:
-        """Return the full end-to-end matrix from the one in `problem`."""
+        """Return the full end-to-end matrix from the one in `problem`.
+
+        Parameters
+        ----------
+        block : array
+            W of the reduced network.
+
+        Returns
+        -------
+        array, shape (d_out, d_in)
+        """
         left, right = self._frames
         W = self.units.matrix * (left @ block @ right.T)
         if self.reduction is None:
@@ -256,7 +291,21 @@ class OriginalNetwork:
 def diagonal_problem(
     shape: tuple[int, int], s: np.ndarray, multiplicity: int, full: Factorization
 ) -> ReducedFactorization:
-    """Return the factorization of diag(s) with c = 1, its last coordinate counted so often."""
+    """Return the factorization of diag(s) with c = 1, its last coordinate counted so often.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        (d_out, d_in).
+    s : array, shape (r,)
+    multiplicity : int
+    full : Factorization
+        The problem of the given network.
+
+    Returns
+    -------
+    ReducedFactorization
+    """
     target = FactoredTarget(np.eye(shape[0], s.size), s, np.eye(s.size, shape[1]))
     problem = ReducedFactorization(target, multiplicity, full)
     problem.scale = 1.0

@@ -55,8 +55,8 @@ RESOLVED = 1e-3
 FITTED = 1e-8
 """The flow ends once the network agrees with the target in its singular subspaces to this fraction
 of the smallest σ_i* that it can fit: what remains is the slow decay of the residual directions.
-Beside a saddle it is a tenth of `within`: there the modes left may be as good as equal, and the
-direction that is lost turns among them for as good as ever."""
+Near a saddle it is a tenth of `within`: there the remaining modes may be nearly equal, and the
+lost direction rotates among them almost indefinitely."""
 
 SURVEY, ROUNDS = 200, 6
 """Times of the first look at a closed form, and how often it is refined."""
@@ -131,7 +131,7 @@ class OriginalFlow:
         self.network, self.law, self.t_end, self.rtol = network, law, t_end, rtol
         self.method, closed = method, method == CLOSED
         self.dropped, self.unresolved = 0.0, False
-        self.fitted = within / 10 if network.trapped.size else min(FITTED, within / 10)
+        self.fitted = self._fitted(within)
         W = networks.prefix_products(network.weights)[-1]
         self.candidates = Candidates(law, num_records, network.weights, W)
         bar = Progress(progress, network.units.time * _expected_end(law, t_end), "time")
@@ -144,6 +144,16 @@ class OriginalFlow:
             bar.close()
         self._measure(num_records, within, status)
         self.seconds = time.monotonic() - started
+
+    def _fitted(self, within: float) -> float:
+        """The distance, relative to the smallest mode that can be fitted, at which the flow ends.
+
+        `FITTED`, or what the rounding of W hides of that mode if this is more, and still fitted.
+        """
+        if self.network.trapped.size:
+            return within / 10
+        hidden = ROUNDING * max(1.0, self.network.start) / float(self.law.targets[-1])
+        return max(min(FITTED, within / 10), min(hidden, within / 2))
 
     def _until(self) -> float:
         """A start that cannot fit all modes is followed until the compressed network is fitted."""
@@ -260,11 +270,31 @@ class OriginalFlow:
         self.coverage, self.status = Coverage(float(self.times[-1]), whole, escaped), status
 
     def singular_values(self, count: int) -> np.ndarray:
-        """Return the `count` leading singular values at every record."""
+        """Return the `count` leading singular values at every record.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+
+        Returns
+        -------
+        array, shape (records, count)
+        """
         return self.network.problem.leading_values(self.records.blocks, count)
 
     def trajectory(self, count: int) -> Trajectory:
-        """Return the flow with everything a comparison shows."""
+        """Return the flow with everything a comparison shows.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+
+        Returns
+        -------
+        Trajectory
+        """
         return Trajectory(
             times=self.times,
             steps=self.steps,
@@ -290,7 +320,18 @@ def _two_digits_up(t: float) -> float:
 
 
 def chosen_method(method: str, network: OriginalNetwork) -> str:
-    """Return how a flow is computed: "auto" takes the closed form of two balanced layers."""
+    """Return how a flow is computed: "auto" takes the closed form of two balanced layers.
+
+    Parameters
+    ----------
+    method : str
+        One of `METHODS`.
+    network : OriginalNetwork
+
+    Returns
+    -------
+    str
+    """
     if method != "auto":
         return method
     return CLOSED if len(network.weights) == 2 and network.balancedness.met else "DOP853"

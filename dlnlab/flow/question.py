@@ -94,7 +94,21 @@ class Plan:
 
 
 def predicted(rank: int, size: int, depth: int) -> tuple[int, float]:
-    """Return the steps and the seconds to learn so many modes of a balanced d × d network."""
+    """Return the steps and the seconds to learn so many modes of a balanced d × d network.
+
+    Parameters
+    ----------
+    rank : int
+        r.
+    size : int
+        d.
+    depth : int
+        L.
+
+    Returns
+    -------
+    (int, float)
+    """
     block = min(2 * rank + 1, size)
     if depth == 2:
         return 0, SURVEYED * (1e-4 + 8 * block**3 / FLOPS)
@@ -111,6 +125,10 @@ def asked(problem: Factorization, rank: Any, depth: int) -> tuple[int, int, str]
     problem : Factorization
     rank : {"auto", "full"} or int
     depth : int
+
+    Returns
+    -------
+    (int, int, str)
 
     Raises
     ------
@@ -161,6 +179,24 @@ def _front(s: np.ndarray, problem: Factorization, depth: int) -> tuple[int, int,
 def plan(
     problem: Factorization, rank: int, of: int, why: str, depth: int, method: str, block: int
 ) -> Plan:
-    """Return what is going to be done for a question; `block` is the reduced dimension."""
+    """Return what is going to be done for a question; `block` is the reduced dimension.
+
+    Parameters
+    ----------
+    problem : Factorization
+    rank : int
+        r.
+    of : int
+        How many modes there are.
+    why : str
+    depth : int
+        L.
+    method : str
+    block : int
+
+    Returns
+    -------
+    Plan
+    """
     steps, seconds = predicted(rank, block, 2 if method == CLOSED else max(depth, 3))
     return Plan(rank, of, why, method, steps, seconds)

@@ -48,7 +48,13 @@ class Records:
         self.blocks = np.empty((0, *problem.shape))
 
     def measure_all(self, states: Sequence[Weights]) -> None:
-        """Measure states, in small stacks of them."""
+        """Measure states, in small stacks of them.
+
+        Parameters
+        ----------
+        states : sequence of tuples of L arrays
+            Layers, state by state.
+        """
         room = max(1, STACK // sum(W.nbytes for W in states[0]))
         parts = [
             self._measure(*(np.stack(layer) for layer in zip(*states[k : k + room], strict=True)))
@@ -79,7 +85,13 @@ class Records:
         }
 
     def cut(self, count: int) -> None:
-        """Keep the first records only."""
+        """Keep the first records only.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+        """
         self.blocks = self.blocks[:count]
         self._numbers = {name: values[:count] for name, values in self._numbers.items()}
 

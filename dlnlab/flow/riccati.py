@@ -53,7 +53,17 @@ class TwoLayers:
         self.spare = last.shape[0] - r  # rows of W_2 beyond the modes
 
     def layers(self, t: float) -> Weights:
-        """Return W_1 and W_2 at a time t ≥ 0."""
+        """Return W_1 and W_2 at a time t ≥ 0.
+
+        Parameters
+        ----------
+        t : float
+            Flow time.
+
+        Returns
+        -------
+        tuple of 2 arrays
+        """
         s, k, rest = self.s, self.rows.shape[1], self.rows.shape[0] - 2 * self.s.size
         exponent = np.minimum(s * t, LARGEST)
         e = np.exp(exponent)

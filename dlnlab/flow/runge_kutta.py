@@ -111,7 +111,12 @@ class RungeKutta:
         return FIRST * size / speed if speed and math.isfinite(size / speed) else self.t_end
 
     def step(self) -> bool:
-        """Advance by one accepted step; False if none can be found."""
+        """Advance by one accepted step; False if none can be found.
+
+        Returns
+        -------
+        bool
+        """
         for _ in range(REJECTIONS):
             h = min(self._h, self._longest, self.t_end - self.t)
             if not h > STALLED * np.spacing(self.t):
@@ -186,7 +191,17 @@ class RungeKutta:
             self._norm, self._old = norm, 0
 
     def between(self, t: float) -> np.ndarray:
-        """Return y at a time within the last step, to the order of the method's interpolant."""
+        """Return y at a time within the last step, to the order of the method's interpolant.
+
+        Parameters
+        ----------
+        t : float
+            Flow time.
+
+        Returns
+        -------
+        array, shape (size,)
+        """
         if self._dense is None:
             self._dense = self._interpolant()
         return self._evaluate((t - self._t_before) / self._taken)

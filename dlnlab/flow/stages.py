@@ -192,11 +192,25 @@ class Staged:
         return self.frozen > FROZEN
 
     def at_the_goal(self) -> bool:
-        """Tell whether the start is already what the flow would come to."""
+        """Tell whether the start is already what the flow would come to.
+
+        Returns
+        -------
+        bool
+        """
         return self.until == 0 and (self.unfitted() <= 0 or not self.tight.velocity.any())
 
     def run(self, progress: Progress) -> Status:
-        """Step until the end, for whatever reason."""
+        """Step until the end, for whatever reason.
+
+        Parameters
+        ----------
+        progress : Progress
+
+        Returns
+        -------
+        Status
+        """
         try:
             return self._run(progress)
         finally:
@@ -240,7 +254,12 @@ class Staged:
         return Status.STATIONARY if at_rest else None
 
     def unfitted(self) -> float:
-        """Return how far the network is from what it can fit, beyond `fitted`."""
+        """Return how far the network is from what it can fit, beyond `fitted`.
+
+        Returns
+        -------
+        float
+        """
         return self.network.unfitted(self.W, self.active.modes(self.s.size)) - self.fitted
 
     def _record(self, before: float, W: np.ndarray) -> None:
@@ -296,7 +315,18 @@ class Staged:
         return active.gaps[:, None, :] * decay
 
     def assembled(self, times: np.ndarray, states: np.ndarray) -> Weights:
-        """Return the layers of the whole; what was taken out comes first in hidden spaces."""
+        """Return the layers of the whole; what was taken out comes first in hidden spaces.
+
+        Parameters
+        ----------
+        times : array, shape (records,)
+        states : array, shape (states, size)
+            y of the networks that are left.
+
+        Returns
+        -------
+        tuple of L arrays, shapes (..., d_l, d_{l−1})
+        """
         layers, active = self.system.unpack(states), self.active
         if not active.fitted.size:
             return layers

@@ -18,7 +18,15 @@ __all__ = ["System"]
 
 
 class System:
-    """The flow as one vector differential equation ẏ = f(y), y all layers side by side."""
+    """The flow as one vector differential equation ẏ = f(y), y all layers side by side.
+
+    Parameters
+    ----------
+    problem : Problem
+    weights : tuple of L arrays, shapes (..., d_l, d_{l−1})
+    weight_decay : float
+        μ.
+    """
 
     def __init__(self, problem: Problem, weights: Weights, weight_decay: float = 0.0) -> None:
         batch = np.broadcast_shapes(
@@ -37,7 +45,17 @@ class System:
         self._by_blas = not weight_decay and calls.suits(problem, self.shapes)
 
     def unpack(self, y: np.ndarray) -> Weights:
-        """Return the layers as views of `y`, which may have leading axes if there is no batch."""
+        """Return the layers as views of `y`, which may have leading axes if there is no batch.
+
+        Parameters
+        ----------
+        y : array, shape (size,)
+            All layers, one after the other.
+
+        Returns
+        -------
+        tuple of L arrays, shapes (..., d_l, d_{l−1})
+        """
         if self._stacked:
             return tuple([W.transpose(2, 0, 1) for W in self._apart(y)])
         ahead = y.shape[:-1]
@@ -51,13 +69,32 @@ class System:
         return tuple([y[part].reshape(shape) for part, shape in places])
 
     def velocity(self, t: float, y: np.ndarray) -> np.ndarray:
-        """−∇ℓ − μ W_l for all layers."""
+        """−∇ℓ − μ W_l for all layers.
+
+        Parameters
+        ----------
+        t : float
+            Flow time.
+        y : array, shape (size,)
+            All layers, one after the other.
+
+        Returns
+        -------
+        array, shape (size,)
+        """
         out = np.empty_like(y)
         self.slopes(self.unpack(y), self.unpack(out))
         return out
 
     def slopes(self, weights: Weights, out: Weights) -> None:
-        """Write −∇ℓ − μ W_l of all layers into arrays of their shapes."""
+        """Write −∇ℓ − μ W_l of all layers into arrays of their shapes.
+
+        Parameters
+        ----------
+        weights : tuple of L arrays, shapes (..., d_l, d_{l−1})
+        out : tuple of L arrays, shapes (..., d_l, d_{l−1})
+            Where they are written.
+        """
         prefixes = networks.prefix_products(weights)
         downhill = self.problem.gradient(prefixes[-1])
         np.negative(downhill, out=downhill)
@@ -67,22 +104,63 @@ class System:
                 slope -= self.decay * W
 
     def prepared(self, y: np.ndarray, outs: Sequence[np.ndarray]) -> list[list[calls.Call]]:
-        """Return, for each of `outs`, calls that write ẏ there for what `y` holds by then."""
+        """Return, for each of `outs`, calls that write ẏ there for what `y` holds by then.
+
+        Parameters
+        ----------
+        y : array, shape (size,)
+            All layers, one after the other.
+        outs : sequence of arrays, shape (size,)
+
+        Returns
+        -------
+        list of lists of callables
+        """
         if self._by_blas or self._stacked:
             return calls.downhill(self.problem, self._apart(y), [self._apart(out) for out in outs])
         weights = self.unpack(y)
         return [[functools.partial(self.slopes, weights, self.unpack(out))] for out in outs]
 
     def end_to_end(self, y: np.ndarray) -> np.ndarray:
-        """W_{L:1}."""
+        """W_{L:1}.
+
+        Parameters
+        ----------
+        y : array, shape (size,)
+            All layers, one after the other.
+
+        Returns
+        -------
+        array, shape (*batch, d_out, d_in)
+        """
         return networks.prefix_products(self.unpack(y))[-1]
 
     def loss(self, y: np.ndarray) -> float:
-        """ℓ, the largest of a batch."""
+        """ℓ, the largest of a batch.
+
+        Parameters
+        ----------
+        y : array, shape (size,)
+            All layers, one after the other.
+
+        Returns
+        -------
+        float
+        """
         return float(np.max(self.problem.loss(self.end_to_end(y))))
 
     def stiffness(self, y: np.ndarray) -> float:
-        """λ = c‖A‖² Σ_l ∏_{k≠l} ‖W_k‖₂² + μ, the largest over a batch, or a few percent more."""
+        """λ = c‖A‖² Σ_l ∏_{k≠l} ‖W_k‖₂² + μ, the largest over a batch, or a few percent more.
+
+        Parameters
+        ----------
+        y : array, shape (size,)
+            All layers, one after the other.
+
+        Returns
+        -------
+        float
+        """
         layers = self.unpack(y)
         if len({W.shape for W in layers}) == 1:
             norms = decompositions.norm_bounds(np.stack(layers))

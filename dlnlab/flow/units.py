@@ -33,6 +33,11 @@ class Units:
         The problem's factor c.
     depth : int
         L.
+
+    Raises
+    ------
+    ValueError
+        If times or losses would leave the range of double precision.
     """
 
     matrix: float
@@ -67,7 +72,16 @@ class Units:
         return self.scale * self.matrix * self.matrix
 
     def applied(self, run: Trajectory) -> Trajectory:
-        """Return a canonical trajectory in the user's units."""
+        """Return a canonical trajectory in the user's units.
+
+        Parameters
+        ----------
+        run : Trajectory
+
+        Returns
+        -------
+        Trajectory
+        """
         return replace(
             run,
             times=self.time * run.times,

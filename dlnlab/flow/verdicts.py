@@ -39,6 +39,10 @@ def verdicts(
         Assumption 1, measured on the original network.
     margin_error
         Bound on the numerical error of the difference of squared errors.
+
+    Returns
+    -------
+    Verdicts
     """
     judged, compressed = _Judged(flow, law), law.law
     balanced, same = flow.network.balancedness, _same_start(flow, law)
@@ -161,5 +165,16 @@ class _Judged:
 
 
 def shown(shape: tuple[int, int], law: CompressedFlow) -> int:
-    """Number of singular values that a comparison looks at."""
+    """Number of singular values that a comparison looks at.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        (d_out, d_in).
+    law : CompressedFlow
+
+    Returns
+    -------
+    int
+    """
     return min(*shape, max(law.targets.size, law.r_hat) + 1)

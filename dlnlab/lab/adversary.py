@@ -117,7 +117,12 @@ class TurnedStart:
     eps: float
 
     def weights(self) -> networks.Weights:
-        """W_1, …, W_L at the start, each of shape (d, d)."""
+        """W_1, …, W_L at the start, each of shape (d, d).
+
+        Returns
+        -------
+        tuple of L arrays, shapes (..., d_l, d_{l−1})
+        """
         size = len(self.spectrum)
         last = self.eps * np.array(self.turn)
         return (*[self.eps * np.eye(size)] * (self.depth - 1), last)
@@ -171,7 +176,15 @@ class _FlowRecords:
 
 
 class Curves(NamedTuple):
-    """σ̃_i(t) and σ_i(t), shape (records, d), and the bound on the error of σ_i."""
+    """σ̃_i(t) and σ_i(t), shape (records, d), and the bound on the error of σ_i.
+
+    Parameters
+    ----------
+    times : array, shape (records,)
+    compressed : array, shape (records, d)
+    original : array, shape (records, d)
+    error : array, shape (records,)
+    """
 
     times: np.ndarray
     compressed: np.ndarray
@@ -180,7 +193,18 @@ class Curves(NamedTuple):
 
 
 def follow(instance: TurnedStart, horizon: float) -> Curves:
-    """Return both sides of dominance along the flow of an instance, tightly integrated."""
+    """Return both sides of dominance along the flow of an instance, tightly integrated.
+
+    Parameters
+    ----------
+    instance : TurnedStart
+    horizon : float
+        How long.
+
+    Returns
+    -------
+    Curves
+    """
     records = _flows([instance], horizon, TIGHTEST)
     bound = _compressed(instance, records.times)
     return Curves(records.times, bound, bound - records.margins[:, 0], records.errors[:, 0])

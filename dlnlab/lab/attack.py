@@ -106,7 +106,17 @@ class Question:
         return " ".join(fingerprints.of_function(f) for f in (self.function, *self.premises))
 
     def sightings(self, cases: Sequence[Case]) -> Iterator[tuple[Case, Sighting | str]]:
-        """Yield every case with what is to be seen of it, or why nothing is."""
+        """Yield every case with what is to be seen of it, or why nothing is.
+
+        Parameters
+        ----------
+        cases : sequence of Case
+            Of one shape, depth, ε and width.
+
+        Yields
+        ------
+        (Case, Sighting or str)
+        """
         try:
             yield from zip(cases, dynamics.observe(self.about, cases, self.options), strict=True)
         except (RuntimeError, ArithmeticError, np.linalg.LinAlgError) as error:
@@ -117,7 +127,16 @@ class Question:
                 yield from self.sightings([case])
 
     def counterexample(self, case: Case) -> bool:
-        """Tell whether an instance contradicts the statement, far beyond its numerical error."""
+        """Tell whether an instance contradicts the statement, far beyond its numerical error.
+
+        Parameters
+        ----------
+        case : Case
+
+        Returns
+        -------
+        bool
+        """
         tally = Tally(self.claim)
         self.count(tally, [case])
         return _is_clear(tally)
@@ -165,6 +184,14 @@ class Question:
     def look(self, case: Case) -> tuple[MarginCurve, Observed]:
         """Return the margin along one instance, and what the function was given.
 
+        Parameters
+        ----------
+        case : Case
+
+        Returns
+        -------
+        (MarginCurve, Observed)
+
         Raises
         ------
         RuntimeError
@@ -183,6 +210,10 @@ class Attacker:
 
     It travels with the functions of its question, by value: those of a notebook cannot be imported
     anywhere else.
+
+    Parameters
+    ----------
+    question : Question
     """
 
     task_name = "dlnlab.attack"
@@ -274,7 +305,17 @@ class Search:
     seconds: float = 0.0
 
     def many(self, name: str) -> int:
-        """Return how many instances failed or were not measured."""
+        """Return how many instances failed or were not measured.
+
+        Parameters
+        ----------
+        name : str
+            What became of them.
+
+        Returns
+        -------
+        int
+        """
         return int(sum(self.tally.notes.get(f"{name} in all", [])))
 
     @property
@@ -318,12 +359,16 @@ def search(
     seed : int
     executor, path, progress
         See `dlnlab.campaigns.run`; ``f(done, total)`` of instances.
+
+    Returns
+    -------
+    Search
     """
     started = time.monotonic()
     found = Search(Tally(question.claim), instances)
     climbing = int(CLIMBING * instances) if instances > BATCH else 0
     batches = _shares(instances - climbing, BATCH)
-    bar = Progress(progress, instances, "instance")
+    bar = Progress(progress, instances, "instance", has_loss=False)
     with contextlib.ExitStack() as stack:
         stack.callback(bar.close)
         pool = stack.enter_context(executors.using(executor))

@@ -63,7 +63,12 @@ class Blocks:
         )
 
     def law(self) -> CompressedFlow:
-        """The compressed network."""
+        """The compressed network.
+
+        Returns
+        -------
+        CompressedFlow
+        """
         return CompressedFlow(self.spectrum, self.spectrum.size, self.depth, self.eps, 1.0)
 
 
@@ -137,6 +142,10 @@ def draw(
         Starts, width, σ* in decreasing order, L and ε.
     seed : int
 
+    Returns
+    -------
+    Blocks
+
     Raises
     ------
     ValueError
@@ -166,5 +175,14 @@ def draw(
 
 
 def stable_step(blocks: Blocks) -> float:
-    """2/(L σ_1*^{2−2/L}), beyond which a fitted network is not stable."""
+    """2/(L σ_1*^{2−2/L}), beyond which a fitted network is not stable.
+
+    Parameters
+    ----------
+    blocks : Blocks
+
+    Returns
+    -------
+    float
+    """
     return 2 / (blocks.depth * float(blocks.spectrum[0]) ** (2 - 2 / blocks.depth))

@@ -56,13 +56,30 @@ class Frame:
         return Q
 
     def readable(self) -> Any:
-        """The reflectors, or the seed with them."""
+        """The reflectors, or the seed with them.
+
+        Returns
+        -------
+        object
+        """
         reflectors = [list(v) for v in self.reflectors]
         return reflectors if self.seed is None else {"seed": self.seed, "reflectors": reflectors}
 
     @classmethod
     def from_readable(cls, size: int, readable: Any) -> Frame:
-        """Return the frame of that size that `readable` describes."""
+        """Return the frame of that size that `readable` describes.
+
+        Parameters
+        ----------
+        size : int
+            d.
+        readable : object
+            As `readable` returns it.
+
+        Returns
+        -------
+        Frame
+        """
         seeded = isinstance(readable, Mapping)
         reflectors, seed = (
             (readable["reflectors"], readable["seed"]) if seeded else (readable, None)
@@ -121,7 +138,12 @@ class Case:
         return (U * self.values) @ V.T
 
     def weights(self) -> networks.Weights:
-        """W_1, …, W_L of the wide network at its start."""
+        """W_1, …, W_L of the wide network at its start.
+
+        Returns
+        -------
+        tuple of L arrays, shapes (..., d_l, d_{l−1})
+        """
         if isinstance(self.start, int):
             return networks.original_weights(
                 self.shape, self.depth, self.eps, rng=self.start, width=self.width
@@ -149,7 +171,12 @@ class Case:
         return flow.compare(self.target, self.r_hat, **given, **options)
 
     def witness(self) -> dict[str, Any]:
-        """Everything that is needed to build the case again, as plain lists and numbers."""
+        """Everything that is needed to build the case again, as plain lists and numbers.
+
+        Returns
+        -------
+        dict
+        """
         start = self.start
         layers = start if isinstance(start, int) else [frame.readable() for frame in start]
         return {
@@ -169,6 +196,15 @@ class Case:
         """Build the case again from what `witness` returned, whatever else the mapping holds.
 
         Frames of a start are taken as large as the longer side of their layer.
+
+        Parameters
+        ----------
+        witness : mapping
+            As `witness` returns it.
+
+        Returns
+        -------
+        Case
 
         Raises
         ------
@@ -223,7 +259,30 @@ def random_cases(
     enough_rank: bool = True,
     width: int | None = None,
 ) -> list[Case]:
-    """Draw cases with uniformly random singular vectors and starts, of one shape, L and ε."""
+    """Draw cases with uniformly random singular vectors and starts, of one shape, L and ε.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    count : int
+        How many.
+    shape : (int, int)
+        (d_out, d_in).
+    depth : int
+        L.
+    eps : float
+        ε.
+    low : float
+        Smallest singular value.
+    enough_rank : bool
+        Whether r̂ ≥ r.
+    width : int, optional
+        Hidden width; max(d_out, d_in) by default.
+
+    Returns
+    -------
+    list of Case
+    """
     size = min(shape)
     cases = []
     for _ in range(count):
@@ -242,6 +301,22 @@ def aligned_case(
     """Draw a square case whose start maps every right singular vector to the left one.
 
     The layers I, …, I, Vᵀ, U of product UVᵀ (for L = 2: Vᵀ, U) do that.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    size : int
+        d.
+    depth : int
+        L.
+    eps : float
+        ε.
+    low : float
+        Smallest singular value.
+
+    Returns
+    -------
+    Case
     """
     seed = int(rng.integers(0, 2**31))
     vector = tuple(int(n) for n in rng.integers(-3, 4, size))
@@ -254,6 +329,16 @@ def aligned_case(
 
 
 def stack(cases: Sequence[Case]) -> tuple[np.ndarray, networks.Weights]:
-    """Return the targets and the wide starts of cases of one shape and depth as batches."""
+    """Return the targets and the wide starts of cases of one shape and depth as batches.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        Of one shape, depth, ε and width.
+
+    Returns
+    -------
+    (array, tuple of L arrays, shapes (..., d_l, d_{l−1}))
+    """
     layers = zip(*(case.weights() for case in cases), strict=True)
     return np.stack([case.target for case in cases]), tuple(np.stack(layer) for layer in layers)

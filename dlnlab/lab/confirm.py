@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import mpmath
 import numpy as np
 from scipy import integrate
 
@@ -44,6 +43,10 @@ def again(about: str, seen: Observed) -> Observed:
     seen : Observed
         What the search looked at.
 
+    Returns
+    -------
+    Observed
+
     Raises
     ------
     RuntimeError
@@ -70,6 +73,8 @@ def _exact_start(case: Case) -> Weights:
     layers = case.weights()
     if isinstance(case.start, int) or any(frame.seed is not None for frame in case.start):
         return layers
+    import mpmath  # with all its functions, for a counterexample alone
+
     with mpmath.workdps(DIGITS):
         exact = []
         for frame, W in zip(case.start, layers, strict=True):
@@ -130,6 +135,8 @@ def _slopes(gradient: Any, layers: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 def _descend(target: np.ndarray, weights: Weights, eta: float, steps: int) -> Weights:
     """Take steps of gradient descent with many digits; layers of shapes (records, …)."""
+    import mpmath  # with all its functions, for a counterexample alone
+
     with mpmath.workdps(DIGITS):
         exact = np.vectorize(mpmath.mpf, otypes=[object])
         goal, layers, step = exact(target), [exact(W) for W in weights], mpmath.mpf(eta)

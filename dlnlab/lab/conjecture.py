@@ -1,4 +1,4 @@
-"""A conjecture of one's own: a sentence, and a few lines that say by how much it holds.
+"""A conjecture of your own: a sentence, and a function that returns its margin.
 
 The function of a conjecture is given both networks of one instance and returns a margin, ≥ 0 where
 the sentence holds.  `Conjecture.attack` tries to refute it: random instances, a climb towards the
@@ -99,7 +99,7 @@ def conjecture(
     checks.choice("about", about, dynamics.ABOUT)
     some = checks.sequence("premises", premises, "functions")
     for k, premise in enumerate(some):
-        checks.function(f"premises[{k}]", premise)
+        checks.function(f"premises[{k}]", premise, "a function of one instance", 1)
     if about != "descent" and (eta, method) != (None, None):
         name = "eta" if eta is not None else "method"
         raise ValueError(f"`{name}` must be left out unless `about` is 'descent', got {about!r}")
@@ -107,7 +107,7 @@ def conjecture(
     options = {} if method is None else {"method": checks.text("method", method)}
 
     def made(function: Callable[[Any], Any]) -> Conjecture:
-        checks.function("function", function, "a function of one instance")
+        checks.function("function", function, "a function of one instance", 1)
         return Conjecture(Question(statement, about, function, some, options), eta)
 
     return made
@@ -280,7 +280,19 @@ class Conjecture:
 
 
 def confirmed(question: Question, case: Case, looked: int = 0) -> Confirmation:
-    """Compute a counterexample in another way, and tell whether it is one there too."""
+    """Compute a counterexample in another way, and tell whether it is one there too.
+
+    Parameters
+    ----------
+    question : Question
+    case : Case
+    looked : int
+        Cases that were looked at to shrink it.
+
+    Returns
+    -------
+    Confirmation
+    """
     ((_, sighting),) = question.sightings([case])
     assert not isinstance(sighting, str)  # it was measured before
     error = margins.curve(question.function, sighting)

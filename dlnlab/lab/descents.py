@@ -69,13 +69,33 @@ class Descents(NamedTuple):
     run: BlockRun
 
     def witness(self, start: int, record: int) -> dict[str, Any]:
-        """Return what is needed to run it again, and which of its starts is meant."""
+        """Return what is needed to run it again, and which of its starts is meant.
+
+        Parameters
+        ----------
+        start : int
+            Number of the start.
+        record : int
+
+        Returns
+        -------
+        dict
+        """
         told = {**self.batch._asdict(), "spectrum": list(self.batch.spectrum)}
         return told | {"start": start, "time": float(self.run.times[record])}
 
 
 def follow(batch: Batch) -> Descents:
-    """Run a batch."""
+    """Run a batch.
+
+    Parameters
+    ----------
+    batch : Batch
+
+    Returns
+    -------
+    Descents
+    """
     eps = (batch.ratio * batch.spectrum[-1]) ** (1 / batch.depth)
     drawn = blocks.draw(
         batch.starts, batch.size, batch.d, batch.spectrum, batch.depth, eps, batch.seed
@@ -86,13 +106,34 @@ def follow(batch: Batch) -> Descents:
 
 
 def from_witness(witness: Mapping[str, Any]) -> Descents:
-    """Run the batch of a witness again."""
+    """Run the batch of a witness again.
+
+    Parameters
+    ----------
+    witness : mapping
+        As `witness` returns it.
+
+    Returns
+    -------
+    Descents
+    """
     told = {name: witness[name] for name in Batch._fields}
     return follow(Batch(**told | {"spectrum": tuple(told["spectrum"])}))
 
 
 def random(task: Task, low: float, high: float) -> Iterator[Descents]:
-    """Draw about `task.count` starts in batches, with steps between two shares of the limit."""
+    """Draw about `task.count` starts in batches, with steps between two shares of the limit.
+
+    Parameters
+    ----------
+    task : Task
+    low : float
+    high : float
+
+    Yields
+    ------
+    Descents
+    """
     rng, share = task.rng, max(1, task.count // len(GROUPS))
     for starts, d, depth, spectrum in GROUPS:
         ratio = float(10 ** rng.uniform(-6 if depth == 2 else -2, -0.1))
@@ -101,7 +142,18 @@ def random(task: Task, low: float, high: float) -> Iterator[Descents]:
 
 
 def premises(found: Descents, limit: float) -> list[list[Premise]]:
-    """Return the premises for every start: the step's share, small start, and convergence."""
+    """Return the premises for every start: the step's share, small start, and convergence.
+
+    Parameters
+    ----------
+    found : Descents
+    limit : float
+        Largest share of the stable step.
+
+    Returns
+    -------
+    list[list[Premise]]
+    """
     batch = found.batch
     shared = [
         eq13.step_below(batch.step, limit),
@@ -123,6 +175,10 @@ def judge(
     ----------
     found : Descents
     margins, errors : array, shape (records, starts)
+
+    Yields
+    ------
+    (int, int, float, float)
     """
     for start, record in enumerate(np.argmin(margins + errors, axis=0)):
         k = int(record)

@@ -72,12 +72,27 @@ class DescentCase(Case):
         return self.share * 2 / (self.depth * self.spectrum[0] ** (2 - 2 / self.depth))
 
     def witness(self) -> dict[str, Any]:
-        """Everything that is needed to build the case again, as plain lists and numbers."""
+        """Everything that is needed to build the case again, as plain lists and numbers.
+
+        Returns
+        -------
+        dict
+        """
         return super().witness() | {"share": self.share}
 
     @classmethod
     def from_witness(cls, witness: Mapping[str, Any]) -> DescentCase:
-        """Build the case again from what `witness` returned."""
+        """Build the case again from what `witness` returned.
+
+        Parameters
+        ----------
+        witness : mapping
+            As `witness` returns it.
+
+        Returns
+        -------
+        DescentCase
+        """
         plain = Case.from_witness(witness)
         return cls(**vars(plain), share=float(witness["share"]))
 
@@ -103,16 +118,36 @@ class RecoveryCase(Case):
         return Recovery(self.left, self.spectrum, self.right, *told)
 
     def problem(self) -> problems.Problem:
-        """Return the library's problem."""
+        """Return the library's problem.
+
+        Returns
+        -------
+        Problem
+        """
         return self.recovery.problem()
 
     def witness(self) -> dict[str, Any]:
-        """Everything that is needed to build the case again, as plain lists and numbers."""
+        """Everything that is needed to build the case again, as plain lists and numbers.
+
+        Returns
+        -------
+        dict
+        """
         return super().witness() | self.recovery.witness()
 
     @classmethod
     def from_witness(cls, witness: Mapping[str, Any]) -> RecoveryCase:
-        """Build the case again from what `witness` returned."""
+        """Build the case again from what `witness` returned.
+
+        Parameters
+        ----------
+        witness : mapping
+            As `witness` returns it.
+
+        Returns
+        -------
+        RecoveryCase
+        """
         plain, seen = Case.from_witness(witness), Recovery.from_witness(witness)
         told = {name: getattr(seen, name) for name in ("kind", "operator", "normalization")}
         return cls(**vars(plain), **told)
@@ -129,6 +164,10 @@ def observe(about: str, cases: Sequence[Case], options: Mapping[str, Any]) -> li
         A `DescentCase` for "descent", a `RecoveryCase` for "recovery".
     options : mapping
         "method" of gradient descent, where one is asked for.
+
+    Returns
+    -------
+    list of (Observed, sequence of Observed)
 
     Raises
     ------

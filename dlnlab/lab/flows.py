@@ -100,7 +100,12 @@ class FlowPair:
         return max(self.case.spectrum[0], self.case.eps**self.case.depth)
 
     def margin_error(self) -> np.ndarray:
-        """Bound the numerical error of the difference of squared errors."""
+        """Bound the numerical error of the difference of squared errors.
+
+        Returns
+        -------
+        array
+        """
         return theorem2.margin_error(
             self.errors,
             self.law.errors(),
@@ -118,7 +123,22 @@ def draw_groups(
     groups: Sequence[Group] = GROUPS,
     batch: int = 400,
 ) -> Iterator[list[Case]]:
-    """Draw about `total` cases in batches of one shape, L, ε and width."""
+    """Draw about `total` cases in batches of one shape, L, ε and width.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    total : int
+    enough_rank : bool
+        Whether r̂ ≥ r.
+    groups : sequence of Group
+    batch : int
+        Cases in a batch.
+
+    Yields
+    ------
+    list of Case
+    """
     share = max(1, total // len(groups))
     for shape, depth, eps, width in groups:
         for done in range(0, share, batch):
@@ -131,6 +151,17 @@ def quiet_flow(*args: Any, **options: Any) -> Trajectory:
     """Run `dlnlab.gradient_flow` without warnings of overflow.
 
     Off a plateau the method may try a step far too long; it overflows, is rejected and shortened.
+
+    Parameters
+    ----------
+    *args
+        As of `dlnlab.gradient_flow`.
+    **options
+        As of `dlnlab.gradient_flow`.
+
+    Returns
+    -------
+    Trajectory
     """
     with np.errstate(over="ignore", invalid="ignore"):
         return gradient_flow(*args, **options)
@@ -147,6 +178,10 @@ def flow_pairs(
     rtol : float
     also : sequence of float
         Times to record beside those at which modes rise.
+
+    Returns
+    -------
+    list of FlowPair
     """
     targets, weights = stack(cases)
     problem = problems.factorization(targets)
@@ -169,12 +204,31 @@ def flow_pairs(
 
 
 def law_of(case: Case) -> CompressedFlow:
-    """Return the compressed flow of a case."""
+    """Return the compressed flow of a case.
+
+    Parameters
+    ----------
+    case : Case
+
+    Returns
+    -------
+    CompressedFlow
+    """
     return CompressedFlow(case.values[: case.rank], case.r_hat, case.depth, case.eps, 1.0)
 
 
 def time_grid(cases: Sequence[Case]) -> np.ndarray:
-    """Times at which modes rise, evenly spread ones, and 0."""
+    """Times at which modes rise, evenly spread ones, and 0.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        Of one shape, depth, ε and width.
+
+    Returns
+    -------
+    array
+    """
     first = cases[0]
     flat = np.concatenate([case.values[: case.rank] for case in cases])
     largest = float(np.max(flat))
@@ -231,6 +285,20 @@ def integrate(
     problem: Any, weights: networks.Weights, times: np.ndarray, rtol: float, stop: Any = None
 ) -> tuple[np.ndarray, networks.Weights]:
     """Return 0 and the times that a flow reached of those asked for, and its layers there.
+
+    Parameters
+    ----------
+    problem : Problem
+    weights : tuple of L arrays, shapes (batch, d_l, d_{l−1})
+    times : array, shape (records,)
+        Positive, increasing.
+    rtol : float
+    stop : callable, optional
+        As in `dlnlab.gradient_flow`.
+
+    Returns
+    -------
+    (array, tuple of L arrays, shapes (..., d_l, d_{l−1}))
 
     Raises
     ------

@@ -62,12 +62,30 @@ Spare = Callable[[Case], int]
 
 
 def none(case: Case) -> int:
-    """Correct nothing: Eq. (13) as it is."""
+    """Correct nothing: Eq. (13) as it is.
+
+    Parameters
+    ----------
+    case : Case
+
+    Returns
+    -------
+    int
+    """
     return 0
 
 
 def spare_rank(case: Case) -> int:
-    """Correct by r̂ − r, as the refined form does."""
+    """Correct by r̂ − r, as the refined form does.
+
+    Parameters
+    ----------
+    case : Case
+
+    Returns
+    -------
+    int
+    """
     return case.r_hat - case.rank
 
 
@@ -85,6 +103,10 @@ def judge(
     pair : FlowPair
     premises : sequence of Premise
     spare : int
+
+    Returns
+    -------
+    float
     """
     case = pair.case
     margin, error = sides(pair, spare)
@@ -96,14 +118,34 @@ def judge(
 
 
 def sides(pair: FlowPair, spare: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return the margin over ‖M*‖² at each record, and the bound on its error."""
+    """Return the margin over ‖M*‖² at each record, and the bound on its error.
+
+    Parameters
+    ----------
+    pair : FlowPair
+    spare : int
+        The multiple of β^{2L}.
+
+    Returns
+    -------
+    tuple of 2 arrays
+    """
     size = float(np.sum(pair.case.values**2))
     margin = theorem2.refined_margins(pair.errors, pair.law.errors(), spare, pair.law.residual)
     return margin / size, pair.margin_error() / size
 
 
 def dominated(pair: FlowPair) -> Premise:
-    """Dominance as a premise, measured along this flow."""
+    """Dominance as a premise, measured along this flow.
+
+    Parameters
+    ----------
+    pair : FlowPair
+
+    Returns
+    -------
+    Premise
+    """
     margin = dominance.margins(pair.values, pair.law.leading(pair.values.shape[1])) / pair.scale
     error = (pair.accuracy + pair.law.rounding()) / pair.scale
     k = int(np.argmin(margin + error))
@@ -118,7 +160,25 @@ def random(
     no_spare: bool = False,
     groups: Sequence[Group] = GROUPS,
 ) -> Callable[[Tally, Task], None]:
-    """Return the attack with uniformly random starts, for r̂ = r if there is none to spare."""
+    """Return the attack with uniformly random starts, for r̂ = r if there is none to spare.
+
+    Parameters
+    ----------
+    premises : callable
+        Takes a pair of flows and returns premises.
+    spare : callable
+        Takes a case and returns the multiple of β^{2L}.
+    enough_rank : bool
+        Whether r̂ ≥ r.
+    no_spare : bool
+        Whether r̂ = r.
+    groups : sequence of Group
+
+    Returns
+    -------
+    callable
+        Attacks a task, for a `Part`.
+    """
 
     def drawn(task: Task) -> Iterator[list[Case]]:
         for cases in draw_groups(task.rng, task.count, enough_rank=enough_rank, groups=groups):
@@ -138,7 +198,21 @@ def random(
 def climb(
     premises: Premises, spare: Spare = none, hunted: object = HUNTED
 ) -> Callable[[Tally, Task], None]:
-    """Return the search for the smallest margin."""
+    """Return the search for the smallest margin.
+
+    Parameters
+    ----------
+    premises : callable
+        Takes a pair of flows and returns premises.
+    spare : callable
+        Takes a case and returns the multiple of β^{2L}.
+    hunted : strategy of Case
+
+    Returns
+    -------
+    callable
+        Attacks a task, for a `Part`.
+    """
 
     def attack(tally: Tally, task: Task) -> None:
         """A search for the smallest margin."""
@@ -153,7 +227,18 @@ def climb(
 
 
 def simplest(premises: Premises) -> Callable[[Tally, Task], None]:
-    """Return the search for a simple violation."""
+    """Return the search for a simple violation.
+
+    Parameters
+    ----------
+    premises : callable
+        Takes a pair of flows and returns premises.
+
+    Returns
+    -------
+    callable
+        Attacks a task, for a `Part`.
+    """
 
     def attack(tally: Tally, task: Task) -> None:
         """A simple case that violates the inequality by more than any rounding."""
@@ -173,7 +258,18 @@ def simplest(premises: Premises) -> Callable[[Tally, Task], None]:
 
 
 def registered(about: Claim, premises: Premises) -> Part:
-    """Return the part that repeats the registered witness of a refuted claim."""
+    """Return the part that repeats the registered witness of a refuted claim.
+
+    Parameters
+    ----------
+    about : Claim
+    premises : callable
+        Takes a pair of flows and returns premises.
+
+    Returns
+    -------
+    Part
+    """
 
     def attack(tally: Tally, task: Task) -> None:
         """The smallest known counterexample, whose margin is enclosed at one time."""
@@ -186,7 +282,19 @@ def registered(about: Claim, premises: Premises) -> Part:
 
 
 def large_start(premises: Premises, spare: Spare) -> Part:
-    """Return the part that tries a start above σ_r* from which Eq. (13) fails."""
+    """Return the part that tries a start above σ_r* from which Eq. (13) fails.
+
+    Parameters
+    ----------
+    premises : callable
+        Takes a pair of flows and returns premises.
+    spare : callable
+        Takes a case and returns the multiple of β^{2L}.
+
+    Returns
+    -------
+    Part
+    """
 
     def attack(tally: Tally, task: Task) -> None:
         """The start above σ_r* that is proved to violate the inequality without a correction."""
@@ -197,5 +305,15 @@ def large_start(premises: Premises, spare: Spare) -> Part:
 
 
 def names(*some: str) -> Premises:
-    """Return the premises of these names, as a pair of flows measures them."""
+    """Return the premises of these names, as a pair of flows measures them.
+
+    Parameters
+    ----------
+    *some
+        Of the premises.
+
+    Returns
+    -------
+    Premises
+    """
     return lambda pair: [pair.premises[name] for name in some]

@@ -75,6 +75,16 @@ class MarginCurve:
 def value_of(function: Margin, seen: Observed) -> np.ndarray:
     """Return what a function says of an instance, shape (n, values).
 
+    Parameters
+    ----------
+    function : callable
+        Takes what is seen of an instance.
+    seen : Observed
+
+    Returns
+    -------
+    array, shape (n, values)
+
     Raises
     ------
     BadMargin
@@ -113,6 +123,17 @@ def value_of(function: Margin, seen: Observed) -> np.ndarray:
 def curve(function: Margin, sighting: Sighting) -> MarginCurve:
     """Return the margin along one instance, with its error.
 
+    Parameters
+    ----------
+    function : callable
+        Takes what is seen of an instance.
+    sighting : (Observed, sequence of Observed)
+        An instance, and the same with perturbations.
+
+    Returns
+    -------
+    MarginCurve
+
     Raises
     ------
     BadMargin
@@ -147,13 +168,35 @@ def _distance(layers: Any, record: int) -> np.ndarray:
 
 
 def measure(function: Margin, sighting: Sighting) -> MarginCurve | None:
-    """Return the margin along one instance, None where it is not finite."""
+    """Return the margin along one instance, None where it is not finite.
+
+    Parameters
+    ----------
+    function : callable
+        Takes what is seen of an instance.
+    sighting : (Observed, sequence of Observed)
+        An instance, and the same with perturbations.
+
+    Returns
+    -------
+    MarginCurve or None
+    """
     found = curve(function, sighting)
     return found if found.is_finite else None
 
 
 def premises(functions: Sequence[Margin], sighting: Sighting) -> list[Premise]:
     """Return the premises as measured; one whose margin is not finite is not met.
+
+    Parameters
+    ----------
+    functions : sequence of callables
+    sighting : (Observed, sequence of Observed)
+        An instance, and the same with perturbations.
+
+    Returns
+    -------
+    list of Premise
 
     Raises
     ------

@@ -37,7 +37,19 @@ what a product of a few matrices and its singular values are wrong by."""
 
 
 def shaken(layers: Sequence[np.ndarray], rng: np.random.Generator, size: float = SHAKE) -> Weights:
-    """Return layers with a perturbation in every entry, by default within rounding."""
+    """Return layers with a perturbation in every entry, by default within rounding.
+
+    Parameters
+    ----------
+    layers : tuple of L arrays, shapes (records, d_l, d_{l−1})
+    rng : numpy.random.Generator
+    size : float
+        In units of the largest entry of a layer.
+
+    Returns
+    -------
+    tuple of L arrays, shapes (..., d_l, d_{l−1})
+    """
     return tuple(
         W + size * np.max(np.abs(W), axis=(-2, -1), keepdims=True) * rng.standard_normal(W.shape)
         for W in layers
@@ -71,6 +83,8 @@ class ObservedRun(_ReadOnly):
     left_alignments, right_alignments : array, shape (records, r)
     problem : Problem
     status : Status
+    **parts
+        The attributes.
     """
 
     problem: Any
@@ -140,6 +154,8 @@ class Observed(_ReadOnly):
         β(t)^L of the compressed network; None where there is none.
     original, compressed : ObservedRun
         Where only one network is observed, its attributes are this object's own.
+    **parts
+        The attributes.
     """
 
     case: Any
@@ -172,6 +188,10 @@ def wide_runs(
     times : array, shape (records,) or (records, batch)
     steps : array, shape (records,)
     layers : tuple of L arrays, shapes (records, batch, d_l, d_{l−1})
+
+    Returns
+    -------
+    list of ObservedRun
     """
     found: list[np.ndarray] = []
 
@@ -194,7 +214,19 @@ def wide_runs(
 
 
 def run_of(problem: Any, times: np.ndarray, steps: np.ndarray, layers: Weights) -> ObservedRun:
-    """Return the run of a single network, its layers of shapes (records, d_l, d_{l−1})."""
+    """Return the run of a single network, its layers of shapes (records, d_l, d_{l−1}).
+
+    Parameters
+    ----------
+    problem : Problem
+    times : array, shape (records,)
+    steps : array of int, shape (records,)
+    layers : tuple of L arrays, shapes (records, d_l, d_{l−1})
+
+    Returns
+    -------
+    ObservedRun
+    """
 
     def values() -> np.ndarray:
         return spectra.singular_values(networks.prefix_products(layers)[-1])
@@ -203,7 +235,16 @@ def run_of(problem: Any, times: np.ndarray, steps: np.ndarray, layers: Weights) 
 
 
 def frames(case: Case) -> tuple[np.ndarray, np.ndarray]:
-    """Return U_r̂ and V_r̂ of the compressed network of a case, shapes (d_out, r̂), (d_in, r̂)."""
+    """Return U_r̂ and V_r̂ of the compressed network of a case, shapes (d_out, r̂), (d_in, r̂).
+
+    Parameters
+    ----------
+    case : Case
+
+    Returns
+    -------
+    tuple of 2 arrays
+    """
     return case.left.matrix[:, : case.r_hat], case.right.matrix[:, : case.r_hat]
 
 
@@ -216,6 +257,10 @@ def narrow_run(case: Case, times: np.ndarray, steps: np.ndarray, values: np.ndar
     times, steps : array, shape (records,)
     values : array, shape (records, r̂)
         The singular values in the order of the targets.
+
+    Returns
+    -------
+    ObservedRun
     """
     U, V = frames(case)
     roots = np.abs(values) ** (1 / case.depth)

@@ -92,6 +92,10 @@ class Outcome:
     def instance(self) -> Case:
         """Return the instance: the smallest counterexample found, or the one of the worst margin.
 
+        Returns
+        -------
+        Case
+
         Raises
         ------
         ValueError
@@ -109,6 +113,10 @@ class Outcome:
         figure : matplotlib.figure.Figure, optional
             To draw into; a new one by default.
 
+        Returns
+        -------
+        matplotlib.figure.Figure
+
         Raises
         ------
         ValueError
@@ -125,7 +133,12 @@ class Outcome:
         return self.status
 
     def code(self) -> str:
-        """Return the lines of Python that build the instance again."""
+        """Return the lines of Python that build the instance again.
+
+        Returns
+        -------
+        str
+        """
         case = self.instance()
         home = "cases" if type(case) is Case else "dynamics"
         told = pprint.pformat(case.witness(), width=90, sort_dicts=False, compact=True)
@@ -134,7 +147,12 @@ class Outcome:
         return f"from dlnlab.lab.{home} import {kind}\n\ncase = {kind}.from_witness(\n    {told}\n)"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the verdict as plain numbers, strings, lists and dicts, ready for JSON."""
+        """Return the verdict as plain numbers, strings, lists and dicts, ready for JSON.
+
+        Returns
+        -------
+        dict
+        """
         apart = ("case", "confirmation", "look")
         told = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
         told["instance"] = None if self.case is None else self.case.witness()
@@ -186,7 +204,16 @@ class Outcome:
 
 
 def instance_line(case: Case) -> str:
-    """Return one line that says which instance it is."""
+    """Return one line that says which instance it is.
+
+    Parameters
+    ----------
+    case : Case
+
+    Returns
+    -------
+    str
+    """
     rows, columns = case.shape
     values = ", ".join(f"{value:g}" for value in case.spectrum)
     parts = [

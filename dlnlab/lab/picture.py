@@ -30,7 +30,18 @@ class Sketch(NamedTuple):
 
 
 def titled(panel: Callable[[Any], Any], title: str) -> Callable[[Any], Any]:
-    """A panel with a title."""
+    """A panel with a title.
+
+    Parameters
+    ----------
+    panel : callable
+        Draws into axes.
+    title : str
+
+    Returns
+    -------
+    callable
+    """
 
     def drawn(ax: Any) -> None:
         panel(ax)
@@ -40,7 +51,18 @@ def titled(panel: Callable[[Any], Any], title: str) -> Callable[[Any], Any]:
 
 
 def setting(case: Case, extra: str = "") -> str:
-    """One line that says which instance it is."""
+    """One line that says which instance it is.
+
+    Parameters
+    ----------
+    case : Case
+    extra : str
+        Further words.
+
+    Returns
+    -------
+    str
+    """
     rows, columns = case.shape
     return (
         rf"{rows} × {columns} target of rank {case.rank}, $L={case.depth}$, "

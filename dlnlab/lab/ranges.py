@@ -86,12 +86,26 @@ class Ranges:
     eta: tuple[float, float] = SHARES
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the ranges as plain JSON."""
+        """Return the ranges as plain JSON.
+
+        Returns
+        -------
+        dict
+        """
         return asdict(self)
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> Ranges:
-        """Return what `to_dict` told, which may have been to a file and back."""
+        """Return what `to_dict` told, which may have been to a file and back.
+
+        Parameters
+        ----------
+        told : mapping
+
+        Returns
+        -------
+        Ranges
+        """
         return cls(**{name: _tuples(value) for name, value in told.items()})
 
     def draw(self, seed: int, number: int, count: int, about: str) -> list[Case]:
@@ -107,6 +121,10 @@ class Ranges:
         count : int
         about : str
             What the conjecture is about.
+
+        Returns
+        -------
+        list of Case
         """
         shared = np.random.default_rng([seed, 0])
         pairs = list(itertools.product(self._fitting(), self.depths))
@@ -118,7 +136,17 @@ class Ranges:
         return [self._case(rng, shape, depth, eps, about) for _ in range(count)]
 
     def limits(self, depth: int) -> tuple[float, float]:
-        """Return the range of ε at a depth."""
+        """Return the range of ε at a depth.
+
+        Parameters
+        ----------
+        depth : int
+            L.
+
+        Returns
+        -------
+        (float, float)
+        """
         return self.eps or (START[0] ** (1 / depth), START[1] ** (1 / depth))
 
     def _fitting(self) -> list[tuple[int, int]]:
@@ -162,7 +190,20 @@ class Ranges:
         return (*(float(v) for v in ordered), *[0.0] * (size - rank))
 
     def width(self, rng: np.random.Generator, rank: int, size: int) -> int:
-        """Draw r̂."""
+        """Draw r̂.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        rank : int
+            r.
+        size : int
+            d.
+
+        Returns
+        -------
+        int
+        """
         if isinstance(self.r_hat, tuple):
             return int(_one(rng, [r for r in self.r_hat if r <= size]))
         if self.r_hat == "rank":
@@ -170,7 +211,16 @@ class Ranges:
         return size if self.r_hat == "full" else int(rng.integers(rank, size + 1))
 
     def holds(self, case: Case) -> bool:
-        """Tell whether a case lies within; of shapes and depths, if others than usual are asked."""
+        """Tell whether a case lies within; of shapes and depths, if others than usual are asked.
+
+        Parameters
+        ----------
+        case : Case
+
+        Returns
+        -------
+        bool
+        """
         low, high = self.limits(case.depth)
         widths = {"rank": (case.rank,), "full": (min(case.shape),)}
         wide = range(case.rank, min(case.shape) + 1)
@@ -186,7 +236,19 @@ class Ranges:
         )
 
     def moved(self, rng: np.random.Generator, case: Case, count: int) -> list[Case]:
-        """Return cases next to one: other values, other turns of the start; maybe another ε."""
+        """Return cases next to one: other values, other turns of the start; maybe another ε.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        case : Case
+        count : int
+            How many.
+
+        Returns
+        -------
+        list of Case
+        """
         low, high = self.limits(case.depth)
         scale = float(np.exp(0.1 * rng.standard_normal())) if rng.random() < 0.5 else 1.0
         eps = _rounded(float(np.clip(scale * case.eps, low, high)), low, high)
@@ -233,7 +295,18 @@ def _dressed(rng: np.random.Generator, case: Case, about: str, eta: tuple[float,
 
 
 def as_case(about: str, witness: Mapping[str, Any]) -> Case:
-    """Build the case of a witness again."""
+    """Build the case of a witness again.
+
+    Parameters
+    ----------
+    about : str
+    witness : mapping
+        As `witness` returns it.
+
+    Returns
+    -------
+    Case
+    """
     kinds: dict[str, type[Case]] = {"descent": DescentCase, "recovery": RecoveryCase}
     return kinds.get(about, Case).from_witness(witness)
 
@@ -243,8 +316,19 @@ def checked(
 ) -> Ranges:
     """Return the ranges that arguments ask for; None stands for the default of each.
 
+    Parameters
+    ----------
+    shapes, depths, eps, r_hat, ranks, alignment, eta
+        As for `Conjecture.attack`.
+
+    Returns
+    -------
+    Ranges
+
     Raises
     ------
+    TypeError, ValueError
+        If one is malformed or out of range.
     TypeError, ValueError
         If one is malformed or out of range.
     """
@@ -280,14 +364,14 @@ def checked(
 
 def _integers(name: str, value: Any, least: int) -> tuple[int, ...]:
     """Return an integer, or a sequence of them, as a tuple."""
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+    if checks.is_sequence(value):
         return tuple(checks.integer(f"{name}[{k}]", n, least, 64) for k, n in enumerate(value))
     return (checks.integer(name, value, least, 64),)
 
 
 def _interval(name: str, value: Any) -> tuple[float, float]:
     """Return a number > 0, or a pair (low, high) of them, as a pair."""
-    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+    if not checks.is_sequence(value):
         number = checks.positive(name, value)
         return number, number
     if len(value) != 2:

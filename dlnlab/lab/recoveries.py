@@ -53,19 +53,44 @@ class Mask:
     observed: Table
 
     def matrices(self, shape: tuple[int, int]) -> np.ndarray:
-        """The matrices e_i e_jᵀ of the observed entries."""
+        """The matrices e_i e_jᵀ of the observed entries.
+
+        Parameters
+        ----------
+        shape : (int, int)
+            (d_out, d_in).
+
+        Returns
+        -------
+        array, shape (m, d_out, d_in)
+        """
         rows, columns = np.nonzero(np.asarray(self.observed))
         A = np.zeros((rows.size, *shape))
         A[np.arange(rows.size), rows, columns] = 1.0
         return A
 
     def readable(self) -> list[str]:
-        """One string per row, 1 for an observed entry."""
+        """One string per row, 1 for an observed entry.
+
+        Returns
+        -------
+        list of str
+        """
         return ["".join("01"[int(x)] for x in row) for row in self.observed]
 
     @classmethod
     def from_readable(cls, readable: Any) -> Mask:
-        """Return the mask that `readable` describes."""
+        """Return the mask that `readable` describes.
+
+        Parameters
+        ----------
+        readable : object
+            As `readable` returns it.
+
+        Returns
+        -------
+        Mask
+        """
         return cls(tuple(tuple(letter == "1" for letter in row) for row in readable))
 
 
@@ -86,20 +111,45 @@ class Ensemble:
     seed: int = 0
 
     def matrices(self, shape: tuple[int, int]) -> np.ndarray:
-        """The matrices A_i, shape (m, d_out, d_in)."""
+        """The matrices A_i, shape (m, d_out, d_in).
+
+        Parameters
+        ----------
+        shape : (int, int)
+            (d_out, d_in).
+
+        Returns
+        -------
+        array, shape (m, d_out, d_in)
+        """
         if self.entries:
             return np.asarray(self.entries, dtype=float)
         return targets.gaussian_ensemble(self.count, shape, rng=self.seed)
 
     def readable(self) -> Any:
-        """The integers, or the seed and number of the Gaussian matrices."""
+        """The integers, or the seed and number of the Gaussian matrices.
+
+        Returns
+        -------
+        object
+        """
         if self.entries:
             return [[list(row) for row in A] for A in self.entries]
         return {"gaussian": self.count, "seed": self.seed}
 
     @classmethod
     def from_readable(cls, readable: Any) -> Ensemble:
-        """Return the ensemble that `readable` describes."""
+        """Return the ensemble that `readable` describes.
+
+        Parameters
+        ----------
+        readable : object
+            As `readable` returns it.
+
+        Returns
+        -------
+        Ensemble
+        """
         if isinstance(readable, Mapping):
             return cls((), readable["gaussian"], readable["seed"])
         return cls(tuple(tuple(tuple(row) for row in A) for A in readable))
@@ -141,26 +191,56 @@ class Recovery:
         return (U * np.asarray(self.spectrum)) @ V.T
 
     def measurements(self) -> tuple[np.ndarray, np.ndarray, float]:
-        """The definition of the loss: A_i of shape (m, d_out, d_in), y_i, and c."""
+        """The definition of the loss: A_i of shape (m, d_out, d_in), y_i, and c.
+
+        Returns
+        -------
+        (array, array, float)
+        """
         every = Mask(((True,) * self.shape[1],) * self.shape[0])
         A = (self.operator or every).matrices(self.shape)
         y = np.einsum("mpq,pq->m", A, self.target)
         return A, y, 1.0 if self.normalization == "sum" else 1.0 / len(y)
 
     def absolute_sum(self, size: np.ndarray) -> np.ndarray:
-        """Bound Σ_i ‖A_i‖ (‖A_i‖ ‖W‖ + |y_i|) c for matrices of given Frobenius norm ‖W‖."""
+        """Bound Σ_i ‖A_i‖ (‖A_i‖ ‖W‖ + |y_i|) c for matrices of given Frobenius norm ‖W‖.
+
+        Parameters
+        ----------
+        size : array
+            ‖W‖.
+
+        Returns
+        -------
+        array
+        """
         A, y, c = self.measurements()
         norms = np.linalg.norm(A, axis=(-2, -1))
         return c * (np.sum(norms**2) * size + np.sum(norms * np.abs(y)))
 
     def absolute_loss(self, size: np.ndarray) -> np.ndarray:
-        """Bound c/2 Σ_i (‖A_i‖ ‖W‖ + |y_i|)² for matrices of given Frobenius norm ‖W‖."""
+        """Bound c/2 Σ_i (‖A_i‖ ‖W‖ + |y_i|)² for matrices of given Frobenius norm ‖W‖.
+
+        Parameters
+        ----------
+        size : array
+            ‖W‖.
+
+        Returns
+        -------
+        array
+        """
         A, y, c = self.measurements()
         norms = np.linalg.norm(A, axis=(-2, -1))
         return 0.5 * c * np.sum((norms * size[..., None] + np.abs(y)) ** 2, axis=-1)
 
     def problem(self) -> problems.Problem:
-        """The library's problem."""
+        """The library's problem.
+
+        Returns
+        -------
+        Problem
+        """
         M, norm = self.target, self.normalization
         if isinstance(self.operator, Mask):
             mask: Any = np.asarray(self.operator.observed)
@@ -176,7 +256,12 @@ class Recovery:
         return problems.linear_recovery(A.reshape(len(y), -1), y, self.shape, norm, target=M)
 
     def witness(self) -> dict[str, Any]:
-        """Everything that is needed to build the problem again, as plain lists and numbers."""
+        """Everything that is needed to build the problem again, as plain lists and numbers.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "shape": list(self.shape),
             "spectrum": list(self.spectrum),
@@ -190,6 +275,15 @@ class Recovery:
     @classmethod
     def from_witness(cls, witness: Mapping[str, Any]) -> Recovery:
         """Build the problem again from what `witness` returned, whatever else the mapping holds.
+
+        Parameters
+        ----------
+        witness : mapping
+            As `witness` returns it.
+
+        Returns
+        -------
+        Recovery
 
         Raises
         ------
@@ -209,7 +303,20 @@ class Recovery:
 
 
 def random_recovery(rng: np.random.Generator, kind: str, shape: tuple[int, int]) -> Recovery:
-    """Draw a problem of one kind, with a full-rank target and about half of what determines it."""
+    """Draw a problem of one kind, with a full-rank target and about half of what determines it.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    kind : str
+        One of `KINDS`.
+    shape : (int, int)
+        (d_out, d_in).
+
+    Returns
+    -------
+    Recovery
+    """
     left, right = (Frame(n, (), int(rng.integers(0, 2**31))) for n in shape)
     spectrum = tuple(sorted(rng.uniform(0.2, 1.0, min(shape)).round(3).tolist(), reverse=True))
     operator: Mask | Ensemble | None = None

@@ -98,17 +98,47 @@ class BlockRun:
     rounding: np.ndarray
 
     def excess(self, r_hat: int) -> int:
-        """e = r̂ − r − (d − k), the idle directions that the copies do not make up for."""
+        """e = r̂ − r − (d − k), the idle directions that the copies do not make up for.
+
+        Parameters
+        ----------
+        r_hat : int
+            r̂.
+
+        Returns
+        -------
+        int
+        """
         return r_hat - self.blocks.spectrum.size - self.blocks.copies
 
     def margin(self, r_hat: int) -> np.ndarray:
-        """‖W − M*‖² − ‖W̃ − M*‖², shape (records, starts)."""
+        """‖W − M*‖² − ‖W̃ − M*‖², shape (records, starts).
+
+        Parameters
+        ----------
+        r_hat : int
+            r̂.
+
+        Returns
+        -------
+        array, shape (records, starts)
+        """
         fitted = np.linalg.norm(self.modes - self.blocks.spectrum, axis=1)
         plain = theorem2.margins(self.errors, fitted[:, None])
         return plain - self.excess(r_hat) * self.residual[:, None] ** 2
 
     def margin_error(self, r_hat: int) -> np.ndarray:
-        """Bound its numerical error, shape (records, starts)."""
+        """Bound its numerical error, shape (records, starts).
+
+        Parameters
+        ----------
+        r_hat : int
+            r̂.
+
+        Returns
+        -------
+        array, shape (records, starts)
+        """
         idle, count = abs(self.excess(r_hat)), self.blocks.spectrum.size
         fitted = np.sum((self.modes - self.blocks.spectrum) ** 2, axis=1)
         narrow = np.sqrt(fitted + idle * self.residual**2)
@@ -126,6 +156,10 @@ class BlockRun:
 
         Equal copies on both sides do not change the order, so the blocks' k values are compared
         with the first k of the compressed network with r̂ = d.
+
+        Returns
+        -------
+        tuple of 2 arrays, shape (records, starts)
         """
         k = self.values.shape[-1]
         idle = np.repeat(self.residual[:, None], k - self.modes.shape[1], axis=1)
@@ -134,13 +168,23 @@ class BlockRun:
         return -margin, self.accuracy + self.rounding[:, None]
 
     def converged(self) -> np.ndarray:
-        """Whether both networks have fitted every mode when the run ends, shape (starts,)."""
+        """Whether both networks have fitted every mode when the run ends, shape (starts,).
+
+        Returns
+        -------
+        boolean array, shape (starts,)
+        """
         spectrum = self.blocks.spectrum
         narrow = np.all(np.abs(self.modes[-1] - spectrum) <= FITTED * spectrum)
         return np.isfinite(self.fitted_at()) & narrow
 
     def fitted_at(self) -> np.ndarray:
-        """When the last mode of each wide network is fitted for good, shape (starts,); or inf."""
+        """When the last mode of each wide network is fitted for good, shape (starts,); or inf.
+
+        Returns
+        -------
+        array, shape (starts,)
+        """
         rank = self.blocks.spectrum.size
         gaps = np.abs(self.values[..., :rank] - self.blocks.spectrum) / self.blocks.spectrum
         open_ = np.any(gaps > FITTED, axis=-1)
@@ -150,7 +194,16 @@ class BlockRun:
 
 
 def flow(blocks: Blocks) -> BlockRun:
-    """Follow both gradient flows until the slowest start has settled."""
+    """Follow both gradient flows until the slowest start has settled.
+
+    Parameters
+    ----------
+    blocks : Blocks
+
+    Returns
+    -------
+    BlockRun
+    """
     law = blocks.law()
     horizon = law.horizon(FITTED)
     scale = max(float(blocks.spectrum[0]), blocks.start)
@@ -187,6 +240,17 @@ def descend(blocks: Blocks, eta: float, seed: int) -> BlockRun:
 
     The wide networks run a second time in other coordinates, drawn from `seed`; the distance bounds
     the rounding, which grows where modes do.
+
+    Parameters
+    ----------
+    blocks : Blocks
+    eta : float
+        η.
+    seed : int
+
+    Returns
+    -------
+    BlockRun
     """
     law = blocks.law()
     steps = int(np.ceil(PATIENCE * law.horizon(FITTED) / eta))

@@ -36,6 +36,11 @@ def climb(strategy: Any, badness: Badness, *, examples: int, seed: int) -> None:
         How many examples at most, and which.  Hypothesis starts up to ten times its
         `max_examples` while it climbs, most of which end while they are drawn; so both are counted
         here, and twice as many are started as are asked for.
+
+    Raises
+    ------
+    Exception
+        What `badness` raises.
     """
     left, starts = examples, 2 * examples
 
@@ -83,6 +88,10 @@ def simplest(
     shrinks : int
         How many to look at in order to simplify it; then it is taken as it is.
     seed : int
+
+    Returns
+    -------
+    object or None
     """
     seen: dict[Any, bool] = {}
 

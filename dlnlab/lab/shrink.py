@@ -34,6 +34,10 @@ def shrunk(case: Case, fails: Callable[[Case], bool], budget: int) -> tuple[Case
         Whether a case is a counterexample.
     budget : int
         Cases to look at.
+
+    Returns
+    -------
+    (Case, int)
     """
     seen = {repr(case)}
     looked = 0
@@ -54,7 +58,16 @@ def shrunk(case: Case, fails: Callable[[Case], bool], budget: int) -> tuple[Case
 
 
 def simpler(case: Case) -> Iterator[Case]:
-    """Yield the simplifications of a case, the boldest first."""
+    """Yield the simplifications of a case, the boldest first.
+
+    Parameters
+    ----------
+    case : Case
+
+    Yields
+    ------
+    Case
+    """
     if not isinstance(case, RecoveryCase):  # a mask or an ensemble has the size of its problem
         yield from _smaller(case)
     elif case.kind != "identity":

@@ -54,6 +54,10 @@ def frames(size: int, most: int = 2, seeds: bool = False) -> st.SearchStrategy[F
     seeds : bool
         Whether uniformly random matrices may occur.  They do not shrink to reflectors, so a search
         that is to end in something readable leaves them out.
+
+    Returns
+    -------
+    strategy of Frame
     """
     vector = st.tuples(*[st.integers(-3, 3)] * size)
     reflectors = st.lists(vector, max_size=most).map(
@@ -76,6 +80,10 @@ def spectra(
         What a singular value may be, besides 0.
     rank : int, optional
         How many are positive; any number from 1 to `size` by default.
+
+    Returns
+    -------
+    strategy of tuples of float
     """
     count = draw(st.integers(1, size)) if rank is None else rank
     drawn = draw(st.lists(st.sampled_from(values), min_size=count, max_size=count))
@@ -83,7 +91,18 @@ def spectra(
 
 
 def shapes(least: int = 1, most: int = 4, square: bool = False) -> st.SearchStrategy[Any]:
-    """Draw (d_out, d_in)."""
+    """Draw (d_out, d_in).
+
+    Parameters
+    ----------
+    least : int
+    most : int
+    square : bool
+
+    Returns
+    -------
+    strategy of (int, int)
+    """
     side = st.integers(least, most)
     return side.map(lambda n: (n, n)) if square else st.tuples(side, side)
 
@@ -91,14 +110,42 @@ def shapes(least: int = 1, most: int = 4, square: bool = False) -> st.SearchStra
 def target_parts(
     shape: tuple[int, int], values: Sequence[float] = VALUES
 ) -> st.SearchStrategy[tuple[Frame, tuple[float, ...], Frame]]:
-    """Draw U, the spectrum and V of a target."""
+    """Draw U, the spectrum and V of a target.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        (d_out, d_in).
+    values : sequence of float
+        Singular values to choose from.
+
+    Returns
+    -------
+    strategy of (Frame, tuple of float, Frame)
+    """
     return st.tuples(frames(shape[0]), spectra(min(shape), values), frames(shape[1]))
 
 
 def starts(
     shape: tuple[int, int], depth: int, width: int | None = None, seeds: bool = False
 ) -> st.SearchStrategy[int | tuple[Frame, ...]]:
-    """Draw an orthogonal start: one frame per layer, or the seed of a uniformly random network."""
+    """Draw an orthogonal start: one frame per layer, or the seed of a uniformly random network.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        (d_out, d_in).
+    depth : int
+        L.
+    width : int, optional
+        Hidden width; max(d_out, d_in) by default.
+    seeds : bool
+        Whether seeds may be drawn, too.
+
+    Returns
+    -------
+    strategy of int or of tuples of Frame
+    """
     hidden = max(shape) if width is None else width
     sizes = [shape[1], *[hidden] * (depth - 1), shape[0]]
     layers = st.tuples(*(frames(max(pair)) for pair in itertools.pairwise(sizes)))
@@ -107,7 +154,17 @@ def starts(
 
 @st.composite
 def masks(draw: Any, shape: tuple[int, int]) -> Mask:
-    """Draw which entries are observed, at least one."""
+    """Draw which entries are observed, at least one.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        (d_out, d_in).
+
+    Returns
+    -------
+    strategy of Mask
+    """
     rows, columns = shape
     size = rows * columns
     hidden = draw(st.lists(st.booleans(), min_size=size, max_size=size))
@@ -129,6 +186,10 @@ def ensembles(
     seeds : bool
         Whether Gaussian ensembles may occur.  They do not shrink to integers, so a search that is
         to end in something readable leaves them out.
+
+    Returns
+    -------
+    strategy of Ensemble
     """
     rows, columns = shape
     unit = (1,) + (0,) * (rows * columns - 1)
@@ -161,6 +222,10 @@ def recoveries(
         What singular values may be.
     seeds : bool
         Whether Gaussian ensembles may occur.
+
+    Returns
+    -------
+    strategy of Recovery
     """
     shape = draw(shapes(smallest, largest))
     kind = draw(st.sampled_from(KINDS))
@@ -203,6 +268,10 @@ def cases(
         Whether r̂ ≥ r always; otherwise r̂ is anything from 1 to d.
     seeds : bool
         Whether the start may be a uniformly random one, named by its seed.
+
+    Returns
+    -------
+    strategy of Case
     """
     shape = draw(shapes(smallest, largest, square))
     depth = draw(st.integers(*depths))

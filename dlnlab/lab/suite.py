@@ -68,6 +68,14 @@ PROFILES = {
 def as_profile(profile: Profile | str) -> Profile:
     """Return the profile of a name.
 
+    Parameters
+    ----------
+    profile : Profile, or its name
+
+    Returns
+    -------
+    Profile
+
     Raises
     ------
     ValueError
@@ -133,7 +141,16 @@ class Part:
         return " ".join((self.attack.__doc__ or "").split())
 
     def counts(self, profile: Profile) -> list[int]:
-        """Return the sizes of the tasks."""
+        """Return the sizes of the tasks.
+
+        Parameters
+        ----------
+        profile : Profile, or its name
+
+        Returns
+        -------
+        list of int
+        """
         total = max(1, round(self.share * (profile.examples if self.search else profile.batch)))
         tasks = 1 if self.most is None else -(-total // self.most)
         return [total // tasks + (k < total % tasks) for k in range(tasks)]
@@ -161,7 +178,17 @@ class Suite:
         return self.about.name
 
     def tasks(self, profile: Profile, seed: int) -> list[dict[str, Any]]:
-        """Return the configurations of all tasks; each has a seed of its own."""
+        """Return the configurations of all tasks; each has a seed of its own.
+
+        Parameters
+        ----------
+        profile : Profile, or its name
+        seed : int
+
+        Returns
+        -------
+        list[dict[str, Any]]
+        """
         return [
             {
                 "claim": self.claim,
@@ -175,7 +202,16 @@ class Suite:
         ]
 
     def attacks(self, profile: Profile | str) -> list[dict[str, Any]]:
-        """Return the name of each part, the number of its instances, and what it does."""
+        """Return the name of each part, the number of its instances, and what it does.
+
+        Parameters
+        ----------
+        profile : Profile, or its name
+
+        Returns
+        -------
+        list[dict[str, Any]]
+        """
         size = as_profile(profile)
         return [
             {"part": name, "count": sum(part.counts(size)), "description": part.description}
@@ -183,7 +219,18 @@ class Suite:
         ]
 
     def carry_out(self, configuration: Mapping[str, Any], tally: Tally | None = None) -> Tally:
-        """Return the tally of one task, `tally` if given, which counts it."""
+        """Return the tally of one task, `tally` if given, which counts it.
+
+        Parameters
+        ----------
+        configuration : mapping
+            One of `Suite.tasks`.
+        tally : Tally, optional
+
+        Returns
+        -------
+        Tally
+        """
         tally = Tally(self.about) if tally is None else tally
         seed = int(np.random.SeedSequence(configuration["seed"]).generate_state(1)[0])
         task = Task(configuration["count"], configuration["shrinks"], seed)
@@ -197,6 +244,10 @@ class Suite:
         ----------
         profile : Profile or str
         seed : int
+
+        Returns
+        -------
+        Verdict
         """
         tally = Tally(self.about)
         for configuration in self.tasks(as_profile(profile), seed):
@@ -206,7 +257,17 @@ class Suite:
 
 @campaigns.task("dlnlab.validations.suite.measure")
 def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """Carry out one task, in whatever process, and return its tally as plain JSON."""
+    """Carry out one task, in whatever process, and return its tally as plain JSON.
+
+    Parameters
+    ----------
+    configuration : mapping
+        One of `Suite.tasks`.
+
+    Returns
+    -------
+    dict
+    """
     return load(configuration["claim"]).carry_out(configuration).to_dict()
 
 
@@ -233,6 +294,10 @@ def verdicts(
         claim of which a part was tried is judged by what there is; `coverage` tells how much.
     executor, path, progress
         See `dlnlab.campaigns.run`.
+
+    Yields
+    ------
+    Verdict
     """
     suites = {claim: load(claim) for claim in claims}
     tasks = planned(suites, profile, seed, in_turn=seconds is not None)
@@ -257,7 +322,20 @@ def verdicts(
 def planned(
     suites: Mapping[str, Suite], profile: Profile | str, seed: int, *, in_turn: bool
 ) -> list[dict[str, Any]]:
-    """Return the tasks of all suites, claim by claim, or in turn: then all parts advance alike."""
+    """Return the tasks of all suites, claim by claim, or in turn: then all parts advance alike.
+
+    Parameters
+    ----------
+    suites : mapping of str to Suite
+    profile : Profile, or its name
+    seed : int
+    in_turn : bool
+        Whether claims take turns.
+
+    Returns
+    -------
+    list[dict[str, Any]]
+    """
     size = as_profile(profile)
     tasks = [task for suite in suites.values() for task in suite.tasks(size, seed)]
     if not in_turn:
@@ -308,6 +386,16 @@ def _merged(
 
 
 def load(claim: str) -> Suite:
-    """Return the suite of a claim, which `dlnlab.validations` has in a module of its name."""
+    """Return the suite of a claim, which `dlnlab.validations` has in a module of its name.
+
+    Parameters
+    ----------
+    claim : str
+        Its name.
+
+    Returns
+    -------
+    Suite
+    """
     suite: Suite = import_module(f"dlnlab.validations.{claim}").SUITE
     return suite

@@ -38,6 +38,7 @@ class Tally:
         How often a premise of this name was not met.
     notes : dict of lists
         What else a part has to tell.
+    about : Claim
     """
 
     def __init__(self, about: Claim) -> None:
@@ -63,6 +64,16 @@ class Tally:
 
         A margin that is not a number or has no finite error, where the premises hold, is the worst
         there is: nothing was measured, so nothing may be called tested.
+
+        Parameters
+        ----------
+        margin : float
+        error : float
+            Bound on its numerical error.
+        premises : sequence of Premise
+        witness : mapping, or callable that returns one
+        count : int
+            How many.
         """
         met = all(premise.met for premise in premises)
         if met:
@@ -78,18 +89,37 @@ class Tally:
             self._keep_worst(judge(claim.name, claim.statement, *numbers, premises, told, standing))
 
     def note(self, name: str, value: Any) -> None:
-        """Keep something else that is worth telling, as plain JSON."""
+        """Keep something else that is worth telling, as plain JSON.
+
+        Parameters
+        ----------
+        name : str
+        value : object
+        """
         self.notes.setdefault(name, []).append(results.plain(value))
 
     def reproduce(self, margin: float, error: float) -> None:
-        """Note whether a margin is that of the registered witness of a refuted claim."""
+        """Note whether a margin is that of the registered witness of a refuted claim.
+
+        Parameters
+        ----------
+        margin : float
+        error : float
+            Bound on its numerical error.
+        """
         witness = self.about.standing().witness
         assert witness is not None  # asked of refuted claims only
         low, high = witness.between
         self.note(REPRODUCED, bool(low - error <= margin <= high + error))
 
     def merge(self, part: Mapping[str, Any]) -> None:
-        """Add what another tally of this claim counted, from its `to_dict`."""
+        """Add what another tally of this claim counted, from its `to_dict`.
+
+        Parameters
+        ----------
+        part : mapping
+            As `to_dict` returns it.
+        """
         self.instances += part["instances"]
         self.outside += part["outside"]
         self.unmet.update(part["unmet"])
@@ -104,7 +134,12 @@ class Tally:
             self.notes.setdefault(name, []).extend(values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the tally as plain JSON, in which numbers may be infinite or NaN."""
+        """Return the tally as plain JSON, in which numbers may be infinite or NaN.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "instances": self.instances,
             "outside": self.outside,
@@ -136,7 +171,22 @@ class Tally:
                 self.premises[premise.name] = premise
 
     def verdict(self, **extra: Any) -> Verdict:
-        """Return the verdict on all instances; `extra` is added to its witness."""
+        """Return the verdict on all instances; `extra` is added to its witness.
+
+        Parameters
+        ----------
+        **extra
+            What else the witness has.
+
+        Returns
+        -------
+        Verdict
+
+        Raises
+        ------
+        ValueError
+            If nothing was counted.
+        """
         best = self.worst_outside if self.worst is None else self.worst
         if best is None:
             raise ValueError(f"no instance of {self.about.name} was tried")

@@ -22,6 +22,14 @@ __all__ = ["DescentPair", "case", "descent", "exact_descent", "of", "pair_at", "
 def of(about: Claim) -> Witness:
     """Return the witness of a refuted claim.
 
+    Parameters
+    ----------
+    about : Claim
+
+    Returns
+    -------
+    Witness
+
     Raises
     ------
     ValueError
@@ -38,6 +46,14 @@ def case(witness: Witness) -> Case:
 
     A rotation with rational cosine c and sine s is the product of two reflections, by (1, 0) and by
     (1 + c, s).
+
+    Parameters
+    ----------
+    witness : Witness
+
+    Returns
+    -------
+    Case
     """
     first, second = 1 + witness.cosine, witness.sine
     whole = lcm(first.denominator, second.denominator)
@@ -51,7 +67,16 @@ def case(witness: Witness) -> Case:
 
 
 def pair_at(witness: Witness) -> tuple[FlowPair, int]:
-    """Return both flows of a witness, and the record at which the statement fails."""
+    """Return both flows of a witness, and the record at which the statement fails.
+
+    Parameters
+    ----------
+    witness : Witness
+
+    Returns
+    -------
+    (FlowPair, int)
+    """
     pair = flow_pairs([case(witness)], also=(float(witness.time),))[0]
     return pair, int(np.flatnonzero(pair.times == float(witness.time))[0])
 
@@ -75,7 +100,17 @@ class DescentPair(NamedTuple):
 
 
 def descent(witness: Mapping[str, Any]) -> DescentPair:
-    """Run gradient descent on an instance told by `told`, as the library does it."""
+    """Run gradient descent on an instance told by `told`, as the library does it.
+
+    Parameters
+    ----------
+    witness : mapping
+        As `told` returns it.
+
+    Returns
+    -------
+    DescentPair
+    """
     case, eta = Case.from_witness(witness), float(witness["eta"])
     steps = 2 * int(witness["time"])
     run = gradient_descent(
@@ -92,14 +127,32 @@ def descent(witness: Mapping[str, Any]) -> DescentPair:
 
 
 def told(witness: Witness) -> dict[str, Any]:
-    """Return a witness of gradient descent as plain numbers: its case, step size and steps."""
+    """Return a witness of gradient descent as plain numbers: its case, step size and steps.
+
+    Parameters
+    ----------
+    witness : Witness
+
+    Returns
+    -------
+    dict
+    """
     assert witness.eta is not None
     extra = {"eta": float(witness.eta), "time": int(witness.time), "part": "registered"}
     return case(witness).witness() | extra
 
 
 def share(witness: Witness) -> float:
-    """Return η in units of the stable step 2/(L σ_1*^{2−2/L})."""
+    """Return η in units of the stable step 2/(L σ_1*^{2−2/L}).
+
+    Parameters
+    ----------
+    witness : Witness
+
+    Returns
+    -------
+    float
+    """
     assert witness.eta is not None
     limit = 2 / (witness.depth * float(witness.targets[0]) ** (2 - 2 / witness.depth))
     return float(witness.eta) / limit
@@ -107,6 +160,14 @@ def share(witness: Witness) -> float:
 
 def exact_descent(witness: Witness) -> tuple[np.ndarray, list[Fraction]]:
     """Return W after the witness's steps of descent, and σ̃_i, both rational: L = 2.
+
+    Parameters
+    ----------
+    witness : Witness
+
+    Returns
+    -------
+    tuple[np.ndarray, list[Fraction]]
 
     Raises
     ------

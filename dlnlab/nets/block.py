@@ -62,13 +62,34 @@ class Block:
 
         Forward and back, the layers one by one take 3·columns·Σ_l d_l d_{l−1} multiplications; the
         product takes 3 Σ_{l≥2} d_l d_{l−1} d_0 once and 3·columns·d_L d_0 (`networks.step_flops`).
+
+        Parameters
+        ----------
+        columns : int
+            Columns of activations.
+
+        Returns
+        -------
+        bool
         """
         d_out, d_in = self.shape
         sizes = [rows * within for rows, within in self.shapes]
         return columns * (sum(sizes) - d_out * d_in) > sum(sizes[1:]) * d_in
 
     def start(self, eps: float, rng: np.random.Generator, correlation: Any) -> networks.Weights:
-        """Draw the weights of a linear network on the host; see `Network.init`."""
+        """Draw the weights of a linear network on the host; see `Network.init`.
+
+        Parameters
+        ----------
+        eps : float
+            ε.
+        rng : numpy.random.Generator
+        correlation : array, shape (k, d_in), or None
+
+        Returns
+        -------
+        tuple of L arrays, shapes (..., d_l, d_{l−1})
+        """
         if self.kind == "dln":
             return networks.original_weights(self.shape, DEPTH, eps, rng=rng)
         d_out, d_in = self.shape
@@ -101,7 +122,26 @@ def _frame_beginning_with(
 
 
 def check_block(shape: tuple[int, int], penultimate: Any, r_hat: Any, classes: int) -> Block:
-    """Return the block that the arguments of a model ask for."""
+    """Return the block that the arguments of a model ask for.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        (d_out, d_in).
+    penultimate : {"dln", "compressed", "dense"}
+    r_hat : int or None
+    classes : int
+        How many.
+
+    Returns
+    -------
+    Block
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed.
+    """
     kind = checks.choice("penultimate", penultimate, KINDS)
     if kind != "compressed":
         if r_hat is not None:

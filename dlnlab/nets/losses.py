@@ -22,6 +22,20 @@ def cross_entropy(F: Array, Y: Array, N: int) -> tuple[Array, Array]:
     """(1/N) Σ_i (log Σ_c exp F_ci − F_{y_i,i}), the softmax cross-entropy.
 
     The derivative of log Σ_c exp F_c is the softmax P of F, so the gradient is (P − Y)/N.
+
+    Parameters
+    ----------
+    F : array, shape (classes, columns)
+        Scores.
+    Y : array, shape (classes, columns)
+        As `one_hot` returns it.
+    N : int
+        The loss is a mean over so many samples.
+
+    Returns
+    -------
+    (array, array)
+        The loss, and its gradient with respect to F.
     """
     xp = arrays.namespace(F)
     largest = xp.max(F, axis=0, keepdims=True)
@@ -31,7 +45,22 @@ def cross_entropy(F: Array, Y: Array, N: int) -> tuple[Array, Array]:
 
 
 def squared(F: Array, Y: Array, N: int) -> tuple[Array, Array]:
-    """(1/2N) Σ_i ‖F_i − Y_i‖², half the squared error, whose gradient is (F − Y)/N."""
+    """(1/2N) Σ_i ‖F_i − Y_i‖², half the squared error, whose gradient is (F − Y)/N.
+
+    Parameters
+    ----------
+    F : array, shape (classes, columns)
+        Scores.
+    Y : array, shape (classes, columns)
+        As `one_hot` returns it.
+    N : int
+        The loss is a mean over so many samples.
+
+    Returns
+    -------
+    (array, array)
+        The loss, and its gradient with respect to F.
+    """
     xp = arrays.namespace(F)
     residual = F - Y
     return xp.sum(residual**2) / (2 * N), residual / N

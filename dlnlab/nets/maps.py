@@ -41,6 +41,12 @@ def linear(weights: Sequence[Array], Z: Array) -> tuple[Array, Pullback]:
     So the products forward and the chain rule are those of `networks`, with Z in the place of the
     first layer, and a dense layer is a network of L = 1.
 
+    Parameters
+    ----------
+    weights : sequence of L arrays, shapes (..., d_l, d_{l−1})
+    Z : array, shape (rows, columns)
+        Activations, one column for each sample or token.
+
     Returns
     -------
     array, shape (d_L, columns); pullback to (dZ, dW_1, …, dW_L)
@@ -53,6 +59,14 @@ def linear(weights: Sequence[Array], Z: Array) -> tuple[Array, Pullback]:
 def affine(weights: Sequence[Array], bias: Array, Z: Array) -> tuple[Array, Pullback]:
     """W_L ⋯ W_1 Z + b 1ᵀ, whose gradient with respect to b is G 1, the sum over the columns.
 
+    Parameters
+    ----------
+    weights : sequence of L arrays, shapes (..., d_l, d_{l−1})
+    bias : array, shape (d_L,)
+        b.
+    Z : array, shape (rows, columns)
+        Activations, one column for each sample or token.
+
     Returns
     -------
     array, shape (d_L, columns); pullback to (db, dZ, dW_1, …, dW_L)
@@ -63,7 +77,19 @@ def affine(weights: Sequence[Array], bias: Array, Z: Array) -> tuple[Array, Pull
 
 
 def relu(Z: Array) -> tuple[Array, Pullback]:
-    """max(z, 0), entry by entry, with the derivative 1 where z > 0 and 0 elsewhere, at 0 too."""
+    """max(z, 0), entry by entry, with the derivative 1 where z > 0 and 0 elsewhere, at 0 too.
+
+    Parameters
+    ----------
+    Z : array, shape (rows, columns)
+        Activations, one column for each sample or token.
+
+    Returns
+    -------
+    array, shape (rows, columns), and callable
+        The image, and the pullback, which takes the gradient with respect to it and returns
+        those with respect to what went in.
+    """
     xp = arrays.namespace(Z)
     F = xp.maximum(Z, xp.zeros_like(Z[:1, :1]))
     return F, lambda G: G * xp.astype(F > 0, F.dtype)
@@ -73,6 +99,17 @@ def gelu(Z: Array) -> tuple[Array, Pullback]:
     """z Φ(z), with Φ the normal distribution function, in its exact form, not tanh's.
 
     With Φ(z) = (1 + erf(z/√2))/2 and φ = Φ′ = exp(−z²/2)/√(2π) the derivative is Φ(z) + z φ(z).
+
+    Parameters
+    ----------
+    Z : array, shape (rows, columns)
+        Activations, one column for each sample or token.
+
+    Returns
+    -------
+    array, shape (rows, columns), and callable
+        The image, and the pullback, which takes the gradient with respect to it and returns
+        those with respect to what went in.
     """
     xp = arrays.namespace(Z)
     Phi = (arrays.erf(Z * math.sqrt(0.5)) + 1.0) * 0.5
@@ -84,6 +121,18 @@ def softmax(S: Array, axis: int) -> tuple[Array, Pullback]:
 
     With dP_i = P_i (dS_i − Σ_j P_j dS_j), the gradient is P ∘ (G − Σ_j G_j P_j).  The largest entry
     is subtracted first, which changes nothing but keeps exp from overflowing.
+
+    Parameters
+    ----------
+    S : array
+        Scores.
+    axis : int
+
+    Returns
+    -------
+    array, shape (rows, columns), and callable
+        The image, and the pullback, which takes the gradient with respect to it and returns
+        those with respect to what went in.
     """
     xp = arrays.namespace(S)
     P = xp.exp(S - xp.max(S, axis=axis, keepdims=True))
@@ -99,6 +148,15 @@ def layer_norm(scale: Array, shift: Array, Z: Array) -> tuple[Array, Pullback]:
     dy = (C dz − y ⟨y, dz⟩/d)/σ.  That matrix is symmetric: with H = γ ∘ G the gradient is
     (H − mean H − Y mean(Y ∘ H))/σ, means down the columns; those of γ and β are the sums of Y ∘ G
     and of G along the rows.
+
+    Parameters
+    ----------
+    scale : array, shape (rows,)
+        γ.
+    shift : array, shape (rows,)
+        β.
+    Z : array, shape (rows, columns)
+        Activations, one column for each sample or token.
 
     Returns
     -------

@@ -165,7 +165,7 @@ class Network:
             Eq. (4).  "compressed": Algorithm 1's (ε V_r̂ᵀ, ε I, ε U_r̂), with U_r̂ and V_r̂ uniformly
             random frames, or as `correlation` says.  "dense": ε times the start of other layers.
         like : array, optional
-            An array whose library, device and dtype the parameters shall have; NumPy's float64 by
+            Array that determines library, device and dtype of the parameters; NumPy's float64 by
             default.
         init : {"uniform", "orthogonal"}
             Of the other layers.  "uniform": every weight and bias is uniform between ±1/√n, n being

@@ -40,7 +40,18 @@ class Parameter(NamedTuple):
 
 
 def draw(parameter: Parameter, init: str, rng: np.random.Generator) -> np.ndarray:
-    """Draw a parameter outside the block on the host; see `Network.init`."""
+    """Draw a parameter outside the block on the host; see `Network.init`.
+
+    Parameters
+    ----------
+    parameter : Parameter
+    init : {"uniform", "orthogonal"}
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    array
+    """
     if not parameter.fan_in:
         return np.full(parameter.shape, parameter.constant)
     if init == "uniform":
@@ -52,7 +63,23 @@ def draw(parameter: Parameter, init: str, rng: np.random.Generator) -> np.ndarra
 
 
 def check_parameters(parameters: dict[str, Parameter], params: Any) -> Named:
-    """Return arrays by name if they are those of the model's parameters, in one dtype."""
+    """Return arrays by name if they are those of the model's parameters, in one dtype.
+
+    Parameters
+    ----------
+    parameters : dict of str to Parameter
+        What there must be.
+    params : dict of str to array
+
+    Returns
+    -------
+    dict of str to array
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not.
+    """
     checks.instance("params", params, dict, "a dict of arrays, as `init` returns it")
     if params.keys() != parameters.keys():
         missing = sorted(parameters.keys() - params.keys())

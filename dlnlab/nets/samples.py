@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from dlnlab.numerics import arrays, checks
 from dlnlab.numerics.arrays import Array
 
@@ -15,6 +17,24 @@ def check_samples(X: Any, shape: tuple[int, ...], reference: Array) -> Array:
     """Return samples as an array of shape (n, *shape), in the library and dtype of `reference`.
 
     If `shape` has one axis, samples of as many entries are flattened.
+
+    Parameters
+    ----------
+    X : array, shape (n, *shape)
+        Samples.
+    shape : tuple of int
+        Of one sample.
+    reference : array
+        Whose library and device, and dtype, count.
+
+    Returns
+    -------
+    array, shape (n, *shape)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not.
     """
     X = checks.array("X", X, least=2)
     xp = arrays.namespace(X, reference, names=("X", "params"))
@@ -33,7 +53,26 @@ def check_samples(X: Any, shape: tuple[int, ...], reference: Array) -> Array:
 
 
 def check_classes(y: Any, X: Array, classes: int) -> Array:
-    """Return the classes of the samples `X`, an integer from 0 to classes − 1 for each."""
+    """Return the classes of the samples `X`, an integer from 0 to classes − 1 for each.
+
+    Parameters
+    ----------
+    y : array of int, shape (n,)
+        Their classes.
+    X : array, shape (n, *shape)
+        Samples.
+    classes : int
+        How many.
+
+    Returns
+    -------
+    array of int, shape (n,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not.
+    """
     requirement = (
         f"{X.shape[0]} integers >= 0 and < {classes}, `classes`, one for each sample in `X`"
     )
@@ -50,7 +89,19 @@ def check_classes(y: Any, X: Array, classes: int) -> Array:
 
 
 def one_hot(labels: Array, classes: int, dtype: object) -> Array:
-    """Return Y with Y[c, i] = 1 if sample i is of class c, else 0; shape (classes, columns)."""
+    """Return Y with Y[c, i] = 1 if sample i is of class c, else 0; shape (classes, columns).
+
+    Parameters
+    ----------
+    labels : array of int, shape (columns,)
+    classes : int
+        How many.
+    dtype : dtype
+
+    Returns
+    -------
+    array, shape (classes, columns)
+    """
     xp = arrays.namespace(labels)
     numbers = xp.arange(classes, dtype=labels.dtype, device=arrays.device_of(labels))
     return xp.astype(numbers[:, None] == labels[None, :], dtype)
@@ -90,4 +141,11 @@ def cross_correlation(X: Array, y: Array, classes: int) -> Array:
     X = checks.matrix("X", X)
     xp = arrays.namespace(X)
     y = check_classes(y, X, classes)
+    item, n, inputs = np.dtype(arrays.dtype_name(X)).itemsize, X.shape[0], math.prod(X.shape[1:])
+    checks.fits_in_memory(
+        f"`classes`: the samples of {classes} classes",
+        classes * (n * (1 + item) + inputs * item),
+        X,
+        remedy="count the classes from 0, without gaps",
+    )
     return one_hot(y, classes, X.dtype) @ xp.reshape(X, (X.shape[0], -1))

@@ -26,6 +26,7 @@ from dlnlab.numerics import arrays, checks, spectra
 from dlnlab.numerics.arrays import Array
 from dlnlab.training import kernels, memory, storage
 from dlnlab.training.loop import Form, Loop, RecordSteps, State, check_records
+from dlnlab.training.minibatches import Minibatches, seed_of
 from dlnlab.training.recorder import Quantity, Recorder, copied
 from dlnlab.training.trajectory import Trajectory
 
@@ -152,7 +153,7 @@ def train(
         held_out,
         LOSSES[checks.choice("loss", loss, LOSSES)],
         None if batch is None else checks.integer("batch", batch, 1, samples[0].shape[0]),
-        _seed(rng),
+        seed_of(rng),
     )
     method = check_method(method)
     factors = _check_alpha(alpha, model)
@@ -225,10 +226,23 @@ class Classifier:
         self.model, self.data, self.test, self.loss = model, data, test, loss
         self.batch, self.seed = batch, seed
         self.names = tuple(model.parameters)
-        self._order: tuple[int, np.ndarray] = (-1, np.empty(0))
+        samples = data[0].shape[0]
+        self._minibatches = Minibatches(samples, batch or samples, seed)
 
     def gradients(self, weights: Sequence[Array], step: int) -> list[Array]:
-        """Return the gradient of the mean loss over the samples that this step sees."""
+        """Return the gradient of the mean loss over the samples that this step sees.
+
+        Parameters
+        ----------
+        weights : sequence of arrays
+            Parameters, in the order of their names.
+        step : int
+            k = 0, 1, …
+
+        Returns
+        -------
+        list of arrays
+        """
         X, y = self._minibatch(step)
         return list(self.model._evaluate(self.given(weights), X, y, self.loss)[1].values())
 
@@ -236,23 +250,36 @@ class Classifier:
         X, y = self.data
         if self.batch is None:
             return X, y
-        epoch, place = divmod(step, -(-X.shape[0] // self.batch))
-        if self._order[0] != epoch:
-            rng = np.random.default_rng([self.seed, epoch])
-            self._order = (epoch, rng.permutation(X.shape[0]))
-        chosen = self._order[1][place * self.batch : (place + 1) * self.batch]
         xp = arrays.namespace(X)
-        chosen = arrays.like(chosen, X, keep_dtype=True)
+        chosen = arrays.like(self._minibatches.at(step), X, keep_dtype=True)
         return xp.take(X, chosen, axis=0), xp.take(y, chosen, axis=0)
 
     def look(self, weights: Sequence[Array]) -> ClassifierLook:
-        """Return the parameters, with what is measured of them."""
+        """Return the parameters, with what is measured of them.
+
+        Parameters
+        ----------
+        weights : sequence of arrays
+            Parameters, in the order of their names.
+
+        Returns
+        -------
+        ClassifierLook
+        """
         return ClassifierLook(self, self.given(weights))
 
     def value(self, look: ClassifierLook) -> Array:
         """Return the mean loss over all samples, if a record has it, or else over the first ones.
 
         That tells of a run that is not recorded whether it has diverged, and costs little.
+
+        Parameters
+        ----------
+        look : ClassifierLook
+
+        Returns
+        -------
+        array
         """
         if "of_data" in vars(look):
             return look.of_data[0]
@@ -261,11 +288,31 @@ class Classifier:
         return self.measure(look.params, (X[piece, ...], y[piece]))[0]
 
     def given(self, weights: Sequence[Array]) -> Named:
-        """Return the parameters by name."""
+        """Return the parameters by name.
+
+        Parameters
+        ----------
+        weights : sequence of arrays
+            Parameters, in the order of their names.
+
+        Returns
+        -------
+        dict of str to array
+        """
         return dict(zip(self.names, weights, strict=True))
 
     def measure(self, params: Named, samples: Samples) -> tuple[Array, Array]:
-        """Return the mean loss over samples, and the share whose class has the largest logit."""
+        """Return the mean loss over samples, and the share whose class has the largest logit.
+
+        Parameters
+        ----------
+        params : dict of str to array
+        samples : (X, y)
+
+        Returns
+        -------
+        tuple of 2 arrays
+        """
         X, y = samples
         xp, model = arrays.namespace(X), self.model
         block, _ = model._factors(params, X.shape[0])
@@ -277,7 +324,18 @@ class Classifier:
         return xp.sum(xp.stack(losses)), xp.sum(xp.stack(hits)) / X.shape[0]
 
     def fingerprint(self, settings: str, start: Sequence[Array]) -> str:
-        """Hash model, samples, start, settings, and the order of samples."""
+        """Hash model, samples, start, settings, and the order of samples.
+
+        Parameters
+        ----------
+        settings : str
+            What else determines the run.
+        start : sequence of arrays
+
+        Returns
+        -------
+        str
+        """
         digest = hashlib.sha256(f"{self.model}{self.batch}{self.seed}{settings}".encode())
         for array in (*start, *self.data, *(self.test or ())):
             arrays.feed(digest, array)
@@ -285,7 +343,13 @@ class Classifier:
 
 
 class ClassifierLook:
-    """Parameters, and what is measured of them: once, however many quantities need it."""
+    """Parameters, and what is measured of them: once, however many quantities need it.
+
+    Parameters
+    ----------
+    objective : Classifier
+    params : dict of str to array
+    """
 
     def __init__(self, objective: Classifier, params: Named) -> None:
         self.objective, self.params = objective, params
@@ -364,14 +428,6 @@ def _check_alpha(alpha: Any, model: Network) -> list[float]:
         checks.positive(f"alpha[{name!r}]", alpha[name]) if name in alpha else 1.0
         for name in model.parameters
     ]
-
-
-def _seed(rng: Any) -> int:
-    """Return the seed of the orders of samples: the given one, or one that a generator draws."""
-    if isinstance(rng, np.random.Generator):
-        return int(checks.random_source("rng", rng).integers(2**63))
-    checks.random_source("rng", rng)
-    return int(rng)
 
 
 def _foreseen(

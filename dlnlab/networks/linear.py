@@ -46,7 +46,16 @@ Weights = tuple[Array, ...]
 
 
 def prefix_products(weights: Sequence[Array]) -> list[Array]:
-    """Return [W_1, W_2 W_1, …, W_{L:1}], in L − 1 products."""
+    """Return [W_1, W_2 W_1, …, W_{L:1}], in L − 1 products.
+
+    Parameters
+    ----------
+    weights : sequence of L arrays, shapes (..., d_l, d_{l−1})
+
+    Returns
+    -------
+    list of arrays
+    """
     return list(itertools.accumulate(weights, lambda product, W: W @ product))
 
 
@@ -55,6 +64,15 @@ def forward(problem: Problem, weights: Sequence[Array]) -> tuple[list[Array], An
 
     That is the last prefix product, or the pair of factors it would be the product of; a single
     layer is W_{L:1} itself.
+
+    Parameters
+    ----------
+    problem : Problem
+    weights : sequence of L arrays, shapes (..., d_l, d_{l−1})
+
+    Returns
+    -------
+    (list of L − 1 arrays, array or FactoredMatrix)
     """
     if len(weights) == 1:
         return [], weights[0]
@@ -66,6 +84,14 @@ def step_flops(weights: Sequence[Array]) -> int:
     """Return the flops of a step of descent on one network: 6 d_{l+1} d_l d_0 for l = 1, …, L − 1.
 
     These are two for each multiplication in the L − 1 products forward, and twice as many back.
+
+    Parameters
+    ----------
+    weights : sequence of L arrays, shapes (..., d_l, d_{l−1})
+
+    Returns
+    -------
+    int
     """
     return sum(6 * W.shape[-2] * W.shape[-1] * weights[0].shape[-1] for W in weights[1:])
 
@@ -80,6 +106,19 @@ def backward(
 
     G is an array, or a SciPy sparse one, whose first two products are arrays.  With `out`, NumPy
     arrays of the shapes of the weights, the gradients are written there.
+
+    Parameters
+    ----------
+    weights : sequence of L arrays, shapes (..., d_l, d_{l−1})
+    prefixes : sequence of L − 1 arrays
+        W_1, W_2 W_1, …, as `forward` returns them.
+    gradient : array, shape (..., d_out, d_in), or scipy.sparse array
+        G = ∇ℓ(W_{L:1}).
+    out : sequence of L arrays, optional
+
+    Returns
+    -------
+    tuple of L arrays, shapes (..., d_l, d_{l−1})
     """
     carried, gradients = gradient, []
     for layer in range(len(weights) - 1, 0, -1):
@@ -91,10 +130,25 @@ def backward(
     return tuple(reversed(gradients))
 
 
-def gradients(problem: Problem, weights: Sequence[Array]) -> Weights:
-    """Return S_lᵀ ∇ℓ(W_{L:1}) P_lᵀ of every layer of a network that fits the problem."""
+def gradients(
+    problem: Problem, weights: Sequence[Array], chosen: np.ndarray | None = None
+) -> Weights:
+    """Return S_lᵀ G P_lᵀ of every layer of a network that fits the problem, G = ∇ℓ(W_{L:1}).
+
+    With `chosen`, numbers of measurements, G is `Problem.gradient_of` these.
+
+    Parameters
+    ----------
+    problem : Problem
+    weights : sequence of L arrays, shapes (..., d_l, d_{l−1})
+    chosen : array of int, shape (b,), optional
+
+    Returns
+    -------
+    tuple of L arrays, shapes (..., d_l, d_{l−1})
+    """
     prefixes, W = forward(problem, weights)
-    gradient = problem.gradient(W)
+    gradient = problem.gradient(W) if chosen is None else problem.gradient_of(W, chosen)
     del W  # the large arrays go as soon as they are used up
     return backward(weights, prefixes, gradient)
 
@@ -196,14 +250,33 @@ def imbalance(weights: Sequence[Array]) -> tuple[Array, ...]:
 
 
 def imbalances(weights: Sequence[Array]) -> tuple[Array, ...]:
-    """Return what `imbalance` does, of weights that are known to form a network."""
+    """Return what `imbalance` does, of weights that are known to form a network.
+
+    Parameters
+    ----------
+    weights : sequence of L arrays, shapes (..., d_l, d_{l−1})
+
+    Returns
+    -------
+    tuple of arrays
+    """
     return tuple(
         after.mT @ after - before @ before.mT for before, after in itertools.pairwise(weights)
     )
 
 
 def check_problem(problem: Any) -> None:
-    """Raise unless `problem` is one."""
+    """Raise unless `problem` is one.
+
+    Parameters
+    ----------
+    problem : object
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     if not isinstance(problem, Problem):
         raise TypeError(
             "`problem` must be a dlnlab problem, such as dlnlab.factorization(M), "
@@ -215,8 +288,23 @@ def check_weights(weights: Any, *, are_finite: bool = False) -> Weights:
     """Return `weights` as a tuple, or raise if they do not form a network of depth >= 2.
 
     Layers are plain arrays in single or double precision (`dlnlab.numerics.checks`).
+
+    Parameters
+    ----------
+    weights : sequence of arrays
+    are_finite : bool
+        Whether entries must be finite.
+
+    Returns
+    -------
+    tuple of L arrays, shapes (..., d_l, d_{l−1})
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
     """
-    if not isinstance(weights, Sequence) or isinstance(weights, str | bytes):
+    if not checks.is_sequence(weights):
         raise TypeError(
             "`weights` must be a tuple of arrays (W_1, ..., W_L), W_1 applied first, "
             f"got {checks.describe(weights)}"
@@ -243,6 +331,15 @@ def check_weights(weights: Any, *, are_finite: bool = False) -> Weights:
 def check_network(problem: Problem, weights: Any) -> Weights:
     """Return `weights` as a network whose end-to-end matrix has the problem's shape.
 
+    Parameters
+    ----------
+    problem : Problem
+    weights : sequence of arrays
+
+    Returns
+    -------
+    tuple of L arrays, shapes (..., d_l, d_{l−1})
+
     Raises
     ------
     TypeError, ValueError
@@ -261,7 +358,23 @@ def check_network(problem: Problem, weights: Any) -> Weights:
 
 
 def check_shapes(weights: Any, like: Sequence[Array]) -> Weights:
-    """Return a network whose layers have the shapes of another's, after any batch axes."""
+    """Return a network whose layers have the shapes of another's, after any batch axes.
+
+    Parameters
+    ----------
+    weights : sequence of arrays
+    like : sequence of L arrays, shapes (..., d_l, d_{l−1})
+        The other network.
+
+    Returns
+    -------
+    tuple of L arrays, shapes (..., d_l, d_{l−1})
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     layers = check_weights(weights)
     wanted = [tuple(W.shape[-2:]) for W in like]
     if [tuple(W.shape[-2:]) for W in layers] != wanted:
@@ -274,7 +387,22 @@ def check_shapes(weights: Any, like: Sequence[Array]) -> Weights:
 
 
 def check_product(W: Any, weights: Sequence[Array]) -> Array:
-    """Return a matrix, or a batch, of the shape of a network's end-to-end matrix."""
+    """Return a matrix, or a batch, of the shape of a network's end-to-end matrix.
+
+    Parameters
+    ----------
+    W : array, shape (..., d_out, d_in)
+    weights : sequence of L arrays, shapes (..., d_l, d_{l−1})
+
+    Returns
+    -------
+    array
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     shape = (weights[-1].shape[-2], weights[0].shape[-1])
     W = checks.matrix("W", W, are_finite=False)
     if tuple(W.shape[-2:]) != shape:

@@ -83,7 +83,7 @@ def original_weights(
     batch : tuple of ints
         Leading batch axes: independent draws.
     like : array, optional
-        A float32 or float64 array whose library, device and precision the weights shall have.
+        A float32 or float64 array that determines library, device and precision of the weights.
 
     Returns
     -------
@@ -127,8 +127,22 @@ def original_weights(
 
 
 def batch_axes(batch: Any) -> tuple[int, ...]:
-    """Return batch axes as a tuple of integers >= 1."""
-    if not isinstance(batch, Sequence) or isinstance(batch, str | bytes):
+    """Return batch axes as a tuple of integers >= 1.
+
+    Parameters
+    ----------
+    batch : sequence of int
+
+    Returns
+    -------
+    tuple of int
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed.
+    """
+    if not checks.is_sequence(batch):
         raise TypeError(f"`batch` must be a tuple of integers >= 1, got {checks.describe(batch)}")
     return tuple(checks.integer("batch", n, 1) for n in checks.sequence("batch", batch))
 
@@ -136,7 +150,7 @@ def batch_axes(batch: Any) -> tuple[int, ...]:
 def _hidden_widths(width: Any, depth: int, default: int) -> tuple[int, ...]:
     if width is None:
         return (default,) * (depth - 1)
-    if isinstance(width, Sequence) and not isinstance(width, str | bytes):
+    if checks.is_sequence(width):
         if len(width) != depth - 1:
             raise ValueError(
                 f"`width` must be an integer or {depth - 1} of them (depth - 1), got {len(width)}"
@@ -146,7 +160,18 @@ def _hidden_widths(width: Any, depth: int, default: int) -> tuple[int, ...]:
 
 
 def orthogonal(rows: int, columns: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw a uniformly random matrix with orthonormal columns, or rows if there are fewer."""
+    """Draw a uniformly random matrix with orthonormal columns, or rows if there are fewer.
+
+    Parameters
+    ----------
+    rows : int
+    columns : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    array, shape (rows, columns)
+    """
     if rows >= columns:
         return orthonormal_frame(rows, columns, rng)
     return orthonormal_frame(columns, rows, rng).T
@@ -353,7 +378,7 @@ def lambda_balanced_weights(
         d_out if λ > 0, and at most d_in if λ < 0.  Directions that the smaller layer lacks for
         want of rows or columns have a = 0, or b = 0.
     like : array, optional
-        A float32 or float64 array whose library, device and precision the weights shall have.
+        A float32 or float64 array that determines library, device and precision of the weights.
 
     Returns
     -------

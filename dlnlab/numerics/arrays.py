@@ -54,6 +54,15 @@ device_of = array_api_compat.device
 def namespace(*arrays: Array, names: tuple[str, ...] = ("arrays",)) -> Any:
     """Return the array-API namespace that all of `arrays` belong to; `names` is for the message.
 
+    Parameters
+    ----------
+    *arrays
+    names : tuple of str
+
+    Returns
+    -------
+    module
+
     Raises
     ------
     TypeError
@@ -74,12 +83,30 @@ def is_array(value: object) -> bool:
     """Tell whether `value` is an array of a library dlnlab can compute with.
 
     NumPy's subclasses count; `dlnlab.numerics.checks` makes plain arrays of them.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    bool
     """
     return isinstance(value, np.ndarray) or array_api_compat.is_array_api_obj(value)
 
 
 def broadcasts(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    """Tell whether two shapes broadcast with each other."""
+    """Tell whether two shapes broadcast with each other.
+
+    Parameters
+    ----------
+    one : tuple of int
+    other : tuple of int
+
+    Returns
+    -------
+    bool
+    """
     return all(a == b or 1 in (a, b) for a, b in zip(one[::-1], other[::-1], strict=False))
 
 
@@ -89,6 +116,14 @@ def adopted(value: Any) -> Any:
     A frame or a series (pandas, polars) becomes a NumPy array, with NaN where it has no value; a
     torch tensor gives its memory through DLPack, a NumPy array on the host and a CuPy array on a
     GPU, without a copy.  Everything else is returned as it is.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    object
 
     Raises
     ------
@@ -130,17 +165,45 @@ def _from_torch(value: Any) -> Any:
 
 
 def is_host(value: object) -> bool:
-    """Tell whether `value` is a NumPy array."""
+    """Tell whether `value` is a NumPy array.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    bool
+    """
     return isinstance(value, np.ndarray)
 
 
 def on_gpu(value: object) -> bool:
-    """Tell whether `value` is a CuPy array."""
+    """Tell whether `value` is a CuPy array.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    bool
+    """
     return array_api_compat.is_cupy_array(value)
 
 
 def to_host(value: Array) -> np.ndarray:
-    """Return `value` as a NumPy array, copying it from its device if it lives on one."""
+    """Return `value` as a NumPy array, copying it from its device if it lives on one.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    array
+        Of NumPy.
+    """
     if isinstance(value, np.ndarray | np.generic):
         return np.asarray(value)
     if on_gpu(value):
@@ -155,6 +218,24 @@ def like(host: Any, reference: Array, *, keep_dtype: bool = False) -> Array:
 
     Random draws are made on the host and moved here, so that one seed gives the same numbers
     everywhere.
+
+    Parameters
+    ----------
+    host : array
+        Of NumPy.
+    reference : array
+        Whose library and device, and dtype, count.
+    keep_dtype : bool
+        Whether it keeps its own dtype.
+
+    Returns
+    -------
+    array
+
+    Raises
+    ------
+    TypeError
+        If `reference` is no array.
     """
     if not is_array(reference):
         raise TypeError(f"`like` must be an array, got {type(reference).__name__}")
@@ -167,7 +248,13 @@ def like(host: Any, reference: Array, *, keep_dtype: bool = False) -> Array:
 
 
 def feed(digest: Any, array: Array) -> None:
-    """Add an array's shape, dtype and bytes to a hash, without copying a NumPy array."""
+    """Add an array's shape, dtype and bytes to a hash, without copying a NumPy array.
+
+    Parameters
+    ----------
+    digest : hashlib object
+    array : array
+    """
     host = np.ascontiguousarray(to_host(array))
     digest.update(f"{host.shape}{host.dtype}".encode())
     digest.update(host.reshape(-1).view(np.uint8))
@@ -177,6 +264,14 @@ def triangular_factor(A: Array) -> Array:
     """Return the factor R of A = QR, without forming Q where the library allows it.
 
     The array API standard always forms Q, which for a tall matrix doubles time and memory.
+
+    Parameters
+    ----------
+    A : array, shape (..., m, n)
+
+    Returns
+    -------
+    array
     """
     if is_host(A):
         return np.linalg.qr(A, mode="r")
@@ -189,6 +284,14 @@ def erf(value: Array) -> Array:
     """Return the error function of every entry, which the array API standard lacks.
 
     For a library that has none (neither NumPy nor CuPy) it is computed on the host and moved back.
+
+    Parameters
+    ----------
+    value : array
+
+    Returns
+    -------
+    array
     """
     if on_gpu(value):
         return importlib.import_module("cupyx.scipy.special").erf(value)
@@ -198,7 +301,16 @@ def erf(value: Array) -> Array:
 
 
 def dtype_name(value: Array) -> str:
-    """Return the name of the dtype of `value`, such as ``'float64'``, in any library."""
+    """Return the name of the dtype of `value`, such as ``'float64'``, in any library.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    str
+    """
     return str(value.dtype).rsplit(".", maxsplit=1)[-1]
 
 
@@ -209,6 +321,15 @@ def available_bytes(reference: Array | None = None) -> int:
     there is no such estimate, or what the limits of this process leave if that is less
     (`dlnlab.numerics.headroom`); on a GPU it is the free device memory, and what CuPy's pool holds
     of it for arrays to come.
+
+    Parameters
+    ----------
+    reference : array, optional
+        Whose library and device, and dtype, count.
+
+    Returns
+    -------
+    int
     """
     if reference is not None and on_gpu(reference):
         cupy = sys.modules["cupy"]
@@ -224,12 +345,30 @@ def available_bytes(reference: Array | None = None) -> int:
 
 
 def default_device_name(value: Array) -> str:
-    """Return a short readable name of where `value` lives, for messages."""
+    """Return a short readable name of where `value` lives, for messages.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    str
+    """
     return f"{type(value).__module__.split('.')[0]} on {device_of(value)}"
 
 
 def device_name(value: Array) -> str:
-    """Return the name of the processor that `value` lives on, as its maker calls it."""
+    """Return the name of the processor that `value` lives on, as its maker calls it.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    str
+    """
     if on_gpu(value):
         runtime = sys.modules["cupy"].cuda.runtime
         return runtime.getDeviceProperties(device_of(value).id)["name"].decode()
@@ -245,6 +384,10 @@ def device_name(value: Array) -> str:
 
 def gpu_reference() -> Array:
     """Return an empty CuPy array on the current GPU, for `like` and the other functions here.
+
+    Returns
+    -------
+    array
 
     Raises
     ------
@@ -268,6 +411,12 @@ def gpu_reference() -> Array:
 
 
 def synchronize(reference: Array) -> None:
-    """Wait until all work on the device of `reference` is done; on the host it always is."""
+    """Wait until all work on the device of `reference` is done; on the host it always is.
+
+    Parameters
+    ----------
+    reference : array
+        Whose library and device, and dtype, count.
+    """
     if on_gpu(reference):
         sys.modules["cupy"].cuda.Device(device_of(reference).id).synchronize()

@@ -20,6 +20,7 @@ from __future__ import annotations
 import collections.abc
 import dataclasses
 import functools
+import inspect
 import math
 import numbers
 import os
@@ -44,6 +45,7 @@ __all__ = [
     "MOST_ITEMS",
     "PURPOSES",
     "SMALLEST",
+    "TEXTS",
     "UNNOTICED",
     "adopted",
     "array",
@@ -60,6 +62,7 @@ __all__ = [
     "in_double",
     "instance",
     "integer",
+    "is_sequence",
     "items",
     "like",
     "matrix",
@@ -68,6 +71,7 @@ __all__ = [
     "number",
     "numbers_in",
     "path",
+    "path_text",
     "per_member",
     "plain_array",
     "positive",
@@ -81,6 +85,7 @@ __all__ = [
     "share",
     "singular_values",
     "start",
+    "stored_once",
     "text",
     "vector",
 ]
@@ -97,8 +102,10 @@ BIGGEST = 1 / SMALLEST
 DEEPEST = 10_000
 """Layers of the deepest network: every layer takes an array and a few calls of its own."""
 
-MOST_AXES = 64
-"""Of a NumPy array; deeper lists are no array."""
+MOST_AXES = 16
+"""Of an array: many more than batches have, and fewer than the 32 where functions of NumPy end."""
+
+TEXTS = (str, bytes, bytearray, memoryview)
 
 LONGEST_NAME = 255
 """Bytes of a file's name on all common systems."""
@@ -110,23 +117,59 @@ PURPOSES = ("target", "network", "mask", "ensemble")
 
 
 def describe(value: object) -> str:
-    """Return a short description of a bad value, for the end of a message."""
-    if arrays.is_array(value):
-        return f"an array of shape {tuple(value.shape)} and dtype {arrays.dtype_name(value)}"  # type: ignore[attr-defined]
+    """Return a short description of a bad value, for the end of a message.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    str
+    """
     try:
+        if arrays.is_array(value):
+            shape = tuple(value.shape)  # type: ignore[attr-defined]
+            return f"an array of shape {shape} and dtype {arrays.dtype_name(value)}"
         text = repr(value)
     except Exception:  # of an object's own making, or an integer of too many digits
         return f"a value of type {type(value).__name__}"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def _is_of(value: Any, kind: type) -> bool:
+    """Tell whether a value is a number of a kind; truth values and times pass for integers too."""
+    return isinstance(value, kind) and not isinstance(value, bool | np.bool_ | np.timedelta64)
+
+
 def integer(name: str, value: Any, low: int, high: int | None = None, *, bits: int = 63) -> int:
     """Return `value` as an int in ``low…high``, or raise ``TypeError`` or ``ValueError``.
 
     Without `high` it must have at most `bits` bits, 63 for a count.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+    low : int
+    high : int, optional
+        No limit by default.
+    bits : int
+        As many as it may have.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
     """
     bounds = f">= {low}" if high is None else f"between {low} and {high}"
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
+    if not _is_of(value, numbers.Integral):
         raise TypeError(f"`{name}` must be an integer {bounds}, got {describe(value)}")
     number = int(value)
     if number < low or (high is not None and number > high):
@@ -139,8 +182,27 @@ def integer(name: str, value: Any, low: int, high: int | None = None, *, bits: i
 
 
 def real(name: str, value: Any, requirement: str) -> float:
-    """Return `value` as a finite float; `requirement` finishes the sentence of the message."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+    """Return `value` as a finite float; `requirement` finishes the sentence of the message.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+    requirement : str
+        What it must be, for the message.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
+    if not _is_of(value, numbers.Real):
         raise TypeError(f"`{name}` must be {requirement}, got {describe(value)}")
     try:
         found = float(value)
@@ -157,8 +219,25 @@ def real(name: str, value: Any, requirement: str) -> float:
 
 
 def number(name: str, value: Any) -> float:
-    """Return `value` as a float, which may be infinite or NaN."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+    """Return `value` as a float, which may be infinite or NaN.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
+    if not _is_of(value, numbers.Real):
         raise TypeError(f"`{name}` must be a number, got {describe(value)}")
     try:
         return float(value)
@@ -167,7 +246,24 @@ def number(name: str, value: Any) -> float:
 
 
 def positive(name: str, value: Any) -> float:
-    """Return `value` as a float > 0."""
+    """Return `value` as a float > 0.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     number = real(name, value, "a finite number > 0")
     if number < SMALLEST:
         least = f" (the smallest is {SMALLEST:.1e})" if number > 0 else ""
@@ -176,7 +272,24 @@ def positive(name: str, value: Any) -> float:
 
 
 def nonnegative(name: str, value: Any) -> float:
-    """Return `value` as a float >= 0."""
+    """Return `value` as a float >= 0.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     number = real(name, value, "a finite number >= 0")
     if number < 0:
         raise ValueError(f"`{name}` must be a finite number >= 0, got {describe(value)}")
@@ -184,7 +297,26 @@ def nonnegative(name: str, value: Any) -> float:
 
 
 def share(name: str, value: Any, *, zero: bool = False) -> float:
-    """Return `value` as a float > 0, or >= 0 if `zero`, and < 1."""
+    """Return `value` as a float > 0, or >= 0 if `zero`, and < 1.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+    zero : bool
+        Whether 0 is allowed.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     number = nonnegative(name, value) if zero else positive(name, value)
     if number >= 1:
         least = ">= 0" if zero else "> 0"
@@ -193,7 +325,24 @@ def share(name: str, value: Any, *, zero: bool = False) -> float:
 
 
 def start(eps: Any, depth: Any) -> tuple[float, int]:
-    """Return the scale and the depth of a start, whose end-to-end scale ε^L must be finite."""
+    """Return the scale and the depth of a start, whose end-to-end scale ε^L must be finite.
+
+    Parameters
+    ----------
+    eps : float
+        ε.
+    depth : int
+        L.
+
+    Returns
+    -------
+    (float, int)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     eps, depth = positive("eps", eps), integer("depth", depth, 2)
     if depth > DEEPEST:
         raise ValueError(f"`depth` must be an integer >= 2 and at most {DEEPEST}, got {depth}")
@@ -206,7 +355,26 @@ def start(eps: Any, depth: Any) -> tuple[float, int]:
 
 
 def per_member(name: str, value: Any, *, zero: bool = False) -> float | np.ndarray:
-    """Return a number > 0, or >= 0 if `zero`, or an array of such numbers for a batch."""
+    """Return a number > 0, or >= 0 if `zero`, or an array of such numbers for a batch.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+    zero : bool
+        Whether 0 is allowed.
+
+    Returns
+    -------
+    float or array
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     if not arrays.is_array(value) and not isinstance(value, list | tuple):
         return nonnegative(name, value) if zero else positive(name, value)
     requirement = f"a number {'>= 0' if zero else '> 0'} or an array of them, one per member"
@@ -220,22 +388,94 @@ def per_member(name: str, value: Any, *, zero: bool = False) -> float | np.ndarr
 
 
 def flag(name: str, value: Any) -> bool:
-    """Return `value` if it is True or False."""
+    """Return `value` if it is True or False.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"`{name}` must be True or False, got {describe(value)}")
     return bool(value)
 
 
 def text(name: str, value: Any) -> str:
-    """Return `value` if it is a string."""
+    """Return `value` if it is a string.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+
+    Returns
+    -------
+    str
+    """
     return instance(name, value, str, "a string")
 
 
-def path(name: str, value: Any) -> str:
-    """Return a path as a string."""
-    found = os.fspath(value) if isinstance(value, str | os.PathLike) else value
+def path_text(name: str, value: Any) -> str:
+    """Return a path as a string, whether or not a file can have it.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
+    try:
+        found = os.fspath(value)
+    except Exception as error:  # no path, or one of an object's own making
+        raise TypeError(f"`{name}` must be a path, got {describe(value)}") from error
     if not isinstance(found, str):
         raise TypeError(f"`{name}` must be a path, got {describe(value)}")
+    return found
+
+
+def path(name: str, value: Any) -> str:
+    """Return a path as a string.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
+    found = path_text(name, value)
     if "\0" in found or not found:
         raise ValueError(f"`{name}` must be a path a file can have, got {describe(value)}")
     if max(len(os.fsencode(part)) for part in found.split(os.sep)) > LONGEST_NAME:
@@ -246,23 +486,105 @@ def path(name: str, value: Any) -> str:
     return found
 
 
-def function(name: str, value: Any, signature: str = "a callable") -> Callable[..., Any]:
-    """Return `value` if it can be called; `signature` says how."""
+def function(name: str, value: Any, what: str, takes: int) -> Callable[..., Any]:
+    """Return `value` if it can be called with so many arguments; `what` says with which.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+    what : str
+        What it must be, for the message.
+    takes : int
+        How many arguments it will be called with.
+
+    Returns
+    -------
+    callable
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     if not callable(value):
-        raise TypeError(f"`{name}` must be {signature}, got {describe(value)}")
+        raise TypeError(f"`{name}` must be {what}, got {describe(value)}")
+    try:
+        signature = inspect.signature(value)
+    except Exception:  # of a builtin that does not tell, or an object's own making
+        return value
+    try:
+        signature.bind(*range(takes))
+    except TypeError as error:
+        raise TypeError(f"`{name}` must be {what}, got one that takes others: {error}") from error
     return value
 
 
 def instance(name: str, value: Any, kind: type | tuple[type, ...], what: str) -> Any:
-    """Return `value` if it is of a type; `what` finishes the sentence of the message."""
+    """Return `value` if it is of a type; `what` finishes the sentence of the message.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+    kind : type or tuple of types
+    what : str
+        What it must be, for the message.
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     if not isinstance(value, kind):
         raise TypeError(f"`{name}` must be {what}, got {describe(value)}")
     return value
 
 
+def is_sequence(value: Any) -> bool:
+    """Tell whether a value is a sequence, and not text or bytes, whose items nobody means.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    bool
+    """
+    return isinstance(value, Sequence) and not isinstance(value, TEXTS)
+
+
 def sequence(name: str, value: Any, what: str = "values") -> tuple[Any, ...]:
-    """Return a sequence as a tuple; strings and arrays are none."""
-    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+    """Return a sequence as a tuple; strings and arrays are none.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+    what : str
+        What it must be, for the message.
+
+    Returns
+    -------
+    tuple of Any
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
+    if not is_sequence(value):
         raise TypeError(f"`{name}` must be a sequence of {what}, got {describe(value)}")
     if len(value) > MOST_ITEMS:
         raise ValueError(f"`{name}` must hold at most {MOST_ITEMS} {what}, got {describe(value)}")
@@ -270,7 +592,27 @@ def sequence(name: str, value: Any, what: str = "values") -> tuple[Any, ...]:
 
 
 def items(name: str, value: Any, kind: type | tuple[type, ...], what: str) -> tuple[Any, ...]:
-    """Return a sequence of values of one type as a tuple; `what` says what they are."""
+    """Return a sequence of values of one type as a tuple; `what` says what they are.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+    kind : type or tuple of types
+    what : str
+        What it must be, for the message.
+
+    Returns
+    -------
+    tuple of Any
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     for k, item in enumerate(sequence(name, value, what)):
         if not isinstance(item, kind):
             raise TypeError(
@@ -280,7 +622,25 @@ def items(name: str, value: Any, kind: type | tuple[type, ...], what: str) -> tu
 
 
 def choice(name: str, value: Any, options: Iterable[str]) -> str:
-    """Return `value` if it is one of `options`."""
+    """Return `value` if it is one of `options`.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+    options : iterable of str
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     options = tuple(options)
     if not isinstance(value, str):
         raise TypeError(f"`{name}` must be one of {list(options)}, got {describe(value)}")
@@ -295,6 +655,24 @@ def generator(name: str, value: Any, purpose: str) -> np.random.Generator:
     Every purpose has its own child stream, so that a target and a network drawn with the same seed
     are independent: drawn from the same stream, they would share their numbers.  A generator hands
     out new children at every call.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+    purpose : str
+        Which of `PURPOSES`.
+
+    Returns
+    -------
+    numpy.random.Generator
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
     """
     source = random_source(name, value)
     try:
@@ -305,8 +683,25 @@ def generator(name: str, value: Any, purpose: str) -> np.random.Generator:
 
 
 def random_source(name: str, value: Any) -> np.random.Generator:
-    """Return a generator, or the one that an integer seed stands for, and leave it as it is."""
-    if isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool_):
+    """Return a generator, or the one that an integer seed stands for, and leave it as it is.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+
+    Returns
+    -------
+    numpy.random.Generator
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
+    if _is_of(value, numbers.Integral):
         return np.random.default_rng(seed(name, value))
     if not isinstance(value, np.random.Generator):
         raise TypeError(
@@ -317,13 +712,42 @@ def random_source(name: str, value: Any) -> np.random.Generator:
 
 
 def seed(name: str, value: Any) -> int:
-    """Return an integer seed >= 0, of as many bits as the system's own seeds have."""
+    """Return an integer seed >= 0, of as many bits as the system's own seeds have.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+
+    Returns
+    -------
+    int
+    """
     return integer(name, value, 0, bits=128)
 
 
 def shape(name: str, value: Any) -> tuple[int, int]:
-    """Return a matrix shape (d_out, d_in) of two integers >= 1."""
-    if not isinstance(value, Sequence) or len(value) != 2:
+    """Return a matrix shape (d_out, d_in) of two integers >= 1.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+
+    Returns
+    -------
+    (int, int)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
+    if not is_sequence(value) or len(value) != 2:
         raise TypeError(f"`{name}` must be a pair (d_out, d_in), got {describe(value)}")
     return integer(f"{name}[0]", value[0], 1), integer(f"{name}[1]", value[1], 1)
 
@@ -353,6 +777,10 @@ def array(
     are_finite, are_sized : bool
         Whether NaN and infinite entries are refused, and finite ones too large to be squared.
 
+    Returns
+    -------
+    array
+
     Raises
     ------
     TypeError
@@ -364,6 +792,8 @@ def array(
     if found.ndim != ndim if ndim is not None else found.ndim < least:
         axes = f"exactly {ndim} axes" if ndim is not None else _least_axes(least)
         raise ValueError(f"`{name}` must have {axes}, got {describe(found)}")
+    if found.ndim > MOST_AXES:
+        raise ValueError(f"`{name}` must have at most {MOST_AXES} axes, got {describe(found)}")
     return finite(name, found, are_sized=are_sized) if are_finite else found
 
 
@@ -390,22 +820,81 @@ def adopted(name: str, value: Any) -> Any:
     """Return frames and tensors as arrays (`arrays.adopted`), and all else as it is.
 
     A masked array of which nothing is masked is the array of its data.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
     """
     if isinstance(value, np.ma.MaskedArray) and not np.ma.is_masked(value):
         return np.asarray(value.data)
     try:
         return arrays.adopted(value)
-    except TypeError as error:
+    except Exception as error:  # of an object's own making, too, such as a mock
         raise TypeError(f"`{name}` must be an array that NumPy can read: {error}") from error
 
 
 def dense(name: str, value: Any) -> Any:
-    """Return a SciPy sparse matrix with its zeros, if that fits in memory; all else as it is."""
+    """Return a SciPy sparse matrix with its zeros, if that fits in memory; all else as it is.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+
+    Returns
+    -------
+    object
+    """
     if not scipy.sparse.issparse(value):
         return value
+    stored_once(name, value)
     size = math.prod(value.shape) * value.dtype.itemsize
     fits_in_memory(f"`{name}`: the dense matrix of shape {tuple(value.shape)}", size)
     return value.toarray()
+
+
+def stored_once(name: str, sparse: Any) -> Any:
+    """Return a sparse matrix in compressed rows of its own, if no entry is stored twice.
+
+    What is stored twice would be added up, whether it is meant or was a slip.
+
+    Parameters
+    ----------
+    name : str
+    sparse : scipy.sparse array, shape (d_out, d_in)
+        Or one of CuPy's.
+
+    Returns
+    -------
+    scipy.sparse array, shape (d_out, d_in)
+
+    Raises
+    ------
+    ValueError
+        If one is stored twice.
+    """
+    entries = sparse.tocoo()
+    rows = entries.tocsr()
+    if rows.nnz != entries.nnz:
+        raise ValueError(
+            f"`{name}` must store every entry once, got {entries.nnz} stored entries in "
+            f"{rows.nnz} places; add them up with sum_duplicates() if that is meant"
+        )
+    return rows
 
 
 def _is_elsewhere(value: Any) -> bool:
@@ -423,7 +912,18 @@ def _working(name: str, array: Array) -> Array:
 
 
 def in_double(name: str, array: Array) -> Array:
-    """Return an array in double precision, itself if it is."""
+    """Return an array in double precision, itself if it is.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    array : array
+
+    Returns
+    -------
+    array
+    """
     if arrays.dtype_name(array) == "float64":
         return array
     xp = arrays.namespace(array)
@@ -436,6 +936,22 @@ def require_double(name: str, array: Array, converted: Array) -> Array:
 
     A library may have single precision only, as JAX unless told otherwise; what it computes would
     be wrong by far more than the rounding that is counted on.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    array : array
+    converted : array
+
+    Returns
+    -------
+    array
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
     """
     if arrays.dtype_name(converted) != "float64":
         raise TypeError(
@@ -454,7 +970,30 @@ def matrix(
     are_finite: bool = True,
     are_sized: bool = True,
 ) -> Array:
-    """Return `value` as `array` does, with at least two axes, none of them empty."""
+    """Return `value` as `array` does, with at least two axes, none of them empty.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+    ndim : int, optional
+        How many axes; any number by default.
+    are_finite : bool
+        Whether entries must be finite.
+    are_sized : bool
+        Whether their squares must be finite, too.
+
+    Returns
+    -------
+    array
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     found = array(name, value, ndim=ndim, least=2, are_finite=False)
     if 0 in found.shape:
         raise ValueError(f"`{name}` must not be empty, got {describe(found)}")
@@ -462,7 +1001,25 @@ def matrix(
 
 
 def finite(name: str, array: Array, *, are_sized: bool = True) -> Array:
-    """Return `array`, in a working precision, if its entries are finite and their squares too."""
+    """Return `array`, in a working precision, if its entries are finite and their squares too.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    array : array
+    are_sized : bool
+        Whether their squares must be finite, too.
+
+    Returns
+    -------
+    array
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     if 0 in array.shape or _is_small(array):
         return array
     xp = arrays.namespace(array)
@@ -488,7 +1045,24 @@ def _is_small(array: Array) -> bool:
 
 
 def like(name: str, value: Any) -> Array:
-    """Return an array whose library, device and precision new arrays shall have."""
+    """Return an array whose library, device and precision new arrays shall have.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+
+    Returns
+    -------
+    array
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     if not arrays.is_array(value) or _is_masked(value):
         raise TypeError(f"`{name}` must be an array without a mask, got {describe(value)}")
     if arrays.dtype_name(value) not in LARGEST:
@@ -500,14 +1074,47 @@ def like(name: str, value: Any) -> Array:
 
 
 def numbers_in(name: str, value: Any, *, are_finite: bool = True) -> np.ndarray:
-    """Return a number, an array or nested lists of numbers as a float64 NumPy array."""
+    """Return a number, an array or nested lists of numbers as a float64 NumPy array.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+    are_finite : bool
+        Whether entries must be finite.
+
+    Returns
+    -------
+    array
+    """
     value = adopted(name, value)
     value = arrays.to_host(value) if _is_elsewhere(value) else value
     return array(name, value, are_finite=are_finite).astype(np.float64, copy=False)
 
 
 def vector(name: str, value: Any, size: int | None = None) -> np.ndarray:
-    """Return a sequence of finite numbers, so many of them, as a float64 array of one axis."""
+    """Return a sequence of finite numbers, so many of them, as a float64 array of one axis.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+    size : int, optional
+        How many; any number by default.
+
+    Returns
+    -------
+    array
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     found = numbers_in(name, value)
     if found.ndim != 1 or (size is not None and found.size != size):
         count = "" if size is None else f"{size} "
@@ -516,7 +1123,24 @@ def vector(name: str, value: Any, size: int | None = None) -> np.ndarray:
 
 
 def nonnegative_array(name: str, value: Any) -> np.ndarray:
-    """Return a number or a sequence of numbers >= 0 as a float64 array of one axis."""
+    """Return a number or a sequence of numbers >= 0 as a float64 array of one axis.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+
+    Returns
+    -------
+    array
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     found = np.atleast_1d(numbers_in(name, value))
     if found.ndim != 1 or not found.size or not (found >= 0).all():
         raise ValueError(
@@ -532,7 +1156,26 @@ def nonnegative_array(name: str, value: Any) -> np.ndarray:
 
 
 def singular_values(name: str, value: Any, count: int) -> np.ndarray:
-    """Return `count` singular values, positive and sorted in decreasing order, as float64."""
+    """Return `count` singular values, positive and sorted in decreasing order, as float64.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+    count : int
+        How many.
+
+    Returns
+    -------
+    array
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     requirement = f"{count} finite numbers > 0 in decreasing order"
     try:
         found = numbers_in(name, value)
@@ -553,6 +1196,14 @@ def resident(num_bytes: int) -> int:
     """Return the memory that is taken for arrays of so many bytes, a twentieth more.
 
     The allocator hands out whole pages, and keeps some that are free; at most 3 % were found.
+
+    Parameters
+    ----------
+    num_bytes : int
+
+    Returns
+    -------
+    int
     """
     return num_bytes + num_bytes // 20
 
@@ -580,6 +1231,11 @@ def fits_in_memory(
         Bytes that making it takes besides.
     remedy : str
         What to do instead, as the end of the message.
+
+    Raises
+    ------
+    ValueError
+        If there is less memory; the message says how many bytes are needed and left.
     """
     if num_bytes + working <= UNNOTICED:
         return
@@ -593,9 +1249,26 @@ def fits_in_memory(
 
 
 def host_array(name: str, value: Any) -> np.ndarray:
-    """Return numbers or nested lists of them as a plain NumPy array, of whatever type they have."""
+    """Return numbers or nested lists of them as a plain NumPy array, of whatever type they have.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+
+    Returns
+    -------
+    array
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     found = plain_array(name, value)
-    if found.dtype.kind not in "biufc":
+    if found.dtype.kind not in "biufc" or isinstance(value, TEXTS):
         what = "numeric" if arrays.is_array(value) else "an array of numbers"
         raise TypeError(f"`{name}` must be {what}, got {describe(value)}")
     if found.dtype.kind != "b" and _is_boolean(value):
@@ -607,7 +1280,24 @@ def host_array(name: str, value: Any) -> np.ndarray:
 
 
 def plain_array(name: str, value: Any) -> np.ndarray:
-    """Return anything as a plain NumPy array; what is masked is refused."""
+    """Return anything as a plain NumPy array; what is masked is refused.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+
+    Returns
+    -------
+    array
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     if _is_masked(value):
         raise TypeError(
             f"`{name}` must be a plain array, got a masked one; for matrix completion pass it to "
@@ -646,6 +1336,15 @@ def fields(record: Any) -> None:
 
     To be called by `__post_init__`, which checks values by itself.  A number is real and no bool,
     and may be infinite or NaN where nothing else is asked for.
+
+    Parameters
+    ----------
+    record : dataclass instance
+
+    Raises
+    ------
+    TypeError
+        If a field does not.
     """
     kinds = _annotations(type(record))  # type: ignore[arg-type]  # a type is hashable
     for item in dataclasses.fields(record):
@@ -664,10 +1363,10 @@ def _annotations(kind: type) -> dict[str, Any]:
 
 def _is_number(value: Any, kind: type) -> bool:
     """Tell whether a value is a number, no bool, that fits in a double."""
-    if not isinstance(value, kind) or isinstance(value, bool | np.bool_):
+    if not _is_of(value, kind):
         return False
     try:
-        float(value)  # type: ignore[arg-type]
+        float(value)
     except OverflowError:
         return False
     return True

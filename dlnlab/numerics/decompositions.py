@@ -67,7 +67,19 @@ class Alignments(NamedTuple):
 
 
 def finite_svd(W: Array, *, vectors: bool = True) -> SVD:
-    """SVD of a batch in which some members may have diverged (their results are NaN)."""
+    """SVD of a batch in which some members may have diverged (their results are NaN).
+
+    Parameters
+    ----------
+    W : array, shape (..., d_out, d_in)
+    vectors : bool
+        Whether singular vectors are computed.
+
+    Returns
+    -------
+    SVD
+        Without vectors U and Vh are None.
+    """
     xp = arrays.namespace(W)
     good = xp.all(xp.isfinite(W), axis=(-2, -1))
     if bool(xp.all(good)):
@@ -84,7 +96,19 @@ def _values_only(xp, W: Array) -> SVD:
 
 
 def alignments_of(parts: SVD, target: SVD) -> Alignments:
-    """Return the `alignments` of a matrix that is given by its SVD."""
+    """Return the `alignments` of a matrix that is given by its SVD.
+
+    Parameters
+    ----------
+    parts : SVD
+        Of the matrix.
+    target : SVD
+        Of the target, compact.
+
+    Returns
+    -------
+    Alignments
+    """
     U, s, Vh = parts
     xp, r, same = arrays.namespace(s), target.s.shape[-1], _same_value(target.s)
     left = _projection(xp, xp.matmul(U.mT[..., :r, :], target.U), same)
@@ -126,6 +150,14 @@ def norm_bounds(W: np.ndarray) -> np.ndarray:
 
     ‖W‖₂ = ‖(WᵀW)^n‖₂^{1/2n} ≤ ‖(WᵀW)^n‖_F^{1/2n} ≤ k^{1/4n} ‖W‖₂ with k = min(d_out, d_in) and
     n = `POWER`: at most 5 % too large at k = 20, for a third of the time of singular values.
+
+    Parameters
+    ----------
+    W : array, shape (..., d_out, d_in)
+
+    Returns
+    -------
+    array, shape (...,)
     """
     size = np.linalg.norm(W, axis=(-2, -1))
     unit = W / np.where(size > 0, size, 1.0)[..., None, None]
@@ -136,5 +168,15 @@ def norm_bounds(W: np.ndarray) -> np.ndarray:
 
 
 def norm_looseness(shape: tuple[int, ...]) -> float:
-    """Return by what factor `norm_bounds` of matrices of a shape may be too large at most."""
+    """Return by what factor `norm_bounds` of matrices of a shape may be too large at most.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Whose last two sizes count.
+
+    Returns
+    -------
+    float
+    """
     return float(min(shape[-2:]) ** (1 / (4 * POWER)))

@@ -15,6 +15,12 @@ def orthonormal_frame(rows: int, columns: int, rng: np.random.Generator) -> np.n
     number below 3, so there R may come from the Cholesky factorization of GᵀG without losing more
     than a digit, in an eighth of the time.
 
+    Parameters
+    ----------
+    rows : int
+    columns : int
+    rng : numpy.random.Generator
+
     Returns
     -------
     array, shape (rows, columns)
@@ -32,5 +38,14 @@ def frame_bytes(rows: int, columns: int) -> int:
 
     That is the Gaussian matrix and the frame, and where it is no tall one, what the QR
     factorization copies the matrix and the frame to.
+
+    Parameters
+    ----------
+    rows : int
+    columns : int
+
+    Returns
+    -------
+    int
     """
     return 8 * rows * columns * (2 if rows >= 4 * columns else 5)

@@ -34,6 +34,10 @@ def limits(proc: str | os.PathLike[str] = "/proc/self") -> Iterator[int]:
     ----------
     proc : path
         Where the system tells about it; where it does not, no limit is known.
+
+    Yields
+    ------
+    int
     """
     with contextlib.suppress(OSError, KeyError, ValueError):
         yield from _own_limits(Path(proc))

@@ -34,6 +34,7 @@ def leading_triples(A: Any, count: int) -> tuple[np.ndarray, np.ndarray, np.ndar
     Parameters
     ----------
     A : scipy.sparse array, shape (d_out, d_in), of float64
+    count : int
 
     Returns
     -------

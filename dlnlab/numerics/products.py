@@ -47,7 +47,12 @@ class FactoredMatrix:
         return self.left.shape[0], self.right.shape[1]
 
     def to_dense(self) -> np.ndarray:
-        """Return A B."""
+        """Return A B.
+
+        Returns
+        -------
+        array, shape (d_out, d_in)
+        """
         return self.left @ self.right
 
     def entries(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -55,6 +60,15 @@ class FactoredMatrix:
 
         The rows of A and Bᵀ are gathered in blocks that stay in cache, multiplied, and summed by a
         matrix-vector product with ones, which for short rows is three times as fast as `sum`.
+
+        Parameters
+        ----------
+        rows : array of int, shape (n,)
+        columns : array of int, shape (n,)
+
+        Returns
+        -------
+        array, shape (n,)
         """
         across = np.ascontiguousarray(self.right.T)
         ones = np.ones(across.shape[1], dtype=across.dtype)
@@ -69,18 +83,32 @@ class FactoredMatrix:
         """Return the min(k, d_out, d_in) singular values that need not be zero.
 
         They carry an error of eps ‖A‖ ‖B‖, as those of a product formed first do.
+
+        Returns
+        -------
+        array, shape (min(k, d_out, d_in),)
         """
         core = arrays.triangular_factor(self.left) @ arrays.triangular_factor(self.right.T).T
         return np.linalg.svd(core, compute_uv=False)
 
     def svd(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return U, s, Vh of the compact SVD, with min(k, d_out, d_in) values."""
+        """Return U, s, Vh of the compact SVD, with min(k, d_out, d_in) values.
+
+        Returns
+        -------
+        tuple of 3 arrays
+        """
         (Q, left), (P, right) = np.linalg.qr(self.left), np.linalg.qr(self.right.T)
         u, s, vh = np.linalg.svd(left @ right.T, full_matrices=False)
         return Q @ u, s, vh @ P.T
 
     def is_finite(self) -> bool:
-        """Tell whether all entries of the factors are finite."""
+        """Tell whether all entries of the factors are finite.
+
+        Returns
+        -------
+        bool
+        """
         return bool(np.isfinite(self.left).all() and np.isfinite(self.right).all())
 
     def distance(self, target: Any) -> Any:
@@ -88,6 +116,14 @@ class FactoredMatrix:
 
         For a factored target the norm is that of R_1 R_2ᵀ, from QR factorizations of the stacked
         factors; no squares are subtracted, so it keeps its digits when W is near M.
+
+        Parameters
+        ----------
+        target : array, shape (d_out, d_in), or FactoredTarget
+
+        Returns
+        -------
+        float
         """
         if not hasattr(target, "Vh"):
             squares = [

@@ -49,6 +49,10 @@ def available() -> int:
 
     That is what `limited` says, else ``OMP_NUM_THREADS`` if it is set, else the number of cores;
     and never more than four for each of these.
+
+    Returns
+    -------
+    int
     """
     allowed, most = _allowed.get(), _most()
     asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip().lstrip("0")
@@ -62,7 +66,12 @@ def _most() -> int:
 
 
 def cores() -> int:
-    """Return the number of processors this process may use."""
+    """Return the number of processors this process may use.
+
+    Returns
+    -------
+    int
+    """
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -137,7 +146,12 @@ _limits = _ThreadLimits()
 
 @contextlib.contextmanager
 def limited(count: int) -> Iterator[None]:
-    """Let runs take at most `count` threads, Python's or those of BLAS."""
+    """Let runs take at most `count` threads, Python's or those of BLAS.
+
+    Parameters
+    ----------
+    count : int
+    """
     token = _allowed.set(count)
     try:
         with _limits.hold(min(count, _most())):
@@ -162,13 +176,34 @@ def share(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
 
     Useful for functions that spend their time in NumPy's loops and products, with BLAS limited to
     one thread (`for_matrices`).
+
+    Parameters
+    ----------
+    function : callable
+    items : sequence
+
+    Returns
+    -------
+    list
     """
     count = available()
     return list((map if count == 1 else _pool(count).map)(function, items))
 
 
 def shared(width: int, members: int) -> bool:
-    """Tell whether Python's threads are to share `members` matrices so wide, rather than BLAS's."""
+    """Tell whether Python's threads are to share `members` matrices so wide, rather than BLAS's.
+
+    Parameters
+    ----------
+    width : int
+        Of the widest matrix.
+    members : int
+        How many there are in a batch.
+
+    Returns
+    -------
+    bool
+    """
     return width < LARGE or members >= available()
 
 
@@ -176,6 +211,17 @@ def for_matrices(width: int, members: int) -> contextlib.AbstractContextManager[
     """Return a context in which BLAS uses one thread, if it is better off with one.
 
     Entering it takes about 30 µs.
+
+    Parameters
+    ----------
+    width : int
+        Of the widest matrix.
+    members : int
+        How many there are in a batch.
+
+    Returns
+    -------
+    context manager
     """
     return _limits.hold(1) if shared(width, members) else contextlib.nullcontext()
 

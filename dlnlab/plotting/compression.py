@@ -17,7 +17,16 @@ __all__ = ["columns", "methods"]
 
 
 def methods(rows: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """Draw the errors at once and after fine-tuning, a panel for each kind of problem."""
+    """Draw the errors at once and after fine-tuning, a panel for each kind of problem.
+
+    Parameters
+    ----------
+    rows : mapping of str to mapping
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
     panels = tuple(partial(_panel, kind=kind, rows=found) for kind, found in rows.items())
     return arrange(panels, "One width, reached in several ways")
 
@@ -47,7 +56,16 @@ def _panel(ax: Axes, kind: str, rows: Mapping[str, Any]) -> Axes:
 
 
 def columns(norms: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw the share of columns with a norm of at least x times the largest, and the histogram."""
+    """Draw the share of columns with a norm of at least x times the largest, and the histogram.
+
+    Parameters
+    ----------
+    norms : mapping of str to sequence of float
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
     return arrange(
         (partial(_shares, norms=norms), partial(_histogram, norms=norms)),
         "Column norms with and without the group Lasso, d = k = 500, r = 4",

@@ -43,7 +43,7 @@ def conjecture(outcome: Any, figure: Any = None) -> Any:
     if seen.times.size > 1:
         panels.append(lambda ax: _errors(seen, ax))
         panels.append(lambda ax: _singular_values(seen, ax))
-    return style.arrange(panels, outcome.statement, figure)
+    return style.arrange(panels, style.verbatim(outcome.statement), figure)
 
 
 def _errors(seen: Any, ax: Axes) -> Axes:

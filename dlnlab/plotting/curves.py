@@ -316,7 +316,8 @@ def sides(parts: Sequence[tuple[str, float]], ax: Axes, *, xlabel: str) -> Axes:
     """
     for k, part in enumerate(checks.sequence("parts", parts, "pairs of a name and a number")):
         if len(checks.sequence(f"parts[{k}]", part, "a name and a number")) != 2:
-            raise ValueError(f"`parts[{k}]` must be a name and a number, got {part!r}")
+            told = checks.describe(part)
+            raise ValueError(f"`parts[{k}]` must be a name and a number, got {told}")
         checks.text(f"parts[{k}][0]", part[0])
         checks.real(f"parts[{k}][1]", part[1], "a finite number")
     if not parts:

@@ -1,8 +1,8 @@
-"""Figures of results that pyplot knows, so that a script and a cell show them, once.
+"""Figures of results, registered with pyplot so that a script or a notebook shows them once.
 
-Drawing by the functions of `dlnlab.plotting` touches nothing global.  Who asks a result for its
-plot wants to see it: by ``pyplot.show()`` in a script, and in a notebook whether or not the cell
-ends in the figure.
+The functions of `dlnlab.plotting` have no global effects.  The method `plot` of a result is called
+to see the figure: by ``pyplot.show()`` in a script, and in a notebook whether or not the cell ends
+with it.
 """
 
 from __future__ import annotations

@@ -218,7 +218,17 @@ def _margin_title(c: Comparison) -> str:
 
 
 def setting(c: Comparison, eps: bool = True) -> str:
-    """One line that says which experiment it is, with or without its ε."""
+    """One line that says which experiment it is, with or without its ε.
+
+    Parameters
+    ----------
+    c : Comparison
+    eps : bool
+
+    Returns
+    -------
+    str
+    """
     s = c.settings
     scale = rf"$\varepsilon={s['eps']:.6g}$, " if eps else ""
     return (
@@ -228,7 +238,17 @@ def setting(c: Comparison, eps: bool = True) -> str:
 
 
 def time_axis(c: Comparison, ax: Axes) -> Axes:
-    """Label and scale the time axis."""
+    """Label and scale the time axis.
+
+    Parameters
+    ----------
+    c : Comparison
+    ax : matplotlib.axes.Axes
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
     finite = np.concatenate([t[np.isfinite(t) & (t > 0)] for t in c.fitting_times])
     if finite.size and np.max(finite) > SPREAD * np.min(finite):
         ax.set_xscale("log")

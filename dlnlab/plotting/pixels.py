@@ -17,6 +17,14 @@ def brightness(file: BinaryIO) -> np.ndarray:
     """Return the brightness of a PNG image, shape (height, width), from 0 to 1.
 
     What is transparent is taken as it is.
+
+    Parameters
+    ----------
+    file : binary file
+
+    Returns
+    -------
+    array, shape (height, width)
     """
     pixels = np.asarray(matplotlib.image.imread(file, format="png"), dtype=float)
     if pixels.ndim == 2:

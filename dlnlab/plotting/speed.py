@@ -25,6 +25,10 @@ def rows(measured: Sequence[Mapping[str, Any]]) -> Figure:
     ----------
     measured : sequence of mappings
         The "rows" of what ``dlnlab bench --json`` writes.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7.0, 0.9 + 0.24 * len(measured)), layout="constrained")
@@ -53,6 +57,10 @@ def growth(measured: Sequence[Mapping[str, Any]]) -> Figure:
     ----------
     measured : sequence of mappings
         The "growth" of what ``dlnlab bench --json`` writes.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7.0, 0.4 + 1.9 * len(measured)), layout="constrained")

@@ -54,6 +54,7 @@ __all__ = [
     "shown",
     "to_data_uri",
     "two_sided_log",
+    "verbatim",
 ]
 
 ORIGINAL: dict[str, Any] = {"color": "#0072B2", "linestyle": "-", "label": "original"}
@@ -96,7 +97,7 @@ REPEATABLE: dict[Any, Any] = {"pdf.fonttype": 42, "svg.hashsalt": "dlnlab", "svg
 
 
 LONG_NUMBER = re.compile(rb"(?<=[ LM])-?\d+\.\d{3,}(?=[ \n])")
-"""A coordinate in a path: points, of which a hundredth is not seen."""
+"""A coordinate in a path, in points; 0.01 pt is invisible."""
 
 IDLE = re.compile(rb"(?<=\n) +|<!--.*?-->\n?", re.DOTALL)
 """Indentation and comments."""
@@ -164,6 +165,22 @@ def arrange(
         if title:
             figure.suptitle(title)
     return figure
+
+
+def verbatim(text: str) -> str:
+    """Return text of others so that it is drawn as it stands.
+
+    A dollar sign begins no formula, and halves of characters, which no font has, become "?".
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+    """
+    return text.encode("utf-8", "replace").decode().replace("$", r"\$")
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
@@ -236,17 +253,46 @@ def _rounded(number: re.Match[bytes]) -> bytes:
 
 
 def shown(count: int) -> list[int]:
-    """Which of so many modes are drawn."""
+    """Which of so many modes are drawn.
+
+    Parameters
+    ----------
+    count : int
+        Modes.
+
+    Returns
+    -------
+    list of int
+    """
     return np.unique(np.linspace(0, count - 1, min(count, CURVES)).round().astype(int)).tolist()
 
 
 def shades(count: int) -> np.ndarray:
-    """One colour per mode; the lightest yellow end of the map is left out, it fades on white."""
+    """One colour per mode; the lightest yellow end of the map is left out, it fades on white.
+
+    Parameters
+    ----------
+    count : int
+        Modes.
+
+    Returns
+    -------
+    array, shape (count, 4)
+    """
     return matplotlib.colormaps["viridis"](np.linspace(0, 0.85, count) if count > 1 else [0.0])
 
 
 def modes_bar(ax: Axes, count: int, each: str = "mode $i$") -> None:
-    """A colour bar that says which colour is which mode; not for a single one."""
+    """A colour bar that says which colour is which mode; not for a single one.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    count : int
+        Modes.
+    each : str
+        What has a colour.
+    """
     if count == 1:
         return
     edges = np.arange(0.5, count + 1)
@@ -265,7 +311,14 @@ def modes_bar(ax: Axes, count: int, each: str = "mode $i$") -> None:
 
 
 def legend(ax: Axes, handles: Any = None, columns: int = 5) -> None:
-    """Rows beneath the horizontal axis, where they cover no data."""
+    """Rows beneath the horizontal axis, where they cover no data.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    handles : sequence of artists, optional
+    columns : int
+    """
     handles = ax.get_legend_handles_labels()[0] if handles is None else handles
     size = FontProperties(size=matplotlib.rcParams["axes.labelsize"]).get_size_in_points()
     below = ScaledTranslation(0, -BENEATH * size / 72, ax.figure.dpi_scale_trans)
@@ -283,7 +336,15 @@ def legend(ax: Axes, handles: Any = None, columns: int = 5) -> None:
 
 
 def two_sided_log(ax: Axes, threshold: float, largest: float) -> None:
-    """Scale the y axis logarithmically on both sides, with few enough ticks to read."""
+    """Scale the y axis logarithmically on both sides, with few enough ticks to read.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    threshold : float
+        Where the linear stretch ends.
+    largest : float
+    """
     first = round(np.log10(threshold))
     decades = max(int(np.ceil(np.log10(largest))) - first, 1)
     stride = -(-decades // 4)

@@ -30,7 +30,15 @@ the number of threads: so it does not depend on that number."""
 
 
 class Sensing(Measured):
-    """Deep matrix sensing, A(W)_i = ⟨A_i, W⟩.  See `sensing`."""
+    """Deep matrix sensing, A(W)_i = ⟨A_i, W⟩.  See `sensing`.
+
+    Parameters
+    ----------
+    matrices : array, shape (m, d_out, d_in), or an ensemble
+    measurements : array, shape (..., m)
+    normalization : {"sum", "mean"}
+    target : array, shape (..., d_out, d_in), FactoredTarget or None
+    """
 
     def __init__(
         self, matrices: Any, measurements: Array, normalization: str, target: Target
@@ -47,7 +55,17 @@ class Sensing(Measured):
         self._at_hand = in_memory and not self._widened
 
     def workspace(self, members: int) -> Workspace:
-        """Return the numbers for losses and gradients, those of blocks that are drawn included."""
+        """Return the numbers for losses and gradients, those of blocks that are drawn included.
+
+        Parameters
+        ----------
+        members : int
+            How many there are in a batch.
+
+        Returns
+        -------
+        Workspace
+        """
         loss, gradient = super().workspace(members)
         n = self.shape[0] * self.shape[1]
         single = members == 1 and self.measurements.ndim == 1
@@ -74,6 +92,22 @@ class Sensing(Measured):
         gradient = total.reshape(self.shape)
         return gradient if self.normalization == "sum" else self.scale * gradient
 
+    def gradient_of(self, W: Array, chosen: np.ndarray) -> Array:
+        """Return the gradient of some measurements; only their A_i are read, if all are there."""
+        if isinstance(self.matrices, GeneratedEnsemble):
+            return super().gradient_of(W, chosen)
+        xp, scale = arrays.namespace(W), self.scale * (self.places.size / chosen.size)
+        numbers = arrays.like(np.sort(chosen), W, keep_dtype=True)
+        rows = xp.astype(xp.take(self.matrices, numbers, axis=0), W.dtype)
+        rows = xp.reshape(rows, (chosen.size, -1))
+        measured = xp.matmul(xp.reshape(W, (*W.shape[:-2], -1)), rows.mT)
+        residual = measured - xp.take(self.measurements, numbers, axis=-1)
+        return xp.reshape(xp.matmul(scale * residual, rows), W.shape)
+
+    def chosen_numbers(self, count: int) -> int:
+        """Return the numbers of so many A_i, and those of a copy in another precision."""
+        return 2 * count * self.shape[0] * self.shape[1]
+
     def _sum(self, flat: np.ndarray, first: int, last: int) -> np.ndarray:
         """Return Σ_i (⟨A_i, W⟩ − y_i) A_i over some blocks."""
         total, term = np.zeros_like(flat), np.empty_like(flat)
@@ -97,6 +131,17 @@ class Sensing(Measured):
         """Yield which matrices, and an array of one row for each, of all blocks or of some.
 
         An array holds until the next is asked for: single precision is widened into one buffer.
+
+        Parameters
+        ----------
+        first : int
+            Number of the first block.
+        last : int, optional
+            Number after that of the last block; all by default.
+
+        Yields
+        ------
+        (slice, array)
         """
         if isinstance(self.matrices, GeneratedEnsemble):
             yield from self.matrices.blocks(first, last)

@@ -145,15 +145,10 @@ def _pattern(name: str, sparse: Any) -> Any:
     """Return a sparse matrix in compressed rows, sorted, with every place once."""
     if len(sparse.shape) != 2:
         raise ValueError(f"`{name}` must have exactly 2 axes, got shape {tuple(sparse.shape)}")
-    entries = sparse.tocoo()
-    pattern = entries.tocsr()  # arrays of its own, in which what is stored twice is added up
+    # a mask says of an entry that it is observed, however often
+    pattern = checks.stored_once(name, sparse) if name == "M" else sparse.tocoo().tocsr()
     if pattern.nnz == 0:
         raise ValueError(f"`{name}` must have at least one observed entry, got none")
-    if name == "M" and pattern.nnz != entries.nnz:
-        raise ValueError(
-            f"`M` must store every entry once, got {entries.nnz} stored entries in "
-            f"{pattern.nnz} places; add them up with sum_duplicates() if that is meant"
-        )
     pattern.sort_indices()
     return pattern
 

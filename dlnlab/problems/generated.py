@@ -22,7 +22,17 @@ makes of it, and its arithmetic still takes long against the cost of a call."""
 
 
 def block_rows(row_length: int) -> int:
-    """Return how many matrices of `row_length` entries make a block."""
+    """Return how many matrices of `row_length` entries make a block.
+
+    Parameters
+    ----------
+    row_length : int
+        d_out·d_in.
+
+    Returns
+    -------
+    int
+    """
     return max(1, BLOCK_BYTES // (8 * row_length))
 
 

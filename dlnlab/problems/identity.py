@@ -11,7 +11,12 @@ __all__ = ["Factorization", "factorization"]
 
 
 class Factorization(Problem):
-    """Deep matrix factorization, A = Id: ℓ(W) = c/2 ‖W − M‖_F².  See `factorization`."""
+    """Deep matrix factorization, A = Id: ℓ(W) = c/2 ‖W − M‖_F².  See `factorization`.
+
+    Parameters
+    ----------
+    M : array, shape (..., d_out, d_in), or FactoredTarget
+    """
 
     def __init__(self, M: Array | FactoredTarget, normalization: str) -> None:
         reference = M.U if isinstance(M, FactoredTarget) else M

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
+import numpy as np
+
 from dlnlab.numerics import arrays
 from dlnlab.numerics.arrays import Array
 from dlnlab.problems.problem import Problem, Target
@@ -12,7 +14,13 @@ __all__ = ["Completion"]
 
 
 class Completion(Problem):
-    """Deep matrix completion, A = P_Ω, from a boolean mask.  See `completion`."""
+    """Deep matrix completion, A = P_Ω, from a boolean mask.  See `completion`.
+
+    Parameters
+    ----------
+    M : array, shape (..., d_out, d_in)
+    mask : boolean array of that shape
+    """
 
     def __init__(self, M: Array, mask: Array, normalization: str, target: Target) -> None:
         super().__init__(tuple(M.shape[-2:]), target, normalization, M)
@@ -39,6 +47,11 @@ class Completion(Problem):
     def surrogate(self) -> Array:
         """Return P_Ω(M)/p with p the observed share, an unbiased estimate of M for a random Ω."""
         return self.observed / self._share[..., None, None]
+
+    @cached_property
+    def places(self) -> np.ndarray:
+        """Where entries are observed, row by row."""
+        return np.flatnonzero(arrays.to_host(self.mask))
 
     @cached_property
     def curvature(self) -> float:

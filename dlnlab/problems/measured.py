@@ -50,6 +50,11 @@ class Measured(Problem):
         xp = arrays.namespace(residual)
         return xp.reshape(self._adjoint_vector(residual), (*residual.shape[:-1], *self.shape))
 
+    @cached_property
+    def places(self) -> np.ndarray:
+        """All m numbers of a residual."""
+        return np.arange(self.measurements.shape[-1])
+
     def squared_norm(self, residual: Array) -> Array:
         return arrays.namespace(residual).sum(residual**2, axis=-1)
 
@@ -77,7 +82,24 @@ class Measured(Problem):
 
 
 def checked_measurements(value: Any, count: int) -> Array:
-    """Return the vector of so many measurements, or a batch of them."""
+    """Return the vector of so many measurements, or a batch of them.
+
+    Parameters
+    ----------
+    value : object
+        What was passed.
+    count : int
+        m.
+
+    Returns
+    -------
+    array
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed.
+    """
     found = checks.array("measurements", value)
     if found.ndim < 1 or found.shape[-1] != count or 0 in found.shape:
         raise ValueError(

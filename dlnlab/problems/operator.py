@@ -16,7 +16,18 @@ __all__ = ["LinearRecovery", "linear_recovery"]
 
 
 class LinearRecovery(Measured):
-    """Recovery from any SciPy linear operator acting on vec(W).  See `linear_recovery`."""
+    """Recovery from any SciPy linear operator acting on vec(W).  See `linear_recovery`.
+
+    Parameters
+    ----------
+    operator : scipy.sparse.linalg.LinearOperator
+        Shape (m, d_out·d_in).
+    measurements : array, shape (..., m)
+    shape : (int, int)
+        (d_out, d_in).
+    normalization : {"sum", "mean"}
+    target : array, shape (..., d_out, d_in), FactoredTarget or None
+    """
 
     def __init__(
         self,
@@ -32,7 +43,17 @@ class LinearRecovery(Measured):
         self._count_measurements(measurements.shape[-1])
 
     def workspace(self, members: int) -> Workspace:
-        """Return the numbers for losses and gradients; operators take and return columns."""
+        """Return the numbers for losses and gradients; operators take and return columns.
+
+        Parameters
+        ----------
+        members : int
+            How many there are in a batch.
+
+        Returns
+        -------
+        Workspace
+        """
         loss, gradient = super().workspace(members)
         columns = members * self.operator.shape[1] if members > 1 else 0
         return Workspace(loss + columns, gradient + columns)
@@ -120,7 +141,7 @@ def _checked_operator(operator: Any) -> Any:
     """Return a real operator with an adjoint; matrices are checked like any other array."""
     if not isinstance(operator, scipy.sparse.linalg.LinearOperator):
         if scipy.sparse.issparse(operator):
-            operator = operator.tocsr()
+            operator = checks.stored_once("operator", operator)
             operator = operator.astype(checks.array("operator", operator.data).dtype)
         elif not (hasattr(operator, "matvec") and hasattr(operator, "shape")):
             operator = _checked_matrix(operator)

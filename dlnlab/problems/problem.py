@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import numpy as np
 import scipy.sparse
 
 from dlnlab.numerics import arrays, checks, spectra
@@ -279,6 +280,48 @@ class Problem(abc.ABC):
         return self.matrix_scale * gradient
 
     @cached_property
+    def places(self) -> np.ndarray:
+        """Where the m measurements are among the numbers of a residual, row by row."""
+        return np.arange(math.prod(self.shape))
+
+    def gradient_of(self, W: Array | FactoredMatrix, chosen: np.ndarray) -> Any:
+        """Return the gradient of some measurements, times the number of all over theirs.
+
+        Its mean over uniformly random choices of b of the m measurements is ∇ℓ(W): it is
+        c (m/b) Aᵀ P (A(W) − y), where P keeps the chosen ones.
+
+        Parameters
+        ----------
+        W : array, shape (..., d_out, d_in), or FactoredMatrix
+            As `compose` returns it.
+        chosen : array of int, shape (b,)
+            Numbers of measurements, from 0 to m − 1.
+
+        Returns
+        -------
+        array, shape (..., d_out, d_in), or scipy.sparse array
+        """
+        residual = self.residual(W)
+        xp, axes = arrays.namespace(residual), residual.ndim - len(W.shape) + 2
+        kept = np.zeros(math.prod(residual.shape[-axes:]))
+        kept[self.places[chosen]] = self.scale * (self.places.size / chosen.size)
+        weights = xp.reshape(arrays.like(kept, residual), tuple(residual.shape[-axes:]))
+        return self.adjoint(xp.multiply(residual, weights))
+
+    def chosen_numbers(self, count: int) -> int:
+        """Return how many numbers `gradient_of` so many measurements takes beyond `workspace`.
+
+        Parameters
+        ----------
+        count : int
+
+        Returns
+        -------
+        int
+        """
+        return 2 * max(math.prod(self.shape), self.places.size)
+
+    @cached_property
     def matrix_scale(self) -> Any:
         """The factor c in a shape that multiplies matrices."""
         return self.scale[..., None, None] if arrays.is_array(self.scale) else self.scale
@@ -501,14 +544,51 @@ def _largest(matrices: Array) -> Array:
 
 
 def dense_or_factored(name: str, value: Any) -> Any:
-    """Return a matrix, or a batch of them, as a plain array; a factored target as it is."""
+    """Return a matrix, or a batch of them, as a plain array; a factored target as it is.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for messages.
+    value : object
+        What was passed.
+
+    Returns
+    -------
+    array or FactoredTarget
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed.
+    """
     if isinstance(value, FactoredTarget):
         return value
     return checks.matrix(name, checks.dense(name, value))
 
 
 def checked_target(target: Target, shape: tuple[int, int], name: str, reference: Array) -> Target:
-    """Return the target, or raise unless it fits the data of the argument `name`."""
+    """Return the target, or raise unless it fits the data of the argument `name`.
+
+    Parameters
+    ----------
+    target : array, shape (..., d_out, d_in), FactoredTarget or None
+    shape : (int, int)
+        (d_out, d_in).
+    name : str
+        Of the argument, for messages.
+    reference : array
+        The data.
+
+    Returns
+    -------
+    array, FactoredTarget or None
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it does not fit.
+    """
     if target is None:
         return None
     target = dense_or_factored("target", target)

@@ -10,6 +10,7 @@ is a matter of measurement: see `sampling_pays`.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,10 @@ def sampling_pays(shape: tuple[int, int], count: int) -> bool:
     count : int
         Number of observed entries.
 
+    Returns
+    -------
+    bool
+
     Examples
     --------
     >>> sampling_pays((943, 1682), 80_000), sampling_pays((100, 100), 3_000)
@@ -57,7 +62,14 @@ def sampling_pays(shape: tuple[int, int], count: int) -> bool:
 
 
 class SampledCompletion(Problem):
-    """Deep matrix completion from a sparse pattern of observed entries.  See `completion`."""
+    """Deep matrix completion from a sparse pattern of observed entries.  See `completion`.
+
+    Parameters
+    ----------
+    pattern : scipy or cupy sparse pattern
+    values : array, shape (..., n)
+        Its entries, row by row.
+    """
 
     def __init__(
         self, pattern: Any, values: Array, normalization: str, target: Target, computation: str
@@ -95,7 +107,13 @@ class SampledCompletion(Problem):
         return left @ right
 
     def samples(self, left: Array) -> bool:
-        """Tell whether this problem computes with observed entries only, for such a last layer."""
+        """Tell whether this problem computes with observed entries only, for such a last layer.
+
+        Raises
+        ------
+        ValueError
+            If computation is "sampled" and the layer has batch axes.
+        """
         single = left.ndim == 2 and arrays.is_host(left)
         if self.computation == "sampled" and not single:
             raise ValueError(
@@ -137,6 +155,20 @@ class SampledCompletion(Problem):
         if isinstance(W, FactoredMatrix):
             return self._sparse(self.scale * self.residual(self._check(W)))
         return super().gradient(W)
+
+    @cached_property
+    def places(self) -> np.ndarray:
+        """All n numbers of a residual."""
+        return np.arange(self.values.shape[-1])
+
+    def gradient_of(self, W: Array | FactoredMatrix, chosen: np.ndarray) -> Any:
+        """Return the gradient of some observed entries, sparse for a `FactoredMatrix`."""
+        if not isinstance(W, FactoredMatrix):
+            return super().gradient_of(W, chosen)
+        rows, columns = self.rows[chosen], self.columns[chosen]
+        entries = W.entries(rows, columns) - self.values[chosen]
+        entries *= self.scale * (self.values.size / chosen.size)
+        return scipy.sparse.csr_array((entries, (rows, columns)), shape=self.shape)
 
     def _sparse(self, entries: np.ndarray) -> scipy.sparse.csr_array:
         structure = (entries, self._pattern.indices, self._pattern.indptr)

@@ -1,4 +1,4 @@
-"""Sensing ensembles with structure: m·d_out·d_in entries that nobody needs to write down.
+"""Structured sensing ensembles, whose m·d_out·d_in entries are never stored.
 
 A dense ensemble costs the time to read it.  If its matrices have a structure, inner products with
 all of them are a few products of matrices, or a fast transform, and nothing larger than m vectors
@@ -78,11 +78,21 @@ class StructuredEnsemble(abc.ABC):
 
     @abc.abstractmethod
     def parts(self) -> tuple[Array, ...]:
-        """The arrays that define the ensemble."""
+        """The arrays that define the ensemble.
+
+        Returns
+        -------
+        tuple of arrays
+        """
 
     @abc.abstractmethod
     def workspace(self) -> tuple[int, int]:
-        """How many numbers the two maps work with for one matrix, their results included."""
+        """How many numbers the two maps work with for one matrix, their results included.
+
+        Returns
+        -------
+        (int, int)
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,7 +286,15 @@ class CosineEnsemble(StructuredEnsemble):
 
 
 class StructuredSensing(Measured):
-    """Deep matrix sensing by a structured ensemble.  See `dlnlab.sensing`."""
+    """Deep matrix sensing by a structured ensemble.  See `dlnlab.sensing`.
+
+    Parameters
+    ----------
+    matrices : StructuredEnsemble
+    measurements : array, shape (..., m)
+    normalization : {"sum", "mean"}
+    target : array, shape (..., d_out, d_in), FactoredTarget or None
+    """
 
     def __init__(
         self,
@@ -291,7 +309,17 @@ class StructuredSensing(Measured):
         self._count_measurements(matrices.shape[0])
 
     def workspace(self, members: int) -> Workspace:
-        """Return the numbers for losses and gradients, the ensemble's own included."""
+        """Return the numbers for losses and gradients, the ensemble's own included.
+
+        Parameters
+        ----------
+        members : int
+            How many there are in a batch.
+
+        Returns
+        -------
+        Workspace
+        """
         loss, gradient = super().workspace(members)
         there, back = (members * numbers for numbers in self.matrices.workspace())
         return Workspace(loss + there, gradient + max(there, back))

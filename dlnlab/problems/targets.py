@@ -138,8 +138,8 @@ def random_target(
     factored : bool
         Return a `FactoredTarget` instead of a dense matrix; needed for very large shapes.
     like : array, optional
-        A float32 or float64 array whose library, device and precision the target shall have; NumPy
-        and float64 by default.
+        A float32 or float64 array that determines library, device and precision of the target;
+        NumPy and float64 by default.
 
     Returns
     -------
@@ -198,7 +198,7 @@ def random_mask(
         False: every entry independently with probability p (the paper).  True: exactly
         ⌊p·d_out·d_in⌋ entries, chosen without replacement (the authors' code).
     like : array, optional
-        An array, of any type, whose library and device the mask shall live on.
+        Array of any type that determines library and device of the mask.
 
     Returns
     -------
@@ -249,7 +249,7 @@ def gaussian_ensemble(
     scale : float
         Standard deviation of an entry: 1 in the paper, 1/m in the authors' code.
     like : array, optional
-        A float32 or float64 array whose library, device and precision the ensemble shall have.
+        A float32 or float64 array that determines library, device and precision of the ensemble.
 
     Returns
     -------

@@ -44,14 +44,11 @@ from dlnlab.numerics.arrays import Array
 from dlnlab.numerics.frames import orthonormal_frame
 from dlnlab.problems import Problem
 from dlnlab.problems.targets import FactoredTarget
+from dlnlab.reductions.reduced import NoReductionError as NoReductionError
 from dlnlab.reductions.reduced import ReducedFactorization, check_factorization, check_one_network
 from dlnlab.results import presenter
 
 __all__ = ["NoReductionError", "Reduction", "reduce", "reduce_random"]
-
-
-class NoReductionError(ValueError):
-    """The network is well-formed but has no exact reduction; run it in full."""
 
 
 @dataclass(frozen=True, repr=False)

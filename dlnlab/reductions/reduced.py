@@ -13,7 +13,11 @@ from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Factorization, Problem
 from dlnlab.problems.targets import FactoredTarget
 
-__all__ = ["ReducedFactorization", "check_factorization", "check_one_network"]
+__all__ = ["NoReductionError", "ReducedFactorization", "check_factorization", "check_one_network"]
+
+
+class NoReductionError(ValueError):
+    """The network is well-formed but has no exact reduction; run it in full."""
 
 
 class ReducedFactorization(Factorization):
@@ -26,6 +30,8 @@ class ReducedFactorization(Factorization):
     ----------
     original : Factorization
     multiplicity : int
+    target : FactoredTarget
+        In reduced coordinates.
     """
 
     def __init__(self, target: FactoredTarget, multiplicity: int, original: Factorization) -> None:
@@ -51,11 +57,32 @@ class ReducedFactorization(Factorization):
         return self._values(W, limit=None)
 
     def all_singular_values(self, W: Array) -> Array:
-        """Return all min(d_out, d_in) singular values of the wide network."""
+        """Return all min(d_out, d_in) singular values of the wide network.
+
+        Parameters
+        ----------
+        W : array, shape (..., k + 1, k′ + 1)
+            Of the reduced network.
+
+        Returns
+        -------
+        array, shape (..., min(d_out, d_in))
+        """
         return self._values(W, limit=min(self.original.shape))
 
     def leading_values(self, W: Array, count: int) -> Array:
-        """Return the `count` leading singular values of the wide network."""
+        """Return the `count` leading singular values of the wide network.
+
+        Parameters
+        ----------
+        W : array, shape (..., k + 1, k′ + 1)
+            Of the reduced network.
+        count : int
+
+        Returns
+        -------
+        array, shape (..., count)
+        """
         return self._values(W, limit=count)[..., :count]
 
     def _values(self, W: Array, limit: int | None) -> Array:
@@ -75,7 +102,17 @@ class ReducedFactorization(Factorization):
 
 
 def check_factorization(problem: Any) -> None:
-    """Raise unless `problem` is a factorization of one target."""
+    """Raise unless `problem` is a factorization of one target.
+
+    Parameters
+    ----------
+    problem : object
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     if not isinstance(problem, Factorization) or isinstance(problem, ReducedFactorization):
         raise TypeError(
             "`problem` must be a factorization (A = Id): for other measurements the wide network "
@@ -86,10 +123,36 @@ def check_factorization(problem: Any) -> None:
 
 
 def check_one_network(problem: Problem, weights: Any) -> Weights:
-    """Return one network, without batch axes, of the problem's shape."""
+    """Return one network, without batch axes, of the problem's shape and precision.
+
+    Frames that are orthonormal in single precision are not so in double precision, so bases of both
+    together would not be exact in either.
+
+    Parameters
+    ----------
+    problem : Problem
+    weights : object
+
+    Returns
+    -------
+    tuple of L arrays, shapes (d_l, d_{l−1})
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not; `NoReductionError` if only the precision differs.
+    """
     layers = networks.check_network(problem, weights)
     if any(W.ndim > 2 for W in layers):
         raise ValueError("`weights` must be one network, not a batch; reduce them one by one")
+    wanted = arrays.dtype_name(problem.reference)
+    for index, W in enumerate(layers):
+        if arrays.dtype_name(W) != wanted:
+            raise NoReductionError(
+                f"`weights[{index}]` must be of the precision of the target, {wanted}, for an "
+                f"exact reduction, got {arrays.dtype_name(W)}; convert one of them, or run the "
+                "full network"
+            )
     return layers
 
 

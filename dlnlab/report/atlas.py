@@ -50,7 +50,17 @@ def _number(value: float | None) -> str:
 
 
 def atlas_text(regions: Sequence[Any], notes: Sequence[str]) -> str:
-    """Return the regions as a table, and the notes below it."""
+    """Return the regions as a table, and the notes below it.
+
+    Parameters
+    ----------
+    regions : sequence of Region
+    notes : sequence of str
+
+    Returns
+    -------
+    str
+    """
     rows = [HEADERS, *_atlas_rows(regions)]
     widths = [max(len(row[k]) for row in rows) for k in range(len(HEADERS))]
     lines = [

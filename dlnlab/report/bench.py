@@ -37,7 +37,16 @@ WIDTHS = (31, 27, 27, 21, 7, 4, 9, 9, 7)
 
 
 def row_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what the table says of one row, with quartiles in brackets."""
+    """Return what the table says of one row, with quartiles in brackets.
+
+    Parameters
+    ----------
+    row : mapping
+
+    Returns
+    -------
+    tuple of str
+    """
     target, met = row["target"], row["met"]
     name = row["row"] if row["batch"] == 1 else f"{row['row']} ×{row['batch']}"
     return (
@@ -54,13 +63,31 @@ def row_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def line(cells: Sequence[str]) -> str:
-    """Return a row for the terminal."""
+    """Return a row for the terminal.
+
+    Parameters
+    ----------
+    cells : sequence of str
+
+    Returns
+    -------
+    str
+    """
     padded = (cell.ljust(w) for cell, w in zip(cells, WIDTHS, strict=False))
     return " ".join(padded).rstrip()
 
 
 def growth_cells(growth: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Return the points of an axis, and its exponents in the last line."""
+    """Return the points of an axis, and its exponents in the last line.
+
+    Parameters
+    ----------
+    growth : mapping
+
+    Returns
+    -------
+    list[tuple[str, ...]]
+    """
     sizes, seconds, peaks = growth["values"], growth["seconds"], growth["bytes"]
     cells = [
         (f"{growth['symbol']} = {size:,}", duration(time), _bytes(peak))
@@ -72,7 +99,16 @@ def growth_cells(growth: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def machine_lines(machine: Mapping[str, Any]) -> list[str]:
-    """Describe the machine, and what it reached in this run."""
+    """Describe the machine, and what it reached in this run.
+
+    Parameters
+    ----------
+    machine : mapping
+
+    Returns
+    -------
+    list of str
+    """
     gemm = ", ".join(f"{size}: {rate / 1e9:.3g}" for size, rate in machine["gemm"].items())
     read = ", ".join(f"{size}: {rate / 1e9:.3g}" for size, rate in machine["read"].items())
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
@@ -86,7 +122,17 @@ def machine_lines(machine: Mapping[str, Any]) -> list[str]:
 
 
 def markdown(record: Mapping[str, Any]) -> str:
-    """Return the machine, the table of rows and the tables of growth."""
+    """Return the machine, the table of rows and the tables of growth.
+
+    Parameters
+    ----------
+    record : mapping
+        What ``dlnlab bench --json`` writes.
+
+    Returns
+    -------
+    str
+    """
     parts = ["\n".join(f"- {text}" for text in machine_lines(record["machine"]))]
     if record["rows"]:
         cells = [row_cells(row) for row in record["rows"]]
@@ -120,6 +166,14 @@ def _short(value: float) -> str:
 
 def duration(seconds: float) -> str:
     """Return a time in the unit that suits it.
+
+    Parameters
+    ----------
+    seconds : float
+
+    Returns
+    -------
+    str
 
     Examples
     --------

@@ -20,7 +20,16 @@ SKIPPED = ("times", "steps", "weights", "status", "seconds", "drift")
 
 
 def verdicts_cell(verdicts: Mapping[str, Verdict]) -> str:
-    """Return a table with a row for each verdict."""
+    """Return a table with a row for each verdict.
+
+    Parameters
+    ----------
+    verdicts : mapping of str to Verdict
+
+    Returns
+    -------
+    str
+    """
     headers = ("claim", "verdict", "worst margin ± numerical error", "unmet premises")
     rows = [
         (*judged(verdict), ", ".join(premise.name for premise in verdict.unmet) or "–")
@@ -30,7 +39,16 @@ def verdicts_cell(verdicts: Mapping[str, Verdict]) -> str:
 
 
 def trajectory_cell(run: Any) -> str:
-    """Return what a trajectory says in a line, and what it recorded, first and last."""
+    """Return what a trajectory says in a line, and what it recorded, first and last.
+
+    Parameters
+    ----------
+    run : Trajectory
+
+    Returns
+    -------
+    str
+    """
     rows = []
     for field in dataclasses.fields(run):
         value = getattr(run, field.name)
@@ -45,7 +63,16 @@ def trajectory_cell(run: Any) -> str:
 
 
 def runs_cell(runs: Any) -> str:
-    """Return a table with a row for each network."""
+    """Return a table with a row for each network.
+
+    Parameters
+    ----------
+    runs : Runs
+
+    Returns
+    -------
+    str
+    """
     rows = []
     for name, curve in runs.curves.items():
         error = "–" if curve.errors is None else f"{curve.errors[-1]:.2e}"
@@ -55,7 +82,16 @@ def runs_cell(runs: Any) -> str:
 
 
 def reduction_cell(reduction: Any) -> str:
-    """Return the sizes of a reduced network and of the wide one."""
+    """Return the sizes of a reduced network and of the wide one.
+
+    Parameters
+    ----------
+    reduction : Reduction or ThinReduction
+
+    Returns
+    -------
+    str
+    """
     wide = reduction.problem.original.shape
     sizes = [reduction.weights[0].shape[-1], *(W.shape[-2] for W in reduction.weights)]
     return definitions(

@@ -272,9 +272,18 @@ def _known(c: Comparison) -> str:
     if plan.rank < plan.of:
         told.append(f"Asked about {plan.rank} of {plan.of} modes ({plan.why}).")
     if c.settings["trapped"]:
-        names = ", ".join(map(str, c.settings["trapped"]))
-        told.append(
-            f"This start can never fit mode {names}: det W_{{L:1}} has the other sign than det M*, "
-            "and the flow keeps it."
-        )
+        told.append(_trapped(c))
     return " ".join(told)
+
+
+def _trapped(c: Comparison) -> str:
+    """Which modes can never be fitted, and why: of the whole determinant, or of a block's."""
+    names = list(map(str, c.settings["trapped"]))
+    modes = f"mode {names[0]}" if len(names) == 1 else f"modes {', '.join(names)}"
+    blocks = [block for block in c._flow.network.blocks if block.trapped]
+    whole = blocks[0].axes.size == max(c.settings["shape"])
+    where = "" if whole else "among the modes that each is coupled to, "
+    return (
+        f"This start can never fit {modes}: {where}det W_{{L:1}} has the other sign than det M*, "
+        "and the flow keeps it."
+    )

@@ -22,6 +22,10 @@ def conjectures_html(
         See `dlnlab.report.manifest`.
     figures : mapping of str
         An HTML image by the name of a conjecture.
+
+    Returns
+    -------
+    str
     """
     headers = ("conjecture", "verdict", "margin ± error", "instances")
     rows = [

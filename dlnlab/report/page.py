@@ -50,12 +50,31 @@ MARKUP = re.compile(r"<(?=[A-Za-z/!?])|\](?=[(\[])")
 
 
 def escape(text: str) -> str:
-    """Return `text` with what HTML would take for markup spelled out."""
+    """Return `text` with what HTML would take for markup spelled out.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+    """
     return html.escape(text, quote=True)
 
 
 def unmarked(value: Any) -> Any:
-    """Return plain data with no text in it that Markdown would take for HTML, a link or a line."""
+    """Return plain data with no text in it that Markdown would take for HTML, a link or a line.
+
+    Parameters
+    ----------
+    value : object
+        Plain data.
+
+    Returns
+    -------
+    object
+    """
     if isinstance(value, Mapping):
         return {unmarked(key): unmarked(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
@@ -67,13 +86,39 @@ def unmarked(value: Any) -> Any:
 
 
 def tag(name: str, content: str, style: str = "") -> str:
-    """Return `content`, which is HTML already, in an element."""
+    """Return `content`, which is HTML already, in an element.
+
+    Parameters
+    ----------
+    name : str
+        Of the element.
+    content : str
+        HTML.
+    style : str
+        Its class.
+
+    Returns
+    -------
+    str
+    """
     attribute = f' style="{style}"' if style else ""
     return f"<{name}{attribute}>{content}</{name}>"
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], numeric: bool = False) -> str:
-    """Return a table of plain text; every cell is escaped."""
+    """Return a table of plain text; every cell is escaped.
+
+    Parameters
+    ----------
+    headers : sequence of str
+    rows : sequence of sequences of str
+    numeric : bool
+        Whether columns but the first are numbers.
+
+    Returns
+    -------
+    str
+    """
     style = f"text-align: {'right' if numeric else 'left'}"
     head = "".join(tag("th", escape(cell), style) for cell in headers)
     body = ["".join(tag("td", escape(cell), style) for cell in row) for row in rows]
@@ -84,30 +129,78 @@ def state(words: str, kind: str) -> str:
     """Return words on the colour of a state, which they tell as well.
 
     `kind` is "met", "missed", "undecided" or "apart", or empty for words alone.
+
+    Parameters
+    ----------
+    words : str
+    kind : str
+        The state.
+
+    Returns
+    -------
+    str
     """
     text = escape(words)
     return f'<span class="state {kind}">{text}</span>' if kind else text
 
 
 def meta(text: str) -> str:
-    """Return a paragraph of small print: when, how and from what something was made."""
+    """Return a paragraph of small print: when, how and from what something was made.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+    """
     return f'<p class="meta">{escape(text)}</p>'
 
 
 def wide(content: str) -> str:
-    """Return HTML that may be wider than a phone, in an element that scrolls by itself."""
+    """Return HTML that may be wider than a phone, in an element that scrolls by itself.
+
+    Parameters
+    ----------
+    content : str
+        HTML.
+
+    Returns
+    -------
+    str
+    """
     return f'<div class="wide">{content}</div>'
 
 
 def definitions(items: Mapping[str, str]) -> str:
-    """Return a list of names and their values, plain text both."""
+    """Return a list of names and their values, plain text both.
+
+    Parameters
+    ----------
+    items : mapping of str to str
+
+    Returns
+    -------
+    str
+    """
     return tag(
         "dl", "\n".join(tag("dt", escape(k)) + tag("dd", escape(v)) for k, v in items.items())
     )
 
 
 def page(title: str, body: Sequence[str]) -> str:
-    """Return a whole page that needs nothing else; `body` holds fragments of HTML."""
+    """Return a whole page that needs nothing else; `body` holds fragments of HTML.
+
+    Parameters
+    ----------
+    title : str
+    body : sequence of str
+
+    Returns
+    -------
+    str
+    """
     phone = '<meta name="viewport" content="width=device-width, initial-scale=1">'
     head = f'<meta charset="utf-8">{phone}<title>{escape(title)}</title><style>\n{STYLE}</style>'
     parts = [tag("h1", escape(title)), *body]

@@ -157,6 +157,10 @@ def overview(s: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     ----------
     s : mapping
         What `study_json` returned.
+
+    Returns
+    -------
+    tuple[tuple[str, str], ...]
     """
     reading = s["readings"][s["shown"]]
     if s["quick"]:
@@ -185,6 +189,15 @@ def figure_name(name: str) -> str:
     """Return what a figure is called in a text: "Fig. 6, movielens" of "fig6-movielens".
 
     An experiment that is neither a figure nor a table is called by its name.
+
+    Parameters
+    ----------
+    name : str
+        Of an experiment.
+
+    Returns
+    -------
+    str
     """
     found = re.fullmatch(r"(fig|table)(\d+)(?:-(.*))?", name)
     if found is None:
@@ -195,31 +208,82 @@ def figure_name(name: str) -> str:
 
 
 def place(name: str) -> tuple[str, int, str]:
-    """Return the key that sorts experiments as the paper has them."""
+    """Return the key that sorts experiments as the paper has them.
+
+    Parameters
+    ----------
+    name : str
+        Of an experiment.
+
+    Returns
+    -------
+    (str, int, str)
+    """
     head, *rest = name.split("-", 1)
     kind = head.rstrip("0123456789")
     return kind, int(head[len(kind) :] or 0), " ".join(rest)
 
 
 def asks(s: Mapping[str, Any]) -> str:
-    """Return who claims or asks; results of before there was anything of ours are the paper's."""
+    """Return who claims or asks; results of before there was anything of ours are the paper's.
+
+    Parameters
+    ----------
+    s : mapping
+        A study as `study_dict` tells it.
+
+    Returns
+    -------
+    str
+    """
     return "We ask" if s.get("ours") else "The paper"
 
 
 def verdict_text(s: Mapping[str, Any]) -> str:
-    """Return the verdict on an experiment, with what it rests on."""
+    """Return the verdict on an experiment, with what it rests on.
+
+    Parameters
+    ----------
+    s : mapping
+        A study as `study_dict` tells it.
+
+    Returns
+    -------
+    str
+    """
     return f"{s['verdict']} ({s['basis']})"
 
 
 def reading_text(name: str, reading: Mapping[str, Any]) -> str:
-    """Return what a reading is, and how many of its yardsticks are met."""
+    """Return what a reading is, and how many of its yardsticks are met.
+
+    Parameters
+    ----------
+    name : str
+        Of an experiment.
+    reading : mapping
+
+    Returns
+    -------
+    str
+    """
     meaning = f", {reading['meaning']}" if reading["meaning"] else ""
     lost = "; every run diverged" if reading["diverged"] else ""
     return f"{name}{meaning}: {reading['tally']}{lost}"
 
 
 def rows(s: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Return a row for each yardstick and reading; what repeats, or never came, is left out."""
+    """Return a row for each yardstick and reading; what repeats, or never came, is left out.
+
+    Parameters
+    ----------
+    s : mapping
+        A study as `study_dict` tells it.
+
+    Returns
+    -------
+    list[tuple[str, ...]]
+    """
     found = []
     readings = s["readings"]
     count = len(next(iter(readings.values()))["judgements"])
@@ -247,6 +311,16 @@ def _mark(judged: Mapping[str, Any]) -> str:
 
 
 def sources(s: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return every yardstick and where it comes from."""
+    """Return every yardstick and where it comes from.
+
+    Parameters
+    ----------
+    s : mapping
+        A study as `study_dict` tells it.
+
+    Returns
+    -------
+    list[tuple[str, str]]
+    """
     judgements = next(iter(s["readings"].values()))["judgements"]
     return [(judged["words"], judged["source"]) for judged in judgements]

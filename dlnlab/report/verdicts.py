@@ -78,30 +78,76 @@ PARTS = (
 
 
 def claim_title(claim: str) -> str:
-    """Return what a claim is called in a text."""
+    """Return what a claim is called in a text.
+
+    Parameters
+    ----------
+    claim : str
+        Its name.
+
+    Returns
+    -------
+    str
+    """
     return CLAIMS[claim].title if claim in CLAIMS else claim
 
 
 def status_text(verdict: Verdict) -> str:
-    """Return the status in words, in capitals a refutation that was not known."""
+    """Return the status in words, in capitals a refutation that was not known.
+
+    Parameters
+    ----------
+    verdict : Verdict
+
+    Returns
+    -------
+    str
+    """
     new = verdict.status == "refuted" and verdict.known != "refuted"
     return "REFUTED" if new else verdict.standing
 
 
 def margin_text(verdict: Verdict) -> str:
-    """Return the margin with its error."""
+    """Return the margin with its error.
+
+    Parameters
+    ----------
+    verdict : Verdict
+
+    Returns
+    -------
+    str
+    """
     if math.isnan(verdict.margin):
         return "not measured"
     return f"{verdict.margin + 0.0:.2e} ± {verdict.error:.1e}"  # + 0.0 turns -0.0 into 0.0
 
 
 def judged(verdict: Verdict) -> tuple[str, str, str]:
-    """Return a row of a table: the claim, the verdict on it, and its margin."""
+    """Return a row of a table: the claim, the verdict on it, and its margin.
+
+    Parameters
+    ----------
+    verdict : Verdict
+
+    Returns
+    -------
+    (str, str, str)
+    """
     return claim_title(verdict.claim), status_text(verdict), margin_text(verdict)
 
 
 def standings(claim: Claim) -> list[tuple[str, str, str]]:
-    """Return for each scope of a claim the status, the scope, and what establishes it."""
+    """Return for each scope of a claim the status, the scope, and what establishes it.
+
+    Parameters
+    ----------
+    claim : Claim
+
+    Returns
+    -------
+    list[tuple[str, str, str]]
+    """
     return [
         (standing.words, standing.scope or "all instances", _support(standing))
         for standing in claim.standings
@@ -207,6 +253,16 @@ def _premise(premise: Premise) -> tuple[str, str, str, str]:
 
 def flat(content: Mapping[str, Any], within: str = "") -> dict[str, str]:
     """Return every value of a nested mapping in words, under its path.
+
+    Parameters
+    ----------
+    content : mapping
+    within : str
+        The path so far.
+
+    Returns
+    -------
+    dict
 
     Examples
     --------

@@ -69,6 +69,10 @@ class Checkpoint:
         slots : sequence of str
             Names of what its method keeps.
 
+        Returns
+        -------
+        tuple[Trajectory, dict[str, np.ndarray]] or None
+
         Raises
         ------
         ValueError
@@ -97,11 +101,23 @@ class Checkpoint:
         return run, {k[6:]: value for k, value in stored.items() if k.startswith("extra_")}
 
     def due(self) -> bool:
-        """Tell whether enough time has passed for the next write."""
+        """Tell whether enough time has passed for the next write.
+
+        Returns
+        -------
+        bool
+        """
         return time.monotonic() >= self._next
 
     def write(self, run: Trajectory, **extra: Any) -> None:
         """Replace the file by the state of `run`.
+
+        Parameters
+        ----------
+        run : Trajectory
+            The record so far.
+        **extra
+            What else is kept.
 
         Raises
         ------

@@ -19,8 +19,10 @@ from dlnlab.numerics.arrays import Array
 from dlnlab.problems import Problem
 from dlnlab.reductions import choice
 from dlnlab.reductions.choice import Formulation
+from dlnlab.reductions.parsimony import NoReductionError
 from dlnlab.training import kernels, memory, storage
 from dlnlab.training.loop import Form, Loop, RecordSteps, State, check_records
+from dlnlab.training.minibatches import Minibatches, seed_of
 from dlnlab.training.objective import LinearNetwork, check_record, recorder
 from dlnlab.training.trajectory import Trajectory
 
@@ -40,6 +42,8 @@ def gradient_descent(
     tol: float = 0.0,
     formulation: str = "auto",
     method: str | Method = "descent",
+    minibatch: int | None = None,
+    rng: np.random.Generator | int = 0,
     progress: Any = False,
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_every: float = 10.0,
@@ -83,6 +87,14 @@ def gradient_descent(
         "momentum" (heavy ball), "nesterov" or "adam" with their usual parameters, or an object such
         as ``dlnlab.methods.Adam(beta1=0.8)``.  With weight decay a method is given the gradients of
         ℓ + (μ/2) Σ_l ‖W_l‖_F².
+    minibatch : int, optional
+        Measurements that a step sees, b ≤ m; all of them by default.  Entries are the measurements
+        of a factorization, observed ones those of a completion.  In every epoch of ⌈m/b⌉ steps each
+        is seen once, in an order that is drawn anew; the gradients are those of the chosen
+        measurements times m/b, ∇ℓ on average.  Records are of the loss of all measurements.  Such
+        steps commute with no reduction.
+    rng : numpy.random.Generator or int
+        Source of randomness, or a seed, of these orders.
     progress : bool or callable
         True shows a line on the terminal; a callable gets (step, num_steps, largest loss).
     checkpoint : path, optional
@@ -125,7 +137,8 @@ def gradient_descent(
     steps = {"eta": eta, "alpha": alpha, "weight_decay": weight_decay}
     keeps = checkpoint is not None
     run = _prepare(
-        problem, weights, steps, num_steps, record_every, record, tol, formulation, method, keeps
+        *(problem, weights, steps, num_steps, record_every, record, tol),
+        *(formulation, method, keeps, minibatch, rng),
     )
     return run.loop().run(progress, checkpoint, checkpoint_every)
 
@@ -145,10 +158,11 @@ class _Prepared:
     names: tuple[str, ...]
     tol: float
     batch: tuple[int, ...]
+    minibatches: Minibatches | None
 
     def loop(self) -> Loop:
         """Return the loop that runs it."""
-        objective = LinearNetwork(self.running.problem, self.running.view)
+        objective = LinearNetwork(self.running.problem, self.running.view, self.minibatches)
         return Loop(
             objective,
             functools.partial(self._stepper, objective),
@@ -166,7 +180,7 @@ class _Prepared:
     def _stepper(self, objective: LinearNetwork, state: State) -> kernels.Stepper:
         """Return what takes steps from a state; plain descent has ways of its own."""
         step, weights, slots = state
-        if isinstance(self.method, Descent):
+        if isinstance(self.method, Descent) and self.minibatches is None:
             problem = self.running.problem
             return kernels.stepper(
                 kernels.Run(problem, weights, self.rates, self.decay, self.batch)
@@ -185,11 +199,24 @@ class _Prepared:
             arrays.feed(digest, array)
         if not isinstance(self.method, Descent):
             digest.update(repr(self.method).encode())
+        if self.minibatches is not None:
+            digest.update(f"{self.minibatches.size} {self.minibatches.seed}".encode())
         return digest.hexdigest()
 
 
 def sizes(weights: Weights, is_running: bool = False) -> dict[str, int]:
-    """Return the sizes d_0…d_L of the layers by the names that a checkpoint has for them."""
+    """Return the sizes d_0…d_L of the layers by the names that a checkpoint has for them.
+
+    Parameters
+    ----------
+    weights : tuple of L arrays, shapes (..., d_l, d_{l−1})
+    is_running : bool
+        Whether of the network that runs, not of the one that was given.
+
+    Returns
+    -------
+    dict
+    """
     found = [int(weights[0].shape[-1]), *(int(W.shape[-2]) for W in weights)]
     return dict(zip(storage.axis_names(len(weights), is_running), found, strict=True))
 
@@ -205,6 +232,8 @@ def _prepare(
     wanted: Any,
     method: Any,
     keeps: bool,
+    minibatch: Any,
+    rng: Any,
 ) -> _Prepared:
     """Check the arguments, choose what to run, and bring it to the common batch shape.
 
@@ -218,20 +247,67 @@ def _prepare(
     steps = {k: checks.per_member(k, x, zero=k == "weight_decay") for k, x in steps.items()}
     eta, alpha, decay = steps.values()
     batch = batch_shape(problem, weights, steps)
+    minibatches = _check_minibatches(problem, minibatch, rng)
+    if minibatches is not None:
+        wanted = _full(wanted)
     run = choice.choose(problem, weights, records.num_steps, wanted, method=method)
     certain = 1 if tol else records.count  # a run may converge long before its last step
-    foreseen = memory.of_descent(problem, given, certain, names, batch, run, keeps, method=method)
+    foreseen = memory.of_descent(
+        *(problem, given, certain, names, batch, run, keeps), method=method, minibatch=minibatch
+    )
     foreseen.require(weights[0])
     outer, inner = (as_rate(rate, weights[0]) for rate in (alpha * eta, eta))
     rates = [outer, *[inner] * (len(weights) - 2), outer]
     shrink = as_rate(decay, weights[0]) if np.any(decay) else None
     whole = Formulation(run.name, problem, weights)
     moving = tuple(spread(W, batch) for W in run.weights)
-    return _Prepared(whole, run, moving, rates, shrink, eta, method, records, names, tol, batch)
+    settings = (eta, method, records, names, tol, batch, minibatches)
+    return _Prepared(whole, run, moving, rates, shrink, *settings)
+
+
+def _check_minibatches(problem: Problem, size: Any, rng: Any) -> Minibatches | None:
+    """Return which measurements each step sees, None if it sees all of them."""
+    checks.random_source("rng", rng)
+    if size is None:
+        return None
+    if problem.batch:
+        raise ValueError(
+            "`minibatch` must be None for a problem with batch axes, whose members have "
+            f"measurements of their own, got {checks.describe(size)}; run them one by one"
+        )
+    count = problem.places.size
+    return Minibatches(count, checks.integer("minibatch", size, 1, count), seed_of(rng))
+
+
+def _full(wanted: Any) -> str:
+    """Return the formulation of a run with minibatches, or raise if another one is asked for."""
+    if checks.choice("formulation", wanted, choice.FORMULATIONS) == "reduced":
+        raise NoReductionError(
+            "`formulation` 'reduced' needs gradients of all measurements, and `minibatch` asks for "
+            "those of some, which lie in no smaller space; use 'full'"
+        )
+    return "full"
 
 
 def batch_shape(problem: Problem, weights: Weights, steps: dict[str, Any]) -> tuple[int, ...]:
-    """Return the batch axes that the weights, the problem and the step sizes broadcast to."""
+    """Return the batch axes that the weights, the problem and the step sizes broadcast to.
+
+    Parameters
+    ----------
+    problem : Problem
+    weights : tuple of L arrays, shapes (..., d_l, d_{l−1})
+    steps : dict of str to float or array
+        Step sizes and the like, by the names of their arguments.
+
+    Returns
+    -------
+    tuple of int
+
+    Raises
+    ------
+    ValueError
+        If they do not.
+    """
     problem.samples(weights[-1])  # raises if it can do with single networks only
     shapes = [weights[0].shape[:-2], problem.batch]
     shapes += [x.shape for x in steps.values() if arrays.is_array(x)]
@@ -246,12 +322,35 @@ def batch_shape(problem: Problem, weights: Weights, steps: dict[str, Any]) -> tu
 
 
 def spread(W: Array, batch: tuple[int, ...]) -> Array:
-    """Return a layer with all batch axes of a run."""
+    """Return a layer with all batch axes of a run.
+
+    Parameters
+    ----------
+    W : array, shape (..., d_l, d_{l−1})
+        A layer.
+    batch : tuple of int
+        Batch axes.
+
+    Returns
+    -------
+    array, shape (*batch, d_l, d_{l−1})
+    """
     xp = arrays.namespace(W)
     shape = (*batch, *W.shape[-2:])
     return W if tuple(W.shape) == shape else xp.broadcast_to(W, shape)
 
 
 def as_rate(rate: Any, reference: Array) -> Any:
-    """A step size as a float, or as an array that multiplies batched matrices."""
+    """A step size as a float, or as an array that multiplies batched matrices.
+
+    Parameters
+    ----------
+    rate : float or array, shape (*batch)
+    reference : array
+        Whose library and device, and dtype, count.
+
+    Returns
+    -------
+    float, or array of shape (*batch, 1, 1)
+    """
     return arrays.like(rate[..., None, None], reference) if np.ndim(rate) else float(rate)

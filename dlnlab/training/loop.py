@@ -35,14 +35,32 @@ STRETCH = 0.2
 
 @dataclass(frozen=True)
 class RecordSteps:
-    """After which steps a record is taken: every so many, or those of a sorted list."""
+    """After which steps a record is taken: every so many, or those of a sorted list.
+
+    Parameters
+    ----------
+    every : int or None
+    steps : tuple of int
+        Used if `every` is None.
+    num_steps : int
+    """
 
     every: int | None
     steps: tuple[int, ...]
     num_steps: int
 
     def due(self, step: int) -> bool:
-        """Tell whether a record is taken after so many steps."""
+        """Tell whether a record is taken after so many steps.
+
+        Parameters
+        ----------
+        step : int
+            Steps taken.
+
+        Returns
+        -------
+        bool
+        """
         if step in (0, self.num_steps):
             return True
         if self.every:
@@ -51,7 +69,17 @@ class RecordSteps:
         return self.steps[place : place + 1] == (step,)
 
     def wait(self, step: int) -> int:
-        """Return how many steps there are from one that is not the last to the next record."""
+        """Return how many steps there are from one that is not the last to the next record.
+
+        Parameters
+        ----------
+        step : int
+            Steps taken.
+
+        Returns
+        -------
+        int
+        """
         if self.every:
             return min(self.every - step % self.every, self.num_steps - step)
         place = bisect.bisect_right(self.steps, step)
@@ -66,11 +94,26 @@ class RecordSteps:
 
 
 def check_records(record_every: Any, num_steps: Any) -> RecordSteps:
-    """Return when to record, or raise."""
-    num_steps = checks.integer("num_steps", num_steps, 0)
+    """Return when to record, or raise.
+
+    Parameters
+    ----------
+    record_every : int or sequence of ints
+    num_steps : int
+
+    Returns
+    -------
+    RecordSteps
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is malformed.
+    """
+    num_steps = checks.integer("num_steps", num_steps, 0, bits=48)
     if isinstance(record_every, np.ndarray) and record_every.ndim == 1:
         record_every = record_every.tolist()
-    if isinstance(record_every, Sequence) and not isinstance(record_every, str | bytes):
+    if checks.is_sequence(record_every):
         listed = checks.sequence("record_every", record_every)
         steps = {checks.integer("record_every", step, 0) for step in listed}
         return RecordSteps(None, tuple(sorted(steps)), num_steps)
@@ -117,24 +160,65 @@ class Form:
     layers: tuple[str, ...] = ()
 
     def needed(self, fields: set[str]) -> set[str]:
-        """Return the names of what must be stored of recorded fields."""
+        """Return the names of what must be stored of recorded fields.
+
+        Parameters
+        ----------
+        fields : set of str
+            Of a trajectory.
+
+        Returns
+        -------
+        set of str
+        """
         if self.names is None:
             return fields
         parts = {f"{field}.{name}" for field in fields & LAYERED for name in self.layers}
         return fields - LAYERED | parts | {"clock", "extra_clock"}
 
     def written(self, weights: Sequence[Array]) -> Any:
-        """Return weights, or what a method keeps for them, as they are stored."""
+        """Return weights, or what a method keeps for them, as they are stored.
+
+        Parameters
+        ----------
+        weights : sequence of arrays
+
+        Returns
+        -------
+        object
+        """
         if self.names is None:
             return tuple(weights)
         return dict(zip(self.names, weights, strict=True))
 
     def read(self, stored: Any) -> tuple[Array, ...]:
-        """Return weights from what is stored, in the order of the run."""
+        """Return weights from what is stored, in the order of the run.
+
+        Parameters
+        ----------
+        stored : tuple or dict of arrays
+
+        Returns
+        -------
+        tuple of arrays
+        """
         return tuple(stored) if self.names is None else tuple(stored[n] for n in self.names)
 
     def slot(self, name: str, extra: dict[str, np.ndarray], count: int) -> tuple[Array, ...]:
-        """Return what a method keeps under a name, from a checkpoint's further arrays."""
+        """Return what a method keeps under a name, from a checkpoint's further arrays.
+
+        Parameters
+        ----------
+        name : str
+        extra : dict of str to array
+            What a checkpoint has besides the trajectory.
+        count : int
+            Of weights.
+
+        Returns
+        -------
+        tuple of arrays
+        """
         keys = [str(k) for k in range(count)] if self.names is None else self.names
         return tuple(extra[f"{name}.{key}"] for key in keys)
 
@@ -197,6 +281,18 @@ class Loop:
     def run(self, progress: Any, checkpoint: Any, checkpoint_every: Any) -> Trajectory:
         """Resume, take all steps, save, and return the record.
 
+        Parameters
+        ----------
+        progress : bool or callable
+            As for `dlnlab.gradient_descent`.
+        checkpoint : path or None
+        checkpoint_every : float
+            Seconds.
+
+        Returns
+        -------
+        Trajectory
+
         Raises
         ------
         TypeError, ValueError
@@ -237,6 +333,10 @@ class Loop:
 
         The state is what a stretch of steps has led to, so that a run which is interrupted within
         the next one has lost a fifth of a second.
+
+        Parameters
+        ----------
+        bar : Progress
         """
         largest, stretch = float("nan"), 1
         stepper = self.stepper(self.state)
@@ -278,7 +378,17 @@ class Loop:
         return float(np.max(losses))
 
     def trajectory(self, status: Status | None = None) -> Trajectory:
-        """Return the record so far, and the weights of the network that was given."""
+        """Return the record so far, and the weights of the network that was given.
+
+        Parameters
+        ----------
+        status : Status, optional
+            Of members that are not done; COMPLETED by default.
+
+        Returns
+        -------
+        Trajectory
+        """
         return self._finish(self.objective.given(self.state.weights), status)
 
     def _finish(self, weights: Any, status: Status | None) -> Trajectory:
@@ -292,6 +402,15 @@ class Loop:
         """Write the checkpoint, if there is one; return what kept it from being written.
 
         At the end that may be a second Ctrl-C, which shall not cost the run.
+
+        Parameters
+        ----------
+        status : Status, optional
+            Of members that are not done; COMPLETED by default.
+
+        Returns
+        -------
+        BaseException or None
         """
         if self.checkpoint is None or not self.recorder.rows:
             return None
@@ -318,7 +437,13 @@ class Loop:
             warnings.warn(Unsaved(self.trajectory(Status.INTERRUPTED), unsaved), stacklevel=5)
 
     def resume(self) -> None:
-        """Continue from the checkpoint, if it exists."""
+        """Continue from the checkpoint, if it exists.
+
+        Raises
+        ------
+        ValueError
+            If the checkpoint is of a longer run, or does not fit.
+        """
         if self.checkpoint is None:
             return
         slots = self.method.slots

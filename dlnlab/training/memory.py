@@ -1,4 +1,4 @@
-"""How much memory a run will take at its peak, told before it starts, and how much one took.
+"""The peak memory of a run, predicted before it and measured after.
 
 Beyond the weights and the problem it is given, gradient descent holds, for a batch of B networks of
 widths d_0, …, d_L with P = Σ_l d_l d_{l−1} weights each, on the host (`kernels.InPlace`)
@@ -132,6 +132,7 @@ def of_descent(
     checkpoint: bool = False,
     *,
     method: str | Method = "descent",
+    minibatch: int | None = None,
 ) -> Footprint:
     """Predict the memory of a call of `gradient_descent`.
 
@@ -153,6 +154,8 @@ def of_descent(
         Whether the run keeps one.
     method : str or Method
         As for `gradient_descent`; what it keeps of each layer is counted.
+    minibatch : int, optional
+        As for `gradient_descent`.
 
     Returns
     -------
@@ -174,14 +177,16 @@ def of_descent(
     """
     stand_ins = networks.check_weights(_stand_ins(weights))
     networks.check_problem(problem)
-    num_records = checks.integer("num_records", num_records, 0)
+    num_records = checks.integer("num_records", num_records, 0, bits=48)
     record = check_record(record)
     batch = tuple(stand_ins[0].shape[:-2]) if batch is None else networks.batch_axes(batch)
     if run is not None:
         checks.instance("run", run, Formulation, "a dlnlab.formulations.Formulation")
     checkpoint = checks.flag("checkpoint", checkpoint)
     method = check_method(method)
-    given = _Sizes(problem, stand_ins, batch, method)
+    if minibatch is not None:
+        minibatch = checks.integer("minibatch", minibatch, 1)
+    given = _Sizes(problem, stand_ins, batch, method, minibatch)
     converted = sum(W.nbytes for W, own in zip(stand_ins, weights, strict=True) if W is not own)
     if run is not None and run.view is not None:
         running = _Sizes(run.problem, run.weights, batch, method)
@@ -226,10 +231,16 @@ class _Sizes:
     """
 
     def __init__(
-        self, problem: Problem, weights: Weights, batch: tuple[int, ...], method: Method
+        self,
+        problem: Problem,
+        weights: Weights,
+        batch: tuple[int, ...],
+        method: Method,
+        minibatch: int | None = None,
     ) -> None:
-        self.problem, self.batch = problem, batch
-        self.is_plain, self.slots = isinstance(method, Descent), len(method.slots)
+        self.problem, self.batch, self.minibatch = problem, batch, minibatch
+        self.is_plain = isinstance(method, Descent) and minibatch is None
+        self.slots = len(method.slots)
         self.weights = weights
         self.members = math.prod(batch)
         self.item = np.dtype(arrays.dtype_name(self.weights[0])).itemsize
@@ -272,8 +283,15 @@ class _Sizes:
                 self.layers, 0 if self.problem.is_entrywise else space.gradient * self._wide_item()
             )
         else:
-            step = self._plain_step(space.gradient)
+            step = self._plain_step(space.gradient + self._choosing())
         return max(step, self._recording(record, space.loss))
+
+    def _choosing(self) -> int:
+        """What some measurements take beside all of them, in numbers: their order, and A_i."""
+        if self.minibatch is None:
+            return 0
+        chosen = self.problem.chosen_numbers(min(self.minibatch, self.problem.places.size))
+        return 2 * self.problem.places.size + chosen
 
     def _plain_step(self, gradient: int) -> int:
         """Prefix products, and the gradient, and then the gradients of layers and the new ones."""
@@ -407,7 +425,7 @@ class Peak:
     Attributes
     ----------
     bytes : int or None
-        Growth of the process's resident memory to its peak; None where the system does not tell.
+        Growth of the process's resident memory to its peak; None if the system does not report it.
 
     Raises
     ------

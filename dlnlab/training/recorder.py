@@ -45,7 +45,19 @@ class Recorder:
         self.rows: list[dict[str, Any]] = []
 
     def take(self, step: int, t: Any, look: Any, **more: Any) -> None:
-        """Record the state after `step` steps; a row is appended whole or not at all."""
+        """Record the state after `step` steps; a row is appended whole or not at all.
+
+        Parameters
+        ----------
+        step : int
+            Steps taken.
+        t : float
+            Flow time.
+        look : object
+            What quantities are measured on.
+        **more
+            Further values of the row.
+        """
         row: dict[str, Any] = {"steps": step, "times": t, **more}
         for quantity in self.quantities.values():
             value = quantity.measure(look)
@@ -64,7 +76,12 @@ class Recorder:
         return self.rows[-1]["steps"] if self.rows else -1
 
     def columns(self) -> dict[str, Any]:
-        """Stack the rows to arrays with a leading axis of records."""
+        """Stack the rows to arrays with a leading axis of records.
+
+        Returns
+        -------
+        dict
+        """
         on_host = {"steps": np.int64, "times": float, "clock": float}
         out: dict[str, Any] = {
             name: np.array([row[name] for row in self.rows], dtype=kind)
@@ -76,14 +93,33 @@ class Recorder:
         return out
 
     def restore(self, columns: dict[str, Any]) -> None:
-        """Take the rows back from stacked columns."""
+        """Take the rows back from stacked columns.
+
+        Parameters
+        ----------
+        columns : dict of str to array
+            As `columns` returns them.
+        """
         count = columns["steps"].size
         self.rows = [
             {name: _row(column, k) for name, column in columns.items()} for k in range(count)
         ]
 
     def finish(self, weights: Any, status: Any, seconds: float, **extra: Any) -> Trajectory:
-        """Return the trajectory."""
+        """Return the trajectory.
+
+        Parameters
+        ----------
+        weights : tuple or dict of arrays
+        status : Status, or array of them
+        seconds : float
+        **extra
+            Further fields.
+
+        Returns
+        -------
+        Trajectory
+        """
         return Trajectory(
             weights=weights, status=status, seconds=seconds, **self.columns(), **extra
         )
@@ -106,5 +142,14 @@ def _row(column: Any, k: int) -> Any:
 
 
 def copied(W: Array) -> Array:
-    """Return what may be kept of an array that the run may write to again."""
+    """Return what may be kept of an array that the run may write to again.
+
+    Parameters
+    ----------
+    W : array
+
+    Returns
+    -------
+    array
+    """
     return W.copy() if isinstance(W, np.ndarray) else W

@@ -139,23 +139,64 @@ def _of_named(
 
 
 def axis_names(depth: int, is_running: bool = False) -> list[str]:
-    """Name the sizes d_0…d_L of a network's layers, or of those of the network that runs."""
+    """Name the sizes d_0…d_L of a network's layers, or of those of the network that runs.
+
+    Parameters
+    ----------
+    depth : int
+        L.
+    is_running : bool
+        Whether of the network that runs, not of the one that was given.
+
+    Returns
+    -------
+    list of str
+    """
     names = ["d_in", *(f"d_{k}" for k in range(1, depth)), "d_out"]
     return [f"running_{name}" for name in names] if is_running else names
 
 
 def named_axes(name: str, ndim: int) -> list[str]:
-    """Name the axes of an array of a model."""
+    """Name the axes of an array of a model.
+
+    Parameters
+    ----------
+    name : str
+    ndim : int
+        Axes, that of records included.
+
+    Returns
+    -------
+    list of str
+    """
     return [f"{name}[{axis}]" for axis in range(ndim)]
 
 
 def values_axis(name: str) -> str:
-    """Name the axis of the singular values of a model's layer."""
+    """Name the axis of the singular values of a model's layer.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+    """
     return f"values_of_{name}"
 
 
 def pack(run: Any) -> dict[str, np.ndarray]:
-    """Flatten a trajectory to named NumPy arrays."""
+    """Flatten a trajectory to named NumPy arrays.
+
+    Parameters
+    ----------
+    run : Trajectory
+
+    Returns
+    -------
+    dict of str to array
+    """
     content: dict[str, np.ndarray] = {
         "depth": np.array(len(run.weights)),
         "version": np.array(VERSION),
@@ -175,7 +216,17 @@ def pack(run: Any) -> dict[str, np.ndarray]:
 
 
 def flatten(name: str, value: Any) -> dict[str, np.ndarray]:
-    """Return an array by its name, or those of a tuple or dict by ``name.key``, on the host."""
+    """Return an array by its name, or those of a tuple or dict by ``name.key``, on the host.
+
+    Parameters
+    ----------
+    name : str
+    value : array, or tuple or dict of arrays
+
+    Returns
+    -------
+    dict of str to array
+    """
     if isinstance(value, Mapping):
         return {f"{name}.{key}": arrays.to_host(part) for key, part in value.items()}
     if isinstance(value, tuple):
@@ -186,7 +237,19 @@ def flatten(name: str, value: Any) -> dict[str, np.ndarray]:
 def gather(
     name: str, keys: Sequence[str], content: Mapping[str, np.ndarray], named: bool
 ) -> tuple[np.ndarray, ...] | dict[str, np.ndarray]:
-    """Return what `flatten` has made ``name.key`` of; a dict if the keys are names."""
+    """Return what `flatten` has made ``name.key`` of; a dict if the keys are names.
+
+    Parameters
+    ----------
+    name : str
+    keys : sequence of str
+    content : mapping of str to array
+    named : bool
+
+    Returns
+    -------
+    tuple[np.ndarray, ...] | dict[str, np.ndarray]
+    """
     found = {key: content[f"{name}.{key}"] for key in keys if f"{name}.{key}" in content}
     return found if named else tuple(found.values())
 
@@ -215,6 +278,10 @@ def unpack(
         Of axes that are known beforehand.
     slots : sequence of str
         Names of what the method of a checkpoint keeps.
+
+    Returns
+    -------
+    object
 
     Raises
     ------

@@ -19,7 +19,16 @@ Kind = Callable[[Run], Stepper]
 
 
 def stepper(run: Run) -> Stepper:
-    """Return what takes the steps of a run: `Plain`, or what suits its arrays better."""
+    """Return what takes the steps of a run: `Plain`, or what suits its arrays better.
+
+    Parameters
+    ----------
+    run : Run
+
+    Returns
+    -------
+    Stepper
+    """
     kind: Kind = Plain
     if fits_in_place(run.problem, run.weights, run.batch):
         kind = InPlace
@@ -32,6 +41,17 @@ def fits_in_place(problem: Problem, weights: Weights, batch: tuple[int, ...]) ->
     """Whether the run is on the host, in one precision, with dense gradients of each member.
 
     The precision is one that BLAS has; others it would be handed copies of.
+
+    Parameters
+    ----------
+    problem : Problem
+    weights : tuple of L arrays, shapes (..., d_l, d_{l−1})
+    batch : tuple of int
+        Batch axes.
+
+    Returns
+    -------
+    bool
     """
     first = weights[0].dtype
     if not all(isinstance(W, np.ndarray) and W.dtype == first for W in weights):

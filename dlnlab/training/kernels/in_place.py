@@ -31,6 +31,10 @@ class InPlace(Stepper):
 
     A single network is stepped by BLAS.  A batch is cut into groups that stay in the processor's
     cache over all the steps asked for, and the groups are shared between threads.
+
+    Parameters
+    ----------
+    run : Run
     """
 
     def __init__(self, run: Run) -> None:
@@ -104,6 +108,18 @@ def scratch_bytes(weights: Sequence[np.ndarray], members: int, stacked: bool) ->
     """Return the bytes that `InPlace` has beside the weights, for networks of these layers.
 
     Only the shapes of `weights` matter, without batch axes.
+
+    Parameters
+    ----------
+    weights : sequence of arrays
+    members : int
+        How many there are in a batch.
+    stacked : bool
+        Whether they are steps of a batch.
+
+    Returns
+    -------
+    int
     """
     if not stacked:
         return sum(int(np.prod(shape)) for kind in _Scratch.shapes(weights) for shape in kind) * (

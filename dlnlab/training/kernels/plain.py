@@ -13,7 +13,12 @@ __all__ = ["Plain"]
 
 
 class Plain(Stepper):
-    """Steps of any arrays, by the functions of `dlnlab.networks`."""
+    """Steps of any arrays, by the functions of `dlnlab.networks`.
+
+    Parameters
+    ----------
+    run : Run
+    """
 
     def __init__(self, run: Run) -> None:
         self._problem, self._weights = run.problem, run.weights

@@ -52,7 +52,17 @@ class Run:
         return shrinkage(self.rates, self.decay)
 
     def scaled(self, scale: Any) -> list[Any]:
-        """Return η_l c, for gradients that lack a factor c."""
+        """Return η_l c, for gradients that lack a factor c.
+
+        Parameters
+        ----------
+        scale : float or array
+            c.
+
+        Returns
+        -------
+        list
+        """
         return [rate * scale for rate in self.rates]
 
 
@@ -60,27 +70,58 @@ class Stepper(Protocol):
     """Weights, and a way to take steps."""
 
     def advance(self, count: int) -> None:
-        """Take `count` steps; if this is interrupted the weights are not to be used."""
+        """Take `count` steps; if this is interrupted the weights are not to be used.
+
+        Parameters
+        ----------
+        count : int
+        """
 
     def weights(self) -> Weights:
-        """Return the weights, which later steps do not change."""
+        """Return the weights, which later steps do not change.
+
+        Returns
+        -------
+        tuple of arrays
+        """
 
     def slots(self) -> Slots:
-        """Return what the method keeps, which later steps do not change; here it keeps nothing."""
+        """Return what the method keeps, which later steps do not change; here it keeps nothing.
+
+        Returns
+        -------
+        tuple of tuples of arrays
+        """
         return ()
 
     def freeze(self, done: np.ndarray) -> None:
-        """Leave the members of the batch that are done where they are."""
+        """Leave the members of the batch that are done where they are.
+
+        Parameters
+        ----------
+        done : boolean array, shape (*batch)
+            Which members are done.
+        """
 
     def calls(self) -> tuple[Calls, int]:
         """Return the calls that one step of some members consists of, and how many members.
 
         No calls, and no members, if a step is not made of calls on fixed arrays.
+
+        Returns
+        -------
+        (list of callables, int)
         """
 
 
 def repeat(lists: list[Calls], count: int) -> None:
-    """Make all calls of each list `count` times."""
+    """Make all calls of each list `count` times.
+
+    Parameters
+    ----------
+    lists : list of lists of callables
+    count : int
+    """
     with np.errstate(over="ignore", invalid="ignore"):  # it is per thread
         for calls in lists:
             for _ in range(count):
@@ -89,5 +130,17 @@ def repeat(lists: list[Calls], count: int) -> None:
 
 
 def shrinkage(rates: Sequence[Any], decay: Any) -> list[Any] | None:
-    """Return 1 − η_l μ for every layer, None without weight decay."""
+    """Return 1 − η_l μ for every layer, None without weight decay.
+
+    Parameters
+    ----------
+    rates : sequence of L floats or arrays
+        η_l.
+    decay : float, array or None
+        μ; None without weight decay.
+
+    Returns
+    -------
+    list or None
+    """
     return None if decay is None else [1.0 - rate * decay for rate in rates]

@@ -30,6 +30,10 @@ class Bordered(Stepper):
     A block of one row less is faster by more than the scalars take: products of 20 × 20 matrices
     take four fifths of the time of those of 21 × 21.  With ρ = a in the outer layers and b in the
     inner ones, the recursion is that of `Diagonal`, in Python's numbers.
+
+    Parameters
+    ----------
+    run : Run
     """
 
     def __init__(self, run: Run) -> None:
@@ -87,6 +91,10 @@ class Diagonal(Stepper):
 
     entry by entry: both stay equal in all the layers of their kind.  The signs do not change, since
     they belong to the bases; t is the diagonal of the target times the signs of all layers.
+
+    Parameters
+    ----------
+    run : Run
     """
 
     def __init__(self, run: Run) -> None:

@@ -120,5 +120,15 @@ def _copy(W: Array) -> Array:
 
 
 def zeros(method: Method, weights: Sequence[Array]) -> Slots:
-    """Return what a method keeps before its first step."""
+    """Return what a method keeps before its first step.
+
+    Parameters
+    ----------
+    method : Method
+    weights : sequence of L arrays, shapes (..., d_l, d_{l−1})
+
+    Returns
+    -------
+    tuple of tuples of arrays
+    """
     return tuple(tuple(arrays.namespace(W).zeros_like(W) for W in weights) for _ in method.slots)

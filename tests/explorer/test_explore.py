@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
-from test_browser import CHROMIUM, browsed
+from browsing import CHROMIUM, browsed
 
 import dlnlab
 from dlnlab import cli

@@ -32,7 +32,7 @@ from dlnlab.reductions import parsimony
 from dlnlab.report import bench as bench_report
 
 HOST = np.empty(0)
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 
 SMALL = {
     "factorization": lambda: workloads.wide(workloads.factorization(12, 2), (12, 12)),

@@ -377,7 +377,7 @@ def test_accurate_triples_need_not_be_the_leading_ones():
 
 HASHES = """
 import hashlib, sys
-sys.path.insert(0, "tests")
+sys.path[:0] = ["tests", "tests/problems"]
 import test_sampled
 from dlnlab import spectra
 for A in (test_sampled.eighty_blocks(), test_sampled.repeated((60, 40), 2, 0)[0]):
@@ -391,7 +391,7 @@ def test_leading_svd_is_the_same_in_every_call_and_process():
         first, second = (spectra.leading_svd(A, 6) for _ in range(2))
         assert all(a.tobytes() == b.tobytes() for a, b in zip(first, second, strict=True))
     command = [sys.executable, "-c", HASHES]
-    where = Path(__file__).parent.parent
+    where = Path(__file__).parents[2]
     runs = [
         subprocess.run(command, capture_output=True, text=True, check=True, cwd=where)
         for _ in range(2)

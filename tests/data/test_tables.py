@@ -111,6 +111,8 @@ def test_numbers_that_may_be_names_are_refused_until_they_are_told(
         ("1;2.5\n3,5;4\n", "must have one decimal sign"),
         ("a,b\n1,2\n\n3\n", "line 4: every row must have as many numbers as the first, 2, got 1"),
         ("", "holds no numbers"),
+        # a cell of hours, were its digits matched in more than one way, and told in short
+        ("1,2\n3," + 100_000 * "1" + "x\n", r"line 2: '1{50,60}\.\.\. is not a number"),
     ],
 )
 def test_bad_texts_name_the_line(content, message):
@@ -251,6 +253,54 @@ def test_a_promise_of_more_entries_than_bytes_is_refused(tmp_path):
         (tmp_path / "x.mtx").write_text(f"%%MatrixMarket matrix {head}\n1 1 1\n", encoding="utf-8")
         with pytest.raises(ValueError, match="more than its bytes can hold"):
             dlnlab.data.read(tmp_path / "x.mtx")
+
+
+def test_numbers_of_many_digits_are_no_names():
+    text.parse("\n".join(f"{k}{5000 * '1'},{k}.5" for k in (1, 2, 3)), "x.csv", None, None)
+
+
+NO_NUMBERS = {
+    "text": np.array([["a"]]),
+    "records": np.zeros((2, 2), [("a", float)]),
+    "dates": np.zeros((2, 2), "M8[s]"),
+}
+
+
+@pytest.mark.parametrize("kind", NO_NUMBERS)
+def test_what_is_no_number_is_refused(tmp_path, kind):
+    np.save(tmp_path / "x.npy", NO_NUMBERS[kind])
+    np.savez(tmp_path / "x.npz", NO_NUMBERS[kind])
+    for name in ("x.npy", "x.npz"):
+        with pytest.raises(ValueError, match=rf"{name} must hold numbers, got entries of type"):
+            dlnlab.data.read(tmp_path / name)
+    scipy.io.savemat(tmp_path / "x.mat", {"cells": np.array([[1, "x"]], dtype=object)})
+    with pytest.raises(ValueError, match=r"x\.mat must hold numbers"):
+        dlnlab.data.read(tmp_path / "x.mat")
+
+
+PARTS: dict[str, object] = {
+    "format": b"coo",
+    "shape": (2, 2),
+    "data": [1.0],
+    "row": [0],
+    "col": [0],
+}
+NO_SPARSE = [
+    *({"shape": shape} for shape in (2, [[2, 2]], (np.inf, 2), (np.nan, 2), ("a", "b"), (-2, 2))),
+    *({"format": form} for form in (["coo", "csr"], 1.5, b"\xff", "dia")),
+    {"coords": 3},
+    {"row": [[0]]},
+    {"data": [[1.0]]},
+]
+
+
+@pytest.mark.parametrize("parts", NO_SPARSE, ids=str)
+def test_a_sparse_array_that_contradicts_itself_is_refused(tmp_path, parts):
+    np.savez(tmp_path / "x.npz", **PARTS)
+    assert dlnlab.data.read(tmp_path / "x.npz").values.nnz == 1
+    np.savez(tmp_path / "x.npz", **(PARTS | parts))
+    with pytest.raises(ValueError, match=r"x\.npz"):
+        dlnlab.data.read(tmp_path / "x.npz")
 
 
 def test_indices_out_of_range_are_refused(tmp_path):

@@ -78,11 +78,14 @@ def test_every_scope_can_be_met_and_the_first_decides():
     core = np.array([[1.0, 2.0, 0.0], [0.0, 1.0, 1.0], [0.0, 0.0, 1.0]])
     for change, scope in (
         ({"depth": 2}, "L = 2"),
-        ({"shape": (2, 5)}, "d = 2"),
+        ({"shape": (2, 2)}, "2 × 2"),
+        ({"shape": (2, 5)}, "all other"),
         ({"targets": np.array([3.0])}, "targets that are σ_1* or at most 2ε^L, r = 1"),
         ({"targets": np.array([1.0, 1.0])}, "targets that are"),
         ({"targets": np.array([1.0, 0.19])}, "targets that are"),
-        ({"core": turn}, "QᵀM* normal"),
+        ({"core": turn}, "square QᵀM* that are normal"),
+        ({"core": np.kron(np.eye(2), core[:2, :2]), "shape": (4, 4)}, "square QᵀM*"),
+        ({"core": turn, "shape": (5, 3)}, "all other"),
         ({"shape": (2, 2), "depth": 2}, "L = 2"),
         ({"core": core}, "all other"),
         ({}, "all other"),

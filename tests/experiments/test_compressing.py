@@ -11,7 +11,7 @@ import pytest
 
 from dlnlab.experiments import compressing
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 SMALL = {"d": 12, "rank": 2, "noise": 0.01, "steps": 600, "tune": 200}
 
 

@@ -147,6 +147,24 @@ def test_the_rule():
     assert chosen(fresh, narrow, num_steps=1000) == "full"
 
 
+@pytest.mark.parametrize("start", ["wide", "narrow"])
+@pytest.mark.parametrize("of_target", ["float32", "float64"])
+def test_two_precisions_have_no_exact_reduction(start, of_target):
+    """Frames that are orthonormal in one precision are not so in the other; both can be run."""
+    other = "float64" if of_target == "float32" else "float32"
+    problem = dlnlab.factorization(target((80, 80)).astype(of_target))
+    if start == "wide":
+        weights = dlnlab.original_weights((80, 80), 3, 0.1, rng=0)
+    else:
+        weights = dlnlab.compressed_weights(problem, 3, 3, 0.1)
+    weights = tuple(W.astype(other) for W in weights)
+    assert chosen(problem, weights, 10_000) == "full"
+    options = {"eta": 0.1, "num_steps": 2}
+    assert gradient_descent(problem, weights, **options).losses.dtype == "float64"
+    with pytest.raises(NoReductionError, match=r"`weights\[0\]` must be of the precision of"):
+        gradient_descent(problem, weights, formulation="reduced", **options)
+
+
 def test_a_factored_target_of_many_dimensions_is_no_matrix():
     d = 20_000
     problem = dlnlab.factorization(dlnlab.random_target((d, d), 2, rng=0, factored=True))

@@ -6,21 +6,16 @@ import dataclasses
 import html
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
+from browsing import CHROMIUM, browsed
 
 from dlnlab import cli, report
 from dlnlab.claims import Premise, Verdict
 from dlnlab.commands import validate
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
-
-VERDICTS = Path(__file__).parent.parent / "docs" / "data" / "verdicts"
+VERDICTS = Path(__file__).parents[2] / "docs" / "data" / "verdicts"
 FIELDS = [field.name for field in dataclasses.fields(Verdict)]
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium to open the page with")
@@ -50,19 +45,6 @@ def opened(folder: Path, width: int, page: str = "index.html") -> dict:
     """What a browser of a given width makes of a page; console messages under "console"."""
     (folder / "probe.html").write_text(PROBE.format(width=width, page=page), encoding="utf-8")
     return browsed((folder / "probe.html").as_uri(), folder)
-
-
-def browsed(address: str, folder: Path) -> dict:
-    """What a page that probes another has found; console messages under "console"."""
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-    command += ["--allow-file-access-from-files", "--virtual-time-budget=10000", "--dump-dom"]
-    command += ["--enable-logging=stderr", f"--user-data-dir={folder / 'browser'}"]
-    seen = subprocess.run([*command, address], capture_output=True, text=True, timeout=120)
-    found = re.search(r'<pre id="found">(.*?)</pre>', seen.stdout, re.DOTALL)
-    assert found, seen.stderr[-2000:]
-    text = found[1].replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">")
-    console = [line for line in seen.stderr.splitlines() if "CONSOLE" in line]
-    return json.loads(text) | {"console": console}
 
 
 @pytest.fixture(scope="module")

@@ -883,7 +883,7 @@ def test_bad_arguments(call, error, message):
 
 
 def test_the_page_says_what_the_last_results_hold():
-    path = Path(__file__).parent.parent / "docs" / "generate_reproducing.py"
+    path = Path(__file__).parents[2] / "docs" / "generate_reproducing.py"
     spec = importlib.util.spec_from_file_location("generate_reproducing", path)
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)

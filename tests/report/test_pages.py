@@ -19,7 +19,7 @@ from dlnlab.report import atlas
 from dlnlab.report.page import page, unmarked
 
 EVIL = """<img src=x onerror="document.title='taken'">'"]( javascript:1)|.npy"""
-STUDIES = Path(__file__).parent.parent / "docs" / "data" / "experiments.json"
+STUDIES = Path(__file__).parents[2] / "docs" / "data" / "experiments.json"
 
 ELEMENTS = {
     "html",

@@ -247,7 +247,7 @@ def test_a_quick_run_and_its_page(small_movielens, tmp_path, capsys, monkeypatch
     err = capsys.readouterr().err
     assert "--data must be the MovieLens-100K ratings" in err
     assert f"for fig17, but {small_movielens} does not exist" in err
-    source = Path(__file__).parent.parent / "docs" / "generate_reproducing.py"
+    source = Path(__file__).parents[2] / "docs" / "generate_reproducing.py"
     spec = importlib.util.spec_from_file_location("generate_reproducing", source)
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)

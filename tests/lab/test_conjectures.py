@@ -310,8 +310,20 @@ def test_the_command(tmp_path, capsys):
     assert main(["attack", f"{file}:true", "--instances", "0"]) == 2
 
 
+def test_any_statement_is_shown_as_it_stands(tmp_path):
+    """Markup, a formula that is none, and half a character, in the page and in its picture."""
+    statement = r"<img src=x onerror=alert(1)> costs $\frac$ | `a` \udcff"
+    file, page = tmp_path / "hostile.py", tmp_path / "a.html"
+    file.write_text(FILE.replace('"False."', repr(statement)), "utf-8")
+    command = ["attack", f"{file}:false", "--instances", "20", "--executor", "serial"]
+    assert main([*command, "--html", str(page), "--json", str(tmp_path / "a.json")]) == 1
+    text = page.read_text("utf-8")
+    assert "&lt;img src=x onerror=alert(1)&gt; costs" in text
+    assert "<img src=x" not in text
+
+
 def test_the_page_says_what_is_stored():
-    docs = Path(__file__).parent.parent / "docs"
+    docs = Path(__file__).parents[2] / "docs"
     text = (docs / "conjectures.md").read_text("utf-8")
     stored = json.loads((docs / "data" / "conjectures.json").read_text("utf-8"))["five"]
     statuses = {name: told["status"] for name, told in stored.items()}
