@@ -35,6 +35,11 @@ MODULES = (
     "weighted_projection",
     "pruning",
     "thresholding",
+    "few_directions",
+    "small_turns",
+    "fewer_products",
+    "low_rank_change",
+    "equal_accuracy",
 )
 """The modules with claims, in the order in which they build on each other."""
 

@@ -177,7 +177,7 @@ def _readings(experiment: Experiment, args: argparse.Namespace) -> list[str]:
 def _check_data(chosen: Sequence[Experiment], args: argparse.Namespace) -> None:
     """Raise, before any run, unless the data are what they must be."""
     for experiment in chosen:
-        what = experiment.needed(quick=args.quick)
+        what = experiment.needed(_readings(experiment, args), quick=args.quick)
         if not what or not args.data:
             continue
         if not Path(args.data).exists():

@@ -185,6 +185,18 @@ def test_data_are_of_the_experiments_that_they_fit(run, tmp_path, small_movielen
     assert EXPERIMENTS["fig21"].needed(quick=True) == ""  # scikit-learn's digits
 
 
+def test_a_reading_on_digits_needs_no_files(run, tmp_path, monkeypatch):
+    fig21 = EXPERIMENTS["fig21"]
+    assert fig21.needed(["vit-digits"]) == ""
+    assert fig21.needed(["vit-digits", "subset"]) == fig21.needed() == fig21.needs_data
+    assert "data" not in fig21.configurations("vit-digits", 1, data="somewhere")[0]
+    assert fig21.configurations("subset", 1, data="somewhere")[0]["data"] == "somewhere"
+    checked = []
+    monkeypatch.setattr(reproduce, "_check_outputs", lambda *_: checked.append(1) or 1 / 0)
+    run("fig21", "--as", "vit-digits", "--out", tmp_path)
+    assert checked  # the question of data is past, and nothing was run
+
+
 # ---------------------------------------------------------------------- yardsticks
 
 
