@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 from dlnlab.proofs import lemma1
@@ -26,8 +27,9 @@ def test_a_single_proof_shows_its_steps(capsys):
     assert "✓  1." in out
 
 
-def test_many_proofs_take_a_line_each_and_write_verdicts(capsys, tmp_path):
-    path = tmp_path / "proofs.json"
+def test_many_proofs_take_a_line_each_and_write_verdicts(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = Path("proofs.json")
     names = ["lemma1", "corollary1", "theorem2", "closed_form"]
     assert main(["prove", *names, "--json", str(path)]) == 0
     lines = capsys.readouterr().out.splitlines()
