@@ -59,7 +59,7 @@ ROOTS = (
 """Public, with the modules that they list."""
 
 HOUSE = {
-    *("files", "numerics", "progress", "results", "siblings", "version"),  # below
+    *("files", "numerics", "progress", "results", "siblings", "terminal", "version"),  # below
     *("reductions", "training"),  # their public names are dlnlab's
     # what the command line is made of
     *("atlas", "bench", "cli", "commands", "explorer", "lab", "report"),

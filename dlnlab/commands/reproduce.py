@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import campaigns, experiments, report
+from dlnlab import campaigns, experiments, report, terminal
 from dlnlab.campaigns import executors
 from dlnlab.commands import campaign, claims, files, numerals, schedule
 from dlnlab.experiments import EXPERIMENTS, Experiment, Study
@@ -121,7 +121,8 @@ def run(args: argparse.Namespace) -> int:
         for number, experiment in enumerate(chosen, 1):
             label = f"{experiment.name} ({number} of {len(chosen)})"
             study, seconds = _carry_out(experiment, args, pool, label)
-            print(f"{experiment.name:<8} {study.verdict} ({study.basis})")
+            found = f"{experiment.name:<8} {study.verdict} ({study.basis})"
+            print("\n".join(terminal.paragraph(found, hanging=9 * " ")))
             told = schedule.took(_spent(experiment, args))
             print(f"{'':<8} done in {schedule.duration(seconds)}; {told}", flush=True)
     print(f"Wrote {args.out / 'index.html'}")

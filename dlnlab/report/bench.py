@@ -13,6 +13,7 @@ from dlnlab import terminal
 
 __all__ = [
     "GROWTH_HEADER",
+    "LEAST",
     "ROW_HEADER",
     "WIDTHS",
     "duration",
@@ -36,7 +37,8 @@ ROW_HEADER = (
 )
 GROWTH_HEADER = ("size", "time", "peak memory")
 WIDTHS = (31, 27, 27, 21, 7, 4, 9, 9, 7)
-"""Of columns, where the terminal has room for them."""
+LEAST = (14, 6, 9, 6, 6, 3, 6, 6, 7)
+"""Widths of columns where the terminal has room for them, and of those that are narrow."""
 
 
 def row_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -76,7 +78,7 @@ def line(cells: Sequence[str]) -> str:
     -------
     str
     """
-    width = terminal.widths(WIDTHS[: len(cells)])
+    width = terminal.widths(WIDTHS[: len(cells)], LEAST[: len(cells)])
     return "\n".join(terminal.row(cells, width, left=len(cells)))
 
 
