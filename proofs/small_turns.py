@@ -9,8 +9,10 @@ from __future__ import annotations
 import sympy as sp
 
 from .facts import require_identity, require_nonnegative
+from .noncommutative import diagonal, identity, letters, matrix, require_same, zero
 from .proof import Clause, Proof, Step, argument, main, symbolic
-from .words import diagonal, identity, letters, matrix, require_same, zero
+
+__all__ = ["FRAMES", "build", "distance", "two_equations", "two_norms"]
 
 left, spare_left = matrix("U₁", "out", "r"), matrix("U₂", "out", "rest")
 right, spare_right = matrix("V₁", "in", "r"), matrix("V₂", "in", "rest")
