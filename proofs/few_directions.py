@@ -13,6 +13,8 @@ import sympy as sp
 from .noncommutative import Words, identity, letters, matrix, require_same, zero
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 
+__all__ = ["FRAMES", "balance", "build", "eps", "inner", "one_step", "projector", "quadratic_forms"]
+
 step, eps = sp.symbols("η ε", positive=True)
 last, layer, inner = matrix("V", "class", "d"), matrix("W", "d", "d"), matrix("H", "d", "sample")
 error = matrix("G", "class", "sample")

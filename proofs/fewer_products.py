@@ -13,6 +13,8 @@ from dlnlab.claims import fewer_products
 from .facts import require_identity, require_positive
 from .proof import Clause, Proof, Step, argument, main, symbolic
 
+__all__ = ["build", "layers", "one_matrix", "product"]
+
 out, into, narrow, more, samples = sp.symbols("d_out d_in r̂ k n", positive=True)
 
 COMPRESSED = (into, narrow, narrow, out)

@@ -12,6 +12,8 @@ from .facts import require_identity, require_nonnegative
 from .noncommutative import diagonal, identity, letters, matrix, require_same, zero
 from .proof import Clause, Proof, Step, argument, main, symbolic
 
+__all__ = ["FRAMES", "build", "distance", "two_equations", "two_norms"]
+
 left, spare_left = matrix("U₁", "out", "r"), matrix("U₂", "out", "rest")
 right, spare_right = matrix("V₁", "in", "r"), matrix("V₂", "in", "rest")
 values, others = diagonal("Σ₁", "r"), diagonal("Σ₂", "rest")

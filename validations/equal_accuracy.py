@@ -13,7 +13,7 @@ from dlnlab.lab.faults import REFUTED, Fault
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["FAULTS", "SUITE", "attack"]
+__all__ = ["AHEAD", "FAULTS", "HELD_OUT", "LARGEST", "STEPS", "SUITE", "attack", "trained"]
 
 AHEAD = "wide_ahead_on_average"
 HELD_OUT = 1_000

@@ -14,7 +14,7 @@ from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.methods import Descent
 
-__all__ = ["FAULTS", "SUITE", "attack"]
+__all__ = ["FAULTS", "LARGEST", "LOSSES", "METHODS", "SUITE", "attack"]
 
 LOSSES = ("cross_entropy", "squared")
 METHODS = ("sgd", "momentum", "adam")

@@ -14,7 +14,7 @@ from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.nets.losses import cross_entropy
 
-__all__ = ["FAULTS", "SUITE", "Counted", "attack", "counted"]
+__all__ = ["FAULTS", "SUITE", "Counted", "attack", "counted", "outside"]
 
 
 class Counted(np.ndarray):

@@ -16,7 +16,7 @@ from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.methods import METHODS, Descent
 
-__all__ = ["FAULTS", "SUITE", "attack"]
+__all__ = ["FAULTS", "LARGEST", "SCALES", "SUITE", "attack"]
 
 LARGEST = 1e100
 

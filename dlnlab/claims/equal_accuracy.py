@@ -11,7 +11,7 @@ from __future__ import annotations
 from dlnlab.claims.claim import CONJECTURE, Claim
 from dlnlab.claims.verdict import Premise
 
-__all__ = ["CLAIM", "SOURCE", "STATEMENT"]
+__all__ = ["CLAIM", "FITTED", "SLACK", "SOURCE", "STATEMENT", "fitted", "margin"]
 
 STATEMENT = (
     "Where a perceptron with a wide linear block and one with a compressed block of r̂ = 4c, "

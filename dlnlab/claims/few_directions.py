@@ -27,7 +27,17 @@ import numpy as np
 from dlnlab.claims.claim import Claim, proved
 from dlnlab.claims.verdict import Premise
 
-__all__ = ["CLAIM", "SOURCE", "STATEMENT"]
+__all__ = [
+    "CLAIM",
+    "SOURCE",
+    "STATEMENT",
+    "UNIT",
+    "descent",
+    "drift",
+    "margins",
+    "orthogonal",
+    "rounding",
+]
 
 STATEMENT = (
     "In a deep linear classifier of c classes whose last two layers V, W start as ε times "

@@ -24,7 +24,16 @@ from typing import Any
 
 from dlnlab.claims.claim import Claim, proved
 
-__all__ = ["CLAIM", "SOURCE", "STATEMENT"]
+__all__ = [
+    "CLAIM",
+    "SOURCE",
+    "STATEMENT",
+    "agreement",
+    "cheapest",
+    "layer_by_layer",
+    "margin",
+    "multiplied_out",
+]
 
 STATEMENT = (
     "A gradient of a compressed block, of inner widths r̂ < D = max(d_out, d_in), takes fewer "

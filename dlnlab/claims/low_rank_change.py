@@ -18,7 +18,7 @@ from __future__ import annotations
 from dlnlab.claims.claim import CONJECTURE, Claim
 from dlnlab.claims.verdict import Premise
 
-__all__ = ["CLAIM", "SOURCE", "STATEMENT"]
+__all__ = ["CLAIM", "HALF", "SOURCE", "STATEMENT", "linear", "margin", "moved"]
 
 STATEMENT = (
     "Of what gradient descent, with momentum or without, on all samples or on minibatches, changes "

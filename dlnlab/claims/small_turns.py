@@ -18,7 +18,7 @@ import numpy as np
 from dlnlab.claims.claim import Claim, proved
 from dlnlab.claims.verdict import Premise
 
-__all__ = ["CLAIM", "SOURCE", "STATEMENT"]
+__all__ = ["CLAIM", "SOURCE", "STATEMENT", "UNIT", "bound", "gap", "gapped", "margin", "rounding"]
 
 STATEMENT = (
     "The distances (Eq. 14) of the leading left and right singular subspaces of dimension r, of "

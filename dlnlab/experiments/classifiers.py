@@ -25,6 +25,7 @@ from dlnlab.training.trajectory import Status
 __all__ = [
     "IMAGES",
     "MEASURED",
+    "MEASURED_STEPS",
     "PENULTIMATE",
     "THREE_NETWORKS",
     "TRAINED",
