@@ -84,7 +84,12 @@ def write(
 
 
 def show_list(titles: Mapping[str, str]) -> None:
-    """Print names with what they stand for beside them."""
+    """Print names with what they stand for beside them.
+
+    Parameters
+    ----------
+    titles : mapping of str to str
+    """
     width = 1 + max(map(len, titles))
     for name, title in titles.items():
         print("\n".join(terminal.paragraph(f"{name:<{width}}{title}", hanging=width * " ")))

@@ -198,6 +198,8 @@ class Experiment:
         What its settings mean, where they are not those of the paper's experiments.
     needs_data : str
         What `data` must point at; empty if the experiment needs none.
+    without_data : tuple of str
+        Readings that need none.
     check_data : callable or None
         Raises an error unless a path is what `needs_data` says.
     quick_data : bool
@@ -252,6 +254,10 @@ class Experiment:
             By default those that are run if none is named.
         quick : bool
             With the settings of a quick run.
+
+        Returns
+        -------
+        str
 
         Raises
         ------
