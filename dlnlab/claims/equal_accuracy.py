@@ -25,11 +25,31 @@ SLACK, FITTED = 0.1, 0.99
 
 
 def margin(wide: float, compressed: float) -> float:
-    """Return 0.1 − (wide − compressed), of accuracies on the same samples."""
+    """Return 0.1 − (wide − compressed), of accuracies on the same samples.
+
+    Parameters
+    ----------
+    wide : float
+    compressed : float
+
+    Returns
+    -------
+    float
+    """
     return SLACK - (wide - compressed)
 
 
 def fitted(wide: float, compressed: float) -> Premise:
-    """Measure the premise that both classify 99 % of their samples rightly."""
+    """Measure the premise that both classify 99 % of their samples rightly.
+
+    Parameters
+    ----------
+    wide : float
+    compressed : float
+
+    Returns
+    -------
+    Premise
+    """
     least = min(wide, compressed) - FITTED
     return Premise("fitted", "both classify 99 % of their samples rightly", least)

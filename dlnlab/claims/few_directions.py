@@ -58,6 +58,10 @@ def drift(W: np.ndarray, V: np.ndarray) -> float:
     ----------
     W, V : array, shape (steps + 1, d, d) and (steps + 1, c, d)
         The last two layers before every step, and at the end.
+
+    Returns
+    -------
+    float
     """
     steps = (np.linalg.norm(np.diff(A, axis=0), 2, axis=(-2, -1)) for A in (W, V))
     return float(np.sum(np.maximum(*steps) ** 2))
@@ -98,17 +102,46 @@ def rounding(W: np.ndarray, V: np.ndarray, eps: float) -> float:
 
     A step rounds a layer by u‖W‖ and violates Vᵀ∇V = ∇W Wᵀ by some d u of the products that go into
     it; both count once for each step, relative to ε².
+
+    Parameters
+    ----------
+    W : ndarray
+    V : ndarray
+    eps : float
+
+    Returns
+    -------
+    float
     """
     size = max(float(np.max(np.sum(A**2, axis=(-2, -1)))) for A in (W, V))
     return 16 * W.shape[-1] * UNIT * len(W) * size / eps**2
 
 
 def orthogonal(W: Sequence[np.ndarray], eps: float) -> Premise:
-    """Measure the premise that layers start as ε times matrices with orthonormal rows."""
+    """Measure the premise that layers start as ε times matrices with orthonormal rows.
+
+    Parameters
+    ----------
+    W : Sequence[ndarray]
+    eps : float
+
+    Returns
+    -------
+    Premise
+    """
     off = max(float(np.max(np.abs(A @ A.T / eps**2 - np.eye(len(A))))) for A in W)
     return Premise("orthogonal start", "W Wᵀ = ε² I at the start", -off, 64 * len(W[0]) * UNIT)
 
 
 def descent(is_descent: bool) -> Premise:
-    """State the premise that steps are multiples of gradients, with no memory and no decay."""
+    """State the premise that steps are multiples of gradients, with no memory and no decay.
+
+    Parameters
+    ----------
+    is_descent : bool
+
+    Returns
+    -------
+    Premise
+    """
     return Premise("descent", "steps are multiples of the gradient", 1.0 if is_descent else -1.0)

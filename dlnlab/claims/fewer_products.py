@@ -46,26 +46,76 @@ CLAIM = Claim("fewer_products", "Fewer products", STATEMENT, SOURCE, proved("few
 
 
 def layer_by_layer(widths: Sequence[Any], samples: Any) -> Any:
-    """Return 3n Σ_l d_l d_{l−1} of a block of widths d_0, …, d_L."""
+    """Return 3n Σ_l d_l d_{l−1} of a block of widths d_0, …, d_L.
+
+    Parameters
+    ----------
+    widths : Sequence[Any]
+    samples : Any
+
+    Returns
+    -------
+    Any
+    """
     return 3 * samples * sum(a * b for a, b in itertools.pairwise(widths))
 
 
 def multiplied_out(widths: Sequence[Any], samples: Any) -> Any:
-    """Return 3n d_L d_0 + 3 Σ_{l≥2} d_l d_{l−1} d_0."""
+    """Return 3n d_L d_0 + 3 Σ_{l≥2} d_l d_{l−1} d_0.
+
+    Parameters
+    ----------
+    widths : Sequence[Any]
+    samples : Any
+
+    Returns
+    -------
+    Any
+    """
     carried = sum(a * b for a, b in itertools.pairwise(widths[1:]))
     return 3 * samples * widths[-1] * widths[0] + 3 * carried * widths[0]
 
 
 def cheapest(widths: Sequence[int], samples: int) -> int:
-    """Return the multiplications of a gradient of a block in the cheaper way."""
+    """Return the multiplications of a gradient of a block in the cheaper way.
+
+    Parameters
+    ----------
+    widths : Sequence[int]
+    samples : int
+
+    Returns
+    -------
+    int
+    """
     return min(layer_by_layer(widths, samples), multiplied_out(widths, samples))
 
 
 def margin(wide: int, compressed: int) -> float:
-    """Return (wide − compressed − 1)/wide, ≥ 0 of whole numbers if compressed < wide."""
+    """Return (wide − compressed − 1)/wide, ≥ 0 of whole numbers if compressed < wide.
+
+    Parameters
+    ----------
+    wide : int
+    compressed : int
+
+    Returns
+    -------
+    float
+    """
     return (wide - compressed - 1) / wide
 
 
 def agreement(counted: int, expected: int) -> float:
-    """Return −|counted − expected|/expected, which is 0 if the formulas are those of the code."""
+    """Return −|counted − expected|/expected, which is 0 if the formulas are those of the code.
+
+    Parameters
+    ----------
+    counted : int
+    expected : int
+
+    Returns
+    -------
+    float
+    """
     return -abs(counted - expected) / expected

@@ -32,17 +32,44 @@ HALF = 0.5
 
 
 def margin(excess: float) -> float:
-    """Return excess − 1/2, where the excess is (share − null)/(1 − null)."""
+    """Return excess − 1/2, where the excess is (share − null)/(1 − null).
+
+    Parameters
+    ----------
+    excess : float
+
+    Returns
+    -------
+    float
+    """
     return excess - HALF
 
 
 def linear(is_linear: bool) -> Premise:
-    """State the premise that steps are linear combinations of gradients."""
+    """State the premise that steps are linear combinations of gradients.
+
+    Parameters
+    ----------
+    is_linear : bool
+
+    Returns
+    -------
+    Premise
+    """
     statement = "steps are linear combinations of gradients"
     return Premise("linear method", statement, 1.0 if is_linear else -1.0)
 
 
 def moved(relative: float) -> Premise:
-    """Measure the premise 1e-9 ≤ ‖W(t) − W(0)‖/‖W(0)‖ ≤ 1e6: not by rounding, nor diverged."""
+    """Measure the premise 1e-9 ≤ ‖W(t) − W(0)‖/‖W(0)‖ ≤ 1e6: not by rounding, nor diverged.
+
+    Parameters
+    ----------
+    relative : float
+
+    Returns
+    -------
+    Premise
+    """
     margin = min(relative - 1e-9, 1 - relative / 1e6)
     return Premise("moved", "W(t) − W(0) is more than rounding, and W(t) has not diverged", margin)

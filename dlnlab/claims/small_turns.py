@@ -32,18 +32,50 @@ UNIT = float(np.finfo(float).eps)
 
 
 def gap(before: np.ndarray, after: np.ndarray, r: int) -> float:
-    """Return δ = σ_r(W′) − σ_{r+1}(W), r below the number of singular values."""
+    """Return δ = σ_r(W′) − σ_{r+1}(W), r below the number of singular values.
+
+    Parameters
+    ----------
+    before : ndarray
+    after : ndarray
+    r : int
+
+    Returns
+    -------
+    float
+    """
     old, new = (np.linalg.svd(W, compute_uv=False) for W in (before, after))
     return float(new[r - 1] - old[r])
 
 
 def bound(before: np.ndarray, after: np.ndarray, r: int) -> float:
-    """Return 2 ‖W′ − W‖_F²/δ² for matrices of one shape."""
+    """Return 2 ‖W′ − W‖_F²/δ² for matrices of one shape.
+
+    Parameters
+    ----------
+    before : ndarray
+    after : ndarray
+    r : int
+
+    Returns
+    -------
+    float
+    """
     return float(2 * np.linalg.norm(after - before) ** 2 / gap(before, after, r) ** 2)
 
 
 def margin(distances: float, most: float) -> float:
-    """Return (bound − sum of both distances)/(bound + sum), from −1 to 1; 0 of equal matrices."""
+    """Return (bound − sum of both distances)/(bound + sum), from −1 to 1; 0 of equal matrices.
+
+    Parameters
+    ----------
+    distances : float
+    most : float
+
+    Returns
+    -------
+    float
+    """
     return (most - distances) / (most + distances) if most + distances else 0.0
 
 
@@ -61,6 +93,10 @@ def rounding(shape: tuple[int, int], r: int, size: float, delta: float) -> float
         ‖W‖, the largest singular value of both.
     delta : float
         δ.
+
+    Returns
+    -------
+    float
     """
     unit = max(shape) * UNIT
     turn = 4 * unit * size / delta
@@ -68,5 +104,15 @@ def rounding(shape: tuple[int, int], r: int, size: float, delta: float) -> float
 
 
 def gapped(delta: float, size: float) -> Premise:
-    """Measure the premise δ > 0; its margin is δ/‖W‖ − 1e-6: nearer to 0 rounding decides."""
+    """Measure the premise δ > 0; its margin is δ/‖W‖ − 1e-6: nearer to 0 rounding decides.
+
+    Parameters
+    ----------
+    delta : float
+    size : float
+
+    Returns
+    -------
+    Premise
+    """
     return Premise("gap", "σ_r(W') > σ_{r+1}(W)", delta / size - 1e-6)
