@@ -770,7 +770,7 @@ DOORS: dict[str, Door] = {
         yardsticks=((YARDSTICK,), {"()"}),
         panels=((PANEL,), {"()"}),
         quick=({}, {"{}", "dict"}),
-        meanings=({}, {"{}"}),
+        **dict.fromkeys(("meanings", "words"), ({}, {"{}"})),
         seeds=(3, WHOLE),
         **dict.fromkeys(("notes", "on_request", "rows"), ((), {"()"})),
         check_data=(None, CALL | {"None"}),

@@ -99,7 +99,7 @@ def _longer(right: Any) -> Any:
 
 
 FAULTS = (
-    Fault("haar_columns", "starts that turns change", REFUTED, networks, "original_weights",
+    Fault("haar_columns", "starts that turns change", REFUTED, networks, "two_factors",
           _longer),
     Fault("haar_columns", "the law of one dimension more", REFUTED, pruning, "law_of_norms",
           lambda right: lambda r, k: right(r + 1, k + 1)),

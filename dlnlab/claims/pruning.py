@@ -87,12 +87,32 @@ RATE = Claim(
 
 
 def penalty(s: np.ndarray, beta: float) -> np.ndarray:
-    """Return φ(s) = s/√(s + β), and 0 at s = 0, of squared norms s ≥ 0."""
+    """Return φ(s) = s/√(s + β), and 0 at s = 0, of squared norms s ≥ 0.
+
+    Parameters
+    ----------
+    s : array
+    beta : float
+
+    Returns
+    -------
+    array
+    """
     return s / np.sqrt(np.maximum(s + beta, np.finfo(float).tiny))
 
 
 def weight(s: np.ndarray, beta: float) -> np.ndarray:
-    """Return w(s) = 2φ'(s) = (s + 2β)/(s + β)^{3/2}."""
+    """Return w(s) = 2φ'(s) = (s + 2β)/(s + β)^{3/2}.
+
+    Parameters
+    ----------
+    s : array
+    beta : float
+
+    Returns
+    -------
+    array
+    """
     return (s + 2 * beta) / (s + beta) ** 1.5
 
 
@@ -109,6 +129,10 @@ def fits_margin(found: float, least: float, squares: np.ndarray, beta: float) ->
     squares : array, shape (r,)
         σ_i².
     beta : float
+
+    Returns
+    -------
+    float
     """
     total = float(np.sum(penalty(squares, beta)))
     return (found - least) / total - 1
@@ -120,6 +144,17 @@ def excess(U: np.ndarray, squares: np.ndarray, beta: float) -> float:
     With UᵀU = OΛOᵀ, column i is a mixture of the λ_j with weights O_ij², of variance
     ‖UᵀU e_i‖² − s_i²; by Taylor's formula φ(s_i) − Σ_j O_ij² φ(λ_j) ≥ ½ m · variance with m the
     smallest −φ'' up to σ_1².  So the least R_β means that UᵀU is diagonal.
+
+    Parameters
+    ----------
+    U : array, shape (d, k)
+    squares : array, shape (r,)
+        σ_i², from the largest on.
+    beta : float
+
+    Returns
+    -------
+    float
     """
     gram = U.T @ U
     s = np.diag(gram)
@@ -133,7 +168,16 @@ def excess(U: np.ndarray, squares: np.ndarray, beta: float) -> float:
 
 
 def smallest(lam: float, beta: float) -> float:
-    """Return (λ/8)^{2/3} − β, the least squared norm of a column that is not empty."""
+    """Return (λ/8)^{2/3} − β, the least squared norm of a column that is not empty.
+
+    Parameters
+    ----------
+    lam, beta : float
+
+    Returns
+    -------
+    float
+    """
     return (lam / 8) ** (2 / 3) - beta
 
 
@@ -151,6 +195,11 @@ def column_margins(
     lam, beta : float
         With (λ/8)^{2/3} > β, so that the least norm is positive; half of it parts columns into
         kept and empty ones.
+
+    Returns
+    -------
+    dict
+        "norms", "orthogonal", "law", "at most r" and "learned".
     """
     s, least = np.sum(U**2, axis=0), smallest(lam, beta)
     kept = s > least / 2
@@ -171,6 +220,16 @@ def column_error(distance: float, squares: np.ndarray, lam: float, beta: float) 
 
     s_i moves by 2σ_1 δ, an inner product too, and the defect of the law by ‖M‖δ + 3s δ + λ(w/4 +
     s|w'|/2)δ with λw/4 ≤ σ_1² at a learned column and s|w'| ≤ 2w: 10 σ_1² δ covers it.
+
+    Parameters
+    ----------
+    distance : float
+    squares : array, shape (r,)
+    lam, beta : float
+
+    Returns
+    -------
+    float
     """
     top = float(np.sqrt(squares[0]))
     return 10 * distance * (top / smallest(lam, beta) + 1 / top) + 100 * EPS
@@ -189,6 +248,10 @@ def near_a_minimum(
     beta : float
     smallest_eigenvalue, size : float
         μ, and the largest curvature that it is relative to.
+
+    Returns
+    -------
+    tuple of two Premises
     """
     return (
         Premise("second order", "∇²f > 0", smallest_eigenvalue / size - 1e-5, 0.0),
@@ -200,7 +263,18 @@ def near_a_minimum(
 
 
 def empty_curvature(M: np.ndarray, U: np.ndarray, lam: float, beta: float) -> float:
-    """Return 2λ/√β − 4 λ_max(M − U Uᵀ), the least curvature of f at an empty column of U."""
+    """Return 2λ/√β − 4 λ_max(M − U Uᵀ), the least curvature of f at an empty column of U.
+
+    Parameters
+    ----------
+    M : array, shape (d, d)
+    U : array, shape (d, k)
+    lam, beta : float
+
+    Returns
+    -------
+    float
+    """
     return float(2 * lam / np.sqrt(beta) - 4 * np.linalg.eigvalsh(M - U @ U.T)[-1])
 
 
@@ -208,12 +282,30 @@ def empty_curvature(M: np.ndarray, U: np.ndarray, lam: float, beta: float) -> fl
 
 
 def law_of_norms(rank: int, width: int) -> scipy.stats.rv_continuous:
-    """Return the law of a squared column norm of a Haar r × k frame, Beta(r/2, (k − r)/2)."""
+    """Return the law of a squared column norm of a Haar r × k frame, Beta(r/2, (k − r)/2).
+
+    Parameters
+    ----------
+    rank, width : int
+
+    Returns
+    -------
+    scipy.stats distribution
+    """
     return scipy.stats.beta(rank / 2, (width - rank) / 2)
 
 
 def law_of_entries(width: int) -> scipy.stats.rv_continuous:
-    """Return the law of (aᵀQb)² for unit vectors a and b and a Haar frame Q, Beta(½, (k − 1)/2)."""
+    """Return the law of (aᵀQb)² for unit vectors a and b and a Haar frame Q, Beta(½, (k − 1)/2).
+
+    Parameters
+    ----------
+    width : int
+
+    Returns
+    -------
+    scipy.stats distribution
+    """
     return scipy.stats.beta(0.5, (width - 1) / 2)
 
 
@@ -221,6 +313,16 @@ def allowed_distance(count: int, level: float) -> float:
     """Return x with P(sup |F_n − F| > x) ≤ level, whatever the law: √(ln(2/level)/(2n)).
 
     (Dvoretzky, Kiefer and Wolfowitz, with Massart's constant.)
+
+    Parameters
+    ----------
+    count : int
+        n.
+    level : float
+
+    Returns
+    -------
+    float
     """
     return float(np.sqrt(np.log(2 / level) / (2 * count)))
 
@@ -229,7 +331,17 @@ def allowed_distance(count: int, level: float) -> float:
 
 
 def curvatures(squares: np.ndarray, d: int) -> np.ndarray:
-    """Return the r·d eigenvalues of the Hessian of ‖U Uᵀ − M‖² at U⋆, in increasing order."""
+    """Return the r·d eigenvalues of the Hessian of ‖U Uᵀ − M‖² at U⋆, in increasing order.
+
+    Parameters
+    ----------
+    squares : array, shape (r,)
+    d : int
+
+    Returns
+    -------
+    array, shape (r·d,)
+    """
     r = len(squares)
     pairs = [4 * (squares[i] + squares[j]) for i in range(r) for j in range(i)]
     outside = np.repeat(4 * squares, d - r)
@@ -237,10 +349,31 @@ def curvatures(squares: np.ndarray, d: int) -> np.ndarray:
 
 
 def contraction(squares: np.ndarray, eta: float, *, in_range: bool) -> float:
-    """Return 1 − 4ησ_r², or 1 − 8ησ_r² for columns in the range of M."""
+    """Return 1 − 4ησ_r², or 1 − 8ησ_r² for columns in the range of M.
+
+    Parameters
+    ----------
+    squares : array, shape (r,)
+    eta : float
+    in_range : bool
+
+    Returns
+    -------
+    float
+    """
     return float(1 - (8 if in_range else 4) * eta * np.min(squares))
 
 
 def largest_step(squares: np.ndarray, *, in_range: bool) -> float:
-    """Return 1/(4σ_1² + 2σ_r²), or 1/(4σ_1² + 4σ_r²) for columns in the range of M."""
+    """Return 1/(4σ_1² + 2σ_r²), or 1/(4σ_1² + 4σ_r²) for columns in the range of M.
+
+    Parameters
+    ----------
+    squares : array, shape (r,)
+    in_range : bool
+
+    Returns
+    -------
+    float
+    """
     return float(1 / (4 * np.max(squares) + (4 if in_range else 2) * np.min(squares)))

@@ -119,7 +119,16 @@ RECOVERS = Claim(
 
 
 def threshold(lam: float, alpha: float) -> float:
-    """Return τ = √(2αλ)."""
+    """Return τ = √(2αλ).
+
+    Parameters
+    ----------
+    lam, alpha : float
+
+    Returns
+    -------
+    float
+    """
     return float(np.sqrt(2 * alpha * lam))
 
 
@@ -134,6 +143,10 @@ def fall_margins(phi: np.ndarray, moved: np.ndarray, alpha: float, curvature: fl
         ‖ΔW‖².
     alpha, curvature : float
         α and L_s.
+
+    Returns
+    -------
+    array, shape (records − 1,)
     """
     return (-np.diff(phi) - 0.5 * (1 / alpha - curvature) * moved) / phi[0]
 
@@ -141,7 +154,20 @@ def fall_margins(phi: np.ndarray, moved: np.ndarray, alpha: float, curvature: fl
 def changes_margin(
     ranks: np.ndarray, phi: np.ndarray, lam: float, alpha: float, curvature: float
 ) -> float:
-    """Return (bound − changes of rank)/bound, the bound being 1 + Φ(W_1)/(λ(1 − αL_s))."""
+    """Return (bound − changes of rank)/bound, the bound being 1 + Φ(W_1)/(λ(1 − αL_s)).
+
+    Parameters
+    ----------
+    ranks : array of int, shape (records,)
+    phi : array, shape (records,)
+        Φ after every step.
+    lam, alpha, curvature : float
+        λ, α and L_s.
+
+    Returns
+    -------
+    float
+    """
     bound = 1 + phi[1] / (lam * (1 - alpha * curvature))
     return float((bound - np.count_nonzero(np.diff(ranks))) / bound)
 
@@ -168,7 +194,18 @@ class Conditions:
 def conditions(
     W: np.ndarray, gradient: np.ndarray, rank: int, lam: float, alpha: float
 ) -> Conditions:
-    """Measure the conditions at W of a given rank."""
+    """Measure the conditions at W of a given rank.
+
+    Parameters
+    ----------
+    W, gradient : array, shape (d_out, d_in)
+    rank : int
+    lam, alpha : float
+
+    Returns
+    -------
+    Conditions
+    """
     tau = threshold(lam, alpha)
     U, s, Vh = np.linalg.svd(W)
     inner = gradient.copy()
@@ -190,6 +227,18 @@ def fixed_margin(found: Conditions, moved: float, rounding: float) -> float:
     ‖ΔW‖ ≥ α‖tangent gradient‖/3, because Y − W⁺ is normal at W⁺, of norm ≤ τ < σ_r, so its part
     in the tangent space at W is at most 2‖ΔW‖.  The margin is ‖ΔW‖ over that bound, less one.  A
     tangent gradient within `rounding` is none.
+
+    Parameters
+    ----------
+    found : Conditions
+    moved : float
+        ‖ΔW‖/τ.
+    rounding : float
+        In units of τ.
+
+    Returns
+    -------
+    float
     """
     if found.smallest <= 0:
         return moved / (found.smallest + 1) - 1
@@ -199,7 +248,16 @@ def fixed_margin(found: Conditions, moved: float, rounding: float) -> float:
 
 
 def settled_margin(found: Conditions) -> float:
-    """Return the least of the conditions of a limit, which allows σ_r = τ."""
+    """Return the least of the conditions of a limit, which allows σ_r = τ.
+
+    Parameters
+    ----------
+    found : Conditions
+
+    Returns
+    -------
+    float
+    """
     return min(found.smallest, -found.tangent, found.steepest)
 
 
@@ -207,6 +265,15 @@ def minimal_margin(W: np.ndarray, gradient: np.ndarray, lam: float) -> float:
     """Return how well −∇ℓ(W) is a subgradient of λ‖·‖_* at W: what makes W a minimizer.
 
     That is ‖∇ℓ(W)‖ ≤ λ and −⟨∇ℓ(W), W⟩ = λ‖W‖_*, each relative to λ, and to λ‖W‖_*.
+
+    Parameters
+    ----------
+    W, gradient : array, shape (d_out, d_in)
+    lam : float
+
+    Returns
+    -------
+    float
     """
     size = lam * float(np.linalg.norm(W, "nuc"))
     gap = size + float(np.sum(gradient * W))
@@ -214,5 +281,14 @@ def minimal_margin(W: np.ndarray, gradient: np.ndarray, lam: float) -> float:
 
 
 def recovery_margin(W: np.ndarray, M: np.ndarray) -> float:
-    """Return −‖W − M‖/‖M‖."""
+    """Return −‖W − M‖/‖M‖.
+
+    Parameters
+    ----------
+    W, M : array, shape (d_out, d_in)
+
+    Returns
+    -------
+    float
+    """
     return -float(np.linalg.norm(W - M) / np.linalg.norm(M))

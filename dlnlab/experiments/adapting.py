@@ -99,6 +99,14 @@ class Layer(NamedTuple):
 def equal_width(d: int, r_hat: int) -> int:
     """Return q with 2dq = r̂(2d + r̂).
 
+    Parameters
+    ----------
+    d, r_hat : int
+
+    Returns
+    -------
+    int
+
     Raises
     ------
     ValueError
@@ -140,7 +148,20 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def starts(layer: Layer, r_hat: int, eps: float, seed: int) -> dict[str, Weights]:
-    """Return the factors of each update at the start."""
+    """Return the factors of each update at the start.
+
+    Parameters
+    ----------
+    layer : Layer
+    r_hat : int
+    eps : float
+    seed : int
+
+    Returns
+    -------
+    dict
+        Factors by the name of the method.
+    """
     d = len(layer.trained)
     width, rng = equal_width(d, r_hat), np.random.default_rng([seed, 17])
     U, _, Vh = np.linalg.svd(-layer.gradient(layer.trained[None])[0])
@@ -157,7 +178,19 @@ def starts(layer: Layer, r_hat: int, eps: float, seed: int) -> dict[str, Weights
 def descend(
     layer: Layer, factors: Weights, eta: np.ndarray, steps: int, each: int
 ) -> list[np.ndarray]:
-    """Return the layers W_0 + W_L … W_1 of all members before, and after every `each` steps."""
+    """Return the layers W_0 + W_L … W_1 of all members before, and after every `each` steps.
+
+    Parameters
+    ----------
+    layer : Layer
+    factors : tuple of arrays, shapes (n, d_l, d_{l−1})
+    eta : array, shape (n, 1, 1)
+    steps, each : int
+
+    Returns
+    -------
+    list of arrays, shape (n, d, d)
+    """
     records = []
     for step in range(steps + 1):
         prefixes = networks.prefix_products(factors)

@@ -100,7 +100,17 @@ def _histogram(ax: Axes, norms: Mapping[str, Sequence[float]]) -> Axes:
 
 
 def projections(found: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
-    """Draw output errors of three projections over the rank, at once and after fine-tuning."""
+    """Draw output errors of three projections over the rank, at once and after fine-tuning.
+
+    Parameters
+    ----------
+    found : mapping
+        As `dlnlab.experiments.compressing.projections` returns it.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
     parts = (("zero_shot", "at once"), ("fine_tuned", "after fine-tuning"))
     panels = tuple(partial(_ranks, found=found, key=key, title=title) for key, title in parts)
     return arrange(panels, "A linear layer, 40 × 30, inputs of condition 10³")
