@@ -320,7 +320,7 @@ def test_what_is_no_number_is_refused(tmp_path, kind):
         with pytest.raises(ValueError, match=f"{name} must hold a matrix of real numbers"):
             dlnlab.data.read(tmp_path / name)
     scipy.io.savemat(tmp_path / "x.mat", {"cells": np.array([[1, "x"]], dtype=object)})
-    with pytest.raises(ValueError, match=r"x\.mat must hold numbers"):
+    with pytest.raises(ValueError, match=r"x\.mat holds no matrix of numbers"):
         dlnlab.data.read(tmp_path / "x.mat")
 
 

@@ -646,8 +646,9 @@ def test_reproduce_writes_figure_numbers_verdict_manifest_and_index(run, tmp_pat
     lines = out.splitlines()
     assert lines[:2] == ["fig22    2 runs to do", "fig13    2 runs to do"]
     told = "(paper: 1 of 1 claims hold; code: 1 of 1 claims hold)"
-    assert any(f"fig22    runs; the claims hold on a small instance {told}" in x for x in lines)
-    assert sum("done in" in line and "a seed took: paper " in line for line in lines) == 2
+    said = " ".join(out.split())  # long lines are broken
+    assert f"fig22 runs; the claims hold on a small instance {told}" in said
+    assert said.count("a seed took: paper ") == 2
     for name in ("fig22", "fig13"):
         written = {path.name for path in (tmp_path / name).iterdir()}
         suffixes = (".png", ".pdf", ".npz", ".csv", ".json", ".jsonl", "-manifest.json")
@@ -746,8 +747,9 @@ def test_undecided_numbers_are_told_wherever_the_verdict_is(run, tmp_path, monke
     monkeypatch.setitem(EXPERIMENTS, "fig5", changed)
     arguments = ("fig5", "--executor", "serial", "--seeds", "1", "--out", tmp_path)
     _, out, _ = run(*arguments)
-    assert "undecided (paper: claims 0 of 3, 3 undecided, published numbers 0 of 5" in out
-    assert told in out
+    said = " ".join(out.split())  # long lines are broken
+    assert "undecided (paper: claims 0 of 3, 3 undecided, published numbers 0 of 5" in said
+    assert told in said
     verdict = json.loads((tmp_path / "fig5" / "fig5.json").read_text("utf-8"))
     assert verdict["verdict"] == "undecided"
     assert verdict["readings"]["code"]["published"] == {"met": 0, "missed": 0, "undecided": 5}
@@ -802,7 +804,8 @@ def test_a_killed_run_resumes(run, tmp_path):
 def test_list(run):
     code, out, _ = run("--list")
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()] == list(EXPERIMENTS)
+    named = [line.split()[0] for line in out.splitlines() if not line.startswith(" ")]
+    assert named == list(EXPERIMENTS)
 
 
 @pytest.mark.parametrize(
