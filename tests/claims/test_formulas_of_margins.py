@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dlnlab.claims import Verdict, assumption1, proposition1, theorem1
+from dlnlab.claims import Verdict, assumption1, gauge, proposition1, theorem1
 from dlnlab.numerics import decompositions
 
 
@@ -65,3 +65,10 @@ def test_a_verdict_of_its_own_is_not_called_one_that_was_not_found_again():
     assert Verdict("c", "s", "refuted", 1.0, 0.0, (), 1, {}, known="refuted").standing == (
         "refuted (not found again)"
     )
+
+
+def test_unstable_steps_multiply_what_rounding_has_lost():
+    """Three layers of 2: η(L c 2^{2L−2}) − 1 = 47 for η = c = 1, of one unit, and one more."""
+    layers, zero = [np.full((2, 1, 1), 2.0)] * 3, np.zeros((2, 1, 1))
+    found = gauge.rounding(layers, zero, np.zeros(2), 1.0, 1.0, 0.0, 1)
+    assert found / np.finfo(float).eps == pytest.approx(47 + 1)
