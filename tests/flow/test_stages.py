@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import dlnlab
-from dlnlab.flow import question
+from dlnlab.flow import network, question
 from dlnlab.flow.compressed import CompressedFlow
 from dlnlab.flow.integrate import Rest
 from dlnlab.flow.system import System
@@ -60,3 +60,14 @@ def test_records_lie_no_further_apart_than_the_resolution():
     assert moves[0] > 0.2
     assert moves[1] < 0.1
     assert fine.times.size > plain.times.size
+
+
+@pytest.mark.parametrize("corner", [0, 1])
+def test_rounding_turns_a_start_within_its_blocks_and_not_in_the_corner(corner):
+    label = np.array([0, 0, 1, 1, 1])
+    moved = network._turn(5, label, corner, np.random.default_rng(0)) - np.eye(5)
+    np.testing.assert_array_equal(moved, -moved.T)
+    together = (label[:, None] == label) & ~np.eye(5, dtype=bool)
+    if corner:
+        together[-1] = together[:, -1] = False
+    np.testing.assert_array_equal(np.abs(moved), network.ROUNDING * together)
