@@ -607,3 +607,17 @@ def test_kills_leave_no_litter(tmp_path):
     assert left  # or nothing would be shown
     assert_same_run(run_here(path), run_here(None))
     assert listed(tmp_path) == ["state.npz"]
+
+
+def test_a_reduced_run_that_records_matrices_continues(tmp_path):
+    """What is recorded has the sizes of the problem, what runs has those of the reduction."""
+    problem = dlnlab.factorization(dlnlab.random_target((12, 10), 1, rng=0))
+    weights = dlnlab.original_weights((12, 10), 3, 0.1, rng=0)
+    options = {"eta": 0.1, "formulation": "reduced", "record": ("end_to_end", "layers")}
+    whole = dlnlab.gradient_descent(problem, weights, num_steps=20, **options)
+    for count in (8, 20):
+        run = dlnlab.gradient_descent(
+            problem, weights, num_steps=count, checkpoint=tmp_path / "run.npz", **options
+        )
+    np.testing.assert_array_equal(run.end_to_end, whole.end_to_end)
+    assert run.weights[0].shape == whole.weights[0].shape
