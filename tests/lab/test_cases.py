@@ -114,3 +114,8 @@ def test_a_climb_goes_on_over_what_cannot_be_compared():
 
     search.climb(st.integers(0, 100), badness, examples=40, seed=0)
     assert len(shown) == 40
+
+
+def test_plain_scales_have_one_decimal_and_none_is_twice():
+    assert len(set(shrink.PLAIN_EPS)) == len(shrink.PLAIN_EPS)
+    assert all(0 < eps <= 1.2 and eps == round(eps, 1) for eps in shrink.PLAIN_EPS)

@@ -621,3 +621,17 @@ def test_a_reduced_run_that_records_matrices_continues(tmp_path):
         )
     np.testing.assert_array_equal(run.end_to_end, whole.end_to_end)
     assert run.weights[0].shape == whole.weights[0].shape
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+def test_a_run_without_one_of_its_layers_is_refused(tmp_path, depth):
+    problem = dlnlab.factorization(np.diag([2.0, 1.0]))
+    weights = dlnlab.original_weights((2, 2), depth, 0.1, rng=0)
+    run = dlnlab.gradient_descent(problem, weights, eta=0.1, num_steps=3, record=("layers",))
+    run.save(tmp_path / "run.npz")
+    with np.load(tmp_path / "run.npz") as stored:
+        whole = dict(stored)
+    for layer in range(depth):
+        np.savez(tmp_path / "cut.npz", **{k: v for k, v in whole.items() if k != f"layers.{layer}"})
+        with pytest.raises(ValueError, match=rf"`layers\.{layer}` must be there"):
+            Trajectory.load(tmp_path / "cut.npz")
