@@ -153,11 +153,6 @@ CASES = {
         {"num_steps": 40_000, "record": ("loss", "error", "singular_values")},
     ),
     "a stack": lambda: (dlnlab.factorization(target(100)), start(100, batch=(64,)), {}),
-    "spectra of a stack": lambda: (
-        dlnlab.factorization(target(100)),
-        start(100, batch=(64,)),
-        {"record": ("singular_values",)},
-    ),
     "a mean": lambda: (dlnlab.factorization(target(700), "mean"), start(700, 4), {}),
     "compressed": lambda: (
         dlnlab.factorization(target(2000)),
