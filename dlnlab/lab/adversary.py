@@ -298,7 +298,7 @@ def attack(tally: Tally, size: int, depth: int, *, evaluations: int, seed: int =
 def _bounds(size: int) -> list[tuple[float, float]]:
     """Bound the coordinates: spectrum, rotation, handedness, isolation and the mode isolated."""
     angles = [(-np.pi, np.pi)] * (size * (size - 1) // 2)
-    return [TOP, *[STEP] * (size - 1), *angles, (-1.0, 1.0), ISOLATION, (1.0, float(size))]
+    return [TOP, *[STEP] * (size - 1), *angles, (-1.0, 1.0), ISOLATION, (0.0, float(size))]
 
 
 def _instance(point: np.ndarray, size: int, depth: int) -> TurnedStart:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dlnlab.claims import Verdict, assumption1, proposition1, theorem1
+from dlnlab.claims import Verdict, assumption1, gauge, proposition1, theorem1
 from dlnlab.numerics import decompositions
 
 
@@ -25,6 +25,8 @@ def test_the_bound_on_rounding_follows_its_recursion():
     worst = max(unit, depth * value ** (depth - 1) * lost / value**depth)  # of the products
     bound = theorem1.rounding(np.array([target]), eps, depth, eta, 1, dimension)
     assert bound / unit == pytest.approx(worst / unit, rel=1e-12)
+    started = theorem1.rounding(np.array([target]), eps, depth, eta, 0, dimension)
+    assert started / unit == pytest.approx(1.0)  # relative to the layer, ε
 
 
 def test_the_difference_quotient_is_exact_for_polynomials_of_degree_four():
@@ -65,3 +67,13 @@ def test_a_verdict_of_its_own_is_not_called_one_that_was_not_found_again():
     assert Verdict("c", "s", "refuted", 1.0, 0.0, (), 1, {}, known="refuted").standing == (
         "refuted (not found again)"
     )
+
+
+def test_unstable_steps_multiply_what_rounding_has_lost():
+    """Three layers of 2, then of 1: the step has η(L c 2^{2L−2}) − 1 = 47 for η = c = 1.
+
+    At each record one unit of ‖W‖_F is lost anew, which is half as large after the step.
+    """
+    layers, zero = [np.array([2.0, 1.0]).reshape(2, 1, 1)] * 3, np.zeros((2, 1, 1))
+    found = gauge.rounding(layers, zero, np.zeros(2), 1.0, 1.0, 0.0, 1)
+    assert found / np.finfo(float).eps == pytest.approx(47 + 0.5)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import dlnlab
-from dlnlab.flow import question
+from dlnlab.flow import network, question
 from dlnlab.flow.compressed import CompressedFlow
 from dlnlab.flow.integrate import Rest
 from dlnlab.flow.system import System
@@ -43,3 +43,31 @@ def test_beyond_the_width_the_compressed_network_has_zeros():
     assert (values[:, 4:] == 0).all()
     assert (values[:, :4] > 0).all()
     assert (np.diff(values, axis=1) <= 0).all()
+
+
+def test_records_lie_no_further_apart_than_the_resolution():
+    """But for the curve of the path, and for steps that would need more than 16 records."""
+    problem = dlnlab.factorization(np.diag([2.0, 1.0]))
+    weights = dlnlab.original_weights((2, 2), 2, 0.3, rng=0)
+    options = {"t_end": 10.0, "record": ("end_to_end",), "method": "DOP853"}
+    plain, fine = (
+        dlnlab.gradient_flow(problem, weights, resolution=step, **options) for step in (None, 0.05)
+    )
+    moves = [
+        np.linalg.norm(np.diff(run.end_to_end, axis=0), axis=(-2, -1)).max()
+        for run in (plain, fine)
+    ]
+    assert moves[0] > 0.2
+    assert moves[1] < 0.1
+    assert fine.times.size > plain.times.size
+
+
+@pytest.mark.parametrize("corner", [0, 1])
+def test_rounding_turns_a_start_within_its_blocks_and_not_in_the_corner(corner):
+    label = np.array([0, 0, 1, 1, 1])
+    moved = network._turn(5, label, corner, np.random.default_rng(0)) - np.eye(5)
+    np.testing.assert_array_equal(moved, -moved.T)
+    together = (label[:, None] == label) & ~np.eye(5, dtype=bool)
+    if corner:
+        together[-1] = together[:, -1] = False
+    np.testing.assert_array_equal(np.abs(moved), network.ROUNDING * together)

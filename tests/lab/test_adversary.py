@@ -289,3 +289,17 @@ def test_bad_input_is_refused(options, message):
     arguments = {"size": 2, "depth": 3, "evaluations": 10, "seed": 0} | options
     with pytest.raises(ValueError, match=message):
         adversary.search(**arguments)
+
+
+def test_every_mode_is_isolated_now_and_then(monkeypatch):
+    """In a search each of them has an equal share of the coordinate that chooses."""
+    chosen = []
+    monkeypatch.setattr(
+        adversary,
+        "_rotation",
+        lambda angles, size, mode, coupling: chosen.append(mode) or np.eye(3),
+    )
+    low, high = np.array(adversary._bounds(3)).T
+    for share in np.linspace(0.01, 1, 60):
+        adversary._instance(low + share * (high - low), 3, 2)
+    assert [chosen.count(mode) for mode in range(3)] == [20, 20, 20]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 from nasty import anything
 
-from dlnlab.lab import attack, shrink
+from dlnlab.lab import attack, ranges, search, shrink
 from dlnlab.lab.cases import Case, Frame, _random_spectrum
 from dlnlab.lab.dynamics import DescentCase
 from dlnlab.lab.outcome import instance_line
@@ -73,3 +74,48 @@ def test_an_instance_that_cannot_be_measured_takes_no_other_with_it(monkeypatch)
         (cases[1], "no end"),
         (cases[2], 0.3),
     ]
+
+
+def test_vectors_near_an_axis_are_never_zero():
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        turned, long = ranges._near(rng, 3)
+        assert np.count_nonzero(long) == 1
+        assert np.count_nonzero(turned) == 2
+        assert 1 <= max(long) <= 40
+
+
+def test_climbs_and_draws_have_streams_of_their_own(monkeypatch):
+    """A climb that repeated the numbers of the draws would go where they have been."""
+    seen, original = [], np.random.default_rng
+    monkeypatch.setattr(
+        np.random, "default_rng", lambda key=None: seen.append(key) or original(key)
+    )
+    found = ranges.checked([(2, 2)], 1, 2, 0.5, "any", "any", None)
+    attacker = attack.Attacker(attack.Question("s", "start", lambda at: 1.0, (), {}))
+    draw = attack._task_of(attacker.question, found, 2, (7, 3))
+    attacker(draw)
+    drawn = [tuple(key) for key in seen if isinstance(key, list)]
+    seen.clear()
+    case = found.draw(7, 3, 1, "start")[0]
+    seen.clear()
+    attacker(draw | {"from": case.witness()})
+    climbed = [tuple(key) for key in seen if isinstance(key, list)]
+    assert (7, 1, 3) in drawn
+    assert climbed[0] not in drawn
+
+
+def test_a_climb_goes_on_over_what_cannot_be_compared():
+    shown = []
+
+    def badness(number):
+        shown.append(number)
+        return [np.inf, -np.inf, np.nan, float(number)][len(shown) % 4]
+
+    search.climb(st.integers(0, 100), badness, examples=40, seed=0)
+    assert len(shown) == 40
+
+
+def test_plain_scales_have_one_decimal_and_none_is_twice():
+    assert len(set(shrink.PLAIN_EPS)) == len(shrink.PLAIN_EPS)
+    assert all(0 < eps <= 1.2 and eps == round(eps, 1) for eps in shrink.PLAIN_EPS)

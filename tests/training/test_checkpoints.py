@@ -607,3 +607,31 @@ def test_kills_leave_no_litter(tmp_path):
     assert left  # or nothing would be shown
     assert_same_run(run_here(path), run_here(None))
     assert listed(tmp_path) == ["state.npz"]
+
+
+def test_a_reduced_run_that_records_matrices_continues(tmp_path):
+    """What is recorded has the sizes of the problem, what runs has those of the reduction."""
+    problem = dlnlab.factorization(dlnlab.random_target((12, 10), 1, rng=0))
+    weights = dlnlab.original_weights((12, 10), 3, 0.1, rng=0)
+    options = {"eta": 0.1, "formulation": "reduced", "record": ("end_to_end", "layers")}
+    whole = dlnlab.gradient_descent(problem, weights, num_steps=20, **options)
+    for count in (8, 20):
+        run = dlnlab.gradient_descent(
+            problem, weights, num_steps=count, checkpoint=tmp_path / "run.npz", **options
+        )
+    np.testing.assert_array_equal(run.end_to_end, whole.end_to_end)
+    assert run.weights[0].shape == whole.weights[0].shape
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+def test_a_run_without_one_of_its_layers_is_refused(tmp_path, depth):
+    problem = dlnlab.factorization(np.diag([2.0, 1.0]))
+    weights = dlnlab.original_weights((2, 2), depth, 0.1, rng=0)
+    run = dlnlab.gradient_descent(problem, weights, eta=0.1, num_steps=3, record=("layers",))
+    run.save(tmp_path / "run.npz")
+    with np.load(tmp_path / "run.npz") as stored:
+        whole = dict(stored)
+    for layer in range(depth):
+        np.savez(tmp_path / "cut.npz", **{k: v for k, v in whole.items() if k != f"layers.{layer}"})
+        with pytest.raises(ValueError, match=rf"`layers\.{layer}` must be there"):
+            Trajectory.load(tmp_path / "cut.npz")

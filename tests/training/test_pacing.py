@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+import dlnlab
 from dlnlab.training import loop, memory
-from dlnlab.training.kernels import choice
+from dlnlab.training.kernels import choice, stateful
 
 
 def test_stretches_grow_while_they_are_short_and_shrink_when_they_are_long():
@@ -33,3 +34,17 @@ def test_one_entry_beside_the_corner_is_seen(place):
     assert choice._border_is_zero(A)
     A[place] = 1e-300
     assert not choice._border_is_zero(A)
+
+
+@pytest.mark.parametrize("size", [stateful.BLOCK + 7, stateful.WORTH_SHARING + 7])
+def test_every_entry_of_a_large_layer_is_moved_once(size):
+    """Large layers move in blocks, and larger ones in several threads: V ← βV + G, W ← W − ηV."""
+    rng = np.random.default_rng(0)
+    W, G = rng.standard_normal((2, 1, size))
+    momentum = dlnlab.methods.Momentum(0.5)
+    slots = stateful.zeros(momentum, (W,))
+    steps = stateful.Stateful(
+        lambda weights, step: [G.copy()], (W,), [0.1], None, momentum, slots, 0
+    )
+    steps.advance(2)
+    np.testing.assert_allclose(steps.weights()[0], W - 0.1 * (G + 1.5 * G), rtol=1e-14, atol=1e-14)
