@@ -25,7 +25,7 @@ from dlnlab.claims import (
 )
 from dlnlab.lab import blocks, dynamics
 from dlnlab.lab.faults import MISSED, REFUTED, UNMET, Fault
-from dlnlab.numerics import decompositions
+from dlnlab.numerics import decompositions, spectra
 from dlnlab.problems import Factorization, Problem, SampledCompletion
 from dlnlab.reductions import modes, parsimony
 from dlnlab.reductions.reduced import ReducedFactorization
@@ -368,7 +368,7 @@ FAULTS = [
           lambda right: lambda t, *rest: right(2 * t, *rest)),
     Fault("closed_form_plane", "turned back", REFUTED, closed_form, "plane_flow",
           lambda right: lambda t, sigma, eps, angle: right(t, sigma, eps, -angle)),
-    Fault("generally_c_vec_0", "1 − cos for cos", MISSED, decompositions, "alignments_of",
+    Fault("generally_c_vec_0", "1 − cos for cos", MISSED, spectra, "alignments",
           after(lambda found: found._replace(left=1 - found.left))),
     Fault("generally_c_vec_0", "twice as fast", MISSED, closed_form, "plane_flow",
           lambda right: lambda t, *rest: right(2 * t, *rest)),
