@@ -238,7 +238,7 @@ class Conjecture:
             attack.search(self._question, where, instances, seed, found, **options)
         except (KeyboardInterrupt, RuntimeError) as error:  # a worker that died, a full disk
             before = self._conclude(found, where, 0, started)
-            error.verdict = before  # type: ignore[union-attr]
+            error.verdict = before  # type: ignore[union-attr]  # for whoever catches it
             error.add_note(f"found before:\n{before}")
             raise
         outcome = self._conclude(found, where, budget, started)

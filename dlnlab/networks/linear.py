@@ -405,8 +405,7 @@ def check_product(W: Any, weights: Sequence[Array]) -> Array:
     """
     shape = (weights[-1].shape[-2], weights[0].shape[-1])
     W = checks.matrix("W", W, are_finite=False)
-    if tuple(W.shape[-2:]) != shape:
-        raise ValueError(f"`W` must have shape (..., {shape[0]}, {shape[1]}), got {tuple(W.shape)}")
+    checks.last_axes("W", W, shape)
     arrays.namespace(W, *weights, names=("W",))
     return W
 

@@ -64,6 +64,7 @@ __all__ = [
     "integer",
     "is_sequence",
     "items",
+    "last_axes",
     "like",
     "matrix",
     "nonnegative",
@@ -129,7 +130,7 @@ def describe(value: object) -> str:
     """
     try:
         if arrays.is_array(value):
-            shape = tuple(value.shape)  # type: ignore[attr-defined]
+            shape = tuple(value.shape)  # type: ignore[attr-defined]  # an array has one
             return f"an array of shape {shape} and dtype {arrays.dtype_name(value)}"
         text = repr(value)
     except Exception:  # of an object's own making, or an integer of too many digits
@@ -998,6 +999,28 @@ def matrix(
     if 0 in found.shape:
         raise ValueError(f"`{name}` must not be empty, got {describe(found)}")
     return finite(name, found, are_sized=are_sized) if are_finite else found
+
+
+def last_axes(name: str, matrices: Array, shape: tuple[int, int]) -> None:
+    """Raise unless matrices have a shape, whatever their batch axes.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    matrices : array, shape (..., rows, columns)
+    shape : (int, int)
+        What (rows, columns) must be.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+    if tuple(matrices.shape[-2:]) != tuple(shape):
+        raise ValueError(
+            f"`{name}` must have shape (..., {shape[0]}, {shape[1]}), got {tuple(matrices.shape)}"
+        )
 
 
 def finite(name: str, array: Array, *, are_sized: bool = True) -> Array:

@@ -17,7 +17,7 @@ import numpy as np
 
 from dlnlab.numerics import arrays, checks, threads
 from dlnlab.numerics.arrays import Array
-from dlnlab.problems.generated import GeneratedEnsemble, block_rows
+from dlnlab.problems.generated import GeneratedEnsemble, block_rows, measured
 from dlnlab.problems.measured import Measured, checked_measurements
 from dlnlab.problems.problem import Target, Workspace, checked_target
 from dlnlab.problems.structured import StructuredEnsemble, StructuredSensing
@@ -158,14 +158,10 @@ class Sensing(Measured):
             yield where, rows
 
     def _measure(self, W: Array) -> Array:
+        if not self._at_hand:
+            return measured(self.blocks(), W, self.matrices.shape[0])
         xp = arrays.namespace(W)
-        flat = xp.reshape(W, (*W.shape[:-2], -1))
-        if self._at_hand:
-            return xp.matmul(flat, self._rows.mT)
-        measured = np.empty((*W.shape[:-2], self.matrices.shape[0]))
-        for where, rows in self.blocks():
-            measured[..., where] = flat @ rows.T
-        return measured
+        return xp.matmul(xp.reshape(W, (*W.shape[:-2], -1)), self._rows.mT)
 
     def _adjoint_vector(self, vectors: Array) -> Array:
         if self._at_hand:

@@ -7,14 +7,14 @@ memory-mapped array (``numpy.load(path, mmap_mode="r")``) reads them from disk i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from dlnlab.numerics import arrays, checks
 
-__all__ = ["BLOCK_BYTES", "GeneratedEnsemble", "block_rows"]
+__all__ = ["BLOCK_BYTES", "GeneratedEnsemble", "block_rows", "measured"]
 
 BLOCK_BYTES = 640 * 1024
 """Size of a block: it stays in a core's second-level cache between the two uses that a gradient
@@ -34,6 +34,28 @@ def block_rows(row_length: int) -> int:
     int
     """
     return max(1, BLOCK_BYTES // (8 * row_length))
+
+
+def measured(blocks: Iterable[tuple[slice, np.ndarray]], W: np.ndarray, count: int) -> np.ndarray:
+    """Return ⟨A_i, W⟩ for `count` matrices that come in blocks, in memory for one block at a time.
+
+    Parameters
+    ----------
+    blocks : iterable of (slice, array)
+        Which matrices, and an array of one row for each.
+    W : array, shape (..., d_out, d_in)
+    count : int
+        m.
+
+    Returns
+    -------
+    array, shape (..., m)
+    """
+    flat = W.reshape(*W.shape[:-2], -1)
+    found = np.empty((*W.shape[:-2], count))
+    for where, rows in blocks:
+        found[..., where] = flat @ rows.T
+    return found
 
 
 @dataclass(frozen=True)
@@ -145,7 +167,5 @@ class GeneratedEnsemble:
         W = checks.matrix("W", W)
         if not arrays.is_host(W):
             raise TypeError(f"`W` must be a NumPy array, got {checks.describe(W)}")
-        if tuple(W.shape[-2:]) != self.matrix_shape:
-            raise ValueError(f"`W` must have shape (..., {self.matrix_shape}), got {W.shape}")
-        flat = W.reshape(*W.shape[:-2], -1)
-        return np.concatenate([flat @ rows.T for _, rows in self.blocks()], axis=-1)
+        checks.last_axes("W", W, self.matrix_shape)
+        return measured(self.blocks(), W, self.count)

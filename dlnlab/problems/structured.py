@@ -33,17 +33,15 @@ __all__ = ["CosineEnsemble", "RankOneEnsemble", "StructuredEnsemble", "Structure
 
 
 class StructuredEnsemble(abc.ABC):
-    """Sensing matrices A_1, …, A_m that are known by what they do.
+    """Sensing matrices A_1, …, A_m that are known by what they do."""
 
-    Attributes
-    ----------
-    shape : (int, int, int)
-        (m, d_out, d_in).
-    """
-
-    shape: tuple[int, int, int]
     names: ClassVar[tuple[str, ...]]
     """What its arrays are called in messages."""
+
+    @property
+    @abc.abstractmethod
+    def shape(self) -> tuple[int, int, int]:
+        """(m, d_out, d_in)."""
 
     def measure(self, W: Array) -> Array:
         """Return ⟨A_i, W⟩ for all i.
@@ -64,8 +62,7 @@ class StructuredEnsemble(abc.ABC):
         """
         W = checks.matrix("W", W)
         arrays.namespace(W, *self.parts(), names=("W", *self.names))
-        if tuple(W.shape[-2:]) != self.shape[1:]:
-            raise ValueError(f"`W` must have shape (..., {self.shape[1:]}), got {tuple(W.shape)}")
+        checks.last_axes("W", W, self.shape[1:])
         return self._apply(W)
 
     @abc.abstractmethod
@@ -145,7 +142,7 @@ class RankOneEnsemble(StructuredEnsemble):
         object.__setattr__(self, "right", right)
 
     @property
-    def shape(self) -> tuple[int, int, int]:  # type: ignore[override]
+    def shape(self) -> tuple[int, int, int]:
         """(m, d_out, d_in)."""
         return self.left.shape[0], self.left.shape[1], self.right.shape[1]
 
@@ -237,7 +234,7 @@ class CosineEnsemble(StructuredEnsemble):
         object.__setattr__(self, "_drawn", self._draw())
 
     @property
-    def shape(self) -> tuple[int, int, int]:  # type: ignore[override]
+    def shape(self) -> tuple[int, int, int]:
         """(m, d_out, d_in)."""
         return (self.count, *self.matrix_shape)
 
