@@ -13,7 +13,7 @@ from dlnlab.claims import CLAIMS, Verdict
 from dlnlab.commands import campaign, claims, files, numerals
 from dlnlab.numerics import checks
 
-__all__ = ["EPILOG", "HEADERS", "PROFILES", "SHOWN", "WIDTHS", "add", "run"]
+__all__ = ["EPILOG", "HEADERS", "LEAST", "PROFILES", "SHOWN", "WIDTHS", "add", "run"]
 
 PROFILES = ("ci", "dev", "hunt")
 SHOWN = (
@@ -26,8 +26,11 @@ SHOWN = (
 """Parts of a witness that the table leaves to the file."""
 
 HEADERS = ("claim", "verdict", "margin ± error", "tested", "time")
-WIDTHS = (20, 24, 16, 7, 5)
+WIDTHS = (max(map(len, CLAIMS)), 24, 16, 7, 5)
 """Of columns, where the terminal has room for them."""
+
+LEAST = (WIDTHS[0], 12, 9, 7, 5)
+"""How narrow columns may become, so that no word is broken: names, "refuted (not", numbers."""
 
 EPILOG = """\
 examples:
@@ -215,7 +218,7 @@ def _lines(verdict: Verdict) -> list[str]:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return "\n".join(terminal.row(cells, terminal.widths(WIDTHS), left=3))
+    return "\n".join(terminal.row(cells, terminal.widths(WIDTHS, LEAST), left=3))
 
 
 def _instance(verdict: Verdict) -> str:
