@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dlnlab.lab import blocks, reduced
+from dlnlab.lab import blocks, descents, reduced
 
 
 @pytest.mark.parametrize(("d", "rank"), [(2, 2), (3, 3), (4, 2)])
@@ -28,3 +28,11 @@ def test_records_lie_where_the_compressed_network_rises():
     seen = rises[rises < times[-1]]
     assert seen.size > 10
     assert np.isin(seen, times).all()
+
+
+def test_the_scale_of_a_start_is_told_by_the_smallest_target(monkeypatch):
+    """ε^L = ratio·σ_r*, here 0.1 · 0.5 for L = 2; descent itself is not looked at."""
+    drawn = []
+    monkeypatch.setattr(descents.reduced, "descend", lambda blocks, eta, seed: drawn.append(blocks))
+    descents.follow(descents.Batch("haar", 3, 2, (1.0, 0.5), 0.1, 0.5, 2, 0))
+    assert drawn[0].eps == pytest.approx(0.05**0.5)
