@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 import dlnlab
+from dlnlab import terminal
 from dlnlab.commands import (
     RunFailed,
     atlas,
@@ -42,8 +43,6 @@ __all__ = [
     "LONGEST",
     "OK",
     "PIPE_CLOSED",
-    "PLAIN",
-    "SPELLED",
     "TRACEBACK",
     "USAGE",
     "main",
@@ -81,28 +80,6 @@ FLAGS = {
 }
 """What the library's arguments are called on the command line, where that is not their own name:
 the first of these that a command has."""
-
-SPELLED = "dlnlab.spelled"
-"""Name of the way in which letters are treated that an encoding lacks."""
-
-PLAIN = {
-    "✓": "+",
-    "✗": "x",
-    "·": ".",
-    "×": "x",
-    "–": "-",
-    "−": "-",
-    "…": "~",
-    "±": "+/-",
-    "≤": "<=",
-    "≥": ">=",
-    "≠": "!=",
-    "→": "->",
-    "‖": "|",
-    "σ": "s",
-    "ε": "eps",
-}
-"""Marks that must stay apart in a terminal that has ASCII only."""
 
 LONGEST = 500
 """Characters of an error message; what it quotes may be a whole file."""
@@ -189,23 +166,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return PIPE_CLOSED
 
 
-def _spelled(error: UnicodeError) -> tuple[str, int]:
-    """Replace a letter that an encoding lacks, "?" where it has no plain likeness."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    missing = error.object[error.start : error.end]
-    return "".join(PLAIN.get(letter, "?") for letter in missing), error.end
-
-
 def _prepare_streams() -> None:
-    """Drop output to closed streams, and spell out characters that a terminal cannot show."""
-    codecs.register_error(SPELLED, _spelled)
+    """Let output be lost where nobody takes it, and spell what a terminal has no letters for."""
+    codecs.register_error(terminal.SPELLED, terminal.spelled)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the shell, as in ``dlnlab prove >&-``
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         stream = getattr(sys, name)
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors=SPELLED)
+            stream.reconfigure(errors=terminal.SPELLED)
 
 
 def _warn(

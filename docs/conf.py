@@ -30,12 +30,13 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_design",
+    "sphinx_gallery.gen_gallery",
     "anchors",  # _sphinx/anchors.py: links to folded parts of a page
     "generated",  # _sphinx/generated.py: reference pages and the table of claims
     "docstrings",  # _sphinx/docstrings.py: plain text of docstrings is not markup
     "offline",  # _sphinx/offline.py: MathJax and inventories without a network
 ]
-exclude_patterns = ["_build", "data", "**.ipynb_checkpoints"]
+exclude_patterns = ["_build", "data", "examples", "gallery/*.ipynb", "**.ipynb_checkpoints"]
 
 # Pages
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
@@ -48,6 +49,18 @@ nb_execution_timeout = 120
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_merge_streams = True
+
+# Gallery: a page for each script of docs/examples, with the figures that it draws.
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "gallery",
+    "capture_repr": (),
+    "download_all_examples": False,
+    "min_reported_time": 60,
+    "reference_url": {"dlnlab": None},
+    "show_signature": False,
+    "write_computation_times": False,
+}
 
 # Reference
 autodoc_typehints = "none"  # the types stand in the docstrings, with shapes

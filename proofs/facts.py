@@ -264,7 +264,7 @@ def _unshifted(symbol: sp.Symbol) -> tuple[sp.Symbol, sp.Expr]:
 def quantifiers(symbols: frozenset[sp.Symbol]) -> list[str]:
     """Return the symbols grouped by what is assumed of them, as "σ, ε > 0"."""
     groups: dict[str, list[str]] = {}
-    for symbol in sorted(symbols, key=str):
+    for symbol in sorted(symbols, key=lambda symbol: (symbol.name, _assumed(symbol))):
         name, _, least = symbol.name.partition(_SHIFT)
         sign = f" ≥ {least}" if least else _assumed(symbol)
         groups.setdefault(sign, []).append(name)

@@ -1,17 +1,12 @@
-r"""Group Lasso and pruning for A = Id: zero and learned columns, fine-tuning, Haar limits (ours).
-
-f(U) = ‖UUᵀ − M‖_F² + λR_β(U), R_β = Σ s_i/√(s_i + β), s_i = ‖u_i‖², M = Σ σ_i²v_iv_iᵀ.
-
-*Zero columns.* In f a zero column moved to tv adds −2t²vᵀ(M − UUᵀ)v + t⁴ + λt²/√(t² + β), whose
-curvature at t = 0 is −4σ² + 2λ/√β if vᵀ(M − UUᵀ)v = σ²: it is unstable iff λ < 2σ²√β.
-
-*Learned columns.* On a column u = nv_i alone on its eigenvector, f is stationary iff
-4(n² − σ²) + λ(n² + 2β)/(n² + β)^{3/2} = 0; as β → 0, n² = σ² − λ/(4σ) + O(λ²).
+r"""Pruning for A = Id: the rate of fine-tuning, and Haar limits without a penalty (ours).
 
 *Fine-tuning.* At U⋆ = (σ_iv_i) the Hessian of ‖UUᵀ − M‖² is 2‖DU⋆ᵀ + U⋆Dᵀ‖². Its eigenvalues are
 4σ_i² on D = xe_iᵀ with x orthogonal to all v_j, 8σ_i² on v_ie_iᵀ, and 4(σ_i² + σ_j²) and 0 on the
 span of v_ie_jᵀ and v_je_iᵀ. The smallest other than the zeros of turns U → UO, along which nothing
-moves, is 4σ_r² if r < d: a step contracts by 1 − 4ησ_r².
+moves, is 4σ_r² if r < d: a step contracts by 1 − 4ησ_r². Columns in the range of M stay there, for
+the gradient 4(UUᵀ − M)U lies in it, and the directions of 4σ_i² leave it: there the smallest is
+8σ_r², and a step contracts by 1 − 8ησ_r². Columns are in the range after converged training with
+the penalty, whose stationary columns are eigenvectors of M (`group_lasso`).
 
 *Haar limits.* Without penalty f(UO) = f(U), and the gradient turns with U. So descent from a start
 whose law is that of UO for every orthogonal O has a limit U⋆Q whose law is that of U⋆QO: Q is Haar.
@@ -21,8 +16,8 @@ from __future__ import annotations
 
 import sympy as sp
 
-from .facts import require_identity, require_limit, require_positive
-from .noncommutative import identity, letters, matrix, require_same, symmetric
+from .facts import require_identity, require_nonnegative, require_positive
+from .noncommutative import identity, letters, matrix, require_same, symmetric, zero
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 
 __all__ = [
@@ -30,58 +25,16 @@ __all__ = [
     "contraction",
     "curvatures",
     "hessian",
-    "instability",
-    "penalty",
+    "range_is_kept",
     "second_derivative",
-    "shrinkage",
     "sigma",
-    "stationarity",
+    "step_sizes",
     "t",
     "turns",
-    "zero_column",
 ]
 
-sigma, other, lam, beta, norm = sp.symbols("σ σ_j λ β n", positive=True)
+sigma, other, eta = sp.symbols("σ σ_j η", positive=True)
 t = sp.Symbol("t", real=True)
-
-
-def penalty(square: sp.Expr) -> sp.Expr:
-    """Return s/√(s + β)."""
-    return square / sp.sqrt(square + beta)
-
-
-def zero_column(step: sp.Expr) -> sp.Expr:
-    """Return f along a zero column moved to tv, less f before, with vᵀ(M − UUᵀ)v = σ²."""
-    return -2 * step**2 * sigma**2 + step**4 + lam * penalty(step**2)
-
-
-def instability() -> None:
-    """The curvature at t = 0, and when it is negative."""
-    curvature = sp.diff(zero_column(t), t, 2).subs(t, 0)
-    require_identity(curvature, 2 * lam / sp.sqrt(beta) - 4 * sigma**2, "curvature of f at t = 0")
-    critical = 2 * sigma**2 * sp.sqrt(beta)
-    require_identity(curvature.subs(lam, critical), 0, "curvature at λ = 2σ²√β")
-    require_positive(sp.diff(curvature, lam), "its slope in λ")
-    direction, residual = sp.Matrix([1, 0]), sp.Matrix([[sigma**2, 0], [0, 0]])
-    whole = (residual - t**2 * direction * direction.T) ** 2
-    grown = (whole - residual**2).trace()
-    alone = zero_column(t).subs(lam, 0)
-    require_identity(grown, alone, "‖M − UUᵀ − t²vvᵀ‖² − ‖M − UUᵀ‖² in two dimensions")
-
-
-def stationarity(size: sp.Expr) -> sp.Expr:
-    """Return 4(n² − σ²) + λ(n² + 2β)/(n² + β)^{3/2}."""
-    smooth = size**2 + beta
-    return 4 * (size**2 - sigma**2) + lam * (smooth + beta) / smooth ** sp.Rational(3, 2)
-
-
-def shrinkage() -> None:
-    """The radial derivative, and the first order of n² in λ without smoothing."""
-    along = zero_column(norm)
-    require_identity(sp.diff(along, norm) / norm, stationarity(norm), "f′(n)/n")
-    first = sigma**2 - lam / (4 * sigma)
-    rest = stationarity(sp.sqrt(first)).subs(beta, 0) / lam
-    require_limit(rest, lam, 0, 0, "what is left of the equation at n² = σ² − λ/(4σ), over λ")
 
 
 def curvatures() -> dict[str, sp.Expr]:
@@ -109,13 +62,41 @@ def hessian() -> None:
     require_identity(found, form, "the Hessian's quadratic form")
 
 
+gap = sp.Symbol("g", nonnegative=True)
+
+
 def contraction() -> None:
-    """The smallest is 4σ², σ ≤ σ_j, and descent multiplies by one minus η times it."""
-    gap = sp.Symbol("g", nonnegative=True)
+    """The smallest is 4σ², or 8σ² without those outside, for σ ≤ σ_j = σ + g; 8σ_j² is largest."""
     sizes = curvatures()
     for name in ("along", "symmetric"):
         larger = (sizes[name] - sizes["outside"]).subs(other, sigma + gap)
         require_positive(larger, f"{name} − outside, for σ_j = σ + g")
+    inside = (sizes["symmetric"] - sizes["along"]).subs(other, sigma + gap)
+    require_nonnegative(inside, "symmetric − along, for σ_j = σ + g")
+    steepest = sizes["along"].subs(sigma, sigma + gap)
+    for name, size in sizes.items():
+        require_nonnegative(steepest - size.subs(other, sigma + gap), f"8σ_j² − {name}")
+
+
+def step_sizes() -> None:
+    """Where 1 − ημ of the smallest μ is as large as −(1 − ημ) of the largest, 8σ_j²."""
+    sizes = curvatures()
+    steepest = sizes["along"].subs(sigma, other)
+    for name, limit in (
+        ("outside", 1 / (4 * other**2 + 2 * sigma**2)),
+        ("along", 1 / (4 * other**2 + 4 * sigma**2)),
+    ):
+        both = (1 - eta * sizes[name]) + (1 - eta * steepest)
+        require_identity(both.subs(eta, limit), 0, f"the two ends, {name}, at the largest η")
+        require_positive(-sp.diff(both, eta), f"how they fall with η, {name}")
+
+
+def range_is_kept() -> None:
+    """PUUᵀU and PMU vanish with PU for P the projection out of the range: the gradient stays."""
+    P = symmetric("P", "d")
+    rules = {letters(P, factor_word): zero("d", "k"), letters(P, goal): zero("d", "d")}
+    gradient = (factor_word @ factor_word.T - goal) @ factor_word
+    require_same(P @ gradient, zero("d", "k"), rules, "P times a quarter of the gradient")
 
 
 factor_word, turn = matrix("U", "d", "k"), matrix("O", "k", "k")
@@ -133,17 +114,29 @@ def turns() -> None:
 
 
 STEPS: tuple[Step, ...] = (
-    symbolic("zero columns", instability),
-    symbolic("learned columns", shrinkage),
     symbolic("the Hessian", hessian),
     symbolic("the smallest curvature", contraction),
+    symbolic("step sizes", step_sizes),
+    symbolic("the range", range_is_kept),
     argument(
         "fine-tuning",
         "The Hessian is the sum of the forms of its pairs of modes and of directions outside. "
-        "Along turns U → UO the objective does not change; across them its smallest curvature is "
-        "4σ_r² if r < d, so a step contracts to first order by 1 − 4ησ_r².",
+        "Along turns U → UO the objective does not change; across them its curvatures lie between "
+        "4σ_r², if r < d, and 8σ_1², so a step contracts to first order by 1 − 4ησ_r² for "
+        "η ≤ 1/(4σ_1² + 2σ_r²).",
         "the Hessian",
         "the smallest curvature",
+        "step sizes",
+    ),
+    argument(
+        "within the range",
+        "Columns in the range of M stay in it. The curvatures 4σ_i² belong to directions out of "
+        "it; of the others across turns the smallest is 8σ_r², so a step contracts to first order "
+        "by 1 − 8ησ_r² for η ≤ 1/(4σ_1² + 4σ_r²).",
+        "the range",
+        "fine-tuning",
+        "the smallest curvature",
+        "step sizes",
     ),
     symbolic("turns", turns),
     cited("Haar", "A random frame whose law no orthogonal matrix changes has Haar's law."),
@@ -163,19 +156,17 @@ def build(*, thorough: bool = False) -> Proof:
     del thorough
     return Proof(
         claim="greedy_pruning",
+        proves=("haar_columns", "fine_tuning_rate"),
         clauses=(
             Clause(
-                "For f = ‖UUᵀ − M‖² + λR_β a zero column is unstable in direction v iff "
-                "λ < 2vᵀ(M − UUᵀ)v√β.",
-                ("zero columns",),
-            ),
-            Clause(
-                "Without smoothing, β = 0, a learned column has n² = σ² − λ/(4σ) + o(λ).",
-                ("learned columns",),
-            ),
-            Clause(
-                "Without penalty, k = r < d, a step near U⋆ contracts by 1 − 4ησ_r² across turns.",
+                "Without penalty and for k = r < d, a step near U⋆ contracts across turns by "
+                "1 − 4ησ_r² to first order, for η ≤ 1/(4σ_1² + 2σ_r²).",
                 ("fine-tuning",),
+            ),
+            Clause(
+                "Of columns in the range of M it contracts by 1 − 8ησ_r², for "
+                "η ≤ 1/(4σ_1² + 4σ_r²).",
+                ("within the range",),
             ),
             Clause(
                 "Without penalty, a limit that fits M exactly from a start whose law does not "
@@ -184,11 +175,8 @@ def build(*, thorough: bool = False) -> Proof:
             ),
         ),
         source="dlnlab; the method is Rajaraman et al. 2023",
-        open=(
-            "That descent with the penalty ends at exactly r columns: proved in the paper for "
-            "approximate second-order minima, measured here.",
-        ),
-        reading="ba55ac6d8e20",
+        open=("The rate for sensing: linear in the paper; measured here.",),
+        reading="e8df5245ee6d",
         steps=STEPS,
     )
 

@@ -37,10 +37,10 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from textwrap import fill
 from typing import Any, Literal
 
 from dlnlab.claims import CLAIMS
+from dlnlab.terminal import paragraph
 
 from .facts import ProofError, transcribe
 from .scopes import Domain, Scope, contains, points, told
@@ -64,7 +64,6 @@ Kind = Literal["symbolic", "exact", "enclosure", "evidence", "argument", "cited"
 CHECKED: tuple[str, ...] = ("symbolic", "exact", "enclosure", "evidence")
 PROVING: tuple[str, ...] = ("symbolic", "exact", "enclosure")
 TO_READ: tuple[str, ...] = ("argument", "cited")
-WIDTH = 100
 
 
 # ---------------------------------------------------------------------- steps and clauses
@@ -402,15 +401,13 @@ def _render(result: ProofResult) -> str:
     )
     status, _, rest = result.verdict.partition(",")
     head = [
-        f"{result.claim}: {status.upper()}{',' * bool(rest)}{rest}   "
+        f"{result.claim}: {status.upper()}{',' * bool(rest)}{rest} "
         f"({counts}; {result.seconds:.1f} s)",
         f"source: {result.source}",
         *[f"NOT PROVED: {gap}" for gap in result.gaps],
-        *[
-            fill(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
-            for text in result.clauses
-        ],
     ]
+    head = [line for text in head for line in paragraph(text, hanging="  ")]
+    head += [line for text in result.clauses for line in paragraph(text, "  ")]
     body = [_render_step(number, step) for number, step in enumerate(result.steps, 1)]
     tail = _render_list("speaks of", result.proves)
     tail += _render_list("corrections to the source", result.corrections)
@@ -427,22 +424,14 @@ def _render_step(number: int, step: StepResult) -> str:
     below += [f"from: {'; '.join(step.uses)}"] if step.uses else []
     below += [f"BROKEN: {step.failure}"] if step.failure is not None else []
     indent = " " * 8
-    return "\n".join(
-        [
-            fill(head, WIDTH, subsequent_indent=indent),
-            *[
-                fill(x, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ")
-                for x in below
-            ],
-        ]
-    )
+    lines = paragraph(head, hanging=indent)
+    return "\n".join(lines + [y for x in below for y in paragraph(x, indent, indent + "  ")])
 
 
 def _render_list(title: str, items: Sequence[str]) -> list[str]:
     if not items:
         return []
-    wrapped = [fill(item, WIDTH, initial_indent="  – ", subsequent_indent="    ") for item in items]
-    return [f"{title}:", *wrapped]
+    return [f"{title}:", *(y for item in items for y in paragraph(item, "  – ", "    "))]
 
 
 def main(build: Callable[..., Proof], argv: Sequence[str] | None = None) -> int:

@@ -6,10 +6,20 @@ Singular vectors are those of Y (von Neumann), so each singular value y is mappe
 constant L_s, Φ = ℓ + λp falls by at least ½(1/α − L_s)‖ΔW‖².
 
 With α < 1/L_s the sum of ‖ΔW‖² is finite. A change of rank under the hard rule moves a singular
-value across the gap (0, √(2αλ)], so ‖ΔW‖² ≥ 2αλ: there are finitely many.
+value across the gap (0, √(2αλ)], so ‖ΔW‖² ≥ 2αλ and Φ falls by λ(1 − αL_s). So the rank changes at
+most 1 + Φ(W_1)/(λ(1 − αL_s)) times.
 
-*Convergence is not recovery.* Any W with zero loss whose singular values all exceed √(2αλ) is a
-fixed point of the hard rule. In completing diag(1, 0) from its diagonal, [[1, 1], [1, 0]] is one.
+*Fixed points.* If W = USVᵀ, UᵀG = 0 and GV = 0 for G = ∇ℓ(W), then Y = W − αG has the singular
+triples of W and those of −αG: the hard rule returns W iff S > √(2αλ) ≥ α‖G‖. Conversely W⁺ = W
+makes Y − W = −αG what was dropped, which is normal to W.
+
+*Convergence.* The hard rule is proximal descent on the semialgebraic Φ, so bounded sequences
+converge (Attouch, Bolte and Svaiter); the soft rule is forward–backward splitting of a convex
+function.
+
+*Convergence is not recovery.* With M = [[1, 1], [1, 1]] seen but for its last entry, M is the only
+matrix of rank one that fits. [[1, 1], [1, −1]] fits too, its singular values are √2, and it is a
+fixed point of the hard rule if αλ < 1.
 """
 
 from __future__ import annotations
@@ -17,17 +27,20 @@ from __future__ import annotations
 import sympy as sp
 
 from .facts import require_identity, require_less, require_positive
+from .noncommutative import diagonal, identity, letters, matrix, require_same, zero
 from .proof import Clause, Proof, Step, argument, cited, exact, main, symbolic
 
 __all__ = [
     "build",
     "completed",
     "cost",
+    "count",
     "counterexample",
     "descent",
     "inner",
     "proximal_maps",
     "threshold",
+    "triples",
 ]
 
 y, tau = sp.symbols("y τ", positive=True)
@@ -64,23 +77,47 @@ def descent() -> None:
     require_identity(objective_change + drop, compared + bounded, "ΔΦ + ½(1/α − L_s)‖ΔW‖²")
 
 
+def count() -> None:
+    """What Φ falls by where ‖ΔW‖² = 2αλ."""
+    drop = (1 / alpha - lipschitz) * (2 * alpha * lam) / 2
+    require_identity(drop, lam * (1 - alpha * lipschitz), "½(1/α − L_s)·2αλ")
+
+
+frame, other_frame = matrix("U", "out", "r"), matrix("V", "in", "r")
+values, slope = diagonal("S", "r"), matrix("G", "out", "in")
+NORMAL = {
+    letters(frame.T, frame): identity("r"),
+    letters(other_frame.T, other_frame): identity("r"),
+    letters(frame.T, slope): zero("r", "in"),
+    letters(slope, other_frame): zero("out", "r"),
+    letters(slope.T, frame): zero("in", "r"),
+}
+
+
+def triples() -> None:
+    """Y = W − αG has the singular triples of W where G is normal, and −αG in what is left."""
+    W = frame @ values @ other_frame.T
+    Y = W - alpha * slope
+    require_same(Y @ other_frame, frame @ values, NORMAL, "YV")
+    require_same(Y.T @ frame, other_frame @ values, NORMAL, "YᵀU")
+    left = Y - frame @ (frame.T @ Y)
+    require_same(left, -alpha * slope, NORMAL, "(I − UUᵀ)Y")
+
+
 def completed(b: sp.Expr) -> sp.Matrix:
-    """Return a matrix with the diagonal of diag(1, 0)."""
-    return sp.Matrix([[1, b], [b, 0]])
+    """Return the matrix of ones with another last entry."""
+    return sp.Matrix([[1, 1], [1, b]])
 
 
 def counterexample() -> None:
-    """It fits the diagonal exactly, has full rank, and both singular values pass the threshold."""
-    W = completed(sp.Integer(1))
-    target = sp.Matrix([[1, 0], [0, 0]])
-    require_identity((W - target)[0, 0], 0, "the residual at the first diagonal entry")
-    require_identity((W - target)[1, 1], 0, "the residual at the second")
-    require_identity(W.det(), -1, "the determinant: rank 2")
-    squares = sorted((W.T * W).eigenvals(), key=float)
-    product = sp.simplify(squares[0] * squares[1])
-    require_identity(product, 1, "the product of its squared singular values")
-    require_less(sp.Rational(3, 8), squares[0], "2αλ = 3/8 against the smaller squared value")
-    require_less(1, ((W - target).T * (W - target)).trace(), "squared distance to the target")
+    """It fits what is seen, both singular values are √2, and nothing else of rank one fits."""
+    W, M = completed(sp.Integer(-1)), completed(sp.Integer(1))
+    x = sp.Symbol("x", real=True)
+    require_identity(completed(x).det(), x - 1, "the determinant of what fits")
+    require_identity(W.T * W, 2 * sp.eye(2), "WᵀW")
+    require_less(sp.Rational(1, 2), 2, "2αλ = ½ for α = λ = ½ against the squared singular values")
+    gap = W - M
+    require_identity((gap.T * gap).trace(), (M.T * M).trace(), "‖W − M‖² and ‖M‖²")
 
 
 STEPS: tuple[Step, ...] = (
@@ -99,20 +136,56 @@ STEPS: tuple[Step, ...] = (
         "von Neumann",
         "two inequalities",
     ),
+    symbolic("the fall at a change of rank", count),
     argument(
         "finitely many changes of rank",
-        "Φ ≥ 0 falls, so Σ‖ΔW‖² is finite for α < 1/L_s. After a first step non-zero singular "
-        "values exceed √(2αλ), and if the rank changes a value moves by at least that, so "
-        "‖ΔW‖² ≥ 2αλ.",
+        "After a first step non-zero singular values exceed √(2αλ). If the rank changes, one of "
+        "them moves by at least that (Weyl), so ‖ΔW‖² ≥ 2αλ and Φ falls by λ(1 − αL_s) at least. "
+        "Φ ≥ 0 does so at most Φ(W_1)/(λ(1 − αL_s)) times; the first step may be one more.",
         "the fall of Φ",
         "the proximal maps",
+        "the fall at a change of rank",
+    ),
+    symbolic("singular triples", triples),
+    argument(
+        "fixed points",
+        "If the gradient is normal to W, Y has the triples of W and those of −αG, so the hard rule "
+        "returns W iff the values of W exceed √(2αλ) and no value of αG does. Conversely W⁺ = W "
+        "means that W are the triples of Y above √(2αλ), and −αG = Y − W the others, which are "
+        "normal to it and at most √(2αλ).",
+        "singular triples",
+        "the proximal maps",
+    ),
+    cited(
+        "Attouch, Bolte and Svaiter",
+        "Forward–backward splitting of a function with the Kurdyka–Łojasiewicz property, as every "
+        "semialgebraic lower semicontinuous one has it, with a step α < 1/L_s, has finite length "
+        "if it is bounded, and so converges to a critical point (2013, Theorem 5.1).",
+    ),
+    cited(
+        "Combettes and Wajs",
+        "Forward–backward splitting of convex functions with α < 2/L_s converges to a minimizer "
+        "if there is one (2005, Theorem 3.4).",
+    ),
+    argument(
+        "convergence",
+        "Φ is semialgebraic: ℓ is a polynomial, {rank ≤ k} is given by minors, and rank is lower "
+        "semicontinuous. Where ℓ is coercive the iterates stay in a bounded level set of Φ. In the "
+        "limit singular values are at least √(2αλ), for after a first step they exceed it and the "
+        "rank settles; and −α∇ℓ is the limit of what was dropped plus W⁺ − W, normal and at most "
+        "√(2αλ). λ times the nuclear norm makes Φ coercive and convex, so that it has a minimizer.",
+        "the fall of Φ",
+        "finitely many changes of rank",
+        "singular triples",
+        "Attouch, Bolte and Svaiter",
+        "Combettes and Wajs",
     ),
     exact("a fixed point that is not the target", counterexample),
     argument(
+        "convergence is not recovery",
+        "With zero loss the gradient vanishes, Y = W, and the hard rule keeps the singular values "
+        "√2 > √(2αλ): it stays, at the distance ‖M‖ from the one matrix of rank one that fits.",
         "fixed points",
-        "With zero loss the gradient vanishes, Y = W, and the hard rule keeps singular values "
-        "above √(2αλ).",
-        "the proximal maps",
         "a fixed point that is not the target",
     ),
 )
@@ -123,6 +196,12 @@ def build(*, thorough: bool = False) -> Proof:
     del thorough
     return Proof(
         claim="thresholding",
+        proves=(
+            "thresholding_descent",
+            "thresholding_fixed_points",
+            "thresholding_converges",
+            "thresholding_recovers",
+        ),
         clauses=(
             Clause(
                 "A step of hard or soft thresholding lowers Φ = ℓ + λp by at least "
@@ -130,18 +209,35 @@ def build(*, thorough: bool = False) -> Proof:
                 ("the fall of Φ",),
             ),
             Clause(
-                "With the hard rule and α < 1/L_s the rank changes finitely often.",
+                "With the hard rule and α < 1/L_s the rank changes at most "
+                "1 + Φ(W_1)/(λ(1 − αL_s)) times.",
                 ("finitely many changes of rank",),
             ),
             Clause(
-                "Fixed points of the hard rule need not be the target, nor of low rank: [[1, 1], "
-                "[1, 0]] is one of completing diag(1, 0) from its diagonal with 2αλ = 3/8.",
+                "W is a fixed point of the hard rule iff its non-zero singular values exceed "
+                "√(2αλ), ∇ℓ(W) is normal to W, and ‖∇ℓ(W)‖ ≤ √(2λ/α).",
                 ("fixed points",),
             ),
+            Clause(
+                "For a quadratic ℓ and α < 1/L_s bounded sequences of the hard rule converge, to a "
+                "W with non-zero singular values of at least √(2αλ) and a normal gradient of at "
+                "most √(2λ/α), and are bounded if ℓ is coercive; those of the soft rule converge "
+                "to a minimizer.",
+                ("convergence",),
+            ),
+            Clause(
+                "Fixed points of the hard rule need not be the target: with [[1, 1], [1, 1]] seen "
+                "but for its last entry and α = λ = ½, [[1, 1], [1, −1]] is one, and the target is "
+                "the only matrix of rank one that fits.",
+                ("convergence is not recovery",),
+            ),
         ),
-        source="dlnlab; that thresholding converges is Shumaylov et al. 2025",
-        open=("Convergence of the whole sequence (by the Kurdyka–Łojasiewicz property).",),
-        reading="c3b714cfd7c4",
+        source="dlnlab; that thresholding converges in training is Shumaylov et al. 2025",
+        open=(
+            "Whether the hard rule's iterates are bounded where ℓ is not coercive, as in "
+            "completion, for every start.",
+        ),
+        reading="8ca9c22efb9a",
         steps=STEPS,
     )
 

@@ -69,6 +69,20 @@ def test_without_the_folders_nothing_is_found(checkout):
     assert "No module named 'dlnlab.proofs'" in done.stderr
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="publishing runs on Linux, by its sed")
+def test_published_readme_has_whole_addresses(tmp_path):
+    """PyPI shows it away from the repository; a relative picture would be missing there."""
+    steps = (ROOT / ".github" / "workflows" / "publish.yml").read_text(encoding="utf-8")
+    script = re.search(r"^ +sed -i.*?README\.md$", steps, re.MULTILINE | re.DOTALL)[0]
+    shutil.copy(ROOT / "README.md", tmp_path)
+    there = {"GITHUB_REPOSITORY": "someone/dlnlab", "GITHUB_REF_NAME": "v1"}
+    subprocess.run(["bash", "-c", script], cwd=tmp_path, env=os.environ | there, check=True)
+    links = re.findall(r"\]\(([^)]*)\)", (tmp_path / "README.md").read_text(encoding="utf-8"))
+    assert all(link.startswith("https://") for link in links)
+    raw = "https://raw.githubusercontent.com/someone/dlnlab/v1/"
+    assert [link for link in links if link.endswith(".png")] == [f"{raw}docs/figures/overview.png"]
+
+
 def test_lowest_versions_are_the_floors_of_what_is_required():
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     floors = dict(d.split(">=") for d in tomllib.loads(text)["project"]["dependencies"])

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import importlib.util
 import json
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from dlnlab.validations import MODULES, pictures
 
+import dlnlab
 from dlnlab.claims import CLAIMS
 from dlnlab.claims.claim import CONJECTURE, STATUSES
 
@@ -90,3 +93,45 @@ def test_no_status_is_written_by_hand(generate):
 def test_a_status_by_hand_would_be_seen():
     assert STATUS.match("**Status: proved** for every depth")
     assert STATUS.match("**Conjecture**: it holds")
+
+
+NAMED = re.compile(r"(?<![\w./-])dlnlab(?:\.[A-Za-z_]\w*)+")
+ELSEWHERE = {"dlnlab.attack", "dlnlab.css", "dlnlab.spelled"}
+"""A file, and names that are handed to others: of a module in the making, of an error handler."""
+
+
+def importable(name):
+    """Whether a dotted name leads somewhere: to a module, what it holds, or a field of that."""
+    found, (_, *rest) = dlnlab, name.split(".")
+    while rest:
+        part = rest.pop(0)
+        module = f"{getattr(found, '__name__', '')}.{part}"
+        if hasattr(found, part):
+            found = getattr(found, part)
+        elif isinstance(found, ModuleType) and importlib.util.find_spec(module):
+            found = importlib.import_module(module)
+        else:
+            return part in getattr(found, "__dataclass_fields__", {}) and not rest
+    return True
+
+
+def named():
+    """Yield what is named in pages, scripts and docstrings, with its file."""
+    texts = [DOCS.parent / "README.md", DOCS.parent / "CONTRIBUTING.md", *DOCS.rglob("*.md")]
+    texts += [p for top in ("docs", "dlnlab") for p in (DOCS.parent / top).rglob("*.py")]
+    for path in texts:
+        if "_build" not in path.parts:
+            # the second part of `experiments.NAME.measure` is the name of a task, not a module
+            text = re.sub(r"dlnlab\.[\w.]+\.measure\b", "", path.read_text("utf-8"))
+            yield from ((path.name, name) for name in NAMED.findall(text))
+
+
+def test_every_name_in_the_docs_leads_somewhere():
+    wrong = {(file, name) for file, name in named() if not importable(name)}
+    assert {(file, name) for file, name in wrong if name not in ELSEWHERE} == set()
+
+
+def test_a_name_that_has_moved_would_be_seen():
+    assert importable("dlnlab.flow.compare")
+    assert not importable("dlnlab.steppers")
+    assert not importable("dlnlab.flow.compare.margin.of")

@@ -59,7 +59,7 @@ ROOTS = (
 """Public, with the modules that they list."""
 
 HOUSE = {
-    *("files", "numerics", "progress", "results", "siblings", "version"),  # below
+    *("files", "numerics", "progress", "results", "siblings", "terminal", "version"),  # below
     *("reductions", "training"),  # their public names are dlnlab's
     # what the command line is made of
     *("atlas", "bench", "cli", "commands", "explorer", "lab", "report"),
@@ -770,14 +770,14 @@ DOORS: dict[str, Door] = {
         yardsticks=((YARDSTICK,), {"()"}),
         panels=((PANEL,), {"()"}),
         quick=({}, {"{}", "dict"}),
-        meanings=({}, {"{}"}),
+        **dict.fromkeys(("meanings", "words"), ({}, {"{}"})),
         seeds=(3, WHOLE),
-        **dict.fromkeys(("notes", "on_request", "rows"), ((), {"()"})),
+        **dict.fromkeys(("notes", "on_request", "rows", "without_data"), ((), {"()"})),
         check_data=(None, CALL | {"None"}),
         quick_data=(True, FLAG),
         ours=(False, FLAG),
     ),
-    "Experiment.needed": door(EXPERIMENT.needed, quick=(False, FLAG)),
+    "Experiment.needed": door(EXPERIMENT.needed, readings=(None, {"None"}), quick=(False, FLAG)),
     "Experiment.configurations": door(
         EXPERIMENT.configurations,
         reading=("paper", NOTHING),

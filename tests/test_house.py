@@ -24,6 +24,7 @@ ORDER = [
     "results",
     "numerics",
     "progress",
+    "terminal",
     "files",
     "campaigns",
     "problems",

@@ -74,11 +74,17 @@ def displayed(monkeypatch):
     return shown
 
 
+@dlnlab.conjecture("The singular values add up to less than a tenth.")
+def small(pair):
+    return 0.1 - pair.original.singular_values.sum(-1)
+
+
 PLOTS = {
     "comparison": C.plot,
     "assumption1": C.plot_assumption1,
     "trajectory": RUN.plot,
     "runs": RUNS.plot,
+    "attack": lambda: small.attack(instances=4, shapes=[(2, 2)], depths=2, shrinks=0).plot(),
 }
 
 

@@ -12,17 +12,20 @@ import functools
 import http.server
 import importlib.util
 import re
+import runpy
 import shutil
 import threading
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import matplotlib.pyplot as plt
 import pytest
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 SITE = DOCS / "_build" / "html"
+EXAMPLES = sorted((DOCS / "examples").glob("plot_*.py"))
 WIDTHS = (360, 1280)
 
 
@@ -59,11 +62,20 @@ def test_notebooks_have_no_outputs_and_are_all_on_the_site():
         r"^notebooks/(\w+)$", (DOCS / "tutorials.md").read_text("utf-8"), re.MULTILINE
     )
     assert set(listed) == {path.stem for path in (DOCS / "notebooks").glob("*.md")}
-    assert not [p for p in DOCS.rglob("*.ipynb") if "_build" not in p.parts]
+    assert not [p for p in DOCS.rglob("*.ipynb") if {"_build", "gallery"}.isdisjoint(p.parts)]
     for path in (DOCS / "notebooks").glob("*.md"):
         text = path.read_text("utf-8")
         assert text.startswith("---\njupytext:"), path.name
         assert "```{code-cell}" in text, path.name
+        assert "matplotlib.figure" not in text, f"{path.name}: only pyplot's figures are shown"
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_every_script_of_the_gallery_draws_one_figure(path):
+    plt.close("all")
+    runpy.run_path(str(path))
+    assert len(plt.get_fignums()) == 1
+    plt.close("all")
 
 
 def test_every_page_is_reached_from_the_first_one():
@@ -81,7 +93,7 @@ def test_every_page_is_reached_from_the_first_one():
                     reached |= {p for p in pages if Path(p).parent == folder}
                 elif not entry.startswith(":") and not entry.isdigit():
                     reached.add((folder / entry).as_posix())
-    made = {"reference/index", "reference/commands"}
+    made = {"reference/index", "reference/commands", "gallery/index"}
     assert reached - made == pages
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from dlnlab.claims import dominance
-from dlnlab.lab import adversary, search, strategies
-from dlnlab.lab.cases import Case
-from dlnlab.lab.flows import FlowPair, draw_groups, flow_pairs
+from dlnlab.lab import adversary, pairs, strategies
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["CLIMBED", "HUNTED", "SUITE", "attack"]
+__all__ = [
+    "CLIMBED",
+    "HUNTED",
+    "QUESTION",
+    "SUITE",
+]
 
 HUNTED = strategies.cases(
     square=True,
@@ -28,41 +29,7 @@ CLIMBED = ((3, 3), (3, 4), (4, 3), (3, 6))
 """d and L of the continuous climbs: the smallest for which dominance is a conjecture."""
 
 
-def attack(tally: Tally, pair: FlowPair) -> float:
-    """Count one case, judged by its worst record; return how bad that is.
-
-    At t = 0 both sides are ε^L and the margin is rounding; the climb is led by the records after
-    the compressed network has moved, so that it does not stop at the trivial equality.
-    """
-    bound = pair.law.leading(pair.values.shape[1])
-    margin = dominance.margins(pair.values, bound) / pair.scale
-    error = (pair.accuracy + pair.law.rounding()) / pair.scale
-    k = int(np.argmin(margin + error))
-    premises = [pair.premises["balanced"], pair.premises["same_start"]]
-    tally.add(
-        float(margin[k]),
-        float(error[k]),
-        premises,
-        lambda: pair.case.witness() | {"time": float(pair.times[k])},
-    )
-    moved = np.max(np.abs(bound - bound[0]), axis=1) > 0.1 * pair.scale
-    return float(-np.min(margin[moved])) if moved.any() else -np.inf
-
-
-def _random(tally: Tally, task: Task) -> None:
-    """Pairs of flows from uniformly random starts, ε^L on both sides of the smaller targets."""
-    for cases in draw_groups(task.rng, task.count):
-        for pair in flow_pairs(cases):
-            attack(tally, pair)
-
-
-def _climb(tally: Tally, task: Task) -> None:
-    """A search for the smallest distance after the compressed network has moved."""
-
-    def badness(case: Case) -> float:
-        return attack(tally, flow_pairs([case])[0])
-
-    search.climb(HUNTED, badness, examples=task.count, seed=task.seed)
+QUESTION = pairs.question(dominance.CLAIM, pairs.dominance_margin, pairs.balanced, pairs.same_start)
 
 
 def _adversary(tally: Tally, task: Task) -> None:
@@ -74,8 +41,23 @@ def _adversary(tally: Tally, task: Task) -> None:
 SUITE = Suite(
     dominance.CLAIM,
     {
-        "random": Part(_random, most=4_000),
-        "climb": Part(_climb, most=500, search=True),
+        "random": Part(
+            pairs.random(
+                QUESTION,
+                told="Pairs of flows from uniformly random starts, ε^L on both sides of the "
+                "smaller targets.",
+            ),
+            most=4_000,
+        ),
+        "climb": Part(
+            pairs.climb(
+                QUESTION,
+                HUNTED,
+                "A search for the smallest distance after the compressed network has moved.",
+            ),
+            most=500,
+            search=True,
+        ),
         "adversary": Part(_adversary, share=5.0, most=1_000, search=True),
     },
 )

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dlnlab.claims import Verdict, eq13
-from dlnlab.lab import inequality
+from dlnlab.lab import pairs
 from dlnlab.lab.suite import Part, Suite
 from dlnlab.lab.tally import Tally
 
-__all__ = ["PREMISES", "SUITE"]
+__all__ = [
+    "QUESTION",
+    "SUITE",
+]
 
-PREMISES = inequality.names("balanced", "same_start", "enough_rank")
+QUESTION = pairs.question(
+    eq13.ANY_START, pairs.inequality(), pairs.balanced, pairs.same_start, pairs.enough_rank
+)
 
 
 def _conclude(tally: Tally) -> Verdict:
@@ -20,10 +25,10 @@ def _conclude(tally: Tally) -> Verdict:
 SUITE = Suite(
     eq13.ANY_START,
     {
-        "registered": inequality.registered(eq13.ANY_START, PREMISES),
-        "random": Part(inequality.random(PREMISES), share=0.5),
-        "climb": Part(inequality.climb(PREMISES), share=0.5, most=500, search=True),
-        "simplest": Part(inequality.simplest(PREMISES), share=2.0, most=None, search=True),
+        "registered": pairs.registered(eq13.ANY_START, QUESTION),
+        "random": Part(pairs.random(QUESTION), share=0.5),
+        "climb": Part(pairs.climb(QUESTION), share=0.5, most=500, search=True),
+        "simplest": Part(pairs.simplest(QUESTION), share=2.0, most=None, search=True),
     },
     _conclude,
 )

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from dlnlab.claims import Premise, eq13
-from dlnlab.lab import inequality
-from dlnlab.lab.flows import FlowPair
+from dlnlab.lab import pairs
+from dlnlab.lab.dynamics import Sighting
 from dlnlab.lab.suite import Part, Suite
 
-from . import theorem2_refined
+from .theorem2_refined import PREMISES
 
-__all__ = ["SUITE", "premises"]
+__all__ = [
+    "QUESTION",
+    "SUITE",
+    "compresses",
+]
 
 
-def premises(pair: FlowPair) -> Sequence[Premise]:
-    """Return the premises of the sharp form, and that it needs no correction."""
-    case = pair.case
-    few = eq13.compresses(case.r_hat, case.rank, min(case.shape))
-    return [*theorem2_refined.premises(pair), few]
+def compresses(sighting: Sighting) -> Premise:
+    """Measure the premise that the sharp form needs no correction."""
+    case = sighting[0].case
+    return eq13.compresses(case.r_hat, case.rank, min(case.shape))
 
+
+QUESTION = pairs.question(eq13.COMPRESSING, pairs.inequality(), *PREMISES, compresses)
 
 SUITE = Suite(
     eq13.COMPRESSING,
     {
-        "random": Part(inequality.random(premises), share=0.5),
-        "climb": Part(inequality.climb(premises), share=0.5, most=500, search=True),
+        "random": Part(pairs.random(QUESTION), share=0.5),
+        "climb": Part(pairs.climb(QUESTION), share=0.5, most=500, search=True),
     },
 )
 

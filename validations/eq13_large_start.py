@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from dlnlab.claims import Premise, eq13
-from dlnlab.lab import inequality
-from dlnlab.lab.flows import FlowPair
+from dlnlab.lab import pairs
+from dlnlab.lab.dynamics import Sighting
 from dlnlab.lab.suite import Part, Suite
 
-__all__ = ["SUITE", "premises"]
+__all__ = [
+    "QUESTION",
+    "SUITE",
+    "no_spare",
+]
 
 
-def premises(pair: FlowPair) -> Sequence[Premise]:
-    """Return the premises, r̂ = r among them."""
-    case = pair.case
-    return [
-        *inequality.names("balanced", "same_start", "enough_rank")(pair),
-        eq13.no_spare(case.r_hat, case.rank),
-    ]
+def no_spare(sighting: Sighting) -> Premise:
+    """Measure the premise r̂ = r."""
+    case = sighting[0].case
+    return eq13.no_spare(case.r_hat, case.rank)
 
+
+QUESTION = pairs.question(
+    eq13.LARGE_START,
+    pairs.inequality(),
+    pairs.balanced,
+    pairs.same_start,
+    pairs.enough_rank,
+    no_spare,
+)
 
 SUITE = Suite(
     eq13.LARGE_START,
     {
-        "registered": inequality.registered(eq13.LARGE_START, premises),
+        "registered": pairs.registered(eq13.LARGE_START, QUESTION),
         "large starts": Part(
-            inequality.random(premises, no_spare=True, groups=inequality.LARGE_STARTS), share=0.5
+            pairs.random(QUESTION, no_spare=True, groups=pairs.LARGE_STARTS), share=0.5
         ),
-        "climb": Part(inequality.climb(premises), share=0.5, most=500, search=True),
+        "climb": Part(pairs.climb(QUESTION), share=0.5, most=500, search=True),
     },
 )
 

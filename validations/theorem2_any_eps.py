@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from dlnlab.claims import Premise, theorem2
-from dlnlab.lab import inequality
+from dlnlab.claims import eq13, theorem2
+from dlnlab.lab import pairs
 from dlnlab.lab.cases import Case
-from dlnlab.lab.flows import FlowPair
 from dlnlab.lab.suite import Part, Suite
 
 from .dominance import HUNTED
 
-__all__ = ["SUITE", "premises", "spare"]
-
-
-def premises(pair: FlowPair) -> Sequence[Premise]:
-    """Return what is left of the premises: ε is free."""
-    names = inequality.names("balanced", "same_start", "enough_rank")
-    return [*names(pair), inequality.dominated(pair)]
+__all__ = [
+    "QUESTION",
+    "SUITE",
+    "spare",
+]
 
 
 def spare(case: Case) -> int:
@@ -27,15 +22,23 @@ def spare(case: Case) -> int:
     return theorem2.allowance(case.r_hat, case.rank, min(case.shape)) + below
 
 
+QUESTION = pairs.question(
+    theorem2.ANY_EPS_CLAIM,
+    pairs.inequality(spare),
+    pairs.balanced,
+    pairs.same_start,
+    pairs.enough_rank,
+    pairs.dominated,
+)
+"""ε is free."""
+
 SUITE = Suite(
     theorem2.ANY_EPS_CLAIM,
     {
-        "large start": inequality.large_start(premises, spare),
-        "large starts": Part(
-            inequality.random(premises, spare, groups=inequality.LARGE_STARTS), share=0.25
-        ),
-        "random": Part(inequality.random(premises, spare), share=0.1),
-        "climb": Part(inequality.climb(premises, spare, HUNTED), share=0.5, most=500, search=True),
+        "large start": pairs.large_start(QUESTION, eq13.LARGE_START),
+        "large starts": Part(pairs.random(QUESTION, groups=pairs.LARGE_STARTS), share=0.25),
+        "random": Part(pairs.random(QUESTION), share=0.1),
+        "climb": Part(pairs.climb(QUESTION, HUNTED), share=0.5, most=500, search=True),
     },
 )
 

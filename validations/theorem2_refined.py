@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from dlnlab.claims import Claim, Premise, theorem2
-from dlnlab.lab import inequality
-from dlnlab.lab.flows import FlowPair
-from dlnlab.lab.inequality import Spare, spare_rank
+from dlnlab.claims import Claim, eq13, theorem2
+from dlnlab.lab import pairs
+from dlnlab.lab.attack import Question
 from dlnlab.lab.suite import Part, Suite
 
 from .dominance import HUNTED
 
-__all__ = ["SUITE", "premises", "with_correction"]
+__all__ = [
+    "PREMISES",
+    "QUESTION",
+    "SUITE",
+    "suite",
+]
+
+PREMISES = (
+    pairs.balanced,
+    pairs.same_start,
+    pairs.enough_rank,
+    pairs.small_start,
+    pairs.dominated,
+)
+"""Those of the corrected forms, dominance among them."""
+
+QUESTION = pairs.question(theorem2.REFINED_CLAIM, pairs.inequality(pairs.spare_rank), *PREMISES)
 
 
-def premises(pair: FlowPair) -> Sequence[Premise]:
-    """Return the premises of the corrected forms, dominance among them."""
-    names = inequality.names("balanced", "same_start", "enough_rank", "small_start")
-    return [*names(pair), inequality.dominated(pair)]
-
-
-def with_correction(about: Claim, spare: Spare) -> Suite:
-    """Return the attack on the inequality with a correction of `spare(case)` times β^{2L}."""
-
+def suite(about: Claim, question: Question) -> Suite:
+    """Return the attack on the inequality with some correction."""
     parts = {
-        "random": Part(inequality.random(premises, spare, enough_rank=False)),
-        "large start": inequality.large_start(premises, spare),
-        "climb": Part(inequality.climb(premises, spare, HUNTED), most=500, search=True),
+        "random": Part(pairs.random(question, enough_rank=False)),
+        "large start": pairs.large_start(question, eq13.LARGE_START),
+        "climb": Part(pairs.climb(question, HUNTED), most=500, search=True),
     }
     return Suite(about, parts)
 
 
-SUITE = with_correction(theorem2.REFINED_CLAIM, spare_rank)
+SUITE = suite(theorem2.REFINED_CLAIM, QUESTION)
 
 
 def test_theorem2_refined() -> None:

@@ -5,11 +5,16 @@ no correction at all.
 from __future__ import annotations
 
 from dlnlab.claims import theorem2
+from dlnlab.lab import pairs
 from dlnlab.lab.cases import Case
 
-from .theorem2_refined import with_correction
+from .theorem2_refined import PREMISES, suite
 
-__all__ = ["SUITE", "allowance"]
+__all__ = [
+    "QUESTION",
+    "SUITE",
+    "allowance",
+]
 
 
 def allowance(case: Case) -> int:
@@ -17,7 +22,8 @@ def allowance(case: Case) -> int:
     return theorem2.allowance(case.r_hat, case.rank, min(case.shape))
 
 
-SUITE = with_correction(theorem2.SHARP_CLAIM, allowance)
+QUESTION = pairs.question(theorem2.SHARP_CLAIM, pairs.inequality(allowance), *PREMISES)
+SUITE = suite(theorem2.SHARP_CLAIM, QUESTION)
 
 
 def test_theorem2_sharp() -> None:

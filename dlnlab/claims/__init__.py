@@ -33,6 +33,13 @@ MODULES = (
     "gauge",
     "gradients",
     "weighted_projection",
+    "pruning",
+    "thresholding",
+    "few_directions",
+    "small_turns",
+    "fewer_products",
+    "low_rank_change",
+    "equal_accuracy",
 )
 """The modules with claims, in the order in which they build on each other."""
 

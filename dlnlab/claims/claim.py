@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -25,6 +25,7 @@ __all__ = [
     "CONJECTURE",
     "STATUSES",
     "Claim",
+    "Contradiction",
     "Setting",
     "Standing",
     "Witness",
@@ -74,6 +75,17 @@ class Setting:
     def rank(self) -> int:
         """r."""
         return int(np.size(self.targets))
+
+
+class Contradiction(Protocol):
+    """An instance that contradicts a statement: it prints itself, and knows its margin.
+
+    Those of two networks are a `Witness`; a claim on something else has a kind of its own.
+    """
+
+    @property
+    def between(self) -> tuple[Fraction, Fraction]:
+        """Return two numbers between which the margin lies, both negative."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +170,7 @@ class Standing:
         ``covers(setting)`` tells whether an instance lies in the scope.
     proofs : tuple of str
         Modules of `dlnlab.proofs` that establish it; empty where validations alone speak.
-    witness : Witness or None
+    witness : Contradiction or None
         The smallest instance known to contradict a refuted claim.
 
     Raises
@@ -172,7 +184,7 @@ class Standing:
     condition: str = ""
     covers: Callable[[Setting], bool] = field(default=everywhere, repr=False, compare=False)
     proofs: tuple[str, ...] = ()
-    witness: Witness | None = None
+    witness: Contradiction | None = None
 
     def __post_init__(self) -> None:
         if self.status not in _STRENGTH:
@@ -226,12 +238,12 @@ def proved(*proofs: str) -> tuple[Standing, ...]:
     return (Standing("proved", proofs=proofs),)
 
 
-def refuted(witness: Witness, *proofs: str) -> tuple[Standing, ...]:
+def refuted(witness: Contradiction, *proofs: str) -> tuple[Standing, ...]:
     """Return the standings of a claim that is refuted.
 
     Parameters
     ----------
-    witness : Witness
+    witness : Contradiction
     *proofs
         Names of proofs.
 

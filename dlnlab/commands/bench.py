@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import bench, report, results
+from dlnlab import bench, report, results, terminal
 from dlnlab.bench import growth, literal, machine, measurement, peer, profile
 from dlnlab.bench.rows import ROWS
 from dlnlab.bench.workloads import Workload
@@ -96,8 +96,8 @@ def run(args: argparse.Namespace) -> int:
     int
     """
     if args.list:
-        print("\n".join(f"{name:<28} {row.title}" for name, row in ROWS.items()))
-        print(f"{GROWTH:<28} time and memory against {', '.join(growth.AXES)}")
+        titles = {name: row.title for name, row in ROWS.items()}
+        claims.show_list(titles | {GROWTH: f"time and memory against {', '.join(growth.AXES)}"})
         return 0
     names = _chosen(args)
     reference = arrays.gpu_reference() if args.device == "gpu" else np.empty(0)
@@ -165,7 +165,8 @@ def _measure(
             told["rows"].append(_row(name, batch, make_loop, reference, args, effort))
     told["growth"] = list(_growths(args.quick)) if GROWTH in names else []
     told["machine"]["load"].append(machine.load())
-    print("\n".join(bench_report.machine_lines(told["machine"])))
+    for line in bench_report.machine_lines(told["machine"]):
+        print("\n".join(terminal.paragraph(line, hanging="  ")))
     if args.quick:
         print("Quick runs show that everything runs; these times and ratios mean little.")
     return results.plain(told)

@@ -8,10 +8,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dlnlab import report
+from dlnlab import report, terminal
 from dlnlab.commands import files
 
-__all__ = ["add_options", "chosen", "show_status", "write"]
+__all__ = [
+    "add_options",
+    "chosen",
+    "show_list",
+    "show_status",
+    "write",
+]
 
 
 def add_options(parser: argparse.ArgumentParser, written: str) -> None:
@@ -75,6 +81,18 @@ def write(
         return
     manifest = report.manifest(args.command_line, parameters, seconds)
     files.write_text(args.json, files.strict_json({**content, "manifest": manifest}))
+
+
+def show_list(titles: Mapping[str, str]) -> None:
+    """Print names with what they stand for beside them.
+
+    Parameters
+    ----------
+    titles : mapping of str to str
+    """
+    width = 1 + max(map(len, titles))
+    for name, title in titles.items():
+        print("\n".join(terminal.paragraph(f"{name:<{width}}{title}", hanging=width * " ")))
 
 
 def show_status(text: str) -> None:

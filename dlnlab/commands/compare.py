@@ -117,7 +117,8 @@ def _target_options(parser: argparse.ArgumentParser) -> None:
     text = (
         "rank r of a generated target (default: 10, if it fits); of a TARGET the modes that are "
         "asked about, a number, full for all, or auto: all modes if that takes seconds, else those "
-        "in front of a gap or 99.9 %% of ‖M*‖² (default: auto)"
+        "in front of a gap or 99.9 %% of ‖M*‖² (default: auto); of singular values that fade into "
+        "rounding those above ε^L"
     )
     option("--rank", type=_rank, metavar="R", help=text)
     text = "singular values σ_1* ≥ … ≥ σ_r* > 0 (default: evenly spaced from 1 to 1/r)"
@@ -243,7 +244,12 @@ def _claim_outputs(args: argparse.Namespace) -> None:
 
 def _rank(text: str) -> int | str:
     """Read a number of modes, or one of the words for them."""
-    return text if text in ("auto", "full") else numerals.integer(text)
+    try:
+        return text if text in ("auto", "full") else numerals.integer(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be a number of modes, auto or full, got {text!r}"
+        ) from None
 
 
 def _problem(args: argparse.Namespace) -> tuple[Any, int | None, int | str]:
@@ -301,6 +307,7 @@ def _compare(args: argparse.Namespace, M: Any, r_hat: int | None, rank: int | st
     shown = sys.stderr.isatty() if args.progress is None else args.progress
     shown = shown and not args.quiet
     line = _ProgressLine()
+    silent = args.quiet or args.progress is False
     try:
         c = dlnlab.compare(
             M,
@@ -318,7 +325,7 @@ def _compare(args: argparse.Namespace, M: Any, r_hat: int | None, rank: int | st
             max_steps=args.max_steps,
             num_records=args.records,
             progress=line if shown else False,
-            announce=_announce if shown else None,
+            announce=None if silent else _announce,
         )
     finally:
         line.clear()
@@ -329,13 +336,13 @@ def _compare(args: argparse.Namespace, M: Any, r_hat: int | None, rank: int | st
 def _announce(plan: Plan) -> None:
     """Say before the work starts what it will take, if that is not a moment."""
     if plan.seconds > MOMENT or plan.rank < plan.of:
-        print(plan, file=sys.stderr)
+        print(plan, file=sys.stderr, flush=True)
 
 
 class _ProgressLine:
-    """One line on the error stream that follows a comparison.
+    """One line on the error stream that follows a comparison, mode by mode.
 
-    When it will be over is an estimate, so 99 % may last a while.
+    When a mode is learned is an estimate, so 99 % may last a while.
     """
 
     def __init__(self) -> None:
@@ -343,7 +350,7 @@ class _ProgressLine:
 
     def __call__(self, done: float, total: float, loss: float) -> None:
         share = 100 if done >= total else min(99, math.floor(100 * done / total))
-        self._show(f"integrating: t = {done:.4g}, loss {loss:.2e}, {share:3d} %")
+        self._show(f"integrating: {done:.1f} of {total:.4g} modes, loss {loss:.2e}, {share:3d} %")
 
     def clear(self) -> None:
         """Wipe the line."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import textwrap
 import time
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+from dlnlab import terminal
 from dlnlab.claims import CLAIMS, Claim
 from dlnlab.commands import claims, files
 
@@ -109,7 +109,7 @@ def _carry_out(
             missing[name] = str(error)
         claims.show_status("")
         if name in missing:
-            print(f"{name:<16} not carried out: {missing[name]}")
+            print(_told(name, f"not carried out: {missing[name]}"))
         elif in_full or results[-1].status != "proved":
             print(f"{results[-1]}\n")
         else:
@@ -130,8 +130,7 @@ def _known(resting: Sequence[Claim]) -> list[str]:
     """Say what is known of each claim that rests on a proof, wrapped for a terminal."""
     lines = ["", "Claims that rest on these proofs:"] if resting else []
     for claim in resting:
-        text = f"{claim.name}: {claim.known}"
-        lines += textwrap.wrap(text, 80, initial_indent="  ", subsequent_indent="      ")
+        lines += terminal.paragraph(f"{claim.name}: {claim.known}", "  ", "      ")
     return lines
 
 
@@ -139,7 +138,12 @@ def _line(result: Any) -> str:
     kinds = [step.kind for step in result.steps]
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     rest = f"; leaves {len(result.open)} open, see its steps" if result.open else ""
-    return f"{result.claim:<16} {result.verdict}  {result.seconds:5.1f} s  ({counts}{rest})"
+    return _told(result.claim, f"{result.verdict}  {result.seconds:.1f} s  ({counts}{rest})")
+
+
+def _told(name: str, text: str) -> str:
+    """What is said of a proof beside its name, all of them below each other."""
+    return "\n".join(terminal.paragraph(f"{name:<20}{text}", hanging=20 * " "))
 
 
 def _record(result: Any) -> dict[str, Any]:

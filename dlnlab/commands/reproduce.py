@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dlnlab import campaigns, experiments, report
+from dlnlab import campaigns, experiments, report, terminal
 from dlnlab.campaigns import executors
 from dlnlab.commands import campaign, claims, files, numerals, schedule
 from dlnlab.experiments import EXPERIMENTS, Experiment, Study
@@ -104,8 +104,7 @@ def run(args: argparse.Namespace) -> int:
         If an argument is malformed, a file cannot be used, or the run fails.
     """
     if args.list:
-        width = max(map(len, EXPERIMENTS))
-        print("\n".join(f"{name:<{width}} {e.title}" for name, e in EXPERIMENTS.items()))
+        claims.show_list({name: e.title for name, e in EXPERIMENTS.items()})
         return 0
     chosen = _chosen(args)
     if args.out is None:
@@ -122,7 +121,8 @@ def run(args: argparse.Namespace) -> int:
         for number, experiment in enumerate(chosen, 1):
             label = f"{experiment.name} ({number} of {len(chosen)})"
             study, seconds = _carry_out(experiment, args, pool, label)
-            print(f"{experiment.name:<8} {study.verdict} ({study.basis})")
+            found = f"{experiment.name:<8} {study.verdict} ({study.basis})"
+            print("\n".join(terminal.paragraph(found, hanging=9 * " ")))
             told = schedule.took(_spent(experiment, args))
             print(f"{'':<8} done in {schedule.duration(seconds)}; {told}", flush=True)
     print(f"Wrote {args.out / 'index.html'}")
@@ -178,7 +178,7 @@ def _readings(experiment: Experiment, args: argparse.Namespace) -> list[str]:
 def _check_data(chosen: Sequence[Experiment], args: argparse.Namespace) -> None:
     """Raise, before any run, unless the data are what they must be."""
     for experiment in chosen:
-        what = experiment.needed(quick=args.quick)
+        what = experiment.needed(_readings(experiment, args), quick=args.quick)
         if not what or not args.data:
             continue
         if not Path(args.data).exists():

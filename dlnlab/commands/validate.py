@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import textwrap
 import time
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from dlnlab import report, results
+from dlnlab import report, results, terminal
 from dlnlab.claims import CLAIMS, Verdict
 from dlnlab.commands import campaign, claims, files, numerals
 from dlnlab.numerics import checks
 
-__all__ = ["EPILOG", "HEADER", "PROFILES", "SHOWN", "add", "run"]
+__all__ = ["EPILOG", "HEADERS", "PROFILES", "SHOWN", "WIDTHS", "add", "run"]
 
 PROFILES = ("ci", "dev", "hunt")
 SHOWN = (
@@ -26,7 +25,9 @@ SHOWN = (
 )
 """Parts of a witness that the table leaves to the file."""
 
-HEADER = f"{'claim':<21}{'verdict':<27}{'margin ± error':<17}{'tested':>8}{'time':>7}"
+HEADERS = ("claim", "verdict", "margin ± error", "tested", "time")
+WIDTHS = (20, 24, 16, 7, 5)
+"""Of columns, where the terminal has room for them."""
 
 EPILOG = """\
 examples:
@@ -166,7 +167,7 @@ def _carry_out(validations: Any, names: list[str], args: argparse.Namespace) -> 
         for verdict in validations.verdicts(names, args.profile, args.seed, **options):
             claims.show_status("")
             if not found:
-                print(HEADER)
+                print(_row(HEADERS))
             print("\n".join(_lines(verdict)), flush=True)
             found[verdict.claim] = verdict
     return [found[name] for name in names if name in found]
@@ -201,19 +202,20 @@ def _figures(verdicts: list[Verdict]) -> dict[str, str]:
 def _lines(verdict: Verdict) -> list[str]:
     """A row of the table, with the unmet premises and what broke a claim below it."""
     margin = f"{verdict.margin:.1e} ± {verdict.error:.0e}"
-    row = (
-        f"{verdict.claim:<21}{report.status_text(verdict):<27}{margin:<17}"
-        f"{verdict.instances:>8}{verdict.seconds:>5.0f} s"
-    )
-    lines = [row]
+    tested, time = f"{verdict.instances}", f"{verdict.seconds:.0f} s"
+    lines = [_row((verdict.claim, report.status_text(verdict), margin, tested, time))]
     if verdict.status in ("proved", "conditional", "conjecture"):
         return lines
     lines += _surprise(verdict)
     lines += [f"    not met: {premise.name}" for premise in verdict.unmet]
     return [
         *lines,
-        *textwrap.wrap(_instance(verdict), 76, initial_indent=" " * 4, subsequent_indent=" " * 6),
+        *terminal.paragraph(_instance(verdict), " " * 4, " " * 6),
     ]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "\n".join(terminal.row(cells, terminal.widths(WIDTHS), left=3))
 
 
 def _instance(verdict: Verdict) -> str:

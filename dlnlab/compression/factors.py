@@ -60,7 +60,8 @@ class FactorRun(Trajectory):
 def _rate(steps: np.ndarray, losses: np.ndarray) -> float:
     """Return ρ from losses ∝ ℓ_∞ + ρ^{2n} after equally many steps each."""
     each = int(steps[1] - steps[0])
-    falls = -np.diff(losses[: np.flatnonzero(np.diff(steps) == each)[-1] + 2])
+    losses = losses[: np.flatnonzero(np.diff(steps) == each)[-1] + 2]  # the last may be sooner
+    falls = -np.diff(losses)
     clear = np.flatnonzero(~(falls > 1e4 * np.finfo(losses.dtype).eps * losses[1:]))
     falls = falls[: clear[0]] if clear.size else falls
     falls = falls[falls > 1e-20 * losses[0]]  # below, rounding of the residual itself shows

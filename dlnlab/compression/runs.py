@@ -188,7 +188,8 @@ class Iteration:
         else:
             d_out, d_in = self.problem.shape
             thin = of((self._flat(1, d_in), self._flat(d_out, 1)), "momentum")  # not in place
-            recorded = of(layers if len(layers) > 1 else (*layers, self._flat(d_out, d_out)))
+            last = self._flat(*layers[-1].shape[:-2], d_out, d_out)
+            recorded = of(layers if len(layers) > 1 else (*layers, last))
             held = checks.resident(2 * item * members * math.prod(layers[-1].shape[-2:]))
             image = checks.resident(item * members * d_out * d_in)
             # arrays come and go in every step, which leaves more gaps than arrays that stay
@@ -196,11 +197,11 @@ class Iteration:
             foreseen = replace(recorded, work=work, held=thin.held + held)
         foreseen.require(layers[0])
 
-    def _flat(self, rows: int, columns: int) -> Array:
+    def _flat(self, *shape: int) -> Array:
         """A layer of zeros that takes no memory."""
         like = self.weights[0]
         zero = np.zeros((), np.dtype(arrays.dtype_name(like)))
-        return arrays.like(np.broadcast_to(zero, (rows, columns)), like)
+        return arrays.like(np.broadcast_to(zero, shape), like)
 
 
 class _Iterating:

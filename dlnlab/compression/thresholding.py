@@ -204,17 +204,17 @@ class _Thresholded:
 def _shrunk(W: Array, amount: Any, rule: str) -> Array:
     """Return the proximal map; `amount` is a float or has an axis for singular values.
 
-    A matrix that is no longer finite stays as it is: the run then ends as diverged.
+    A matrix that is no longer finite stays as it is, alone in its batch: its run then ends as
+    diverged.
     """
     xp = arrays.namespace(W)
-    if not bool(xp.all(xp.isfinite(W))):
-        return W
-    U, s, Vh = xp.linalg.svd(W, full_matrices=False)
+    finite = xp.all(xp.isfinite(W), axis=(-2, -1), keepdims=True)
+    U, s, Vh = xp.linalg.svd(xp.where(finite, W, xp.zeros_like(W)), full_matrices=False)
     if rule == "soft":
         s = xp.maximum(s - amount, xp.zeros_like(s))
     else:
         s = xp.where(s**2 > 2 * amount, s, xp.zeros_like(s))
-    return (U * s[..., None, :]) @ Vh
+    return xp.where(finite, (U * s[..., None, :]) @ Vh, W)
 
 
 def _start(problem: Problem, weights: Any) -> Weights:

@@ -27,7 +27,21 @@ from dlnlab.files import untrusted
 from dlnlab.numerics import checks
 from dlnlab.results import presenter
 
-__all__ = ["CHUNK", "READERS", "STREAM", "TEXT", "Table", "read"]
+__all__ = [
+    "CHUNK",
+    "COMPRESSED",
+    "INTEGERS",
+    "NUMERIC",
+    "READERS",
+    "STREAM",
+    "TEXT",
+    "Table",
+    "read",
+]
+
+INTEGERS = (f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
+NUMERIC = {"double", "single", "logical", "sparse", *INTEGERS}
+"""Classes of MATLAB's matrices."""
 
 TEXT = 150
 """Bytes of memory for a byte of text: a cell of two characters is a string of 51 bytes, and a float
@@ -35,6 +49,13 @@ of 24, with a pointer each."""
 
 CHUNK = 1 << 20
 """Bytes that are read from a stream, or unpacked, at a time."""
+
+COMPRESSED = {
+    "csr": scipy.sparse.csr_array,
+    "csc": scipy.sparse.csc_array,
+    "bsr": scipy.sparse.bsr_array,
+}
+"""What `scipy.sparse.save_npz` writes as indices, and where each row or column of them starts."""
 
 STREAM = "-"
 """What standard input is called."""
@@ -156,14 +177,11 @@ def _table(
     reader: Callable[[BinaryIO, _Wanted], tuple[Any, list[str]]], file: BinaryIO, wanted: _Wanted
 ) -> Table:
     values, notes = reader(file, wanted)
-    if values.dtype.kind not in "biufc":
-        raise ValueError(f"{wanted.where} must hold numbers, got entries of type {values.dtype}")
-    if len(values.shape) == 2:
-        size = f"{values.shape[0]} × {values.shape[1]}"
-    else:
-        size = f"shape {tuple(values.shape)}"
-    shown = Path(wanted.where).name
-    return Table(values, ", ".join([f"{size} from {shown}", *notes]))
+    described = f"an array of shape {tuple(values.shape)} and dtype {values.dtype}"
+    if len(values.shape) != 2 or values.dtype.kind not in "biuf":
+        raise ValueError(f"{wanted.where} must hold a matrix of real numbers, got {described}")
+    size = f"{values.shape[0]} × {values.shape[1]} from {Path(wanted.where).name}"
+    return Table(values, ", ".join([size, *notes]))
 
 
 def _standard_input() -> bytes:
@@ -196,10 +214,7 @@ def _text(file: BinaryIO, wanted: _Wanted) -> tuple[Any, list[str]]:
     checks.fits_in_memory(
         wanted.where, TEXT * wanted.size, remedy="save it as .npy, which takes less"
     )
-    try:
-        content = file.read().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{wanted.where} is not a text file") from error
+    content = text.decode(file.read(), wanted.where)
     return text.parse(content, wanted.where, wanted.header, wanted.index)
 
 
@@ -251,18 +266,22 @@ def _sparse(archive: zipfile.ZipFile, members: Any, wanted: _Wanted) -> Any:
         if form == "coo":
             places = parts["coords"] if "coords" in parts else (parts["row"], parts["col"])
             return scipy.sparse.coo_array((parts["data"], tuple(places)), shape=shape)
-        kinds = {"csr": scipy.sparse.csr_array, "csc": scipy.sparse.csc_array}
-        found = kinds[form]((parts["data"], parts["indices"], parts["indptr"]), shape=shape)
+        if form == "dia":
+            return scipy.sparse.dia_array((parts["data"], parts["offsets"]), shape=shape).tocoo()
+        found = COMPRESSED[form]((parts["data"], parts["indices"], parts["indptr"]), shape=shape)
         found.check_format(full_check=True)
-        return found
+        return found.tocsr() if form == "bsr" else found
     except KeyError as error:
         raise ValueError(
-            f"{wanted.where} must be of a sparse array in the format coo, csr or csc, got {form}"
+            f"{wanted.where} must be of a sparse array in the format coo, dia, "
+            f"{', '.join(COMPRESSED)}, got {form}"
         ) from error
 
 
 def _chosen(names: Collection[str], wanted: _Wanted) -> str:
     """Return which of several arrays is meant."""
+    if not names:
+        raise ValueError(f"{wanted.where} holds no matrix of numbers")
     if wanted.name is None and len(names) == 1:
         return next(iter(names))
     if wanted.name is None or wanted.name not in names:
@@ -281,12 +300,12 @@ def _mat(file: BinaryIO, wanted: _Wanted) -> tuple[Any, list[str]]:
     plain = _inflated(file.read(), wanted)
     with _decoding(wanted):
         try:
-            shapes = {name: shape for name, shape, _ in scipy.io.whosmat(io.BytesIO(plain))}
+            listed = scipy.io.whosmat(io.BytesIO(plain))
         except NotImplementedError as error:
             raise ValueError(
                 f"{wanted.where} is an HDF5 file (MATLAB 7.3); save it with save(…, '-v7')"
             ) from error
-        matrices = {name for name, shape in shapes.items() if len(shape) == 2}
+        matrices = {name for name, shape, kind in listed if len(shape) == 2 and kind in NUMERIC}
         chosen = _chosen(matrices, wanted)
         found = scipy.io.loadmat(io.BytesIO(plain), variable_names=[chosen])[chosen]
         if scipy.sparse.issparse(found):
@@ -338,7 +357,10 @@ def _mtx(file: BinaryIO, wanted: _Wanted) -> tuple[Any, list[str]]:
         checks.fits_in_memory(wanted.where, 40 * entries)
         found = scipy.io.mmread(io.BytesIO(content), spmatrix=False)
     if field == "pattern":
-        raise ValueError(f"{wanted.where} must hold numbers, got a pattern without any")
+        raise ValueError(
+            f"{wanted.where} must hold numbers, got a pattern, which has places only; "
+            "scipy.io.mmread reads it as ones, scipy.io.mmwrite saves these"
+        )
     kind = "sparse" if form == "coordinate" else "dense"
     return found, [kind if symmetry == "general" else f"{kind} and {symmetry}"]
 

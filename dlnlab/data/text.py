@@ -2,11 +2,13 @@
 
 What separates the cells is seen from the first line: a tab, a semicolon, a comma, or blanks.  Names
 that are words are recognized as such.  Numbers that look like names, 1, 2, 3 above measurements or
-years beside them, are not guessed at: the caller has to say what they are.
+years beside them, are not guessed at, nor is a first row of numbers and words: whoever reads the
+text has to say what they are.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import itertools
 import math
@@ -17,7 +19,19 @@ import numpy as np
 
 from dlnlab.numerics import checks
 
-__all__ = ["COMMA", "EMPTY", "NUMBER", "SEPARATORS", "WHOLE", "Row", "parse"]
+__all__ = [
+    "COMMA",
+    "COMMENTS",
+    "EMPTY",
+    "MINUS",
+    "NUMBER",
+    "SEPARATORS",
+    "UNKNOWN",
+    "WHOLE",
+    "Row",
+    "decode",
+    "parse",
+]
 
 SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas", " ": "blanks"}
 
@@ -31,7 +45,43 @@ COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?", re.ASCII)
 WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 """What may be a name; no names are longer."""
 
+MINUS = str.maketrans("−", "-")
+"""Typeset numbers have a sign of their own."""
+
+COMMENTS = ("#", "%")
+"""What a line starts with that says something about the numbers, in most programs and in MATLAB."""
+
+UNKNOWN = "an unknown number is an empty cell, or NA"
+
 Row = list[str]
+
+
+def decode(content: bytes, where: str) -> str:
+    """Return the text that bytes stand for: UTF-8, UTF-16 with its mark, or else Latin-1.
+
+    Parameters
+    ----------
+    content : bytes
+    where : str
+        Name of its file, for messages.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If they are no text: a byte that none has is among them.
+    """
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        told = content.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError:
+        told = content.decode("latin-1")  # numbers are the same, and names are skipped
+    if "\0" in told:
+        raise ValueError(f"{where} is not a text file: it holds bytes that are zero")
+    return told
 
 
 def parse(
@@ -62,18 +112,25 @@ def parse(
     lines, rows, notes = _rows(text, where)
     if not rows:
         raise ValueError(f"{where} holds no numbers")
+    if not any(map(_is_number, itertools.chain.from_iterable(rows))):
+        raise ValueError(
+            f"{where} holds no numbers, its first cell is {rows[0][0]!r}; cells must be separated "
+            f"by {', '.join(SEPARATORS.values())}"
+        )
     body, named = rows, header if header is not None else _is_header(rows)
+    if named and header is None and any(map(_is_number, rows[0])) and any(map(_is_word, rows[0])):
+        _refuse(where, "first row", rows[0], "header")
     if named:
         body, lines = rows[1:], lines[1:]
         notes.append("header row skipped")
         if not body:
             raise ValueError(f"{where} holds no numbers below its header")
+    _check_width(body, lines, where)
     aside = _has_index(rows[0] if named else None, body) if index is None else index
     if aside:
         body = [row[1:] for row in body]
         notes.append("index column skipped")
     top = rows[0][len(rows[0]) - len(body[0]) :] if named else None
-    _check_width(body, lines, where)
     if len(body[0]) > 1 and not any(row[-1] for row in [*body, top or [""]]):
         body = [row[:-1] for row in body]  # every line ends in a separator
     if not body[0]:
@@ -98,7 +155,7 @@ def _rows(text: str, where: str) -> tuple[list[int], list[Row], list[str]]:
         nonlocal ended
         for number, line in enumerate(text.splitlines(), 1):
             ended = number
-            if line.strip() and not line.lstrip().startswith("#"):
+            if line.strip() and not line.lstrip().startswith(COMMENTS):
                 yield line.strip(" \r\n") + "\n"
 
     first = next(told(), "")
@@ -108,7 +165,7 @@ def _rows(text: str, where: str) -> tuple[list[int], list[Row], list[str]]:
     lines, rows = [], []
     try:
         for row in reader:
-            rows.append([cell.strip() for cell in row])
+            rows.append([cell.strip().translate(MINUS) for cell in row])
             lines.append(ended)
     except csv.Error as error:
         raise ValueError(f"{where}, line {ended}: {error}") from error
@@ -119,6 +176,10 @@ def _rows(text: str, where: str) -> tuple[list[int], list[Row], list[str]]:
         rows = [[c.replace(",", ".") if COMMA.fullmatch(c) else c for c in row] for row in rows]
         return lines, rows, ["decimal commas"]
     return lines, rows, []
+
+
+def _is_number(cell: str) -> bool:
+    return NUMBER.fullmatch(cell) is not None or cell.lower() in EMPTY - {""}
 
 
 def _is_word(cell: str) -> bool:
@@ -153,7 +214,7 @@ def _check_width(body: Sequence[Row], lines: Sequence[int], where: str) -> None:
         if len(row) != len(body[0]):
             raise ValueError(
                 f"{where}, line {line}: every row must have as many numbers as the first, "
-                f"{len(body[0])}, got {len(row)}"
+                f"{len(body[0])}, got {len(row)}; a line that says something else must start with #"
             )
 
 
@@ -162,7 +223,9 @@ def _numbers(body: Sequence[Row], lines: Sequence[int], where: str) -> np.ndarra
     for row, line in zip(body, lines, strict=True):
         for cell in row:
             if _is_word(cell):
-                raise ValueError(f"{where}, line {line}: {checks.describe(cell)} is not a number")
+                raise ValueError(
+                    f"{where}, line {line}: {checks.describe(cell)} is not a number; {UNKNOWN}"
+                )
         values.append([math.nan if cell.lower() in EMPTY else float(cell) for cell in row])
     return np.array(values)
 

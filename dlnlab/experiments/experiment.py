@@ -15,7 +15,7 @@ no verdict.  Yardsticks are part of the experiment, so that they stand before it
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -194,8 +194,12 @@ class Experiment:
         holds what was measured alone.
     ours : bool
         Whether it is of our own making, and no figure of the paper.
+    words : mapping from settings to str
+        What its settings mean, where they are not those of the paper's experiments.
     needs_data : str
         What `data` must point at; empty if the experiment needs none.
+    without_data : tuple of str
+        Readings that need none.
     check_data : callable or None
         Raises an error unless a path is what `needs_data` says.
     quick_data : bool
@@ -223,9 +227,11 @@ class Experiment:
     apart: str = ""
     rows: tuple[tuple[str, str, tuple[float, ...]], ...] = ()
     ours: bool = False
+    words: Mapping[str, str] = field(default_factory=dict)
     needs_data: str = ""
     check_data: Callable[[str], Any] | None = None
     quick_data: bool = True
+    without_data: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         checks.fields(self)
@@ -239,11 +245,13 @@ class Experiment:
         """Return the readings that are run if none is named."""
         return tuple(name for name in self.settings if name not in self.on_request)
 
-    def needed(self, *, quick: bool = False) -> str:
+    def needed(self, readings: Sequence[str] | None = None, *, quick: bool = False) -> str:
         """Return what `data` must point at for a run; empty if it needs none.
 
         Parameters
         ----------
+        readings : sequence of str, optional
+            By default those that are run if none is named.
         quick : bool
             With the settings of a quick run.
 
@@ -253,11 +261,17 @@ class Experiment:
 
         Raises
         ------
-        TypeError
-            If `quick` is not True or False.
+        TypeError, ValueError
+            If there is no such reading, or `quick` is not True or False.
         """
+        asked = self.readings if readings is None else readings
+        listed = checks.sequence("readings", asked, "readings")
+        names = {checks.choice("readings", name, self.settings) for name in listed}
+        if not names:
+            raise ValueError(f"`readings` must name some of {list(self.settings)}, got none")
         quick = checks.flag("quick", quick)
-        return self.needs_data if self.quick_data or not quick else ""
+        full = bool(names - set(self.without_data)) and (self.quick_data or not quick)
+        return self.needs_data if full else ""
 
     def configurations(
         self, reading: str, seeds: int, *, quick: bool = False, data: str = ""
@@ -289,6 +303,6 @@ class Experiment:
         if quick:
             settings |= {name: self.quick[name] for name in self.quick if name in settings}
             settings |= self.quick.get("readings", {}).get(reading, {})
-        if self.needed(quick=quick):
+        if self.needed([reading], quick=quick):
             settings["data"] = data
         return [settings | {"seed": seed} for seed in range(seeds)]

@@ -153,7 +153,7 @@ def study(
     if not names:
         raise ValueError(f"`readings` must name some of {list(known)}, or be None for all of them")
     quick, data = checks.flag("quick", quick), checks.text("data", data)
-    if experiment.needed(quick=quick) and not data:
+    if experiment.needed(names, quick=quick) and not data:
         raise ValueError(f"`data` must be {experiment.needs_data} for {experiment.name}")
     default = 1 if quick else experiment.seeds
     count = default if seeds is None else checks.integer("seeds", seeds, 1, MOST_SEEDS)

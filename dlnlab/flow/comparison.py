@@ -315,8 +315,9 @@ def compare(
     rank : {"auto", "full"} or int
         Number r of modes that are asked about: the target is cut there.  "full" takes all that
         stand out of rounding.  So does "auto" for a target of low rank, and for any other if it
-        takes seconds only; else it finds a gap between singular values or takes 99.9 % of ‖M‖²
-        (`dlnlab.flow.question`).  `Comparison.plan` tells which and why.
+        takes seconds only; else it finds a gap between singular values or takes 99.9 % of ‖M‖², at
+        most r̂ modes (`dlnlab.flow.question`).  Where singular values fade away into rounding it
+        takes those that grow from ε^L.  `Comparison.plan` tells which and why.
     depth, eps : int, float
         L ≥ 2 and ε.
     rng : numpy.random.Generator or int
@@ -346,7 +347,8 @@ def compare(
     num_records : int
         About how many records to keep besides those around every t_i; a short run takes fewer.
     progress : bool or callable
-        As in `gradient_flow`; t_end is an estimate of when the network is fitted, until it is.
+        True shows a bar; a callable gets (done, total, loss), done being about how many of the
+        modes are learned.
     announce : callable, optional
         Given the `Plan` before the work starts.
 
@@ -389,7 +391,7 @@ def compare(
     seed = int(rng) if isinstance(rng, numbers.Integral) else "generator"
     if announce is not None:
         checks.function("announce", announce, "a callable announce(plan)", 1)
-    modes, of, why = asked(problem, rank, depth)
+    modes, of, why = asked(problem, rank, r_hat, depth, eps)
     problem = _cut(problem, modes)
     width = min(problem.shape) if width is None else width
     network = OriginalNetwork(problem, depth, eps, rng, width, weights)

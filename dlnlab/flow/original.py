@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +36,7 @@ from dlnlab.training.trajectory import Status, Trajectory
 __all__ = [
     "CLOSED",
     "FITTED",
+    "LATE",
     "METHODS",
     "RESOLVED",
     "ROUNDS",
@@ -57,6 +59,9 @@ FITTED = 1e-8
 of the smallest σ_i* that it can fit: what remains is the slow decay of the residual directions.
 Near a saddle it is a tenth of `within`: there the remaining modes may be nearly equal, and the
 lost direction rotates among them almost indefinitely."""
+
+LATE = 1.2
+"""A random start takes about so many times as long as the compressed network."""
 
 SURVEY, ROUNDS = 200, 6
 """Times of the first look at a closed form, and how often it is refined."""
@@ -134,7 +139,7 @@ class OriginalFlow:
         self.fitted = self._fitted(within)
         W = networks.prefix_products(network.weights)[-1]
         self.candidates = Candidates(law, num_records, network.weights, W)
-        bar = Progress(progress, network.units.time * _expected_end(law, t_end), "time")
+        bar = Progress(progress, float(law.targets.size), "modes")
         try:
             with np.errstate(over="ignore", invalid="ignore", under="ignore"):
                 status = self._evaluate() if closed else self._integrate(max_steps, bar)
@@ -176,11 +181,12 @@ class OriginalFlow:
         )
         if staged.at_the_goal():
             return Status.STOPPED
-        status = staged.run(bar)
+        status = staged.run(bar, _learned(self.law))
         self.dropped, self.unresolved = staged.dropped, staged.unresolved
-        units = self.network.units
-        bar.total = units.time * staged.t  # now known: the bar ends at 100 %
-        bar.update(bar.total, units.loss * float(staged.problem.loss(staged.W)))
+        loss = self.network.units.loss * float(staged.problem.loss(staged.W))
+        if status is not Status.STOPPED:
+            bar.total = _learned(self.law)(staged.t)  # now known: the bar ends at 100 %
+        bar.update(bar.total, loss)
         return status
 
     def _evaluate(self) -> Status:
@@ -337,6 +343,10 @@ def chosen_method(method: str, network: OriginalNetwork) -> str:
     return CLOSED if len(network.weights) == 2 and network.balancedness.met else "DOP853"
 
 
-def _expected_end(law: CompressedFlow, t_end: float) -> float:
-    """About when a random start is fitted: 1.3 times as late as the compressed network."""
-    return min(1.3 * law.horizon(FITTED), t_end)
+def _learned(law: CompressedFlow) -> Callable[[float], float]:
+    """Return about how many modes a random start has learned by a time."""
+    rises = law.rises(math.inf)
+    if rises is None:
+        return lambda t: 0.0
+    modes = np.linspace(0, law.targets.size, rises.size)
+    return lambda t: float(np.interp(t / LATE, rises, modes))

@@ -4,7 +4,8 @@ A matrix from measurements has full rank: some modes that matter, and a tail of 
 mode takes 1/σ_r* as long as the first.  What a comparison takes is known before it starts, from the
 number of modes and the size of the reduced network.  By default it asks about all modes of a target
 of low rank, and of any other as long as that takes seconds; beyond, about those in front of a gap,
-or those that make up nearly all of ‖M*‖².
+or those that make up nearly all of ‖M*‖², and no more than r̂.  Singular values that fade away into
+rounding, as those of a smooth kernel, end nowhere: of them it asks about those that grow from ε^L.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Plan:
     def __str__(self) -> str:
         modes = f"{self.rank} of {self.of} modes ({self.why})"
         work = f"about {self.steps} steps" if self.steps else "in closed form"
-        return f"{modes}, {work}, about {self.seconds:.1g} s"
+        return f"{modes}, {work}, about {float(f'{self.seconds:.1g}'):g} s"
 
 
 def predicted(rank: int, size: int, depth: int) -> tuple[int, float]:
@@ -117,14 +118,18 @@ def predicted(rank: int, size: int, depth: int) -> tuple[int, float]:
     return STEPS * rank, STEPS * rank * (OVERHEAD * depth + products / 2 / FLOPS)
 
 
-def asked(problem: Factorization, rank: Any, depth: int) -> tuple[int, int, str]:
+def asked(
+    problem: Factorization, rank: Any, r_hat: int | None, depth: int, eps: float
+) -> tuple[int, int, str]:
     """Return how many modes are asked about, of how many, and why.
 
     Parameters
     ----------
     problem : Factorization
     rank : {"auto", "full"} or int
-    depth : int
+    r_hat : int or None
+        r̂, if it was given.
+    depth, eps : int, float
 
     Returns
     -------
@@ -141,9 +146,14 @@ def asked(problem: Factorization, rank: Any, depth: int) -> tuple[int, int, str]
     else:
         count = checks.integer("rank", rank, 1, s.size)
         return count, s.size, "as asked"
-    if rank == "full" or _is_low_rank(problem, s) or _affordable(s.size, problem, depth):
+    if rank == "full" or _is_low_rank(problem, s):
         return s.size, s.size, "all"
-    return _front(s, problem, depth)
+    growing = max(1, int(np.count_nonzero(s > eps**depth)))
+    fading = s.size < min(problem.shape) and growing < s.size
+    count = growing if fading else s.size
+    if not _affordable(count, problem, depth):
+        return _front(s, problem, depth, count if r_hat is None else min(count, r_hat))
+    return count, s.size, "σ_i* > ε^L" if fading else "all"
 
 
 def _affordable(rank: int, problem: Factorization, depth: int) -> bool:
@@ -161,10 +171,10 @@ def _is_low_rank(problem: Factorization, s: np.ndarray) -> bool:
     return bool(s[-1] > LOW_RANK * below)
 
 
-def _front(s: np.ndarray, problem: Factorization, depth: int) -> tuple[int, int, str]:
+def _front(s: np.ndarray, problem: Factorization, depth: int, limit: int) -> tuple[int, int, str]:
     """Choose by the widest gap, by the share of ‖M*‖², or by what is affordable."""
     most = 1
-    while most < s.size and _affordable(most + 1, problem, depth):
+    while most < limit and _affordable(most + 1, problem, depth):
         most += 1
     ratios = s[:most] / s[1 : most + 1]
     gap = int(np.argmax(ratios)) + 1

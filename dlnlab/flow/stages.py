@@ -200,23 +200,26 @@ class Staged:
         """
         return self.until == 0 and (self.unfitted() <= 0 or not self.tight.velocity.any())
 
-    def run(self, progress: Progress) -> Status:
+    def run(self, progress: Progress, learned: Callable[[float], float]) -> Status:
         """Step until the end, for whatever reason.
 
         Parameters
         ----------
         progress : Progress
+            Counts modes.
+        learned : callable
+            How many of them are learned by a time, about.
 
         Returns
         -------
         Status
         """
         try:
-            return self._run(progress)
+            return self._run(progress, learned)
         finally:
             self._hand_on()
 
-    def _run(self, progress: Progress) -> Status:
+    def _run(self, progress: Progress, learned: Callable[[float], float]) -> Status:
         while self.t < self.t_end:
             if self.steps >= self.max_steps:
                 return Status.BUDGET
@@ -231,8 +234,8 @@ class Staged:
             self._record(before, W)
             self.W = W
             if progress.due():
-                units = self.network.units
-                progress.update(units.time * self.t, units.loss * float(self.problem.loss(W)))
+                loss = self.network.units.loss * float(self.problem.loss(W))
+                progress.update(learned(self.t), loss)
             status = self._over()
             if status is not None:
                 return status

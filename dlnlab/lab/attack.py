@@ -2,26 +2,26 @@
 
 Every task is a few instances of one shape, depth and ε, and depends on its configuration only: so
 tasks run through any executor and resume, and what is found is the same wherever they ran.  Tasks
-are looked at in rounds; the first round with a counterexample is the last.
+are added up in their own order, round by round; the first round with a counterexample is the last.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import pickle
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dlnlab import campaigns, results
 from dlnlab.campaigns import executors
-from dlnlab.claims import Claim, Verdict
+from dlnlab.claims import Claim, Premise, Verdict
 from dlnlab.claims.claim import CONJECTURE
 from dlnlab.files import fingerprints
 from dlnlab.lab import dynamics, margins
@@ -41,10 +41,12 @@ __all__ = [
     "FAR",
     "GENERATION",
     "KEPT",
+    "LONG",
     "ROUND",
     "Attacker",
     "Question",
     "Search",
+    "Sighted",
     "search",
 ]
 
@@ -55,7 +57,10 @@ ROUND = 8
 """Tasks between two looks at what was found."""
 
 CLIMBS = 4
-"""How many of the worst instances a climb starts from."""
+"""From how many of the worst instances a climb starts, at least."""
+
+LONG = 500
+"""Instances of one climb, beyond which there are more climbs."""
 
 GENERATION = 8
 """Instances of one step of a climb."""
@@ -68,10 +73,25 @@ FAR = 10
 simple instances with equality, some seem to fail by chance."""
 
 FAILURES = 5
-"""A task ends after this many instances on which the function failed."""
+"""The search ends after this many instances on which the function failed, if it never did not."""
 
 KEPT = 3
 """How many failures are told in full."""
+
+
+class Sighted(NamedTuple):
+    """An instance as a search sees it.
+
+    Attributes
+    ----------
+    badness : float
+        How bad it is, −inf if it does not count.
+    clear : bool
+        Whether it contradicts the statement far beyond its numerical error.
+    """
+
+    badness: float = -math.inf
+    clear: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,7 +106,10 @@ class Question:
         The margin.
     premises : tuple of callables
     options : mapping
-        "method" of gradient descent, where one was asked for.
+        "method" of gradient descent, a `dlnlab.methods.Method`, where one was asked for; "also",
+        times of a flow to record beside those at which modes rise.
+    judged : tuple of callables
+        Premises that are measured with errors of their own (`dlnlab.lab.pairs`).
     """
 
     statement: str
@@ -94,6 +117,7 @@ class Question:
     function: Callable[[Any], Any]
     premises: tuple[Callable[[Any], Any], ...]
     options: Mapping[str, Any]
+    judged: tuple[Callable[[Sighting], Premise], ...] = ()
 
     @property
     def claim(self) -> Claim:
@@ -137,12 +161,10 @@ class Question:
         -------
         bool
         """
-        tally = Tally(self.claim)
-        self.count(tally, [case])
-        return _is_clear(tally)
+        return any(look.clear for look in self.count(Tally(self.claim), [case]))
 
-    def count(self, tally: Tally, cases: Sequence[Case]) -> list[float]:
-        """Count cases of one shape, depth and ε; return how bad each is for a climb.
+    def count(self, tally: Tally, cases: Sequence[Case]) -> list[Sighted]:
+        """Count cases of one shape, depth and ε; return how each looks to a search.
 
         Parameters
         ----------
@@ -151,35 +173,35 @@ class Question:
 
         Returns
         -------
-        list of float
-            −inf for one that does not count.
+        list of Sighted
         """
-        badness = []
+        looks = []
         for case, sighting in self.sightings(cases):
             if isinstance(sighting, str):
                 tally.note("unmeasured", {"case": case.witness(), "why": sighting})
-                badness.append(-np.inf)
+                looks.append(Sighted())
             else:
-                badness.append(self._judge(tally, case, sighting))
-            if len(tally.notes.get("failures", [])) >= FAILURES:
-                break
-        return badness
+                looks.append(self._judge(tally, case, sighting))
+        return looks
 
-    def _judge(self, tally: Tally, case: Case, sighting: Sighting) -> float:
+    def _judge(self, tally: Tally, case: Case, sighting: Sighting) -> Sighted:
         try:
             found = margins.curve(self.function, sighting)
             premises = margins.premises(self.premises, sighting)
-        except BadMargin as error:
-            tally.note("failures", {"case": case.witness(), "why": str(error)})
-            return -np.inf
+        except BadMargin as bad:
+            tally.note("failures", {"case": case.witness(), "why": str(bad)})
+            return Sighted()
         if not found.is_finite:
             tally.note("unmeasured", {"case": case.witness(), "why": "the margin is not finite"})
-            return -np.inf
+            return Sighted()
+        premises += [judged(sighting) for judged in self.judged]
         k = found.worst
-        told = case.witness() | {"time": float(found.times[k])}
-        tally.add(float(found.margin[k]), float(found.error[k]), premises, told)
-        met = all(premise.met for premise in premises)
-        return -found.climb if met else -np.inf
+        margin, error = float(found.margin[k]), float(found.error[k])
+        told = {"time": float(found.times[k]), "margin": margin, "error": error}
+        tally.add(margin, error, premises, lambda: case.witness() | told)
+        if not all(premise.met for premise in premises):
+            return Sighted()
+        return Sighted(-found.climb, margin < -FAR * error)
 
     def look(self, case: Case) -> tuple[MarginCurve, Observed]:
         """Return the margin along one instance, and what the function was given.
@@ -232,52 +254,63 @@ class Attacker:
             self._climb(tally, ranges, rng, first, configuration["count"])
         else:
             cases = ranges.draw(seed, number, configuration["count"], self.question.about)
-            badness = self.question.count(tally, cases)
-            k = int(np.argmax(badness))
-            if np.isfinite(badness[k]):
-                tally.note("steepest", {"badness": badness[k], "case": cases[k].witness()})
+            badness, k = self._look(tally, cases)
+            if np.isfinite(badness):
+                tally.note("steepest", {"badness": badness, "case": cases[k].witness()})
         return _trimmed(tally)
+
+    def _look(self, tally: Tally, cases: Sequence[Case]) -> tuple[float, int]:
+        """Count cases, note those that refute, and return the worst and which it is."""
+        looks = self.question.count(tally, cases)
+        for case, look in zip(cases, looks, strict=True):
+            if look.clear:
+                tally.note("counterexamples", case.witness())
+        k = int(np.argmax([look.badness for look in looks]))
+        return looks[k].badness, k
 
     def _climb(
         self, tally: Tally, ranges: Ranges, rng: np.random.Generator, case: Case, count: int
     ) -> None:
         """Step towards worse instances, a generation at a time, from the worst so far."""
-        (best,) = self.question.count(Tally(self.question.claim), [case]) or [-np.inf]
+        best, _ = self._look(Tally(self.question.claim), [case])
         while count > 0:
             cases = ranges.moved(rng, case, min(GENERATION, count))
             cases = [moved for moved in cases if ranges.holds(moved)]
             count -= max(len(cases), 1)
-            badness = self.question.count(tally, cases) if cases else []
-            if badness and max(badness) > best:
-                best, case = max(badness), cases[int(np.argmax(badness))]
-            if _ends(tally):
+            if cases:
+                worst, k = self._look(tally, cases)
+                best, case = (worst, cases[k]) if worst > best else (best, case)
+            if "counterexamples" in tally.notes:
                 return
 
     def __reduce__(self) -> Any:
         return _attacker, (_packed(self.question),)
 
 
-def _is_clear(tally: Tally) -> bool:
-    """Tell whether an instance contradicts the statement, far beyond its numerical error."""
-    worst = tally.worst
-    return worst is not None and worst.contradicted and worst.margin < -FAR * worst.error
-
-
 def _ends(tally: Tally) -> bool:
-    """Tell whether to stop: for a clear counterexample, or a function that keeps failing.
+    """Tell whether to stop: for a clear counterexample, or a function that always fails.
 
     One that fails by little more than its error is confirmed at the end, if there is none clearer.
     """
-    return _is_clear(tally) or len(tally.notes.get("failures", [])) >= FAILURES
+    always = tally.instances + tally.outside == 0
+    failed = len(tally.notes.get("failures", []))
+    return "counterexamples" in tally.notes or (always and failed >= FAILURES)
 
 
 def _trimmed(tally: Tally) -> dict[str, Any]:
-    """Return a tally as JSON, of many failures the first few and their number."""
-    told = tally.to_dict()
-    notes = tally.notes
+    """Return a tally as JSON, of many notes the first few and their number."""
+    told, notes = tally.to_dict(), dict(tally.notes)
+    if "counterexamples" in notes:
+        notes["counterexamples"] = sorted(notes["counterexamples"], key=_complexity)
     counts = {f"{name} in all": [len(some)] for name, some in notes.items()}
     told["notes"] = {name: some[:KEPT] for name, some in notes.items()} | counts
     return told
+
+
+def _complexity(witness: Mapping[str, Any]) -> tuple[int, ...]:
+    """Order instances as shrinking does: by their dimensions, rank and depth."""
+    rank = sum(value > 0 for value in witness["spectrum"])
+    return sum(witness["shape"]), rank, witness["depth"]
 
 
 def _attacker(packed: bytes) -> Attacker:
@@ -295,14 +328,9 @@ class Search:
     Attributes
     ----------
     tally : Tally
-    planned : int
-        Instances that were to be looked at.
-    seconds : float
     """
 
     tally: Tally
-    planned: int
-    seconds: float = 0.0
 
     def many(self, name: str) -> int:
         """Return how many instances failed or were not measured.
@@ -319,6 +347,11 @@ class Search:
         return int(sum(self.tally.notes.get(f"{name} in all", [])))
 
     @property
+    def simplest(self) -> Mapping[str, Any] | None:
+        """The simplest instance that contradicts the statement far beyond its error."""
+        return min(self.tally.notes.get("counterexamples", []), key=_complexity, default=None)
+
+    @property
     def verdict(self) -> Verdict | None:
         """The verdict on what was counted, None if nothing was."""
         judged = (self.tally.worst, self.tally.worst_outside)
@@ -330,7 +363,7 @@ def _task_of(question: Question, ranges: Ranges, count: int, seed: Sequence[int]
     return {
         "statement": question.statement,
         "about": question.about,
-        "options": dict(question.options),
+        "options": {name: repr(value) for name, value in question.options.items()},
         "code": question.code,
         "ranges": results.plain(ranges.to_dict()),
         "count": count,
@@ -343,11 +376,12 @@ def search(
     ranges: Ranges,
     instances: int,
     seed: int,
+    found: Search,
     *,
     executor: Executor | str | None = None,
     path: str | os.PathLike[str] | None = None,
     progress: bool | Callable[[int, int], Any] = False,
-) -> Search:
+) -> None:
     """Attack a conjecture with random instances, then climb from the worst of them.
 
     Parameters
@@ -357,6 +391,8 @@ def search(
     instances : int
         How many to look at.
     seed : int
+    found : Search
+        What is found is added to it, so that an interruption does not lose it.
     executor, path, progress
         See `dlnlab.campaigns.run`; ``f(done, total)`` of instances.
 
@@ -364,8 +400,6 @@ def search(
     -------
     Search
     """
-    started = time.monotonic()
-    found = Search(Tally(question.claim), instances)
     climbing = int(CLIMBING * instances) if instances > BATCH else 0
     batches = _shares(instances - climbing, BATCH)
     bar = Progress(progress, instances, "instance", has_loss=False)
@@ -375,20 +409,18 @@ def search(
         carry = _Carrier(Attacker(question), pool, path, bar)
         carry.rounds(_random(question, ranges, batches, seed), found)
         steepest = sorted(found.tally.notes.get("steepest", []), key=lambda s: -s["badness"])
-        starts = [told["case"] for told in steepest[:CLIMBS]]
+        starts = [told["case"] for told in steepest[: max(CLIMBS, climbing // LONG)]]
         if climbing and not _ends(found.tally):
-            if starts:
+            if len({told["badness"] for told in steepest}) > 1:
                 shares = _shares(climbing, -(-climbing // len(starts)))
                 more = [
                     _task_of(question, ranges, count, [seed, k]) | {"from": witness}
                     for k, (witness, count) in enumerate(zip(starts, shares, strict=False))
                 ]
-            else:  # nothing leads a climb
+            else:  # there is no slope to climb
                 rest = _shares(climbing, BATCH)
                 more = _random(question, ranges, rest, seed, first=len(batches))
             carry.rounds(more, found)
-    found.seconds = time.monotonic() - started
-    return found
 
 
 def _random(
@@ -403,7 +435,7 @@ def _random(
 
 @dataclass
 class _Carrier:
-    """Carries tasks out round by round, and adds up what they counted in their own order."""
+    """Carries tasks out, and adds up what they counted in their own order, whatever came first."""
 
     attacker: Attacker
     pool: Executor
@@ -413,14 +445,19 @@ class _Carrier:
 
     def rounds(self, tasks: Sequence[dict[str, Any]], found: Search) -> None:
         """Add up what the tasks count, until a round has a counterexample."""
-        for first in range(0, len(tasks), ROUND):
-            some = tasks[first : first + ROUND]
-            for result in campaigns.run(self.attacker, some, path=self.path, executor=self.pool):
-                found.tally.merge(result)
-            self.done += sum(task["count"] for task in some)
-            self.bar.update(self.done)
-            if _ends(found.tally):
-                return
+        coming = campaigns.as_completed(self.attacker, tasks, path=self.path, executor=self.pool)
+        early: dict[int, dict[str, Any]] = {}
+        number = 0
+        with contextlib.closing(coming):  # type: ignore[type-var]  # it is a generator
+            for came, result in coming:
+                early[came] = result
+                while number in early:
+                    found.tally.merge(early.pop(number))
+                    self.done += tasks[number]["count"]
+                    self.bar.update(self.done)
+                    number += 1
+                    if number % ROUND == 0 and _ends(found.tally):
+                        return
 
 
 def _shares(total: int, most: int) -> list[int]:

@@ -126,9 +126,11 @@ class Case:
 
     @cached_property
     def values(self) -> np.ndarray:
-        """The spectrum as the library sees it: what rounding hides is 0."""
+        """The spectrum as the library sees it: what rounding hides is 0; read-only."""
         s = np.asarray(self.spectrum)
-        return np.where(np.arange(s.size) < self.rank, s, 0.0)
+        found = np.where(np.arange(s.size) < self.rank, s, 0.0)
+        found.setflags(write=False)
+        return found
 
     @property
     def target(self) -> np.ndarray:

@@ -7,13 +7,13 @@ layers rather than in closed form; descent is computed with 40 digits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from scipy import integrate
 
-from dlnlab import networks, problems
+from dlnlab import methods, networks, problems
 from dlnlab.lab.cases import Case
 from dlnlab.lab.dynamics import RecoveryCase
 from dlnlab.lab.observed import Observed, run_of
@@ -33,7 +33,7 @@ HOW = {
 """How a counterexample is confirmed, by what the conjecture is about."""
 
 
-def again(about: str, seen: Observed) -> Observed:
+def again(about: str, seen: Observed, options: Mapping[str, Any]) -> Observed:
     """Return the same instance at the same times, computed in another way.
 
     Parameters
@@ -42,6 +42,8 @@ def again(about: str, seen: Observed) -> Observed:
         "flows", "descent", "recovery" or "start".
     seen : Observed
         What the search looked at.
+    options : mapping
+        "method" of gradient descent, where one was asked for.
 
     Returns
     -------
@@ -64,7 +66,8 @@ def again(about: str, seen: Observed) -> Observed:
         return _seen(seen, _flow(gap, wide, seen.times), _flow(gap, narrow, seen.times))
     steps = seen.times.size - 1
     eta = case.eta if about == "descent" else 0.0
-    found = (_descend(case.target, layers, eta, steps) for layers in (wide, narrow))
+    method = options.get("method", methods.Descent())
+    found = (_descend(case.target, layers, eta, steps, method) for layers in (wide, narrow))
     return _seen(seen, *found)
 
 
@@ -133,19 +136,47 @@ def _slopes(gradient: Any, layers: Sequence[np.ndarray]) -> list[np.ndarray]:
     return [above[depth - 1 - k].T @ G @ below[k].T for k in range(depth)]
 
 
-def _descend(target: np.ndarray, weights: Weights, eta: float, steps: int) -> Weights:
-    """Take steps of gradient descent with many digits; layers of shapes (records, …)."""
+def _descend(
+    target: np.ndarray, weights: Weights, eta: float, steps: int, method: methods.Method
+) -> Weights:
+    """Take steps of a method with many digits; layers of shapes (records, …)."""
     import mpmath  # with all its functions, for a counterexample alone
 
     with mpmath.workdps(DIGITS):
         exact = np.vectorize(mpmath.mpf, otypes=[object])
-        goal, layers, step = exact(target), [exact(W) for W in weights], mpmath.mpf(eta)
+        goal, layers, rate = exact(target), [exact(W) for W in weights], mpmath.mpf(eta)
+        kept = [[0 * W for _ in method.slots] for W in layers]
         records = [[W.astype(float) for W in layers]]
-        for _ in range(steps):
+        for step in range(1, steps + 1):
             slopes = _slopes(lambda W: W - goal, layers)
-            layers = [W - step * D for W, D in zip(layers, slopes, strict=True)]
+            for W, D, slots in zip(layers, slopes, kept, strict=True):
+                W -= rate * _direction(method, step, D, slots)
             records.append([W.astype(float) for W in layers])
     return tuple(np.stack([record[k] for record in records]) for k in range(len(weights)))
+
+
+def _direction(method: methods.Method, step: int, G: Any, slots: list[Any]) -> Any:
+    """Return by what a method moves in units of −η, and keep what it remembers; as published.
+
+    Raises
+    ------
+    RuntimeError
+        If the method is not one of `dlnlab.methods`.
+    """
+    if type(method) is methods.Descent:
+        return G
+    if type(method) is methods.Momentum:
+        slots[0] = V = method.beta * slots[0] + G
+        return G + method.beta * V if method.nesterov else V
+    if type(method) is methods.Adam:
+        import mpmath  # as above
+
+        b1, b2 = mpmath.mpf(method.beta1), mpmath.mpf(method.beta2)
+        slots[0] = M = b1 * slots[0] + (1 - b1) * G
+        slots[1] = V = b2 * slots[1] + (1 - b2) * G**2
+        root = np.vectorize(mpmath.sqrt, otypes=[object])(V / (1 - b2**step))
+        return M / (1 - b1**step) / (root + method.epsilon)
+    raise RuntimeError(f"no arithmetic with many digits is known for {method}")
 
 
 def _seen(seen: Observed, wide: Weights, narrow: Weights | None) -> Observed:
@@ -158,6 +189,7 @@ def _seen(seen: Observed, wide: Weights, narrow: Weights | None) -> Observed:
         times=seen.times,
         targets=seen.targets,
         residual=seen.residual,
+        full_width=seen.full_width,
         original=run_of(problem, seen.times, steps, wide),
         compressed=None if narrow is None else run_of(problem, seen.times, steps, narrow),
     )

@@ -21,9 +21,18 @@ from dlnlab.lab.attack import Question, Search
 from dlnlab.lab.cases import Case
 from dlnlab.lab.margins import BadMargin
 from dlnlab.lab.outcome import Confirmation, Outcome, instance_line
+from dlnlab.lab.tally import Tally
+from dlnlab.methods import Method, check_method
 from dlnlab.numerics import checks
 
-__all__ = ["MOST", "SHRINKS", "Conjecture", "ConjectureError", "confirmed", "conjecture"]
+__all__ = [
+    "MOST",
+    "SHRINKS",
+    "Conjecture",
+    "ConjectureError",
+    "confirmed",
+    "conjecture",
+]
 
 MOST = 10**7
 """Instances of one attack, which takes about ten milliseconds for each."""
@@ -49,7 +58,7 @@ def conjecture(
     about: str = "flows",
     premises: Sequence[Callable[[Any], Any]] = (),
     eta: Any = None,
-    method: str | None = None,
+    method: str | Method | None = None,
 ) -> Callable[[Callable[[Any], Any]], Conjecture]:
     """Make a conjecture of a function that returns its margin.
 
@@ -67,8 +76,8 @@ def conjecture(
     eta : float or (float, float), optional
         For "descent": the step size, or its range, in units of 2/(L σ_1*^{2−2/L}), beyond which a
         fitted network is not stable; by default all from 0.05 to 0.95.
-    method : str, optional
-        For "descent": as of `dlnlab.gradient_descent`, where that has several.
+    method : str or Method, optional
+        For "descent": as of `dlnlab.gradient_descent`, by default descent itself.
 
     Returns
     -------
@@ -104,7 +113,7 @@ def conjecture(
         name = "eta" if eta is not None else "method"
         raise ValueError(f"`{name}` must be left out unless `about` is 'descent', got {about!r}")
     ranges.checked(None, None, None, None, "any", "any", eta)
-    options = {} if method is None else {"method": checks.text("method", method)}
+    options = {} if method is None else {"method": check_method(method)}
 
     def made(function: Callable[[Any], Any]) -> Conjecture:
         checks.function("function", function, "a function of one instance", 1)
@@ -185,15 +194,17 @@ class Conjecture:
         seed : int
             Which ones.
         shapes : sequence of (d_out, d_in), optional
-            By default six, from 2 × 2 to 5 × 5.
+            By default mostly from 2 × 2 to 5 × 5, some larger or thinner.
         ranks, depths : int or sequence of int, optional
-            r, by default any, and L, by default 2 to 5.
+            r, by default any, and L, by default mostly 2 to 5, sometimes 6 or 8.
         eps : float or (float, float), optional
-            ε or its range; by default ε^L lies between 0.02 and 5 in units of σ_1*.
+            ε or its range.  By default ε^L lies mostly between 0.02 and 5 in units of σ_1*, and now
+            and then anywhere between ε = 0.01 and ε^L = 100; σ_1* = 1 but for those.
         r_hat : {"any", "rank", "full"}, int or sequence of int
             "any" for r ≤ r̂ ≤ d, "rank" for r̂ = r, "full" for r̂ = d.
-        alignment : {"any", "random", "near", "aligned"}
-            Starts: uniformly random, close to the target's singular vectors, in them, or all three.
+        alignment : {"any", "random", "near", "aligned", "opposed"}
+            Starts: uniformly random, close to the target's singular vectors, in them, with one of
+            them reversed, or all four.
         shrinks : int
             Instances that may be looked at to simplify a counterexample.
         executor, path, progress
@@ -212,15 +223,24 @@ class Conjecture:
             If an argument is malformed or out of range.
         ConjectureError
             If the function failed on every instance that was looked at.
+        KeyboardInterrupt, RuntimeError
+            If the attack is interrupted, or a worker of the executor dies again and again.  What
+            was found before is the verdict in the exception's attribute `verdict`.
         """
         started = time.monotonic()
         instances = checks.integer("instances", instances, 1, MOST)
         seed = checks.seed("seed", seed)
         budget = checks.integer("shrinks", shrinks, 0)
         where = ranges.checked(shapes, ranks, depths, eps, r_hat, alignment, self._eta)
-        found = attack.search(
-            self._question, where, instances, seed, executor=executor, path=path, progress=progress
-        )
+        found = Search(Tally(self._question.claim))
+        options: dict[str, Any] = {"executor": executor, "path": path, "progress": progress}
+        try:
+            attack.search(self._question, where, instances, seed, found, **options)
+        except (KeyboardInterrupt, RuntimeError) as error:  # a worker that died, a full disk
+            before = self._conclude(found, where, 0, started)
+            error.verdict = before  # type: ignore[union-attr]
+            error.add_note(f"found before:\n{before}")
+            raise
         outcome = self._conclude(found, where, budget, started)
         if outcome.status == "not measured" and outcome.failures:
             first = outcome.failures[0]
@@ -234,7 +254,7 @@ class Conjecture:
     def _conclude(
         self, found: Search, where: ranges.Ranges, budget: int, started: float
     ) -> Outcome:
-        """Judge what was found; simplify and confirm a counterexample."""
+        """Judge what was found; simplify the simplest counterexample, and confirm it."""
         verdict, question = found.verdict, self._question
         status, margin, error, when = "not measured", math.nan, math.nan, math.nan
         case: Case | None = None
@@ -248,8 +268,10 @@ class Conjecture:
             def fails(simpler: Case) -> bool:
                 return where.holds(simpler) and question.counterexample(simpler)
 
-            simple, looked = shrink.shrunk(case, fails, budget)
-            for candidate in dict.fromkeys((simple, case)):
+            first = found.simplest
+            start = case if first is None else ranges.as_case(self.about, first)
+            simple, looked = shrink.shrunk(start, fails, budget)
+            for candidate in dict.fromkeys((simple, start, case)):
                 curve, _ = question.look(candidate)
                 confirmation = confirmed(question, candidate, looked)
                 case = candidate
@@ -270,6 +292,7 @@ class Conjecture:
             unmeasured=found.many("unmeasured"),
             failed=found.many("failures"),
             failures=tuple(found.tally.notes.get("failures", [])),
+            gaps=tuple(found.tally.notes.get("unmeasured", [])),
             unmet=dict(found.tally.unmet),
             case=case,
             time=when,
@@ -298,7 +321,7 @@ def confirmed(question: Question, case: Case, looked: int = 0) -> Confirmation:
     error = margins.curve(question.function, sighting)
     how = confirm.HOW[question.about]
     try:
-        seen = confirm.again(question.about, sighting[0])
+        seen = confirm.again(question.about, sighting[0], question.options)
         again = margins.value_of(question.function, seen).min(axis=1)
         premises = [margins.value_of(f, seen).min() for f in question.premises]
     except (RuntimeError, BadMargin) as failure:

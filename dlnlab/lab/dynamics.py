@@ -14,10 +14,21 @@ from typing import Any
 import numpy as np
 
 from dlnlab import networks, problems
+from dlnlab.flow.compressed import evaluations
 from dlnlab.flow.two_runs import LOOSER
 from dlnlab.lab import flows
 from dlnlab.lab.cases import Case, stack
-from dlnlab.lab.observed import SHAKE, Observed, ObservedRun, narrow_run, run_of, shaken, wide_runs
+from dlnlab.lab.observed import (
+    SHAKE,
+    Observed,
+    ObservedRun,
+    jittered,
+    narrow_run,
+    problem_of,
+    run_of,
+    shaken,
+    wide_runs,
+)
 from dlnlab.lab.recoveries import Ensemble, Mask, Recovery
 from dlnlab.networks import Weights
 from dlnlab.reductions import modes
@@ -28,7 +39,9 @@ __all__ = [
     "BLOWN",
     "COPIES",
     "FEW",
+    "LONGEST",
     "MOST_STEPS",
+    "START_COPIES",
     "DescentCase",
     "Narrow",
     "RecoveryCase",
@@ -49,6 +62,13 @@ flow is interpolated, with errors of up to seven tolerances for a single mode.""
 
 COPIES = 2
 """Runs whose layers are perturbed at every record, beside the one that is integrated again."""
+
+LONGEST = 3000.0
+"""No flow of a recovery problem is followed longer, in units of 1/(LS^{2−2/L}), S = max(σ_1*, ε^L),
+the shortest time it has: what is not observed of a large start stays, and keeps the flow stiff."""
+
+START_COPIES = 8
+"""Perturbed starts: there is one record only, so that few copies may agree by chance."""
 
 Sighting = tuple[Observed, list[Observed]]
 """What a conjecture is given, and the same with other numerical errors."""
@@ -154,7 +174,7 @@ class RecoveryCase(Case):
 
 
 def observe(about: str, cases: Sequence[Case], options: Mapping[str, Any]) -> list[Sighting]:
-    """Run cases of one shape, depth, ε and width.
+    """ObservedRun cases of one shape, depth, ε and width.
 
     Parameters
     ----------
@@ -163,7 +183,8 @@ def observe(about: str, cases: Sequence[Case], options: Mapping[str, Any]) -> li
     cases : sequence of Case
         A `DescentCase` for "descent", a `RecoveryCase` for "recovery".
     options : mapping
-        "method" of gradient descent, where one is asked for.
+        "method" of gradient descent, a `dlnlab.methods.Method`, where one is asked for; "also",
+        times of a flow to record beside those at which modes rise.
 
     Returns
     -------
@@ -182,13 +203,12 @@ def _flows(cases: Sequence[Case], options: Mapping[str, Any]) -> list[Sighting]:
     """Both gradient flows, the compressed one in closed form."""
     targets, weights = stack(cases)
     problem, rng = problems.factorization(targets), np.random.default_rng(cases[0].depth)
-    grid = flows.time_grid(cases)
+    grid = np.union1d(flows.time_grid(cases), options.get("also", ()))
     times, tight = flows.integrate(problem, weights, grid[1:], flows.RTOL)
     loose = flows.integrate(problem, shaken(weights, rng), grid[1:], LOOSER * flows.RTOL)[1]
     steps = np.arange(times.size)
-    wide = [wide_runs(cases, times, steps, layers) for layers in _copies(tight, [loose], rng)]
-    narrow = [_closed_form(case, times, steps, rng) for case in cases]
-    return _sightings(cases, wide, narrow)
+    wide = _wide(cases, times, steps, _copies(tight, [loose], rng), rng)
+    return _sightings(cases, wide, _closed_forms(cases, times, steps, rng), rng)
 
 
 def _copies(layers: Weights, others: Sequence[Weights], rng: np.random.Generator) -> list[Weights]:
@@ -199,57 +219,99 @@ def _copies(layers: Weights, others: Sequence[Weights], rng: np.random.Generator
     return [layers, *others, *(shaken(layers, rng, FEW * flows.RTOL) for _ in range(COPIES))]
 
 
-Narrow = tuple[np.ndarray, list[ObservedRun]]
-"""β^L, and a run with its perturbed copies."""
+def _wide(
+    cases: Sequence[Case],
+    times: np.ndarray,
+    steps: np.ndarray,
+    copies: Sequence[Weights],
+    rng: np.random.Generator,
+) -> list[list[ObservedRun]]:
+    """Return the wide runs, and their copies with targets of their own."""
+    return [
+        wide_runs([jittered(case, rng) for case in cases] if k else cases, times, steps, layers)
+        for k, layers in enumerate(copies)
+    ]
 
 
-def _closed_form(
-    case: Case, times: np.ndarray, steps: np.ndarray, rng: np.random.Generator
-) -> Narrow:
-    law = flows.law_of(case).at(times)
-    spare = np.repeat(law.residual[:, None], max(case.r_hat - case.rank, 0), axis=1)
-    values = np.hstack([law.modes[:, : case.r_hat], spare])
-    slack = SHAKE * values + law.rounding()[:, None]
-    return law.residual, _narrow_copies(case, times, steps, values, slack, rng)
+Narrow = list[tuple[np.ndarray, np.ndarray, ObservedRun]]
+"""β^L, the values for r̂ = d, and the compressed run: as they are, then perturbed."""
 
 
-def _narrow_copies(
+def _closed_forms(
+    cases: Sequence[Case], times: np.ndarray, steps: np.ndarray, rng: np.random.Generator
+) -> list[Narrow]:
+    found = []
+    for case, law in zip(
+        cases, evaluations([flows.law_of(case) for case in cases], times), strict=True
+    ):
+        idle = np.repeat(law.residual[:, None], min(case.shape) - case.rank + 1, axis=1)
+        values = np.hstack([law.modes, idle])
+        slack = SHAKE * values + law.rounding()[:, None]
+        found.append(_narrow(case, times, steps, values, slack, rng))
+    return found
+
+
+def _narrow(
     case: Case,
     times: np.ndarray,
     steps: np.ndarray,
     values: np.ndarray,
     slack: np.ndarray,
     rng: np.random.Generator,
-) -> list[ObservedRun]:
-    """Return the compressed run, and as many copies within `slack` as there are of the wide one."""
+) -> Narrow:
+    """Return the compressed run, and as many copies within `slack` as there are of the wide one.
+
+    Parameters
+    ----------
+    values, slack : array, shape (records, d + 1)
+        In the order of the targets, for r̂ = d; β^L last.
+    """
     noise = rng.standard_normal((COPIES + 1, *values.shape))
-    return [
-        narrow_run(case, times, steps, values + slack * move)
-        for move in (np.zeros_like(values), *noise)
-    ]
+    found = []
+    for k, some in enumerate([values, *(values + slack * move for move in noise)]):
+        mine = jittered(case, rng) if k else case
+        run = narrow_run(mine, times, steps, some[:, : case.r_hat])
+        full_width = -np.sort(-np.abs(some[:, :-1]), axis=1)
+        found.append((some[:, -1], full_width, _rounded(run, rng) if k else run))
+    return found
+
+
+def _rounded(run: ObservedRun, rng: np.random.Generator) -> ObservedRun:
+    """Return a run whose layers are perturbed within rounding at every record."""
+    return ObservedRun(**{**vars(run), "layers": shaken(run.layers, rng)})
+
+
+def _own(case: Case, run: ObservedRun) -> ObservedRun:
+    """Return a run with the target of a case."""
+    return ObservedRun(**{**vars(run), "problem": problem_of(case)})
 
 
 def _sightings(
-    cases: Sequence[Case], wide: Sequence[Sequence[ObservedRun]], narrow: Sequence[Narrow]
+    cases: Sequence[Case],
+    wide: Sequence[Sequence[ObservedRun]],
+    narrow: Sequence[Narrow],
+    rng: np.random.Generator,
 ) -> list[Sighting]:
     """Pair the k-th copy of every wide run with the k-th of its compressed one."""
     found = []
-    for k, (case, (residual, thin)) in enumerate(zip(cases, narrow, strict=True)):
+    for k, (case, thin) in enumerate(zip(cases, narrow, strict=True)):
         first, *others = (
-            _pair(case, residual, runs[k], run) for runs, run in zip(wide, thin, strict=True)
+            _pair(jittered(case, rng) if number else case, runs[k], *parts)
+            for number, (runs, parts) in enumerate(zip(wide, thin, strict=True))
         )
         found.append((first, others))
     return found
 
 
 def _pair(
-    case: Case, residual: np.ndarray | None, wide: ObservedRun, narrow: ObservedRun | None
+    case: Case, wide: ObservedRun, residual: np.ndarray, full_width: np.ndarray, narrow: ObservedRun
 ) -> Observed:
     return Observed(
         case=case,
         times=wide.times,
         targets=case.values[: case.rank],
         residual=residual,
+        full_width=full_width,
         original=wide,
         compressed=narrow,
     )
@@ -275,7 +337,7 @@ def _descents(cases: Sequence[Any], options: Mapping[str, Any]) -> list[Sighting
     # where a run contracts, what every step rounds is all that is left of it
     found[1:] = [shaken(layers, rng) for layers in found[1:]]
     moves = [0.0, *(SHAKE * rng.standard_normal(COPIES))]
-    return [_one_descent(case, k, found, moves, options) for k, case in enumerate(cases)]
+    return [_one_descent(case, k, found, moves, options, rng) for k, case in enumerate(cases)]
 
 
 def _descend(
@@ -290,7 +352,7 @@ def _descend(
             num_steps=steps,
             record=("layers",),
             formulation="full",
-            **{name: value for name, value in options.items() if name == "method"},
+            **options,
         )
     assert run.layers is not None  # asked for
     return run.layers
@@ -302,24 +364,35 @@ def _one_descent(
     wide: Sequence[Weights],
     moves: Sequence[float],
     options: Mapping[str, Any],
+    rng: np.random.Generator,
 ) -> Sighting:
     """Pair the runs of one member with the compressed ones, up to where any of them diverges."""
-    problem, most = problems.factorization(case.target), min(len(layers[0]) for layers in wide)
+    most = min(len(layers[0]) for layers in wide)
+    mine = [case, *(jittered(case, rng) for _ in wide[1:])]
     thin = [_compressed_descent(case, most - 1, move, options) for move in moves]
+    thin[1:] = [_rounded(_own(jittered(case, rng), run), rng) for run in thin[1:]]
     both = [(tuple(W[:most, k] for W in a), b) for a, b in zip(wide, thin, strict=True)]
-    ends = [_finite_until(problem, layers) for pair in both for layers in (pair[0], pair[1].layers)]
+    problems_seen = [problem_of(some) for some in mine]
+    ends = [
+        _finite_until(problems_seen[0], layers)
+        for pair in both
+        for layers in (pair[0], pair[1].layers)
+    ]
     end = max(min(ends), 1)
     steps = np.arange(end)
     times = case.eta * steps
+    values = modes.descent(case.values, case.eps, case.depth, case.eta, end - 1)
     residual = modes.descent([0.0], case.eps, case.depth, case.eta, end - 1)[:, 0]
+    full_width = -np.sort(-np.abs(values), axis=1)
     first, *others = (
         _pair(
-            case,
-            residual,
+            some,
             run_of(problem, times, steps, tuple(W[:end] for W in layers)),
+            residual,
+            full_width,
             _cut(narrow, end),
         )
-        for layers, narrow in both
+        for some, problem, (layers, narrow) in zip(mine, problems_seen, both, strict=True)
     )
     return first, others
 
@@ -331,7 +404,7 @@ def _compressed_descent(
     counts = np.arange(steps + 1)
     eps = case.eps * (1 + move)
     if "method" in options:
-        problem = problems.factorization(case.target)
+        problem = problem_of(case)
         start = networks.compressed_weights(problem, case.r_hat, case.depth, eps)
         layers = _descend(problem, start, case.eta, steps, options)
         return run_of(problem, case.eta * counts[: len(layers[0])], counts, layers)
@@ -371,15 +444,32 @@ def _recoveries(cases: Sequence[Any], options: Mapping[str, Any]) -> list[Sighti
 
 def _recovery(case: RecoveryCase) -> Sighting:
     problem, weights, rng = case.problem(), case.weights(), np.random.default_rng(case.depth)
-    grid = flows.time_grid([case])[1:] / float(problem.curvature)
+    grid = flows.time_grid([case])[1:]
+    largest = max(case.spectrum[0], case.eps**case.depth)
+    longest = LONGEST / (case.depth * largest ** (2 - 2 / case.depth))
+    grid = grid[grid <= max(longest, grid[0])] / float(problem.curvature)
     times, tight = flows.integrate(problem, weights, grid, flows.RTOL)
     loose = flows.integrate(problem, shaken(weights, rng), grid, LOOSER * flows.RTOL)[1]
     steps = np.arange(times.size)
+    copies = _copies(tight, [loose], rng)
+    mine: list[Any] = [case, *(jittered(case, rng) for _ in copies[1:])]
     first, *others = (
-        _pair(case, None, run_of(problem, times, steps, layers), None)
-        for layers in _copies(tight, [loose], rng)
+        _single(some, run_of(some.problem(), times, steps, layers))
+        for some, layers in zip(mine, copies, strict=True)
     )
     return first, others
+
+
+def _single(case: Case, run: ObservedRun) -> Observed:
+    return Observed(
+        case=case,
+        times=run.times,
+        targets=case.values[: case.rank],
+        residual=None,
+        full_width=None,
+        original=run,
+        compressed=None,
+    )
 
 
 def _starts(cases: Sequence[Case], options: Mapping[str, Any]) -> list[Sighting]:
@@ -387,15 +477,23 @@ def _starts(cases: Sequence[Case], options: Mapping[str, Any]) -> list[Sighting]
     _, weights = stack(cases)
     rng, now = np.random.default_rng(cases[0].depth), np.zeros(1)
     start = tuple(W[None] for W in weights)
-    copies = [start, *(shaken(start, rng) for _ in range(COPIES + 1))]
-    wide = [wide_runs(cases, now, np.arange(1), layers) for layers in copies]
-    narrow = []
-    for case in cases:
-        values = np.full((1, case.r_hat), case.eps**case.depth)
-        residual = np.array([case.eps**case.depth])
-        slack = SHAKE * values
-        narrow.append((residual, _narrow_copies(case, now, np.arange(1), values, slack, rng)))
-    return _sightings(cases, wide, narrow)
+    copies = [start, *(shaken(start, rng) for _ in range(START_COPIES))]
+    wide = _wide(cases, now, np.arange(1), copies, rng)
+    return _sightings(cases, wide, [_narrow_start(case, rng) for case in cases], rng)
+
+
+def _narrow_start(case: Case, rng: np.random.Generator) -> Narrow:
+    """The compressed network as the library starts it."""
+    problem = problem_of(case)
+    layers = networks.compressed_weights(problem, case.r_hat, case.depth, case.eps)
+    start = tuple(W[None] for W in layers)
+    found = []
+    for k in range(START_COPIES + 1):
+        mine = jittered(case, rng) if k else case
+        same = np.full((1, min(case.shape)), mine.eps**case.depth)
+        run = run_of(problem, np.zeros(1), np.arange(1), start)
+        found.append((same[:, 0], same, _rounded(_own(mine, run), rng) if k else run))
+    return found
 
 
 ABOUT: dict[str, Callable[[Sequence[Any], Mapping[str, Any]], list[Sighting]]] = {

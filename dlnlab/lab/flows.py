@@ -8,18 +8,16 @@ evaluated in closed form.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from dlnlab import networks, problems
-from dlnlab.claims import Premise, dominance, proposition1, theorem2
+from dlnlab import networks
 from dlnlab.flow import gradient_flow
-from dlnlab.flow.compressed import CompressedFlow, Evaluation, evaluations
+from dlnlab.flow.compressed import CompressedFlow
 from dlnlab.flow.two_runs import LOOSER, bound_nearby
-from dlnlab.lab.cases import EPS, Case, random_cases, stack
-from dlnlab.numerics import decompositions, spectra
+from dlnlab.lab.cases import Case, random_cases
+from dlnlab.numerics import decompositions
 from dlnlab.training.trajectory import Status, Trajectory
 
 __all__ = [
@@ -27,11 +25,9 @@ __all__ = [
     "LARGEST_TIME",
     "PATIENCE",
     "RTOL",
-    "FlowPair",
     "Group",
     "bounded_flow",
     "draw_groups",
-    "flow_pairs",
     "integrate",
     "law_of",
     "quiet_flow",
@@ -64,55 +60,6 @@ GROUPS: tuple[Group, ...] = (
 )
 """The batches: small enough that a search meets the bad directions,
 with balanced rectangular ones, and one whose start is above the smaller targets."""
-
-
-@dataclass(frozen=True)
-class FlowPair:
-    """Both flows of one case.
-
-    Attributes
-    ----------
-    case : Case
-    times : array, shape (records,)
-    values : array, shape (records, n)
-        Singular values of the wide network.
-    errors : array, shape (records,)
-        ‖W − M*‖_F.
-    accuracy : array, shape (records,)
-        Bound on the Frobenius error of W.
-    law : Evaluation
-        The compressed flow.
-    premises : dict of Premise
-        "balanced", "same_start", "enough_rank", "small_start".
-    """
-
-    case: Case
-    times: np.ndarray
-    values: np.ndarray
-    errors: np.ndarray
-    accuracy: np.ndarray
-    law: Evaluation
-    premises: dict[str, Premise]
-
-    @property
-    def scale(self) -> float:
-        """max(σ_1*, ε^L), the size of the matrices."""
-        return max(self.case.spectrum[0], self.case.eps**self.case.depth)
-
-    def margin_error(self) -> np.ndarray:
-        """Bound the numerical error of the difference of squared errors.
-
-        Returns
-        -------
-        array
-        """
-        return theorem2.margin_error(
-            self.errors,
-            self.law.errors(),
-            self.accuracy,
-            self.law.matrix_rounding(),
-            max(self.case.shape),
-        )
 
 
 def draw_groups(
@@ -165,42 +112,6 @@ def quiet_flow(*args: Any, **options: Any) -> Trajectory:
     """
     with np.errstate(over="ignore", invalid="ignore"):
         return gradient_flow(*args, **options)
-
-
-def flow_pairs(
-    cases: Sequence[Case], rtol: float = RTOL, also: Sequence[float] = ()
-) -> list[FlowPair]:
-    """Integrate both flows of cases of one shape, depth, ε and width.
-
-    Parameters
-    ----------
-    cases : sequence of Case
-    rtol : float
-    also : sequence of float
-        Times to record beside those at which modes rise.
-
-    Returns
-    -------
-    list of FlowPair
-    """
-    targets, weights = stack(cases)
-    problem = problems.factorization(targets)
-    grid = np.union1d(time_grid(cases), also)
-    times, blocks, accuracy = bounded_flow(problem, weights, grid[1:], rtol=rtol)
-    values, errors = spectra.singular_values(blocks), problem.error(blocks)
-    laws = evaluations([law_of(case) for case in cases], times)
-    return [
-        FlowPair(
-            case,
-            times,
-            values[:, k],
-            errors[:, k],
-            accuracy[:, k],
-            laws[k],
-            _premises(case, tuple(W[k] for W in weights)),
-        )
-        for k, case in enumerate(cases)
-    ]
 
 
 def law_of(case: Case) -> CompressedFlow:
@@ -335,15 +246,3 @@ def _local_error(layers: networks.Weights, rtol: float) -> np.ndarray:
         others = np.prod(np.delete(norms, layer, axis=0), axis=0)
         total += 2 * rtol * np.linalg.norm(W, axis=(-2, -1)) * others
     return total
-
-
-def _premises(case: Case, weights: networks.Weights) -> dict[str, Premise]:
-    start, rounding = case.eps**case.depth, 100 * case.depth * max(case.shape) * EPS
-    found = spectra.singular_values(networks.prefix_products(weights)[-1])
-    smallest = float(case.values[case.rank - 1])
-    return {
-        "balanced": proposition1.balancedness(weights),
-        "same_start": dominance.same_start(found, start, rounding),
-        "enough_rank": theorem2.enough_rank(case.r_hat, case.rank),
-        "small_start": theorem2.small_start(start, smallest, 8 * EPS),
-    }

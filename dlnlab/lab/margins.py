@@ -15,12 +15,14 @@ import numpy as np
 
 from dlnlab.claims import Premise
 from dlnlab.flow import two_runs
+from dlnlab.lab.cases import EPS, Case
 from dlnlab.lab.dynamics import Sighting
 from dlnlab.lab.observed import Observed
 from dlnlab.numerics import checks
 
 __all__ = [
     "MOVED",
+    "ROUNDING",
     "BadMargin",
     "Margin",
     "MarginCurve",
@@ -35,6 +37,11 @@ Margin = Callable[[Any], Any]
 MOVED = 0.1
 """A record counts for a climb from where a network has gone this share of its way until as much is
 left: before and after, many margins are small because nothing happens."""
+
+
+ROUNDING = 4 * EPS
+"""What subtracting two numbers of size 1 rounds, a few times over: copies of an instance may agree
+on that by chance."""
 
 
 class BadMargin(ValueError):
@@ -53,7 +60,7 @@ class MarginCurve:
     error : array, shape (n,)
         Bound on the numerical error of `margin`.
     climb : float
-        The smallest margin while a network is on its way: what a search makes smaller.
+        The smallest margin plus error while a network is on its way: what a search makes smaller.
     """
 
     times: np.ndarray
@@ -93,7 +100,9 @@ def value_of(function: Margin, seen: Observed) -> np.ndarray:
     try:
         with np.errstate(all="ignore"):
             value = function(seen)
-    except Exception as error:
+    except KeyboardInterrupt:  # it is meant for the attack
+        raise
+    except BaseException as error:  # sys.exit, too: it costs this instance only
         raise BadMargin(f"{type(error).__name__}: {error}") from error
     try:
         found = np.asarray(value)
@@ -146,12 +155,18 @@ def curve(function: Margin, sighting: Sighting) -> MarginCurve:
         raise BadMargin("returned arrays of different shapes for one instance")
     with np.errstate(all="ignore"):
         distance = np.max([np.max(np.abs(other - values), axis=1) for other in again], axis=0)
-        error = two_runs.bound_nearby(distance)
+        error = two_runs.bound_nearby(distance + _rounding(seen.case))
     margin = np.min(values, axis=1)
     times = seen.times[-len(values) :] if len(values) > 1 else seen.times[:1]
     late = _moved(seen)[-len(values) :] if len(values) > 1 else np.array([True])
-    climb = float(np.min(margin[late])) if late.any() else float("inf")
+    climb = float(np.min((margin + error)[late])) if late.any() else float("inf")
     return MarginCurve(times, margin, error, climb)
+
+
+def _rounding(case: Case) -> float:
+    """What a difference of values, or of their squares, rounds where they are large."""
+    size = max(case.spectrum[0], case.eps**case.depth)
+    return ROUNDING * max(1.0, size, size**2)
 
 
 def _moved(seen: Observed) -> np.ndarray:

@@ -3,12 +3,14 @@
 Quantities are computed when they are asked for, and are read-only: what one conjecture does to them
 cannot reach another.  Beside every `Observed` stand others of the same instance that numerical
 errors tell apart from it: of a looser run from a start perturbed within rounding, and of layers
-perturbed so at every record.  A margin is as accurate as it is the same on all of them.
+perturbed so at every record; the target and ε are perturbed too, so that what a margin rounds by
+itself comes out differently.  A margin is as accurate as it is the same on all of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -25,7 +27,9 @@ __all__ = [
     "Observed",
     "ObservedRun",
     "frames",
+    "jittered",
     "narrow_run",
+    "problem_of",
     "run_of",
     "shaken",
     "wide_runs",
@@ -54,6 +58,39 @@ def shaken(layers: Sequence[np.ndarray], rng: np.random.Generator, size: float =
         W + size * np.max(np.abs(W), axis=(-2, -1), keepdims=True) * rng.standard_normal(W.shape)
         for W in layers
     )
+
+
+def jittered(case: Case, rng: np.random.Generator) -> Case:
+    """Return a case whose ε and target are perturbed within rounding, the target by one factor.
+
+    So its rank, its singular vectors and which of its values are equal stay as they are.
+
+    Parameters
+    ----------
+    case : Case
+    rng : random.Generator
+
+    Returns
+    -------
+    Case
+    """
+    scale, factor = 1 + SHAKE * rng.standard_normal(2)
+    spectrum = tuple(float(factor * value) for value in case.spectrum)
+    return replace(case, eps=float(scale * case.eps), spectrum=spectrum)
+
+
+def problem_of(case: Case) -> Any:
+    """Return the factorization problem of a case; its target is read-only.
+
+    Parameters
+    ----------
+    case : Case
+
+    Returns
+    -------
+    Any
+    """
+    return problems.factorization(_frozen(case.target))
 
 
 class _ReadOnly:
@@ -152,6 +189,9 @@ class Observed(_ReadOnly):
         σ_i*.
     residual : array, shape (records,)
         β(t)^L of the compressed network; None where there is none.
+    full_width : array, shape (records, d)
+        Singular values of the compressed network with r̂ = d, whatever r̂ is, in decreasing order;
+        None where there is none.
     original, compressed : ObservedRun
         Where only one network is observed, its attributes are this object's own.
     **parts
@@ -162,6 +202,7 @@ class Observed(_ReadOnly):
     times: np.ndarray
     targets: np.ndarray
     residual: np.ndarray | None
+    full_width: np.ndarray | None
     original: ObservedRun
     compressed: ObservedRun | None
 
@@ -203,7 +244,7 @@ def wide_runs(
     times = np.broadcast_to(times.reshape(len(steps), -1), (len(steps), len(cases)))
     return [
         ObservedRun(
-            problem=problems.factorization(case.target),
+            problem=problem_of(case),
             times=times[:, k],
             steps=steps,
             layers=tuple(W[:, k] for W in layers),
@@ -273,7 +314,7 @@ def narrow_run(case: Case, times: np.ndarray, steps: np.ndarray, values: np.ndar
     padded = np.zeros((len(values), min(case.shape)))
     padded[:, : case.r_hat] = np.abs(values)
     return ObservedRun(
-        problem=problems.factorization(case.target),
+        problem=problem_of(case),
         times=times,
         steps=steps,
         layers=layers,

@@ -56,8 +56,8 @@ class Outcome:
     outside, unmeasured, failed : int
         Outside the premises; with a margin that is not finite or a run that ended early; where the
         function failed.
-    failures : tuple of dict
-        The first of these: "case", and "why".
+    failures, gaps : tuple of dict
+        Of those that failed, and of those not measured, the first: "case", and "why".
     unmet : dict
         How often each premise was not met.
     case : Case or None
@@ -82,6 +82,7 @@ class Outcome:
     unmeasured: int
     failed: int
     failures: tuple[Mapping[str, Any], ...]
+    gaps: tuple[Mapping[str, Any], ...]
     unmet: Mapping[str, int]
     case: Case | None
     time: float
@@ -123,7 +124,8 @@ class Outcome:
             If nothing was measured.
         """
         self.instance()
-        return presenter("plotting").conjecture(self, figure)
+        draw = presenter("plotting").conjecture
+        return presenter("plotting.display").shown_once(draw, self, figure)
 
     @property
     def standing(self) -> str:
@@ -184,14 +186,15 @@ class Outcome:
             unmet = ", ".join(f"{name} {count}" for name, count in self.unmet.items())
             lines.append(f"outside the premises: {self.outside} (not met: {unmet})")
         if self.unmeasured:
-            lines.append(f"not measured: {self.unmeasured}")
+            lines += self._first(f"not measured: {self.unmeasured}", self.gaps[0])
         if self.failed:
-            first = self.failures[0]
-            kinds: dict[str, type[Case]] = {"descent": DescentCase, "recovery": RecoveryCase}
-            case = kinds.get(self.about, Case).from_witness(first["case"])
-            lines.append(f"the function failed on {self.failed}, first: {first['why']}")
-            lines.append(f"    on {instance_line(case)}")
+            lines += self._first(f"the function failed on {self.failed}", self.failures[0])
         return lines
+
+    def _first(self, what: str, note: Mapping[str, Any]) -> list[str]:
+        kinds: dict[str, type[Case]] = {"descent": DescentCase, "recovery": RecoveryCase}
+        case = kinds.get(self.about, Case).from_witness(note["case"])
+        return [f"{what}, first: {note['why']}", f"    on {instance_line(case)}"]
 
     def _confirmed(self) -> list[str]:
         found = self.confirmation

@@ -1,9 +1,13 @@
 """Where a conjecture is attacked: ranges of shapes, ranks, depths, ε, r̂ and starts.
 
 Random cases come in batches of one shape, depth and ε, which are integrated as one system.  A third
-of the targets have two values within a few percent of each other, a third of the starts are turned
-by a small angle out of the target's singular vectors: where statements about deep linear networks
-tend to fail or to be tight.
+of the targets have two values within a few percent of each other, and of the starts a quarter each
+lie in the target's singular vectors, turned by a small angle out of them, and in them but for one
+that is reversed: where statements about deep linear networks tend to fail or to be tight.
+
+One batch in three comes from the outskirts: larger or thinner shapes, more layers, ε far from the
+targets, other units, targets far apart.  Nothing is known there of most statements, as runs take
+long; a statement that is false only there is refuted there.
 """
 
 from __future__ import annotations
@@ -25,8 +29,15 @@ __all__ = [
     "ALIGNMENTS",
     "CLOSE",
     "DEPTHS",
+    "FAR_DEPTHS",
+    "FAR_EPS",
+    "FAR_LOW",
+    "FAR_SHAPES",
+    "FAR_START",
+    "FAR_UNIT",
     "GOLDEN",
     "LOW",
+    "OUTSKIRTS",
     "R_HATS",
     "SHAPES",
     "SHARES",
@@ -36,7 +47,7 @@ __all__ = [
     "checked",
 ]
 
-ALIGNMENTS = ("any", "random", "near", "aligned")
+ALIGNMENTS = ("any", "random", "near", "aligned", "opposed")
 R_HATS = ("any", "rank", "full")
 
 SHAPES = ((2, 2), (3, 3), (4, 4), (2, 3), (5, 5), (4, 2))
@@ -49,6 +60,23 @@ SHARES = (0.05, 0.95)
 
 LOW = 0.2
 """The smallest positive target, the largest being 1."""
+
+OUTSKIRTS = 3
+"""One batch in so many is drawn farther out."""
+
+FAR_SHAPES = ((6, 6), (8, 8), (3, 5), (6, 3), (1, 1), (1, 3))
+FAR_DEPTHS = (6, 8)
+FAR_EPS = 0.01
+"""The smallest ε of the outskirts, in units of σ_1*^{1/L}."""
+
+FAR_START = 100.0
+"""The largest ε^L there, in units of σ_1*."""
+
+FAR_LOW = 1e-3
+"""The smallest positive target there, in units of σ_1*."""
+
+FAR_UNIT = 10.0
+"""σ_1* there is at most this, and at least its inverse."""
 
 GOLDEN = (5**0.5 - 1) / 2
 """Steps of this size modulo 1 are spread as evenly as any."""
@@ -64,22 +92,25 @@ class Ranges:
     Attributes
     ----------
     shapes : tuple of (d_out, d_in)
+        Empty: any, mostly up to 5 × 5.
     ranks : tuple of int
         Empty: any.
     depths : tuple of int
+        Empty: any, mostly up to 5.
     eps : (float, float) or None
-        Range of ε; None: ε^L between a fiftieth of σ_1* and five times σ_1*.
+        Range of ε; None: any, mostly with ε^L between a fiftieth of σ_1* and five times σ_1*.
     r_hat : str or tuple of int
         "any" for r ≤ r̂ ≤ d, "rank" for r̂ = r, "full" for r̂ = d.
     alignment : str
-        "random" starts, those "near" the target's vectors, "aligned" ones, or "any".
+        "random" starts, those "near" the target's vectors, "aligned" ones, those "opposed" to one
+        of the vectors, or "any".
     eta : (float, float)
         Range of the step of descent, in units of the stability limit.
     """
 
-    shapes: tuple[tuple[int, int], ...] = SHAPES
+    shapes: tuple[tuple[int, int], ...] = ()
     ranks: tuple[int, ...] = ()
-    depths: tuple[int, ...] = DEPTHS
+    depths: tuple[int, ...] = ()
     eps: tuple[float, float] | None = None
     r_hat: str | tuple[int, ...] = "any"
     alignment: str = "any"
@@ -126,67 +157,76 @@ class Ranges:
         -------
         list of Case
         """
-        shared = np.random.default_rng([seed, 0])
-        pairs = list(itertools.product(self._fitting(), self.depths))
-        shape, depth = pairs[shared.permutation(len(pairs))[number % len(pairs)]]
-        low, high = self.limits(depth)
-        place = (shared.random() + number * GOLDEN) % 1.0
-        eps = _rounded(low * (high / low) ** place, low, high)
+        far, rest = (number + 1) % OUTSKIRTS == 0, number // OUTSKIRTS
+        shared = np.random.default_rng([seed, 0, int(far)])
+        turn = rest if far else number - rest
+        pairs = list(itertools.product(self._fitting(far), self._depths(far)))
+        shape, depth = pairs[shared.permutation(len(pairs))[turn % len(pairs)]]
         rng = np.random.default_rng([seed, 1, number])
-        return [self._case(rng, shape, depth, eps, about) for _ in range(count)]
+        unit = float(f"{FAR_UNIT ** rng.uniform(-1, 1):.2g}") if far and self.eps is None else 1.0
+        low, high = (bound * unit ** (1 / depth) for bound in self.limits(depth, far))
+        place = (shared.random() + turn * GOLDEN) % 1.0
+        eps = _rounded(low * (high / low) ** place, low, high)
+        return [self._case(rng, shape, depth, eps, unit, far, about) for _ in range(count)]
 
-    def limits(self, depth: int) -> tuple[float, float]:
-        """Return the range of ε at a depth.
+    def limits(self, depth: int, far: bool = True) -> tuple[float, float]:
+        """Return the range of ε at a depth, in units of σ_1*^{1/L} where none was asked for.
 
         Parameters
         ----------
         depth : int
             L.
+        far : bool
+            Whether of the outskirts.
 
         Returns
         -------
         (float, float)
         """
-        return self.eps or (START[0] ** (1 / depth), START[1] ** (1 / depth))
+        usual = (FAR_EPS**depth, FAR_START) if far else START
+        return self.eps or (usual[0] ** (1 / depth), usual[1] ** (1 / depth))
 
-    def _fitting(self) -> list[tuple[int, int]]:
+    def _fitting(self, far: bool) -> list[tuple[int, int]]:
         """Return the shapes that have room for one of the ranks and one of the r̂."""
         widths = self.r_hat if isinstance(self.r_hat, tuple) else ()
         least = max(min(self.ranks, default=1), min(widths, default=1))
-        return [shape for shape in self.shapes if min(shape) >= least]
+        shapes = self.shapes or (SHAPES + FAR_SHAPES if far else SHAPES)
+        fitting = [shape for shape in shapes if min(shape) >= least]
+        return fitting or [(least, least)]
+
+    def _depths(self, far: bool) -> tuple[int, ...]:
+        return self.depths or (DEPTHS + FAR_DEPTHS if far else DEPTHS)
 
     def _case(
-        self, rng: np.random.Generator, shape: tuple[int, int], depth: int, eps: float, about: str
+        self,
+        rng: np.random.Generator,
+        shape: tuple[int, int],
+        depth: int,
+        eps: float,
+        unit: float,
+        far: bool,
+        about: str,
     ) -> Case:
-        spectrum = self._spectrum(rng, min(shape))
+        spectrum = self._spectrum(rng, min(shape), far and rng.random() < 0.5)
         r_hat = self.width(rng, sum(value > 0 for value in spectrum), min(shape))
+        spectrum = tuple(float(f"{unit * value:.3g}") for value in spectrum)
         kind = _one(rng, ALIGNMENTS[1:]) if self.alignment == "any" else self.alignment
-        if kind == "random" or shape[0] != shape[1]:
-            left, right = (Frame(n, (), int(rng.integers(2**31))) for n in shape)
-            start: int | tuple[Frame, ...] = int(rng.integers(2**31))
-            width = None if shape[0] == shape[1] else min(shape)
-            case = Case(left, spectrum, right, depth, eps, r_hat, start, width)
-        elif kind == "aligned":
-            plain = aligned_case(rng, shape[0], depth, eps)
-            case = replace(plain, spectrum=spectrum, r_hat=r_hat)
-        else:
-            plain_frames = [Frame(shape[0])] * (depth - 1)
-            last = Frame(shape[0], _near(rng, shape[0]))
-            case = Case(
-                Frame(shape[0]), spectrum, Frame(shape[0]), depth, eps, r_hat,
-                (*plain_frames, last),
-            )  # fmt: skip
+        width = None if shape[0] == shape[1] else min(shape)
+        left, right, start = _start(rng, kind, shape, depth)
+        case = Case(left, spectrum, right, depth, eps, r_hat, start, width)
         return _dressed(rng, case, about, self.eta)
 
-    def _spectrum(self, rng: np.random.Generator, size: int) -> tuple[float, ...]:
-        """Draw σ* with the largest 1, one in three times with two values close to each other."""
+    def _spectrum(self, rng: np.random.Generator, size: int, far: bool) -> tuple[float, ...]:
+        """Draw σ* with the largest 1, one in three times with two or more close to each other."""
         ranks = [rank for rank in self.ranks if rank <= size] or range(1, size + 1)
         rank = int(_one(rng, ranks))
-        values = np.sort(np.append(1.0, rng.uniform(LOW, 1.0, rank - 1)))[::-1]
+        draws = rng.uniform(LOW, 1.0, rank - 1)
+        values = np.sort(np.append(1.0, FAR_LOW**draws if far else draws))[::-1]
         if rank > 1 and rng.random() < 1 / 3:
             k = int(rng.integers(1, rank))
-            values[k] = values[k - 1] * rng.choice([1.0, rng.uniform(CLOSE, 1.0)])
-        ordered = np.sort(np.round(values, 2))[::-1]
+            last = k + 1 if rng.random() < 0.5 else rank
+            values[k:last] = values[k - 1] * rng.choice([1.0, rng.uniform(CLOSE, 1.0)])
+        ordered = np.sort([float(f"{value:.2g}") for value in values])[::-1]
         return (*(float(v) for v in ordered), *[0.0] * (size - rank))
 
     def width(self, rng: np.random.Generator, rank: int, size: int) -> int:
@@ -211,7 +251,7 @@ class Ranges:
         return size if self.r_hat == "full" else int(rng.integers(rank, size + 1))
 
     def holds(self, case: Case) -> bool:
-        """Tell whether a case lies within; of shapes and depths, if others than usual are asked.
+        """Tell whether a case lies within; of shapes, depths and ε, if some were asked for.
 
         Parameters
         ----------
@@ -221,15 +261,15 @@ class Ranges:
         -------
         bool
         """
-        low, high = self.limits(case.depth)
+        low, high = self.eps or (0.0, np.inf)
         widths = {"rank": (case.rank,), "full": (min(case.shape),)}
         wide = range(case.rank, min(case.shape) + 1)
         known: Any = self.r_hat if isinstance(self.r_hat, tuple) else widths.get(self.r_hat, wide)
         return (
             low * (1 - 1e-9) <= case.eps <= high * (1 + 1e-9)
             and (not self.ranks or case.rank in self.ranks)
-            and (self.shapes == SHAPES or case.shape in self.shapes)
-            and (self.depths == DEPTHS or case.depth in self.depths)
+            and (not self.shapes or case.shape in self.shapes)
+            and (not self.depths or case.depth in self.depths)
             and (self.alignment != "aligned" or _is_aligned(case))
             and (not isinstance(case, DescentCase) or self.eta[0] <= case.share <= self.eta[1])
             and case.r_hat in known
@@ -237,6 +277,8 @@ class Ranges:
 
     def moved(self, rng: np.random.Generator, case: Case, count: int) -> list[Case]:
         """Return cases next to one: other values, other turns of the start; maybe another ε.
+
+        Steps are of all sizes, from a tenth to a thousandth, to arrive near and then to come close.
 
         Parameters
         ----------
@@ -249,28 +291,59 @@ class Ranges:
         -------
         list of Case
         """
-        low, high = self.limits(case.depth)
-        scale = float(np.exp(0.1 * rng.standard_normal())) if rng.random() < 0.5 else 1.0
-        eps = _rounded(float(np.clip(scale * case.eps, low, high)), low, high)
+        unit = 1.0 if self.eps else case.spectrum[0] ** (1 / case.depth)
+        low, high = (bound * unit for bound in self.limits(case.depth))
+        scale = float(np.exp(_stride(rng))) if rng.random() < 0.5 else 1.0
+        eps = _rounded(float(np.clip(scale * case.eps, low, high)), low, high, 4)
         return [self._step(rng, replace(case, eps=eps)) for _ in range(count)]
 
     def _step(self, rng: np.random.Generator, case: Case) -> Case:
         changes: dict[str, Any] = {}
+        top = case.spectrum[0]
         if case.rank > 1 and rng.random() < 0.6:
             values = np.array(case.spectrum)
             k = int(rng.integers(1, case.rank))
-            values[k] = np.clip(values[k] * np.exp(0.1 * rng.standard_normal()), LOW / 4, 1.0)
-            changes["spectrum"] = tuple(float(v) for v in np.sort(np.round(values, 3))[::-1])
+            values[k] = np.clip(values[k] * np.exp(_stride(rng)), FAR_LOW * top, top)
+            rounded = sorted((float(f"{v:.4g}") for v in values), reverse=True)
+            changes["spectrum"] = tuple(rounded)
         if isinstance(case.start, tuple):
             last = case.start[-1]
             turned = (*_near(rng, last.size), *last.reflectors)[:8]
             changes["start"] = (*case.start[:-1], replace(last, reflectors=turned))
         elif rng.random() < 0.6:
             changes["start"] = int(rng.integers(2**31))
+        if rng.random() < 0.1:
+            changes["r_hat"] = self.width(rng, case.rank, min(case.shape))
         if isinstance(case, DescentCase):
-            share = case.share * np.exp(0.1 * rng.standard_normal())
-            changes["share"] = float(np.clip(round(share, 3), *self.eta))
+            share = case.share * np.exp(_stride(rng))
+            changes["share"] = float(np.clip(float(f"{share:.4g}"), *self.eta))
         return replace(case, **changes)
+
+
+def _start(
+    rng: np.random.Generator, kind: str, shape: tuple[int, int], depth: int
+) -> tuple[Frame, Frame, int | tuple[Frame, ...]]:
+    """Draw singular vectors of a target and a start of one kind."""
+    if kind == "random":
+        left, right = (Frame(n, (), int(rng.integers(2**31))) for n in shape)
+        return left, right, int(rng.integers(2**31))
+    if kind == "aligned" and shape[0] == shape[1]:
+        case = aligned_case(rng, shape[0], depth, 1.0)
+        return case.left, case.right, case.start
+    sides = [shape[1], *[min(shape)] * (depth - 1), shape[0]]
+    frames = [Frame(max(pair)) for pair in itertools.pairwise(sides)]
+    turns = () if kind == "aligned" else _near(rng, frames[-1].size)
+    if kind == "opposed":
+        axis = [0] * frames[-1].size
+        axis[int(rng.integers(min(shape)))] = 1
+        turns = (*(turns if rng.random() < 0.5 else ()), tuple(axis))
+    frames[-1] = Frame(frames[-1].size, turns)
+    return Frame(shape[0]), Frame(shape[1]), tuple(frames)
+
+
+def _stride(rng: np.random.Generator) -> float:
+    """Draw the logarithm of a factor close to 1."""
+    return float(10 ** rng.uniform(-3, -1) * rng.standard_normal())
 
 
 def _is_aligned(case: Case) -> bool:
@@ -351,7 +424,7 @@ def checked(
         if not value:
             raise ValueError(f"`{name}` must hold one value at least, got an empty sequence")
     ranges = Ranges(**found)
-    sizes = [min(shape) for shape in ranges.shapes]
+    sizes = [min(shape) for shape in ranges.shapes or SHAPES + FAR_SHAPES]
     for name in ("ranks", "r_hat"):
         value = getattr(ranges, name)
         if isinstance(value, tuple) and value and min(value) > max(sizes):
@@ -396,9 +469,9 @@ def _near(rng: np.random.Generator, size: int) -> tuple[tuple[int, ...], ...]:
     return tuple(int(n) for n in turned), tuple(int(n) for n in long)
 
 
-def _rounded(value: float, low: float, high: float) -> float:
-    """Return a number of three digits, unless that leaves the range."""
-    plain = float(f"{value:.3g}")
+def _rounded(value: float, low: float, high: float, digits: int = 3) -> float:
+    """Return a number of a few digits, unless that leaves the range."""
+    plain = float(f"{value:.{digits}g}")
     return plain if low <= plain <= high else value
 
 

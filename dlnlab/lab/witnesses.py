@@ -11,16 +11,23 @@ import numpy as np
 
 from dlnlab.claims import Claim, Witness
 from dlnlab.lab.cases import EPS, Case, Frame
-from dlnlab.lab.flows import FlowPair, flow_pairs
 from dlnlab.problems import factorization
 from dlnlab.reductions import modes
 from dlnlab.training.descent import gradient_descent
 
-__all__ = ["DescentPair", "case", "descent", "exact_descent", "of", "pair_at", "share", "told"]
+__all__ = [
+    "DescentPair",
+    "case",
+    "descent",
+    "exact_descent",
+    "of",
+    "share",
+    "told",
+]
 
 
 def of(about: Claim) -> Witness:
-    """Return the witness of a refuted claim.
+    """Return the witness of a refuted claim on the two networks.
 
     Parameters
     ----------
@@ -33,11 +40,11 @@ def of(about: Claim) -> Witness:
     Raises
     ------
     ValueError
-        If the claim is not refuted.
+        If the claim is not refuted, or speaks of something else.
     """
     witness = about.standing().witness
-    if witness is None:
-        raise ValueError(f"`about` must be a refuted claim, got {about.name}")
+    if not isinstance(witness, Witness):
+        raise ValueError(f"`about` must be a refuted claim on both networks, got {about.name}")
     return witness
 
 
@@ -64,21 +71,6 @@ def case(witness: Witness) -> Case:
     return Case(
         Frame(2), values, Frame(2), witness.depth, float(witness.eps), witness.r_hat, frames
     )
-
-
-def pair_at(witness: Witness) -> tuple[FlowPair, int]:
-    """Return both flows of a witness, and the record at which the statement fails.
-
-    Parameters
-    ----------
-    witness : Witness
-
-    Returns
-    -------
-    (FlowPair, int)
-    """
-    pair = flow_pairs([case(witness)], also=(float(witness.time),))[0]
-    return pair, int(np.flatnonzero(pair.times == float(witness.time))[0])
 
 
 class DescentPair(NamedTuple):

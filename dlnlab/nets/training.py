@@ -105,7 +105,8 @@ def train(
         the penultimate block, which is a linear network, "layer_singular_values" (of each of its
         layers), "singular_values" and "end_to_end" (of their product) and "layers".
     progress : bool or callable
-        True shows a line on the terminal; a callable gets (step, num_steps, loss).
+        True shows a line on the terminal; a callable gets (step, num_steps, loss), the loss being
+        of the first samples only unless losses or accuracies are recorded.
     checkpoint : path, optional
         File to keep the state in, moments included.  If it exists the run continues from it, with
         results identical bit for bit to an uninterrupted run on the same machine.  With a constant
@@ -268,7 +269,9 @@ class Classifier:
         return ClassifierLook(self, self.given(weights))
 
     def value(self, look: ClassifierLook) -> Array:
-        """Return the mean loss over all samples.
+        """Return the mean loss over all samples, if a record has it, or else over the first ones.
+
+        That tells of a run that is not recorded whether it has diverged, and costs little.
 
         Parameters
         ----------
@@ -278,7 +281,11 @@ class Classifier:
         -------
         array
         """
-        return look.of_data[0]
+        if "of_data" in vars(look):
+            return look.of_data[0]
+        X, y = self.data
+        piece = next(self.model._pieces(X))
+        return self.measure(look.params, (X[piece, ...], y[piece]))[0]
 
     def given(self, weights: Sequence[Array]) -> Named:
         """Return the parameters by name.
@@ -439,7 +446,11 @@ def _foreseen(
     if batch is not None:  # a copy of the samples, and two orders of all
         step += item * batch * math.prod(model.image) + 16 * X.shape[0]
     tried = [part[0] for part in (objective.data, objective.test) if part is not None]
-    losses = max(item * model._working(part, part.shape[0])[1] for part in tried)
+    # of a sample: its largest score, their sum, its class (8 bytes) and its loss, beside the scores
+    losses = max(
+        item * (model._working(part, part.shape[0])[1] + 3 * part.shape[0]) + 8 * part.shape[0]
+        for part in tried
+    )
     shapes = [params[name].shape for name in model.block_names]
     numbers = {
         "layers": [math.prod(shape) for shape in shapes],

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from dlnlab.numerics import arrays, checks, krylov
+from dlnlab.numerics import arrays, checks, decompositions, krylov
 from dlnlab.numerics.arrays import Array
 from dlnlab.numerics.decompositions import SVD as SVD
 from dlnlab.numerics.decompositions import Alignments as Alignments
-from dlnlab.numerics.decompositions import alignments_of, finite_svd
+from dlnlab.numerics.decompositions import finite_svd
 from dlnlab.numerics.products import FactoredMatrix
 
 __all__ = [
@@ -231,7 +231,7 @@ def alignments(W: Array, target: SVD) -> Alignments:
             f"`W` must have the target's shape (..., {shape[0]}, {shape[1]}), got {tuple(W.shape)}"
         )
     r = target.s.shape[-1]
-    return alignments_of(_factored_svd(W, r) if factored else finite_svd(W), target)
+    return decompositions.alignments_of(_factored_svd(W, r) if factored else finite_svd(W), target)
 
 
 def _checked_svd(name: str, value: Any) -> SVD:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from dlnlab.plotting.style import COMPRESSED, ORIGINAL, arrange
 
-__all__ = ["columns", "methods"]
+__all__ = ["columns", "methods", "projections"]
 
 
 def methods(rows: Mapping[str, Mapping[str, Any]]) -> Figure:
@@ -96,4 +96,37 @@ def _histogram(ax: Axes, norms: Mapping[str, Sequence[float]]) -> Axes:
     ax.set_xlabel("norm / largest")
     ax.set_ylabel("columns")
     ax.legend()
+    return ax
+
+
+def projections(found: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
+    """Draw output errors of three projections over the rank, at once and after fine-tuning.
+
+    Parameters
+    ----------
+    found : mapping
+        As `dlnlab.experiments.compressing.projections` returns it.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    parts = (("zero_shot", "at once"), ("fine_tuned", "after fine-tuning"))
+    panels = tuple(partial(_ranks, found=found, key=key, title=title) for key, title in parts)
+    return arrange(panels, "A linear layer, 40 × 30, inputs of condition 10³")
+
+
+def _ranks(ax: Axes, found: Mapping[str, Any], key: str, title: str) -> Axes:
+    ranks = found["ranks"]["ranks"]
+    names = [name for name in found if name != "ranks"]
+    for name, marker, look in zip(names, "osd", (":", "--", "-"), strict=True):
+        ax.plot(ranks, found[name][key], marker=marker, linestyle=look, label=name)
+    ax.set_yscale("log")
+    ax.set_ylim(8e-3, 1)
+    ax.set_xticks(ranks)
+    ax.set_xlabel("rank")
+    ax.set_ylabel("relative output error")
+    ax.set_title(title)
+    if key == "zero_shot":
+        ax.legend(loc="best")
     return ax

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dlnlab import terminal
 from dlnlab.report.page import definitions, escape, page, table, tag
 
 __all__ = ["CAPTIONS", "HEADERS", "READING", "atlas_html", "atlas_text"]
@@ -61,16 +62,9 @@ def atlas_text(regions: Sequence[Any], notes: Sequence[str]) -> str:
     -------
     str
     """
-    rows = [HEADERS, *_atlas_rows(regions)]
-    widths = [max(len(row[k]) for row in rows) for k in range(len(HEADERS))]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if k == 0 else cell.rjust(width)
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-    return "\n".join([*lines, "", *notes])
+    lines = terminal.table([HEADERS, *_atlas_rows(regions)])
+    wrapped = [line for note in notes for line in terminal.paragraph(note) or [""]]
+    return "\n".join([*lines, "", *wrapped])
 
 
 def atlas_html(

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dlnlab import terminal
+
 __all__ = [
     "GROWTH_HEADER",
+    "LEAST",
     "ROW_HEADER",
     "WIDTHS",
     "duration",
@@ -34,6 +37,8 @@ ROW_HEADER = (
 )
 GROWTH_HEADER = ("size", "time", "peak memory")
 WIDTHS = (31, 27, 27, 21, 7, 4, 9, 9, 7)
+LEAST = (14, 6, 9, 6, 6, 3, 6, 6, 7)
+"""Widths of columns where the terminal has room for them, and of those that are narrow."""
 
 
 def row_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -63,7 +68,7 @@ def row_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def line(cells: Sequence[str]) -> str:
-    """Return a row for the terminal.
+    """Return a row for the terminal, in so many lines as it takes.
 
     Parameters
     ----------
@@ -73,8 +78,8 @@ def line(cells: Sequence[str]) -> str:
     -------
     str
     """
-    padded = (cell.ljust(w) for cell, w in zip(cells, WIDTHS, strict=False))
-    return " ".join(padded).rstrip()
+    width = terminal.widths(WIDTHS[: len(cells)], LEAST[: len(cells)])
+    return "\n".join(terminal.row(cells, width, left=len(cells)))
 
 
 def growth_cells(growth: Mapping[str, Any]) -> list[tuple[str, ...]]:

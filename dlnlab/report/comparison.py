@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import textwrap
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from dlnlab import terminal
 from dlnlab.claims import Premise, Verdict
 from dlnlab.report.page import escape, table, tag
 from dlnlab.report.verdicts import judged
@@ -25,14 +25,11 @@ __all__ = [
     "NOTE",
     "ROWS",
     "UNMET",
-    "WIDTH",
-    "WIDTHS",
     "comparison_html",
     "comparison_json",
     "comparison_text",
 ]
 
-WIDTH = 80
 ROWS = 12
 """Modes in a table; of more, those that matter are shown."""
 
@@ -58,7 +55,6 @@ ENDINGS = {
 """How a comparison ends, where this says more than the status of a run in general."""
 
 HEADERS = ("mode", "σ_i*", "t_i original", "t_i compressed", "ratio", "c_vec")
-WIDTHS = (5, 10, 13, 15, 8, 9)
 NOTE = (
     "t_i: when σ_i comes, for good, within {within:.3g} σ_i* of its target σ_i*.  c_vec: the "
     "constant of Assumption 1 for the original network."
@@ -77,7 +73,7 @@ class _ModeRow(NamedTuple):
 
 
 def comparison_text(c: Comparison) -> str:
-    """Return a comparison as a table of at most 80 columns: setting, modes, verdicts, ending.
+    """Return a comparison as text of a terminal's width: setting, modes, verdicts, ending.
 
     Parameters
     ----------
@@ -89,15 +85,27 @@ def comparison_text(c: Comparison) -> str:
         Without a newline at the end.
     """
     rows, note = _rows(c)
-    lines = [*_wrap(_head(c)), *_wrap(_known(c)), "", _aligned(HEADERS), *map(_aligned, rows)]
-    lines += [f"  ({note})"] if note else []
-    lines += [*_wrap(_note(c), "  "), ""]
-    lines.append(_verdict_line("claim", "verdict", "worst margin ± numerical error"))
-    for verdict in c.verdicts.values():
-        lines.append(_verdict_line(*judged(verdict)))
-        for remark in _remarks(verdict):
-            lines += _wrap(f"– {remark}", "    ")
-    return "\n".join([*lines, "", *_wrap(_ending(c))])
+    wrap = terminal.paragraph
+    lines = [*wrap(_head(c)), *wrap(_known(c)), "", *terminal.table([HEADERS, *rows], left=0)]
+    lines += wrap(f"({note})", "  ") if note else []
+    lines += [*wrap(_note(c), "  "), ""]
+    verdicts = [judged(verdict) for verdict in c.verdicts.values()]
+    lines += _judged(verdicts, [_remarks(verdict) for verdict in c.verdicts.values()])
+    return "\n".join([*lines, "", *wrap(_ending(c))])
+
+
+def _judged(
+    verdicts: Sequence[tuple[str, str, str]], remarks: Sequence[Sequence[str]]
+) -> list[str]:
+    """A table of verdicts, with the remarks on each below it."""
+    cells = [("claim", "verdict", "margin ± error"), *verdicts]
+    width = terminal.widths([max(map(len, column)) for column in zip(*cells, strict=True)])
+    lines = terminal.row(cells[0], width, left=3)
+    for verdict, below in zip(verdicts, remarks, strict=True):
+        lines += terminal.row(verdict, width, left=3)
+        for remark in below:
+            lines += terminal.paragraph(f"– {remark}", "    ", "      ")
+    return lines
 
 
 def comparison_html(c: Comparison) -> str:
@@ -218,20 +226,6 @@ def _small(value: float) -> str:
     return f"{value:.1e}" if math.isfinite(value) else "–"
 
 
-def _aligned(cells: Iterable[str]) -> str:
-    pairs = zip(cells, WIDTHS, strict=True)
-    return " ".join(cell.rjust(width) for cell, width in pairs).rstrip()
-
-
-def _wrap(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
-
-
-def _verdict_line(claim: str, status: str, margin: str) -> str:
-    title = f"{claim:<20}" if len(claim) < 20 else f"{claim}\n{'':<20}"
-    return f"{title}{status:<27}{margin}"
-
-
 def _remarks(verdict: Verdict) -> list[str]:
     """Which premises a verdict lacks, in words, or where its claim fails."""
     remarks = [_unmet(premise) for premise in verdict.unmet]
@@ -259,7 +253,8 @@ def _why(c: Comparison) -> str:
     if c.coverage.escaped:
         reason = "from there on rounding decides which way the flow takes"
     missing = int(np.count_nonzero(np.isinf(c.fitting_times.original)))
-    return f"{reason}; {missing} of {rank} modes were not fitted" if missing else reason
+    were = "was" if missing == 1 else "were"
+    return f"{reason}; {missing} of {rank} modes {were} not fitted" if missing else reason
 
 
 def _ending(c: Comparison) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dlnlab.experiments import EXPERIMENTS, classifier_settings, compressing
+from dlnlab.experiments import EXPERIMENTS, classifier_settings
 from dlnlab.experiments.instance import SETTINGS
 
 from .page import escape, meta, page, state, table, tag, unmarked, wide
@@ -183,7 +183,7 @@ def _section(s: Mapping[str, Any], manifest: Mapping[str, Any] | None) -> list[s
         *tables,
         wide(table(HEADERS, rows(s))),
         _details("Where the yardsticks come from", table(("quantity", "source"), sources(s))),
-        _details("Settings", _settings(s["readings"], s.get("ours", False))),
+        _details("Settings", _settings(s["readings"], _meanings(s["name"]))),
         _list(s["notes"]),
         *made,
     ]
@@ -204,9 +204,14 @@ def _list(lines: Sequence[str]) -> str:
     return tag("ul", "".join(tag("li", escape(line)) for line in lines))
 
 
-def _settings(readings: Mapping[str, Any], ours: bool) -> str:
+def _meanings(name: str) -> Mapping[str, str]:
+    """What the settings of an experiment mean: its own words, or those of the paper's."""
+    words = EXPERIMENTS[name].words if name in EXPERIMENTS else {}
+    return words or SETTINGS | classifier_settings.SETTINGS
+
+
+def _settings(readings: Mapping[str, Any], meanings: Mapping[str, str]) -> str:
     """A row for each setting, a column for each reading, parts after what they share."""
-    meanings = compressing.SETTINGS if ours else SETTINGS | classifier_settings.SETTINGS
     columns = {name: _flat(reading["settings"]) for name, reading in readings.items()}
     keys = dict.fromkeys(key for column in columns.values() for key in column)
     rows = [

@@ -398,6 +398,7 @@ TINY = survey.Extent(
 @pytest.fixture
 def tiny(monkeypatch):
     monkeypatch.setitem(survey.EXTENTS, "ci", TINY)
+    monkeypatch.setenv("COLUMNS", "200")  # room for a row of the table
 
 
 def test_the_command_writes_the_atlas(tiny, tmp_path, capsys):

@@ -373,7 +373,7 @@ def test_what_the_peer_lacks_is_named(run, checkout):
 
 def test_rows_are_listed(run):
     code, out, _ = run("--list")
-    listed = [line.split()[0] for line in out.splitlines()]
+    listed = [line.split()[0] for line in out.splitlines() if not line.startswith(" ")]
     assert (code, listed) == (0, [*ROWS, "growth"])
 
 

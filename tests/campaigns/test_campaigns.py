@@ -479,6 +479,7 @@ NAMES = [
     "experiments.fig6.measure",
     "experiments.fig6_movielens.measure",
     "experiments.incremental.measure",
+    "experiments.lora.measure",
     "experiments.pair.measure",
     "experiments.pair.measure_parts",
     "experiments.table3.measure",

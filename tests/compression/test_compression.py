@@ -121,6 +121,15 @@ def test_the_rate_of_fine_tuning(turned, factor):
     assert run.rate == pytest.approx(1 - factor * 0.05 * 0.36, abs=1e-5)
 
 
+def test_a_last_record_that_comes_sooner_is_left_out_of_the_rate():
+    M, U = target()
+    problem, options = dlnlab.factorization(M), {"eta": 0.05, "record_every": 5}
+    whole, more = (
+        compression.fine_tune(problem, 1.05 * U, num_steps=n, **options) for n in (60, 62)
+    )
+    assert more.rate == whole.rate
+
+
 def test_without_losses_or_records_there_is_no_rate():
     problem = dlnlab.factorization(np.eye(2))
     one = compression.fine_tune(problem, np.eye(2), eta=0.1, num_steps=1)
@@ -435,6 +444,16 @@ def test_progress_and_divergence():
     assert run.status is dlnlab.Status.DIVERGED
     run = threshold(problem, eta=50.0, num_steps=1000, penalty=0.0)
     assert run.status is dlnlab.Status.DIVERGED
+
+
+@pytest.mark.parametrize("rule", ["hard", "soft"])
+def test_a_member_that_diverges_leaves_the_others_alone(rule):
+    problem, start = instance("factorization", (5, 5)).problem, np.eye(5)
+    options = {"rule": rule, "num_steps": 400, "record_every": 400}
+    both = threshold(problem, np.stack([start] * 2), eta=np.array([1e-3, 1e30]), **options)
+    alone = threshold(problem, start, eta=1e-3, **options)
+    assert list(both.status) == [dlnlab.Status.COMPLETED, dlnlab.Status.DIVERGED]
+    assert (both.weights[0][0] == alone.weights[0]).all()
 
 
 # ---------------------------------------------------------------------- bad input

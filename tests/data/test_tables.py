@@ -30,6 +30,8 @@ TEXTS = [
     ("Windows", "\ufeff1.5,-2,0\r\n0.25,4,1e-3\r\n", A, []),
     ("decimal commas", "1,5;-2;0\n0,25;4;0,001\n", A, ["decimal commas"]),
     ("comment", "# of mine\n1.5,-2,0\n\n0.25,4,1e-3", A, []),
+    ("MATLAB", "% of mine\n1.5 -2 0\n0.25 4 1e-3", A, []),
+    ("typeset", "1.5,−2,0\n0.25,4,1e−3", A, []),
     ("header", "a,b,c\n1.5,-2,0\n0.25,4,1e-3\n", A, ["header row skipped"]),
     ("quotes", '"a, b","c","d ""e"""\n"1.5","-2",0\n0.25,4,1e-3\n', A, ["header row skipped"]),
     (
@@ -84,6 +86,46 @@ AMBIGUOUS = [
     ("1,2,3,4\n5,3,,1\n", "header"),
     ("a,b\n1,0.5\n2,0.25\n3,0.1\n", "index"),
 ]
+HALF_NAMES = ["1.5,2,3 # first\n4,5.5,6\n7,8,9.5\n", "a,b,3\n4,5.5,6\n7,8,9.5\n"]
+
+
+@pytest.mark.parametrize("content", HALF_NAMES)
+def test_a_first_row_of_numbers_and_words_is_not_dropped(tmp_path, content):
+    (tmp_path / "x.csv").write_text(content, encoding="utf-8")
+    with pytest.raises(ValueError, match="`header` must be yes or no"):
+        dlnlab.data.read(tmp_path / "x.csv")
+    assert dlnlab.data.read(tmp_path / "x.csv", header=True).values.shape == (2, 3)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "cp1252", "utf-8-sig"])
+def test_other_encodings_are_read(tmp_path, encoding):
+    (tmp_path / "x.csv").write_text("größe;b\n1,5;2\n", encoding=encoding)
+    assert dlnlab.data.read(tmp_path / "x.csv").values.tolist() == [[1.5, 2]]
+
+
+def test_bytes_that_no_text_has_are_refused(tmp_path):
+    (tmp_path / "x.csv").write_bytes(b"1.5,2\x00\n3,4\n")
+    with pytest.raises(ValueError, match="is not a text file"):
+        dlnlab.data.read(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros(4), np.zeros((2, 3, 4)), np.array([["a"]]), 1j * A],
+    ids=["vector", "cube", "text", "complex"],
+)
+def test_what_is_no_matrix_of_numbers_is_refused(tmp_path, array):
+    np.save(tmp_path / "x.npy", array)
+    with pytest.raises(ValueError, match=r"x\.npy must hold a matrix of real numbers"):
+        dlnlab.data.read(tmp_path / "x.npy")
+
+
+def test_words_and_structures_in_a_mat_file_are_no_choice(tmp_path):
+    scipy.io.savemat(tmp_path / "x.mat", {"s": {"a": A}, "words": "text"})
+    with pytest.raises(ValueError, match="holds no matrix of numbers"):
+        dlnlab.data.read(tmp_path / "x.mat")
+    scipy.io.savemat(tmp_path / "x.mat", {"s": {"a": A}, "A": A.astype("i2")})
+    assert dlnlab.data.read(tmp_path / "x.mat").note.endswith("variable A")
 
 
 @pytest.mark.parametrize(("content", "option"), AMBIGUOUS)
@@ -107,7 +149,9 @@ def test_numbers_that_may_be_names_are_refused_until_they_are_told(
     [
         ("a,b\n1,x\n", "line 2: 'x' is not a number"),
         ("1,2\nx,3\n5,6\n", "line 2: 'x' is not a number"),
-        ("a,b\n", "is not a number"),
+        ("a,b\n", "holds no numbers, its first cell is 'a'"),
+        ("1|2\n3|4\n", "cells must be separated by tabs, semicolons"),
+        ("Trial 12\n1,2\n3,4\n", "line 2: .* a line that says something else must start with #"),
         ("1;2.5\n3,5;4\n", "must have one decimal sign"),
         ("a,b\n1,2\n\n3\n", "line 4: every row must have as many numbers as the first, 2, got 1"),
         ("", "holds no numbers"),
@@ -142,6 +186,8 @@ WRITERS = {
     "npz csr": lambda f: scipy.sparse.save_npz(f, SPARSE.tocsr()),
     "npz csc": lambda f: scipy.sparse.save_npz(f, SPARSE.tocsc(), compressed=False),
     "npz coo": lambda f: scipy.sparse.save_npz(f, SPARSE),
+    "npz sparse bsr": lambda f: scipy.sparse.save_npz(f, scipy.sparse.bsr_array(SPARSE)),
+    "npz sparse dia": lambda f: scipy.sparse.save_npz(f, scipy.sparse.dia_array(SPARSE)),
     "mat": lambda f: scipy.io.savemat(f, {"A": A, "words": "text"}),
     "mat packed": lambda f: scipy.io.savemat(f, {"A": A}, do_compression=True),
     "mat 4": lambda f: scipy.io.savemat(f, {"A": A}, format="4"),
@@ -271,10 +317,10 @@ def test_what_is_no_number_is_refused(tmp_path, kind):
     np.save(tmp_path / "x.npy", NO_NUMBERS[kind])
     np.savez(tmp_path / "x.npz", NO_NUMBERS[kind])
     for name in ("x.npy", "x.npz"):
-        with pytest.raises(ValueError, match=rf"{name} must hold numbers, got entries of type"):
+        with pytest.raises(ValueError, match=f"{name} must hold a matrix of real numbers"):
             dlnlab.data.read(tmp_path / name)
     scipy.io.savemat(tmp_path / "x.mat", {"cells": np.array([[1, "x"]], dtype=object)})
-    with pytest.raises(ValueError, match=r"x\.mat must hold numbers"):
+    with pytest.raises(ValueError, match=r"x\.mat holds no matrix of numbers"):
         dlnlab.data.read(tmp_path / "x.mat")
 
 

@@ -548,6 +548,30 @@ def test_a_layer_of_zeros_is_no_start():
         compare(np.eye(2), 2, depth=2, weights=[np.eye(2), np.zeros((2, 2))])
 
 
+def test_modes_that_fade_into_rounding_are_asked_about_as_far_as_they_grow():
+    x = np.linspace(0, 1, 40)
+    kernel = np.exp(-12 * (x[:, None] - x) ** 2)
+    c = compare(kernel, eps=0.1)
+    assert 40 > c.plan.of > c.plan.rank == np.count_nonzero(np.linalg.svd(kernel)[1] > 0.1**3)
+    assert c.plan.why == "σ_i* > ε^L"
+    assert c.verdicts["theorem2_refined"].status in AGREES
+    assert compare(kernel, rank="full", eps=0.1, depth=2).plan.rank == c.plan.of
+
+
+def test_no_more_modes_are_asked_about_than_r_hat_where_not_all_can_be():
+    M = np.random.default_rng(0).standard_normal((80, 80))
+    plans = []
+
+    def stop(plan):
+        plans.append(plan)
+        raise KeyboardInterrupt
+
+    for r_hat in (4, None):
+        with pytest.raises(KeyboardInterrupt):
+            compare(M, r_hat, announce=stop)
+    assert plans[0].rank == 4 < plans[1].rank < 80
+
+
 def test_the_rank_of_the_question_can_be_asked_for():
     M = realistic(20)["noise"]
     for rank, expected in ((2, 2), ("full", 20), ("auto", 20)):
@@ -571,7 +595,7 @@ def test_rectangular_targets_are_judged_by_default(shape):
 
 def test_an_interrupted_comparison_keeps_what_it_covered():
     def stop(done, total, loss):
-        if done > 50:
+        if done > 1.5:
             raise KeyboardInterrupt
 
     M = dlnlab.random_target((30, 30), 3, rng=0)

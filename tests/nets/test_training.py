@@ -15,7 +15,7 @@ import pytest
 
 import dlnlab
 from dlnlab import progress
-from dlnlab.nets import training
+from dlnlab.nets import network, training
 from dlnlab.training import loop
 
 KINDS = ("dense", "dln", "compressed")
@@ -210,6 +210,23 @@ def test_divergence_is_a_status():
     run = train(method="sgd", eta=1e6, loss="squared", record_every=1)
     assert run.status is dlnlab.Status.DIVERGED
     assert run.steps[-1] < 30
+
+
+def test_a_run_without_losses_looks_at_few_samples_and_still_sees_that_it_diverged(monkeypatch):
+    seen, right = [], training.Classifier.measure
+    monkeypatch.setattr(network, "PIECE_ON_HOST", 16)
+    monkeypatch.setattr(
+        training.Classifier,
+        "measure",
+        lambda self, params, given: seen.append(len(given[1])) or right(self, params, given),
+    )
+    assert train(record=()).status is dlnlab.Status.COMPLETED
+    assert set(seen) == {16}
+    run = train(method="sgd", eta=1e6, loss="squared", record_every=1, record=())
+    assert run.status is dlnlab.Status.DIVERGED
+    seen.clear()
+    train(record=("accuracy",))  # goes through all samples once, of which the loss is a by-product
+    assert set(seen) == {70}
 
 
 # Interruptions.

@@ -22,6 +22,7 @@ from dlnlab.proofs import (
     exact,
     gauge,
     greedy_pruning,
+    group_lasso,
     large_steps,
     late_times,
     lemma1,
@@ -40,7 +41,7 @@ from scipy.integrate import quad
 
 import dlnlab
 from dlnlab import claims, compression, networks
-from dlnlab.claims import CLAIMS
+from dlnlab.claims import CLAIMS, pruning
 from dlnlab.compression import penalty
 from dlnlab.reductions import modes
 
@@ -484,10 +485,10 @@ def test_the_group_lasso_s_expressions_are_the_package_s():
         fit = 2 * float(problem.loss(factor @ factor.T))
         return fit + lam * float(penalty.group_norm(factor, beta))
 
-    expected = _evaluated(greedy_pruning.zero_column(sp.Float(step)), values)
+    expected = _evaluated(group_lasso.zero_column(sp.Float(step)), values)
     assert f(moved) - f(U) == pytest.approx(expected, rel=TIGHT)
     slope = penalty.gradient(problem, moved, lam, beta)[0, 1] / step
-    expected = _evaluated(greedy_pruning.stationarity(sp.Float(step)), values)
+    expected = _evaluated(group_lasso.stationarity(sp.Float(step)), values)
     assert slope == pytest.approx(expected, rel=TIGHT)
 
 
@@ -518,11 +519,26 @@ def test_the_threshold_and_the_fixed_point_are_the_package_s():
     kept = [float(compression.shrink(np.array([[y]]), 0.5)[0, 0]) for y in (0.999, 1.001)]
     assert limit == pytest.approx(1.0)
     assert kept == [0.0, 1.001]
-    W = np.array(thresholding.completed(sp.Integer(1))).astype(float)
-    problem = dlnlab.completion(np.diag([1.0, 0.0]), np.eye(2) > 0)
+    W, M = (np.array(thresholding.completed(sp.Integer(x))).astype(float) for x in (-1, 1))
+    problem = dlnlab.completion(M, np.array([[True, True], [True, False]]))
     run = compression.singular_value_thresholding(
-        problem, W, penalty=0.375, eta=0.5, num_steps=100
-    )  # 2αλ = 3/8
+        problem, W, penalty=0.5, eta=0.5, num_steps=100
+    )  # 2αλ = 1/2
     np.testing.assert_allclose(run.weights[0], W, atol=1e-12)  # 100 decompositions
     assert run.losses[-1] < 1e-25
-    assert run.errors[-1] > 1.4
+    assert run.errors[-1] == pytest.approx(np.linalg.norm(M))
+
+
+def test_the_pruning_expressions_are_those_of_the_claims():
+    values = {"λ": 0.2, "β": 0.05, "s": 0.3}
+    square = np.array([values["s"]])
+    expected = _evaluated(group_lasso.weight(group_lasso.square), values)
+    assert pruning.weight(square, 0.05)[0] == pytest.approx(expected, rel=TIGHT)
+    expected = _evaluated(group_lasso.penalty(group_lasso.square), values)
+    assert pruning.penalty(square, 0.05)[0] == pytest.approx(expected, rel=TIGHT)
+    assert pruning.smallest(0.2, 0.05) == pytest.approx(_evaluated(group_lasso.smallest(), values))
+    # −φ'' is half of −w', and the excess is half the least of it times the variance, here g²
+    U = np.linalg.cholesky(np.array([[1.0, 0.1], [0.1, 1.0]])).T
+    found = pruning.excess(U, np.array([values["s"]]), 0.05)
+    bend = _evaluated(group_lasso.bend(group_lasso.square), values) / 2
+    assert found == pytest.approx(0.5 * bend * 2 * 0.1**2, rel=1e-10)

@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import html.parser
 import json
+import re
 import unicodedata
 
 import comparisons
@@ -47,6 +48,20 @@ def test_text_fits_a_terminal(c):
     assert not text.endswith("\n")
 
 
+@pytest.mark.parametrize("width", [40, 60, 72, 120])
+def test_text_follows_the_width_of_a_terminal(monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    c = comparisons.usual()
+    lines = report.comparison_text(c).splitlines()
+    assert max(map(columns, lines)) <= width
+    assert ("no room for: ratio, c_vec" in " ".join(lines)) == (width == 40)
+    joined = " ".join(" ".join(lines).split())
+    assert ("Assumption 1 with c_vec = 0 not applicable" in joined) == (width >= 80)
+    assert all(f"{t:.4g}" in joined for t in c.fitting_times.original)
+    monkeypatch.setenv("COLUMNS", "3")  # no table is so narrow
+    assert report.comparison_text(c)
+
+
 def test_columns_of_the_table_are_aligned(c):
     rows = table(report.comparison_text(c))
     assert len({columns(row) for row in rows}) == 1
@@ -64,8 +79,8 @@ def test_text_says_setting_modes_verdicts_and_ending():
     assert float(compressed) == pytest.approx(t_compressed, rel=1e-3)
     assert float(ratio) == pytest.approx(t / t_compressed, abs=1e-3)
     assert float(c_vec) == pytest.approx(c.c_vec.original[0], rel=0.05)
-    assert any(line.startswith("Theorem 2           not applicable   ") for line in lines)
-    assert any(line.startswith("Dominance           conjecture (tested 1)  ") for line in lines)
+    assert any(re.match(r"Theorem 2 +not applicable  ", line) for line in lines)
+    assert any(re.match(r"Dominance +conjecture \(tested 1\)  ", line) for line in lines)
     assert lines[-1].startswith(f"Ended at t = {c.times[-1]:.6g} after ")
     assert lines[-1].endswith("s: the original network has fitted the target.")
 
@@ -86,7 +101,7 @@ def test_unknown_premises_are_told_by_name_and_statement():
     c = comparisons.usual()
     new = Verdict("novelty", "…", "not applicable", 1.0, 0.0, (Premise("calm", "no wind", -1.0),))
     text = report.comparison_text(replace_verdict(c, new))
-    assert f"{'novelty':<20}{'not applicable':<27}1.00e+00 ± 0.0e+00\n    – calm: no wind" in text
+    assert re.search(r"novelty +not applicable +1.00e\+00 ± 0.0e\+00\n    – calm: no wind", text)
 
 
 def test_values_that_were_never_fitted():
@@ -110,7 +125,7 @@ def test_a_refuted_claim_stands_out_and_says_where():
     c = comparisons.usual()
     verdict = dataclasses.replace(c.verdicts["dominance"], status="refuted", witness={"time": 3.5})
     text = report.comparison_text(replace_verdict(c, verdict))
-    assert "Dominance           REFUTED" in text
+    assert re.search("Dominance +REFUTED", text)
     assert "    – worst at t = 3.5" in text
 
 

@@ -57,6 +57,19 @@ KINDS = {
     ("gauge", "iterates"),
     ("gauge", "loss"),
     ("gradients", None),
+    ("group_lasso_fits", None),
+    ("group_lasso_columns", None),
+    ("empty_columns", "curvature"),
+    ("empty_columns", "pruned"),
+    ("empty_columns", "descent"),
+    ("haar_columns", None),
+    ("fine_tuning_rate", "hessian"),
+    ("fine_tuning_rate", "descent"),
+    ("fine_tuning_rate", "pruned"),
+    ("thresholding_descent", None),
+    ("thresholding_fixed_points", None),
+    ("thresholding_converges", None),
+    ("thresholding_recovers", None),
 }
 
 

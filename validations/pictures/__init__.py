@@ -17,7 +17,7 @@ from dlnlab import plotting
 from dlnlab.claims import CLAIMS
 from dlnlab.lab.picture import Sketch
 
-from . import descents, flows, recoveries, steps, vectors
+from . import compression, descents, flows, recoveries, steps, vectors
 
 __all__ = ["MAKERS", "SHARED", "Sketch", "draw", "draws", "message", "sketch"]
 
@@ -59,6 +59,19 @@ MAKERS: dict[tuple[str, str | None], Callable[[Mapping[str, Any]], Sketch | None
     ("gauge", "iterates"): recoveries.sketch_gauge,
     ("gauge", "loss"): recoveries.sketch_loss,
     ("gradients", None): recoveries.sketch_gradients,
+    ("group_lasso_fits", None): compression.sketch_fits,
+    ("group_lasso_columns", None): compression.sketch_columns,
+    ("empty_columns", "curvature"): compression.sketch_empty,
+    ("empty_columns", "pruned"): compression.sketch_empty,
+    ("empty_columns", "descent"): compression.sketch_empty,
+    ("haar_columns", None): compression.sketch_haar,
+    ("fine_tuning_rate", "hessian"): compression.sketch_rate,
+    ("fine_tuning_rate", "descent"): compression.sketch_rate,
+    ("fine_tuning_rate", "pruned"): compression.sketch_rate,
+    ("thresholding_descent", None): compression.sketch_descent,
+    ("thresholding_fixed_points", None): compression.sketch_fixed,
+    ("thresholding_converges", None): compression.sketch_end,
+    ("thresholding_recovers", None): compression.sketch_stuck,
 }
 """How an instance of a claim is drawn that shares its picture with others, or has parts of another
 kind.  Any other validation may have a function `sketch` of its own."""
@@ -84,7 +97,10 @@ def draw(claim: str, witness: Mapping[str, Any]) -> Any:
     found = sketch(claim, witness)
     if found is None or not np.isfinite([found.margin, found.error]).all():
         return None
-    return plotting.arrange(found.panels, f"{message(found.margin, found.error)}\n{found.title}")
+    told = message(found.margin, found.error)
+    if len(found.panels) == 1:  # a narrow figure
+        told = told.replace(": ", ":\n")
+    return plotting.arrange(found.panels, f"{told}\n{found.title}")
 
 
 def message(margin: float, error: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,20 +11,24 @@ import numpy as np
 
 from dlnlab import plotting
 from dlnlab.claims import closed_form as closed_form_claim
-from dlnlab.claims import dominance as dominance_claim
 from dlnlab.claims import proposition1 as proposition1_claim
-from dlnlab.lab import adversary, inequality
+from dlnlab.lab import adversary, pairs
+from dlnlab.lab.attack import Question
 from dlnlab.lab.cases import Case
-from dlnlab.lab.flows import FlowPair, flow_pairs
+from dlnlab.lab.margins import MarginCurve
+from dlnlab.lab.observed import Observed
 from dlnlab.lab.picture import Sketch, setting, titled
 from dlnlab.reductions import modes
 
 from .. import (
     assumption1,
     closed_form,
+    dominance,
+    eq13_any_start,
     proposition1,
     theorem2,
     theorem2_any_eps,
+    theorem2_refined,
     theorem2_sharp,
 )
 
@@ -157,14 +162,16 @@ def sketch_assumption1(witness: Mapping[str, Any]) -> Sketch:
 
 def sketch_dominance(witness: Mapping[str, Any]) -> Sketch:
     """σ_i and σ̃_i, and the least of their differences."""
-    pair = _pair(witness)
-    bound = pair.law.leading(pair.values.shape[1])
-    margin = dominance_claim.margins(pair.values, bound) / pair.scale
-    error = (pair.accuracy + pair.law.rounding()) / pair.scale
-    values = partial(plotting.families, pair.times, bound, pair.values, labels=BOTH)
-    return _margin_sketch(
-        pair, titled(values, "Singular values"), margin, error, DOMINANCE, witness
+    curve, pair = _looked(dominance.QUESTION, witness)
+    assert pair.full_width is not None  # it is a pair
+    values = partial(
+        plotting.families,
+        pair.times,
+        pair.full_width,
+        pair.original.singular_values,
+        labels=BOTH,
     )
+    return _margin_sketch(curve, pair, titled(values, "Singular values"), DOMINANCE, witness)
 
 
 def sketch_adversary(witness: Mapping[str, Any]) -> Sketch:
@@ -190,52 +197,43 @@ def sketch_theorem2(witness: Mapping[str, Any], form: str = "stated") -> Sketch:
 
     In the "exact" form it is the distance of both sides, for aligned starts.
     """
-    pair = _pair(witness)
-    case, errors = pair.case, pair.law.errors()
-    if form == "exact":
-        return _sketch_exact(pair, witness)
-    spare = {
-        "stated": lambda: 0,
-        "refined": lambda: inequality.spare_rank(case),
-        "sharp": lambda: theorem2_sharp.allowance(case),
-        "any ε": lambda: theorem2_any_eps.spare(case),
-    }[form]()
-    margin, error = inequality.sides(pair, spare)
-    extra = rf"{spare:+d}\,\beta^{{2L}}" if spare else ""
-    both = partial(plotting.error_curves, pair.times, pair.errors, errors)
-    difference = r"\Vert W-M^{\ast}\Vert^2-\Vert\widetilde W-M^{\ast}\Vert^2" + extra
-    told = (f"Margin ${difference}$", r"margin$/\Vert M^{\ast}\Vert_F^2$")
-    return _margin_sketch(pair, both, margin, error, told, witness)
+    question, spare = {
+        "exact": (theorem2.QUESTION, None),
+        "stated": (eq13_any_start.QUESTION, lambda case: 0),
+        "refined": (theorem2_refined.QUESTION, pairs.spare_rank),
+        "sharp": (theorem2_sharp.QUESTION, theorem2_sharp.allowance),
+        "any ε": (theorem2_any_eps.QUESTION, theorem2_any_eps.spare),
+    }[form]
+    curve, pair = _looked(question, witness)
+    assert pair.compressed is not None  # it is a pair
+    difference = r"\Vert W-M^{\ast}\Vert^2-\Vert\widetilde W-M^{\ast}\Vert^2"
+    if spare is None:
+        told = rf"$-\,|{difference}-(d-\hat r)\,\beta^{{2L}}|$"
+    else:
+        extra = spare(pair.case)
+        told = f"Margin ${difference}" + (rf"{extra:+d}\,\beta^{{2L}}$" if extra else "$")
+    both = partial(plotting.error_curves, pair.times, pair.original.errors, pair.compressed.errors)
+    label = r"margin$/\Vert M^{\ast}\Vert_F^2$"
+    return _margin_sketch(curve, pair, both, (told, label), witness)
 
 
-def _sketch_exact(pair: FlowPair, witness: Mapping[str, Any]) -> Sketch:
-    """Both recovery errors, and how far their squares are from differing by (d − r̂)β^{2L}."""
-    margin, error = theorem2.judged(pair)
-    both = partial(plotting.error_curves, pair.times, pair.errors, pair.law.errors())
-    told = (
-        r"$-\,|\Vert W-M^{\ast}\Vert^2-\Vert\widetilde W-M^{\ast}\Vert^2-(d-\hat r)\,\beta^{2L}|$",
-        r"margin$/\Vert M^{\ast}\Vert_F^2$",
-    )
-    return _margin_sketch(pair, both, margin, error, told, witness)
-
-
-def _pair(witness: Mapping[str, Any]) -> FlowPair:
+def _looked(question: Question, witness: Mapping[str, Any]) -> tuple[MarginCurve, Observed]:
     also = (float(witness["time"]),) if "time" in witness else ()
-    return flow_pairs([Case.from_witness(witness)], also=also)[0]
+    return replace(question, options={"also": also}).look(Case.from_witness(witness))
 
 
 def _margin_sketch(
-    pair: FlowPair,
+    curve: MarginCurve,
+    pair: Observed,
     both: Callable[[Any], Any],
-    margin: np.ndarray,
-    error: np.ndarray,
     told: tuple[str, str],
     witness: Mapping[str, Any],
 ) -> Sketch:
     """Both flows, and a margin over time."""
-    panel = _margin_panel(pair.times, margin, error, told, witness)
-    k = int(np.argmin(margin + error))
-    return Sketch(setting(pair.case), (both, panel), float(margin[k]), float(error[k]))
+    panel = _margin_panel(curve.times, curve.margin, curve.error, told, witness)
+    k = curve.worst
+    numbers = float(curve.margin[k]), float(curve.error[k])
+    return Sketch(setting(pair.case), (both, panel), *numbers)
 
 
 def _margin_panel(

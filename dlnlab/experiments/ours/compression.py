@@ -130,6 +130,7 @@ EXPERIMENT = Experiment(
     ),
     seeds=5,
     ours=True,
+    words=compressing.SETTINGS,
     apart="an experiment of our own",
     notes=(
         "Errors are relative recovery errors against the target without noise, or error rates on "
