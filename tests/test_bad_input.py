@@ -379,6 +379,8 @@ CASES = [
     (V, "`rtol`", "> 0", lambda: flow(rtol=-1e-6)),
     (V, "`weight_decay`", ">= 0", lambda: flow(weight_decay=-0.1)),
     (T, "`weight_decay`", ">= 0", lambda: flow(weight_decay=np.zeros(2))),
+    (V, "`batch`", "at most 48 bits", lambda: start(batch=(2**40, 2**40))),
+    (V, "`num_steps`", "at most 48 bits", lambda: descend(num_steps=2**63 - 1)),
     (V, "`atol`", "> 0", lambda: flow(atol=0.0)),
     (V, "`times`", "increasing", lambda: flow(times=[0.5, 0.2])),
     (V, "`times`", "increasing", lambda: flow(times=[0.5, 2.0])),

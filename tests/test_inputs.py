@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -448,3 +449,9 @@ def test_what_a_frame_or_a_tensor_cannot_give_is_refused():
         dlnlab.completion(np.full((2, 2), np.nan))
     with pytest.raises(ValueError, match="`M` must be finite"):
         dlnlab.completion(np.array([[np.inf, np.nan]]))
+
+
+def test_minus_zero_is_zero():
+    """Or a logarithm, or a division, would have a sign that nobody meant."""
+    assert math.copysign(1, checks.nonnegative("x", -0.0)) == 1
+    assert not np.signbit(checks.nonnegative_array("x", [-0.0, 1.0])).any()

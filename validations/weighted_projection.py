@@ -56,7 +56,8 @@ def _random(tally: Tally, task: Task) -> None:
         elif number % 3 == 1:
             kind, V = "truncated", compression.truncated_svd(W, k)
         else:
-            best = compression.weighted_svd(W, k, X @ X.T)
+            # of more directions than inputs have, the last would be those of rounding
+            best = compression.weighted_svd(W, min(k, X.shape[1]), X @ X.T)
             near = best + 10.0 ** rng.uniform(-9, -1) * (B @ A)
             kind, V = "near", compression.truncated_svd(near, k)
         told = {"kind": kind, "seed": task.seed, "number": number, "shape": W.shape, "k": k}

@@ -186,10 +186,12 @@ class _Thresholded:
         return tuple(moved)
 
     def besides(self, weights: Weights, members: int) -> int:
-        """One SVD with what LAPACK needs, the factors of all, and two more matrices."""
+        """One SVD with what LAPACK needs, the factors of all, and two more matrices; in a batch
+        another stack, which was found now and then."""
         rows, columns = weights[self.layer].shape[-2:]
         factors = (members - 1) * (rows + columns) * min(rows, columns)
-        return spectra.svd_numbers((rows, columns)) + factors + 2 * members * rows * columns
+        more = (2 + (members > 1)) * members
+        return spectra.svd_numbers((rows, columns)) + factors + more * rows * columns
 
     def _factor(self, step: int) -> float:
         """Return the factor on λ in a step, numbered from 0 on; the last one has the last."""

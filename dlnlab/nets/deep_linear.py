@@ -34,7 +34,7 @@ class DeepLinear(Network):
         return tuple(self.parameters)
 
     def _activations(self, inner: int) -> tuple[int, int]:
-        return inner + 4 * self.classes, self.block.shape[1]
+        return inner + 8 * self.classes, self.block.shape[1]
 
     def _forward(self, params: Named, block: Sequence[Array], X: Array) -> tuple[Array, Pullback]:
         F, inner = linear(block, X.mT)

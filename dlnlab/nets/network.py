@@ -81,7 +81,8 @@ class Network:
     def _activations(self, inner: int) -> tuple[int, int]:
         """Return what a sample takes: numbers kept on the way forward, more on the way back.
 
-        `inner` are those between the layers of the block, none where it is multiplied out.
+        `inner` are those between the layers of the block, none where it is multiplied out.  A loss
+        makes up to seven arrays of the size of the scores.
         """
         raise NotImplementedError
 

@@ -51,7 +51,7 @@ class MLP(Network):
         return self.image[0]
 
     def _activations(self, inner: int) -> tuple[int, int]:
-        return 6 * self.width + inner + 4 * self.classes, 3 * self.width
+        return 6 * self.width + inner + 8 * self.classes, 3 * self.width
 
     def _forward(self, params: Named, block: Sequence[Array], X: Array) -> tuple[Array, Pullback]:
         last = f"W{len(params)}"

@@ -144,7 +144,9 @@ def batch_axes(batch: Any) -> tuple[int, ...]:
     """
     if not checks.is_sequence(batch):
         raise TypeError(f"`batch` must be a tuple of integers >= 1, got {checks.describe(batch)}")
-    return tuple(checks.integer("batch", n, 1) for n in checks.sequence("batch", batch))
+    axes = tuple(checks.integer("batch", n, 1) for n in checks.sequence("batch", batch))
+    checks.integer("batch", math.prod(axes), 1, bits=48)  # of members
+    return axes
 
 
 def _hidden_widths(width: Any, depth: int, default: int) -> tuple[int, ...]:

@@ -294,7 +294,7 @@ def nonnegative(name: str, value: Any) -> float:
     number = real(name, value, "a finite number >= 0")
     if number < 0:
         raise ValueError(f"`{name}` must be a finite number >= 0, got {describe(value)}")
-    return number
+    return number + 0.0  # which makes 0 of −0
 
 
 def share(name: str, value: Any, *, zero: bool = False) -> float:
@@ -1175,7 +1175,7 @@ def nonnegative_array(name: str, value: Any) -> np.ndarray:
             f"`{name}` must be finite numbers >= 0, 0 or at least {least:g}, since squares must "
             f"not vanish, got {describe(value)}; use other units"
         )
-    return found
+    return found + 0.0  # which makes 0 of −0
 
 
 def singular_values(name: str, value: Any, count: int) -> np.ndarray:

@@ -357,3 +357,33 @@ def test_bad_usage_is_one_line(arguments, message, capsys):
     assert err.startswith("dlnlab validate: error:")
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_competitors_of_a_projection_do_not_hang_on_rounding(monkeypatch):
+    """Of the kernel of a singular covariance nothing is known, and no instance goes there."""
+    from dlnlab import compression
+
+    right, margins = compression.weighted_svd, []
+
+    class Listed(Tally):
+        def add(self, margin, error, *others, **options):
+            margins[-1].append((float(margin), float(error)))
+
+    attack = suite.load("weighted_projection")
+    for shift in (0.0, 2.0**-46):
+
+        def moved(W, rank, covariance, shift=shift):
+            noise = np.random.default_rng(0).standard_normal(covariance.shape)
+            S = np.eye(len(covariance)) + shift * noise
+            return right(W, rank, S @ covariance @ S.T)
+
+        monkeypatch.setattr(compression, "weighted_svd", moved)
+        margins.append([])
+        for task in attack.tasks(suite.PROFILES["ci"], seed=0):
+            if task["part"] == "random":
+                attack.carry_out(task, Listed(CLAIMS["weighted_projection"]))
+    first, second = (np.array(each) for each in margins)
+    assert first.shape == second.shape
+    assert len(first) > 500
+    allowed = 2.0**-46 / np.finfo(float).eps * (first[:, 1] + second[:, 1])
+    assert (np.abs(first[:, 0] - second[:, 0]) <= allowed).all()
