@@ -446,11 +446,7 @@ def _foreseen(
     if batch is not None:  # a copy of the samples, and two orders of all
         step += item * batch * math.prod(model.image) + 16 * X.shape[0]
     tried = [part[0] for part in (objective.data, objective.test) if part is not None]
-    # of a sample: its largest score, their sum, its class (8 bytes) and its loss, beside the scores
-    losses = max(
-        item * (model._working(part, part.shape[0])[1] + 3 * part.shape[0]) + 8 * part.shape[0]
-        for part in tried
-    )
+    losses = max(item * model._working(part, part.shape[0])[1] for part in tried)
     shapes = [params[name].shape for name in model.block_names]
     numbers = {
         "layers": [math.prod(shape) for shape in shapes],
