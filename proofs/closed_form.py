@@ -45,28 +45,18 @@ from .theorem1 import lambda_next
 __all__ = [
     "DEPTH",
     "L",
-    "antiderivative",
     "approach",
     "build",
-    "coefficients",
     "distance_decays",
     "eps",
-    "flow_of_the_recursion",
     "integrand",
     "largest_rest",
-    "leading_order",
     "leading_time",
     "logistic",
-    "logistic_solution",
-    "no_pole",
     "rate",
     "residual_base",
     "residual_root",
-    "residual_solution",
-    "rest_bound",
-    "separation",
     "sigma",
-    "splitting",
     "t",
     "target",
 ]
@@ -109,7 +99,7 @@ def leading_time() -> sp.Expr:
     return eps ** (2 - L) / ((L - 2) * target)
 
 
-def flow_of_the_recursion() -> None:
+def _flow_of_the_recursion() -> None:
     """λ̇ is the first order of Theorem 1's step, and σ = λ^L then moves at `rate`."""
     velocity = sp.diff(lambda_next(lam, target, eta, L), eta)
     require_identity(sp.diff(lam**L, lam) * velocity, rate(lam**L), "σ̇ for σ = λ^L")
@@ -117,13 +107,13 @@ def flow_of_the_recursion() -> None:
     require_identity(rate(sigma), aligned, "σ̇ against Eq. (23) at aligned vectors")
 
 
-def separation() -> None:
+def _separation() -> None:
     """dt/dσ · σ̇ = 1."""
     slope = target ** (2 / L - 2) / L * integrand(sigma / target) / target
     require_identity(slope, 1 / rate(sigma), "dt/dσ")
 
 
-def coefficients() -> None:
+def _coefficients() -> None:
     """(1)_n (a)_n / ((1 + a)_n n!) = a/(a + n)."""
     a = 2 / L - 1
     ratio = sp.rf(1, count) * sp.rf(a, count) / (sp.rf(1 + a, count) * sp.factorial(count))
@@ -136,7 +126,7 @@ def coefficients() -> None:
     require_identity(claimed.subs(count, 0), 1, "a/(a + n) for n = 0")
 
 
-def antiderivative() -> None:
+def _antiderivative() -> None:
     """Term by term, d/ds s^{a+n}/(a+n) = s^{a−1}·s^n, a geometric series in s."""
     a = 2 / L - 1
     term = s ** (a + count) / (a + count)
@@ -148,21 +138,21 @@ def antiderivative() -> None:
     require_identity(integrand(s), s ** (a - 1) / (1 - s), "the sum of the series")
 
 
-def no_pole(L: sp.Expr) -> None:
+def _no_pole(L: sp.Expr) -> None:
     """No a + n is zero: for L ≥ 3, a lies in (−1, 0)."""
     a = sp.simplify(2 / L - 1)
     require_positive(-a, "−a")
     require_positive(sp.simplify(1 + a), "1 + a")
 
 
-def logistic_solution(L: sp.Expr) -> None:
+def _logistic_solution(L: sp.Expr) -> None:
     """The logistic function solves L = 2 with σ(0) = ε²."""
     value = logistic(t)
     require_identity(sp.diff(value, t), rate(value).subs(DEPTH, L), "σ̇")
     require_identity(logistic(sp.Integer(0)), eps**L, "σ(0)")
 
 
-def splitting() -> None:
+def _splitting() -> None:
     """s^{a−1}/(1 − s) = s^{a−1} + s^a/(1 − s), and the first part integrates to the main term."""
     a = 2 / L - 1
     require_identity(integrand(s), s ** (a - 1) + s**a / (1 - s), "the integrand, split")
@@ -178,7 +168,7 @@ def largest_rest() -> sp.Expr:
     return target ** (2 / L - 2) * theta ** (2 / L) / (2 * (1 - theta))
 
 
-def rest_bound() -> None:
+def _rest_bound() -> None:
     """0 ≤ s^a/(1 − s) ≤ s^a/(1 − θ) on (0, θ]; the bound integrates to θ^{a+1}/((a+1)(1 − θ))."""
     a = 2 / L - 1
     inside = theta / (1 + w)  # a point of (0, θ)
@@ -192,7 +182,7 @@ def rest_bound() -> None:
     require_positive(exponent, "a + 1, so that the bound vanishes at s = 0")
 
 
-def leading_order(L: sp.Expr) -> None:
+def _leading_order(L: sp.Expr) -> None:
     """Every correction vanishes relative to the main term as ε → 0."""
     require_limit(1 / leading_time().subs(DEPTH, L), eps, 0, 0, "1 / leading time")
     exponent = sp.simplify(1 - 2 / L)
@@ -203,7 +193,7 @@ def leading_order(L: sp.Expr) -> None:
     require_limit(eps ** (L - 2), eps, 0, 0, "ε^{L−2}")
 
 
-def residual_solution(L: sp.Expr) -> None:
+def _residual_solution(L: sp.Expr) -> None:
     """β = x^{−1/(2L−2)} with ẋ = 2L − 2 solves β̇ = −β^{2L−1}, and β(0) = ε."""
     x, deep = sp.Symbol("x", positive=True), {DEPTH: L}
     value = residual_root(x).subs(deep)
@@ -243,11 +233,11 @@ def distance_decays(L: sp.Expr) -> None:
 DEEP, ALL_DEPTHS = AtLeast(3), AtLeast(2)
 
 STEPS: tuple[Step, ...] = (
-    symbolic("the flow", flow_of_the_recursion),
-    symbolic("separation of variables", separation),
-    symbolic("hypergeometric coefficients", coefficients),
-    symbolic("antiderivative", antiderivative),
-    symbolic("no pole", no_pole, L=DEEP),
+    symbolic("the flow", _flow_of_the_recursion),
+    symbolic("separation of variables", _separation),
+    symbolic("hypergeometric coefficients", _coefficients),
+    symbolic("antiderivative", _antiderivative),
+    symbolic("no pole", _no_pole, L=DEEP),
     cited(
         "termwise differentiation",
         "A power series may be differentiated term by term inside its radius (here 1).",
@@ -261,11 +251,11 @@ STEPS: tuple[Step, ...] = (
         "no pole",
         "termwise differentiation",
     ),
-    symbolic("two layers", logistic_solution, L=2),
-    symbolic("main term of the fitting time", splitting),
-    symbolic("rest of the fitting time", rest_bound),
-    symbolic("leading order", leading_order, L=DEEP),
-    symbolic("residual values", residual_solution, L=ALL_DEPTHS),
+    symbolic("two layers", _logistic_solution, L=2),
+    symbolic("main term of the fitting time", _splitting),
+    symbolic("rest of the fitting time", _rest_bound),
+    symbolic("leading order", _leading_order, L=DEEP),
+    symbolic("residual values", _residual_solution, L=ALL_DEPTHS),
     symbolic("approach", approach, L=ALL_DEPTHS),
     symbolic("distance from above", distance_decays, L=ALL_DEPTHS),
     argument(

@@ -31,7 +31,6 @@ __all__ = [
     "MODULAR",
     "RATIONALS",
     "beside",
-    "cayley",
     "chain",
     "columns",
     "descend",
@@ -114,7 +113,7 @@ def random_orthogonal(size: int, field: Any, rng: Random) -> DomainMatrix:
     """Return an exactly orthogonal matrix by the Cayley transform of a random skew matrix."""
     upper = {(i, j): draw(field, rng, 3) for i in range(size) for j in range(i + 1, size)}
     skew = [[_skew_entry(upper, i, j, field) for j in range(size)] for i in range(size)]
-    return cayley(from_rows(skew, field))
+    return _cayley(from_rows(skew, field))
 
 
 def _skew_entry(upper: dict[tuple[int, int], Any], i: int, j: int, field: Any) -> Any:
@@ -123,7 +122,7 @@ def _skew_entry(upper: dict[tuple[int, int], Any], i: int, j: int, field: Any) -
     return upper[i, j] if i < j else -upper[j, i]
 
 
-def cayley(skew: DomainMatrix) -> DomainMatrix:
+def _cayley(skew: DomainMatrix) -> DomainMatrix:
     """Return (I − K)(I + K)⁻¹, orthogonal for skew-symmetric K; I + K is invertible over ℚ."""
     one = eye(skew.shape[0], skew.domain)
     return (one - skew) * (one + skew).inv()

@@ -28,7 +28,6 @@ __all__ = [
     "ProofError",
     "Transcript",
     "at_least",
-    "quantifiers",
     "record",
     "require_at_most",
     "require_identity",
@@ -87,7 +86,7 @@ class Transcript:
     def scope(self) -> tuple[str, ...]:
         """What the facts are quantified over, read off the objects themselves."""
         symbols = frozenset().union(*(fact.symbols for fact in self.facts.values()))
-        parts = quantifiers(symbols)
+        parts = _quantifiers(symbols)
         if any(fact.all_sizes for fact in self.facts.values()):
             given = list(dict.fromkeys(g for fact in self.facts.values() for g in fact.given))
             shown = ", ".join(given[:6]) + (f" and {len(given) - 6} more" if len(given) > 6 else "")
@@ -261,7 +260,7 @@ def _unshifted(symbol: sp.Symbol) -> tuple[sp.Symbol, sp.Expr]:
     return symbol, sp.Symbol(name, positive=True) - int(least) if least else symbol
 
 
-def quantifiers(symbols: frozenset[sp.Symbol]) -> list[str]:
+def _quantifiers(symbols: frozenset[sp.Symbol]) -> list[str]:
     """Return the symbols grouped by what is assumed of them, as "σ, ε > 0"."""
     groups: dict[str, list[str]] = {}
     for symbol in sorted(symbols, key=lambda symbol: (symbol.name, _assumed(symbol))):

@@ -31,19 +31,7 @@ from .proof import Clause, Proof, Step, argument, exact, main
 from .proposition1 import layer_rate
 from .theorem1 import lambda_next, largest_step
 
-__all__ = [
-    "PlaneDescent",
-    "build",
-    "closer",
-    "converges",
-    "enclosed",
-    "errors",
-    "interval",
-    "nearer",
-    "premises",
-    "start",
-    "target",
-]
+__all__ = ["PlaneDescent", "build", "errors", "premises", "start", "target"]
 
 DIGITS = 300
 """Of the intervals, which widen by about half a digit per step."""
@@ -77,7 +65,7 @@ NEARER = (
 Number = Callable[[Fraction], Any]
 
 
-def interval(value: Fraction) -> Any:
+def _interval(value: Fraction) -> Any:
     """Return an interval around a fraction."""
     return INTERVALS.mpf(value.numerator) / INTERVALS.mpf(value.denominator)
 
@@ -122,7 +110,7 @@ def premises() -> None:
         require_less(sp.Rational(run.eta), limit, "η against 2/(Lσ*^{2−2/L})")
 
 
-def enclosed(run: PlaneDescent, margin: Any, number: Number = F) -> None:
+def _enclosed(run: PlaneDescent, margin: Any, number: Number = F) -> None:
     """Require a margin to lie between the two numbers of its run."""
     low, high = (number(F(bound)) for bound in run.between)
     require_less(low, margin, f"the margin after {run.steps} steps, from below")
@@ -130,33 +118,33 @@ def enclosed(run: PlaneDescent, margin: Any, number: Number = F) -> None:
     require_less(F(run.between[1]), 0, "the upper bound of the margin")
 
 
-def closer() -> None:
+def _closer() -> None:
     """After five steps the margin is a negative rational number."""
     wide, narrow = errors(EXAMPLE, EXAMPLE.steps)
-    enclosed(EXAMPLE, wide - narrow)
+    _enclosed(EXAMPLE, wide - narrow)
 
 
-def nearer() -> None:
+def _nearer() -> None:
     """With smaller ε the margin is negative for steps nearer to half the limit."""
     for run in NEARER:
-        wide, narrow = errors(run, run.steps, interval)
-        enclosed(run, wide - narrow, interval)
+        wide, narrow = errors(run, run.steps, _interval)
+        _enclosed(run, wide - narrow, _interval)
         require_less(F(1, 2), run.eta, "half the limit against η")
 
 
-def converges() -> None:
+def _converges() -> None:
     """Both end at M, the wide one's residual value like 1/(2ηt): no step was too large."""
-    wide, narrow = errors(EXAMPLE, SETTLED, interval)
-    require_less(narrow, interval(F(1, 10**30)), f"‖W̃ − M‖² after {SETTLED} steps")
-    residual = interval((2 * EXAMPLE.eta * SETTLED) ** -2)
+    wide, narrow = errors(EXAMPLE, SETTLED, _interval)
+    require_less(narrow, _interval(F(1, 10**30)), f"‖W̃ − M‖² after {SETTLED} steps")
+    residual = _interval((2 * EXAMPLE.eta * SETTLED) ** -2)
     require_less(wide, residual, f"‖W − M‖² after {SETTLED} steps against 1/(2ηt)²")
 
 
 STEPS: tuple[Step, ...] = (
     exact("premises", premises),
-    exact("the wide network is closer", closer),
-    Step("nearer to half the limit", "enclosure", nearer),
-    Step("both networks settle", "enclosure", converges),
+    exact("the wide network is closer", _closer),
+    Step("nearer to half the limit", "enclosure", _nearer),
+    Step("both networks settle", "enclosure", _converges),
     argument(
         "both converge",
         "After so many steps both are next to M, the wide one like 1/(2ηt): no step was too large.",

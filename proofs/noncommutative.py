@@ -26,7 +26,6 @@ __all__ = [
     "Letter",
     "Rules",
     "Words",
-    "as_words",
     "diagonal",
     "diagonal_entry",
     "identity",
@@ -158,12 +157,12 @@ class Words:
 
 def matrix(name: str, rows: str, cols: str) -> Words:
     """Return a general matrix letter as an expression."""
-    return as_words(Letter(name, rows, cols))
+    return _as_words(Letter(name, rows, cols))
 
 
 def symmetric(name: str, space: str) -> Words:
     """Return a symmetric matrix letter."""
-    return as_words(Letter(name, space, space, symmetric=True))
+    return _as_words(Letter(name, space, space, symmetric=True))
 
 
 def diagonal(name: str, space: str, power: Any = 1) -> Words:
@@ -182,7 +181,7 @@ def zero(rows: str, cols: str) -> Words:
     return Words({}, rows, cols)
 
 
-def as_words(letter: Letter) -> Words:
+def _as_words(letter: Letter) -> Words:
     """Return the expression that consists of one letter."""
     return Words({((letter, sp.Integer(1)),): 1}, letter.rows, letter.cols)
 

@@ -13,7 +13,7 @@ from dlnlab.lab.flows import RTOL, bounded_flow
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["CLOSER", "HUNTED", "RECORDS", "SUITE", "WAITS", "attack", "integrate", "sides"]
+__all__ = ["CLOSER", "HUNTED", "RECORDS", "SUITE", "WAITS", "integrate", "sides"]
 
 WAITS = 6.0
 """How long a flow is followed, in units of 1/σ after the compressed network has fitted."""
@@ -59,7 +59,7 @@ def sides(
     return margin, accuracy / scale + slips
 
 
-def attack(tally: Tally, angles: np.ndarray, eps: float, sigma: float) -> float:
+def _attack(tally: Tally, angles: np.ndarray, eps: float, sigma: float) -> float:
     """Count starts of one ε and σ, each judged by its worst record; return how bad they are."""
     times, found, accuracy = integrate(angles, eps, sigma)
     worst = -np.inf
@@ -81,14 +81,14 @@ def _random(tally: Tally, task: Task) -> None:
     rng, batch = task.rng, 20
     for done in range(0, task.count, batch):
         angles = rng.uniform(-3.13, 3.13, min(batch, task.count - done))
-        attack(tally, angles, float(rng.uniform(0.05, 1.5)), float(rng.uniform(0.2, 3)))
+        _attack(tally, angles, float(rng.uniform(0.05, 1.5)), float(rng.uniform(0.2, 3)))
 
 
 def _climb(tally: Tally, task: Task) -> None:
     """A search for the largest deviation from the integrated flow."""
 
     def badness(point: tuple[float, float, float]) -> float:
-        return attack(tally, np.array([point[0]]), point[1], point[2])
+        return _attack(tally, np.array([point[0]]), point[1], point[2])
 
     search.climb(HUNTED, badness, examples=task.count, seed=task.seed)
 

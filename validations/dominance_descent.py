@@ -15,7 +15,7 @@ from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.numerics import spectra
 
-__all__ = ["STABLE", "SUITE", "attack", "registered_sides", "sides"]
+__all__ = ["STABLE", "SUITE", "sides"]
 
 STABLE = 1.0
 
@@ -27,7 +27,7 @@ def sides(found: Descents) -> tuple[np.ndarray, np.ndarray]:
     return -ahead / top, error / top
 
 
-def attack(tally: Tally, found: Descents) -> None:
+def _attack(tally: Tally, found: Descents) -> None:
     """Count every start of a batch, judged by its worst record."""
     premises = descents.premises(found, STABLE)
     for start, record, margin, error in descents.judge(found, *sides(found)):
@@ -37,21 +37,21 @@ def attack(tally: Tally, found: Descents) -> None:
 def _random(tally: Tally, task: Task) -> None:
     """Descents with steps of 0.05 to 0.98 times the stable one."""
     for found in descents.random(task, 0.05, 0.98):
-        attack(tally, found)
+        _attack(tally, found)
 
 
 def _registered(tally: Tally, task: Task) -> None:
     """The smallest known counterexample, at the step for which its margin is known exactly."""
     known = witnesses.of(tally.about)
     told = witnesses.told(known)
-    margin, error = registered_sides(told)
+    margin, error = _registered_sides(told)
     at = int(known.time)
     premises = [eq13.step_below(witnesses.share(known), STABLE)]
     tally.add(float(margin[at]), float(error[at]), premises, told)
     tally.reproduce(float(margin[at]), float(error[at]))
 
 
-def registered_sides(told: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+def _registered_sides(told: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Return min_i σ̃_i − σ_i over σ_1* after every step, and its error."""
     top, run = Case.from_witness(told).spectrum[0], witnesses.descent(told)
     bound = -np.sort(-run.compressed, axis=1)

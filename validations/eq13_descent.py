@@ -14,7 +14,7 @@ from dlnlab.lab.descents import Descents
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["STABLE", "SUITE", "attack", "random", "registered_sides", "sides"]
+__all__ = ["STABLE", "SUITE", "attack", "random", "sides"]
 
 STABLE = 1.0
 
@@ -54,7 +54,7 @@ def _registered(tally: Tally, task: Task) -> None:
     """The smallest known counterexample, at the step for which its margin is known exactly."""
     known = witnesses.of(tally.about)
     told = witnesses.told(known)
-    margin, error = registered_sides(told)
+    margin, error = _registered_sides(told)
     at = int(known.time)
     ratio = float(known.eps**known.depth / known.targets[known.r_hat - 1])
     premises = [
@@ -65,7 +65,7 @@ def _registered(tally: Tally, task: Task) -> None:
     tally.reproduce(float(margin[at]), float(error[at]))
 
 
-def registered_sides(told: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+def _registered_sides(told: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Return the margin over ‖M*‖² after every step, and its error, of a witness with r̂ = r."""
     case, run = Case.from_witness(told), witnesses.descent(told)
     size = float(np.sum(case.values**2))

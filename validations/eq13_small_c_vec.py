@@ -11,7 +11,7 @@ from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.reductions import modes
 
-__all__ = ["LATEST", "RECORDS", "SUITE", "WITHIN", "attack", "follow"]
+__all__ = ["LATEST", "RECORDS", "SUITE", "WITHIN", "follow"]
 
 WITHIN = 0.05
 """A value counts as fitted within this fraction of its target."""
@@ -36,7 +36,7 @@ def follow(
     return theorem2.margins(wide_error, narrow_error) / sigma**2, error / sigma**2
 
 
-def attack(tally: Tally, sigma: float, eps: float, angle: float, c_vec: float) -> None:
+def _attack(tally: Tally, sigma: float, eps: float, angle: float, c_vec: float) -> None:
     """Count one start that meets Assumption 1 with `c_vec`, judged by its worst record."""
     turn, tilt = abs(np.tan(angle / 2)), np.tan(np.arccos(1 - c_vec))
     aligned = max(np.log(turn / tilt), 0.0) / sigma  # tan a = Te^{−σt}
@@ -71,7 +71,7 @@ def _random(tally: Tally, task: Task) -> None:
     for _ in range(task.count):
         sigma, eps = float(rng.uniform(0.2, 3)), float(rng.uniform(0.05, 0.5))
         angle = float(rng.uniform(0.3, 3.0) * rng.choice([-1, 1]))
-        attack(tally, sigma, eps, angle, float(10 ** rng.uniform(-9, -1)))
+        _attack(tally, sigma, eps, angle, float(10 ** rng.uniform(-9, -1)))
 
 
 SUITE = Suite(

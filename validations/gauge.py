@@ -29,7 +29,6 @@ __all__ = [
     "SUITE",
     "Turn",
     "TurnedDescents",
-    "attack",
     "descend",
 ]
 
@@ -226,7 +225,7 @@ def descend(turn: Turn) -> TurnedDescents:
     )
 
 
-def attack(tally: Tally, turn: Turn) -> float:
+def _attack(tally: Tally, turn: Turn) -> float:
     """Count one instance: the iterates, and the losses on the way; return how bad it is."""
     run, told = descend(turn), turn.witness() | {"steps": STEPS}
     digits = Premise("digits left", "rounding grows to 1e-6 at most", 1 - run.error / DIGITS)
@@ -290,25 +289,25 @@ def _random(tally: Tally, task: Task) -> None:
     """Descent from random starts and from the turned ones, for every kind of problem."""
     rng = task.rng
     for number in range(task.count):
-        attack(tally, _random_turn(rng, KINDS[number % len(KINDS)]))
+        _attack(tally, _random_turn(rng, KINDS[number % len(KINDS)]))
 
 
 def _canonical(tally: Tally, task: Task) -> None:
     """Descent from random orthogonal starts and from (εI, …, εI, εQ), for every kind of problem."""
     rng = task.rng
     for number in range(task.count):
-        attack(tally, _random_turn(rng, KINDS[number % len(KINDS)], canonical=True))
+        _attack(tally, _random_turn(rng, KINDS[number % len(KINDS)], canonical=True))
 
 
 def _outside(tally: Tally, task: Task) -> None:
     """A turn that is not orthogonal, and a start that is not, which has no canonical form."""
     for turn in OUTSIDE:
-        attack(tally, turn)
+        _attack(tally, turn)
 
 
 def _climb(tally: Tally, task: Task) -> None:
     """A search for the largest deviation, over masks, ensembles and turns of small integers."""
-    search.climb(_turns(), lambda turn: attack(tally, turn), examples=task.count, seed=task.seed)
+    search.climb(_turns(), lambda turn: _attack(tally, turn), examples=task.count, seed=task.seed)
 
 
 SUITE = Suite(

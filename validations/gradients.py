@@ -17,7 +17,7 @@ from dlnlab.lab.recoveries import KINDS, Recovery, random_recovery
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["SMALL", "SUITE", "LineThrough", "Slopes", "attack", "compare"]
+__all__ = ["SMALL", "SUITE", "LineThrough", "Slopes", "compare"]
 
 SMALL = (-2, -1, 0, 1, 2)
 
@@ -112,7 +112,7 @@ def compare(line: LineThrough, move: networks.Weights) -> Slopes:
     return Slopes(measured, predicted, margin, error)
 
 
-def attack(tally: Tally, line: LineThrough) -> float:
+def _attack(tally: Tally, line: LineThrough) -> float:
     """Count one line, unless it lies within the solutions; return how bad it is."""
     found = compare(line, line.move())
     if np.isnan(found.error):
@@ -167,12 +167,12 @@ def _random(tally: Tally, task: Task) -> None:
     """Lines through random weights of random widths, two to six layers, every kind of problem."""
     rng = task.rng
     for number in range(task.count):
-        attack(tally, _random_line(rng, KINDS[number % len(KINDS)]))
+        _attack(tally, _random_line(rng, KINDS[number % len(KINDS)]))
 
 
 def _climb(tally: Tally, task: Task) -> None:
     """A search for the largest deviation, over problems, weights and directions of integers."""
-    search.climb(_lines(), lambda line: attack(tally, line), examples=task.count, seed=task.seed)
+    search.climb(_lines(), lambda line: _attack(tally, line), examples=task.count, seed=task.seed)
 
 
 SUITE = Suite(

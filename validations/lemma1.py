@@ -14,13 +14,13 @@ from dlnlab.lab.cases import Frame
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["KINDS", "SHAPES", "SUITE", "attack", "pair"]
+__all__ = ["KINDS", "SHAPES", "SUITE", "pair"]
 
 SHAPES = ((1, 1), (2, 2), (3, 2), (2, 5), (6, 6))
 KINDS = ("unrelated", "near", "shared vectors")
 
 
-def attack(tally: Tally, A: np.ndarray, B: np.ndarray, witness: dict[str, Any]) -> float:
+def _attack(tally: Tally, A: np.ndarray, B: np.ndarray, witness: dict[str, Any]) -> float:
     """Count a batch of pairs by its worst member; return how bad that is."""
     margin = np.atleast_1d(lemma1.margins(A, B))
     k, count = int(np.argmin(margin)), int(margin.size)
@@ -91,7 +91,7 @@ def _random(tally: Tally, task: Task) -> None:
     count = max(1, task.count // (len(SHAPES) * len(KINDS)))
     for shape, kind, A, B in _batches(task.seed, count):
         told = {"shape": list(shape), "kind": kind, "seed": task.seed, "count": count}
-        attack(tally, A, B, told)
+        _attack(tally, A, B, told)
 
 
 def _climb(tally: Tally, task: Task) -> None:
@@ -108,7 +108,7 @@ def _climb(tally: Tally, task: Task) -> None:
         ]
         shape = [example[0][0].size, example[0][2].size]
         told_all = {"shape": shape, "A": told[0], "B": told[1]}
-        return attack(tally, _matrix(example[0]), _matrix(example[1]), told_all)
+        return _attack(tally, _matrix(example[0]), _matrix(example[1]), told_all)
 
     search.climb(_examples(), badness, examples=task.count, seed=task.seed)
 

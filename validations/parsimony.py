@@ -28,7 +28,6 @@ __all__ = [
     "STEPS",
     "SUITE",
     "ReducedDescents",
-    "attack",
     "descend",
     "scalar_error",
 ]
@@ -119,7 +118,7 @@ def descend(case: Case, *, eta: float, alpha: float, weight_decay: float) -> Red
     )
 
 
-def attack(tally: Tally, case: Case, alpha: float = 1.0, decay: float = 0.0) -> float:
+def _attack(tally: Tally, case: Case, alpha: float = 1.0, decay: float = 0.0) -> float:
     """Count one run, judged by its worst layer and step; return how bad it is."""
     step = theorem1.largest_step(max(case.spectrum[0], case.eps**case.depth), case.depth)
     options = {"alpha": alpha, "eta": SHARE * step, "weight_decay": 2 * decay / step}
@@ -152,12 +151,12 @@ def _random(tally: Tally, task: Task) -> None:
         shape, width = SHAPES[k % len(SHAPES)]
         depth, eps = int(rng.integers(2, 6)), float(rng.uniform(0.2, 1.1))
         case = random_cases(rng, 1, shape, depth, eps, width=width)[0]
-        attack(tally, case, float(rng.choice((1.0, 0.5, 2.0))), float(rng.choice(DECAYS)))
+        _attack(tally, case, float(rng.choice((1.0, 0.5, 2.0))), float(rng.choice(DECAYS)))
 
 
 def _climb(tally: Tally, task: Task) -> None:
     """A search for the largest deviation, with tiny, huge and repeated singular values."""
-    search.climb(HUNTED, lambda drawn: attack(tally, *drawn), examples=task.count, seed=task.seed)
+    search.climb(HUNTED, lambda drawn: _attack(tally, *drawn), examples=task.count, seed=task.seed)
 
 
 SUITE = Suite(

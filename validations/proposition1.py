@@ -29,8 +29,6 @@ __all__ = [
     "Flow",
     "along_flows",
     "around",
-    "attack",
-    "attack_by_differencing",
     "beyond_both_ends",
     "difference",
     "integrate",
@@ -104,7 +102,7 @@ def integrate(cases: list[Case]) -> Flow:
     return Flow(times, weights, run.layers, gradient, scale, error)
 
 
-def attack(tally: Tally, cases: list[Case]) -> None:
+def _attack(tally: Tally, cases: list[Case]) -> None:
     """Count cases of one shape, L, ε and width, each judged by its worst record."""
     run = integrate(cases)
     margin, error = run.margins(), run.error
@@ -201,7 +199,7 @@ def units(case: Case) -> tuple[float, float]:
     return largest, 1 / (case.depth * largest ** (2 - 2 / case.depth))
 
 
-def attack_by_differencing(tally: Tally, case: Case, share: float) -> None:
+def _attack_by_differencing(tally: Tally, case: Case, share: float) -> None:
     """Count the simple singular values of one case at one time, a share of the way through."""
     middle = moment(case, share)
     found, premises = difference(case, middle), [proposition1.balancedness(case.weights())]
@@ -247,12 +245,12 @@ def beyond_both_ends(tally: Tally, task: Task, attack: Callable[[Tally, list[Cas
 
 def _random(tally: Tally, task: Task) -> None:
     """σ̇ along integrated flows, from the layers' velocities and by differencing."""
-    along_flows(tally, task, attack, attack_by_differencing)
+    along_flows(tally, task, _attack, _attack_by_differencing)
 
 
 def _unbalanced(tally: Tally, task: Task) -> None:
     """Hidden widths beyond both ends, where the start is not balanced."""
-    beyond_both_ends(tally, task, attack)
+    beyond_both_ends(tally, task, _attack)
 
 
 SUITE = Suite(

@@ -31,7 +31,7 @@ from .proposition1 import (
     units,
 )
 
-__all__ = ["SUITE", "Vectors", "attack", "attack_by_differencing", "difference", "follow"]
+__all__ = ["SUITE", "Vectors", "difference", "follow"]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def follow(run: Flow) -> list[Vectors]:
     ]
 
 
-def attack(tally: Tally, cases: list[Case]) -> None:
+def _attack(tally: Tally, cases: list[Case]) -> None:
     """Count cases of one shape, L, ε and width, each judged by its worst record.
 
     A case without a record with distinct values is counted as outside the premises.
@@ -131,7 +131,7 @@ def difference(case: Case, middle: float) -> Differences | None:
     return Differences(float(times[2]), s[2], measured, predicted, margin, error, simple)
 
 
-def attack_by_differencing(tally: Tally, case: Case, share: float) -> None:
+def _attack_by_differencing(tally: Tally, case: Case, share: float) -> None:
     """Count the vectors of one case at one time, where all its values are apart."""
     middle = moment(case, share)
     found, premises = difference(case, middle), [proposition1.balancedness(case.weights())]
@@ -149,12 +149,12 @@ def attack_by_differencing(tally: Tally, case: Case, share: float) -> None:
 
 def _random(tally: Tally, task: Task) -> None:
     """U̇ and V̇ along integrated flows, from the layers' velocities and by differencing."""
-    along_flows(tally, task, attack, attack_by_differencing)
+    along_flows(tally, task, _attack, _attack_by_differencing)
 
 
 def _unbalanced(tally: Tally, task: Task) -> None:
     """Hidden widths beyond both ends, where the start is not balanced."""
-    beyond_both_ends(tally, task, attack)
+    beyond_both_ends(tally, task, _attack)
 
 
 SUITE = Suite(

@@ -19,12 +19,7 @@ from dlnlab.lab.dynamics import Sighting
 from dlnlab.lab.flows import GROUPS
 from dlnlab.lab.suite import Part, Suite, Task
 
-__all__ = [
-    "QUESTION",
-    "SUITE",
-    "aligned",
-    "exact",
-]
+__all__ = ["QUESTION", "SUITE", "exact"]
 
 
 def exact(pair: Any) -> np.ndarray:
@@ -37,7 +32,7 @@ def exact(pair: Any) -> np.ndarray:
     return defect / np.sum(case.values**2)
 
 
-def aligned(sighting: Sighting) -> Premise:
+def _aligned(sighting: Sighting) -> Premise:
     """Measure the premise of an aligned start."""
     case = sighting[0].case
     start = networks.end_to_end(case.weights())
@@ -45,7 +40,7 @@ def aligned(sighting: Sighting) -> Premise:
 
 
 QUESTION = pairs.question(
-    theorem2.CLAIM, exact, pairs.balanced, pairs.same_start, pairs.enough_rank, aligned
+    theorem2.CLAIM, exact, pairs.balanced, pairs.same_start, pairs.enough_rank, _aligned
 )
 
 
