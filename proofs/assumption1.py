@@ -77,7 +77,13 @@ CASES = ((3, 1, 2), (4, 2, 2), (4, 2, 3), (5, 3, 3))
 
 
 def transport_rules() -> Rules:
-    """Return Z_l = Q_l Z_{l−1} with its consequences, and orthogonality."""
+    """Return Z_l = Q_l Z_{l−1} with its consequences, and orthogonality.
+
+    Returns
+    -------
+    dict
+        Rewriting rules.
+    """
     rules = orthonormal_columns(*FRAMES.values())
     for turn in (below_q, layer_q, above_q):
         start, end = FRAMES[turn.cols], FRAMES[turn.rows]
@@ -218,7 +224,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` draws ten times as many instances."""
+    """Return the proof of `assumption1`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Draws ten times as many instances.
+
+    Returns
+    -------
+    Proof
+    """
     more = 20 if thorough else 2
     return Proof(
         claim="assumption1",

@@ -70,32 +70,87 @@ count = sp.Symbol("n", integer=True, nonnegative=True)
 
 
 def rate(value: sp.Expr) -> sp.Expr:
-    """Return σ̇ = L σ^{2−2/L}(σ* − σ)."""
+    """Return σ̇ = L σ^{2−2/L}(σ* − σ).
+
+    Parameters
+    ----------
+    value : sympy expression
+        σ.
+
+    Returns
+    -------
+    sympy expression
+    """
     return L * value ** (2 - 2 / L) * (target - value)
 
 
 def integrand(point: sp.Expr) -> sp.Expr:
-    """Return s^{2/L−2}/(1 − s)."""
+    """Return s^{2/L−2}/(1 − s), the integrand of the fitting time.
+
+    Parameters
+    ----------
+    point : sympy expression
+        s = σ/σ*.
+
+    Returns
+    -------
+    sympy expression
+    """
     return point ** (2 / L - 2) / (1 - point)
 
 
 def logistic(time: sp.Expr) -> sp.Expr:
-    """Return σ(t) for L = 2."""
+    """Return σ(t) for L = 2, the logistic function.
+
+    Parameters
+    ----------
+    time : sympy expression
+        t.
+
+    Returns
+    -------
+    sympy expression
+    """
     return target / (1 + (target / eps**2 - 1) * sp.exp(-2 * target * time))
 
 
 def residual_base(time: sp.Expr) -> sp.Expr:
-    """Return x(t) = ε^{−(2L−2)} + (2L−2)t, a power of the residual singular value β."""
+    """Return x(t) = ε^{−(2L−2)} + (2L−2)t, a power of the residual singular value β.
+
+    Parameters
+    ----------
+    time : sympy expression
+        t.
+
+    Returns
+    -------
+    sympy expression
+    """
     return eps ** (-(2 * L - 2)) + (2 * L - 2) * time
 
 
 def residual_root(base: sp.Expr) -> sp.Expr:
-    """Return β = x^{−1/(2L−2)}."""
+    """Return β = x^{−1/(2L−2)}.
+
+    Parameters
+    ----------
+    base : sympy expression
+        x of `residual_base`.
+
+    Returns
+    -------
+    sympy expression
+    """
     return base ** (-1 / (2 * L - 2))
 
 
 def leading_time() -> sp.Expr:
-    """Return the leading order ε^{2−L}/((L − 2)σ*) of the fitting time, for L ≥ 3."""
+    """Return the leading order ε^{2−L}/((L − 2)σ*) of the fitting time, for L ≥ 3.
+
+    Returns
+    -------
+    sympy expression
+    """
     return eps ** (2 - L) / ((L - 2) * target)
 
 
@@ -164,7 +219,12 @@ def _splitting() -> None:
 
 
 def largest_rest() -> sp.Expr:
-    """Return σ*^{2/L−2} θ^{2/L}/(2(1 − θ)), the bound on the rest of the fitting time."""
+    """Return σ*^{2/L−2} θ^{2/L}/(2(1 − θ)), the bound on the rest of the fitting time.
+
+    Returns
+    -------
+    sympy expression
+    """
     return target ** (2 / L - 2) * theta ** (2 / L) / (2 * (1 - theta))
 
 
@@ -205,7 +265,13 @@ def _residual_solution(L: sp.Expr) -> None:
 
 
 def approach(L: sp.Expr) -> None:
-    """σ* is an equilibrium; the flow rises below it and falls above it, but not as fast as β^L."""
+    """σ* is an equilibrium; the flow rises below it and falls above it, but not as fast as β^L.
+
+    Parameters
+    ----------
+    L : sympy expression
+        Depth.
+    """
     gap = sp.Symbol("g", positive=True)
     deep = {DEPTH: L}
     require_identity(rate(target).subs(deep), 0, "σ̇ at σ = σ*")
@@ -218,7 +284,13 @@ def approach(L: sp.Expr) -> None:
 
 
 def distance_decays(L: sp.Expr) -> None:
-    """For e = σ − σ* and b = β^L: (e/b)˙ ≤ 0 while σ ≥ b; and e(0)/b(0) ≤ 1 from above σ*."""
+    """For e = σ − σ* and b = β^L: (e/b)˙ ≤ 0 while σ ≥ b; and e(0)/b(0) ≤ 1 from above σ*.
+
+    Parameters
+    ----------
+    L : sympy expression
+        Depth.
+    """
     gap, b = sp.symbols("g b", positive=True)
     deep = {DEPTH: L}
     log_rate = rate(target + gap).subs(deep) / gap  # ė/e
@@ -296,7 +368,17 @@ CLAUSES: tuple[Clause, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `closed_form`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="closed_form",

@@ -61,7 +61,21 @@ CASES = ((3, 1, 1, 2), (4, 2, 3, 2), (4, 2, 4, 3), (3, 3, 3, 4), (5, 2, 2, 3))
 
 
 def gap(dimension: Any, rank_bound: Any, scale: Any, deficit: Any) -> Any:
-    """Return (d − r̂)s² + 2s·deficit for s = ε^L and deficit = Σσ_i − ⟨Q, M⟩."""
+    """Return (d − r̂)s² + 2s·deficit, the gap of Corollary 1 at the start.
+
+    Parameters
+    ----------
+    dimension, rank_bound : number or expression
+        d and r̂.
+    scale : number or expression
+        s = ε^L.
+    deficit : number or expression
+        Σσ_i − ⟨Q, M⟩.
+
+    Returns
+    -------
+    number or expression
+    """
     return (dimension - rank_bound) * scale**2 + 2 * scale * deficit
 
 
@@ -173,7 +187,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` draws ten times as many instances."""
+    """Return the proof of `corollary1`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Draws ten times as many instances.
+
+    Returns
+    -------
+    Proof
+    """
     more = 30 if thorough else 3
     return Proof(
         claim="corollary1",

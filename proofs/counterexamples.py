@@ -54,7 +54,20 @@ Interval = tuple[str, str]
 
 @dataclass(frozen=True)
 class RotatedStart:
-    """M = diag(values), start W_1 = εI, W_2 = εQ with Q the rotation by cosine and sine."""
+    """M = diag(values), start W_1 = εI, W_2 = εQ with Q the rotation by cosine and sine.
+
+    Parameters
+    ----------
+    values : tuple of two Fractions
+        The diagonal of M.
+    rank, r_hat : int
+    eps : Fraction
+        ε.
+    cosine, sine : Fraction
+        Of the rotation Q.
+    time : Fraction
+        At which both flows are compared.
+    """
 
     values: tuple[Fraction, Fraction]
     rank: int
@@ -215,7 +228,17 @@ def _compressed_error(instance: RotatedStart) -> Any:
 
 
 def margin(instance: RotatedStart) -> Any:
-    """Return ‖W − M‖² − ‖W̃ − M‖²; negative means that Eq. (13) fails."""
+    """Return ‖W − M‖² − ‖W̃ − M‖²; negative means that Eq. (13) fails.
+
+    Parameters
+    ----------
+    instance : RotatedStart
+
+    Returns
+    -------
+    flint.arb
+        A ball that holds the true number.
+    """
     return _wide_error(instance) - _compressed_error(instance)
 
 
@@ -315,7 +338,16 @@ CLAUSES: tuple[Clause, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing.
+    """Return the proof of `counterexamples`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing.
+
+    Returns
+    -------
+    Proof
 
     Raises
     ------

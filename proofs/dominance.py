@@ -84,7 +84,13 @@ def _riccati(x: Blocks) -> Blocks:
 
 
 def lifted_flow(L: sp.Expr) -> None:
-    """The layers' flow implies the Riccati equation, block by block."""
+    """The layers' flow implies the Riccati equation, block by block.
+
+    Parameters
+    ----------
+    L : sympy expression
+        Depth, which must be 2.
+    """
     _require_two_layers(L)
     x = _lifted()
     claimed = _riccati(x)
@@ -128,7 +134,17 @@ def _start_is_below(L: sp.Expr) -> None:
 
 
 def comparison(eigenvalue: sp.Expr) -> sp.Expr:
-    """Return x_s(t), the comparison solution on the eigenvalue s of S."""
+    """Return x_s(t), the comparison solution on the eigenvalue s of S.
+
+    Parameters
+    ----------
+    eigenvalue : sympy expression
+        s.
+
+    Returns
+    -------
+    sympy expression
+    """
     decay = sp.exp(-2 * eigenvalue * t)
     return 1 / (decay / (2 * eps**2) + (1 - decay) / (2 * eigenvalue))
 
@@ -230,7 +246,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `dominance`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="dominance",

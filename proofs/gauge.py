@@ -75,7 +75,18 @@ SHAPES = ((2, 3, 3, 2), (3, 2, 4, 2), (2, 2, 2, 2, 3))
 
 
 def orthogonal(*turns: Words) -> Rules:
-    """Return the rules GᵀG = I and GGᵀ = I."""
+    """Return the rules GᵀG = I and GGᵀ = I.
+
+    Parameters
+    ----------
+    *turns : Words
+        The orthogonal letters.
+
+    Returns
+    -------
+    dict
+        Rewriting rules.
+    """
     rules: dict[Any, Words] = {}
     for turn in turns:
         rules[letters(turn.T, turn)] = identity(turn.cols)
@@ -87,12 +98,38 @@ RULES = orthogonal(turn_a, turn_b, turn_c)
 
 
 def turned(weight: Words, after: Words, before: Words) -> Words:
-    """Return G_l W_l G_{l−1}ᵀ."""
+    """Return G_l W_l G_{l−1}ᵀ, a layer in turned hidden bases.
+
+    Parameters
+    ----------
+    weight : Words
+        W_l.
+    after : Words
+        G_l.
+    before : Words
+        G_{l−1}.
+
+    Returns
+    -------
+    Words
+    """
     return after @ weight @ before.T
 
 
 def gradient(over: Words, under: Words) -> Words:
-    """Return W_{>l}ᵀ R W_{<l}ᵀ."""
+    """Return W_{>l}ᵀ R W_{<l}ᵀ, the gradient of a layer for the residual R.
+
+    Parameters
+    ----------
+    over : Words
+        W_{>l}, the product of the layers above.
+    under : Words
+        W_{<l}, the product of those below.
+
+    Returns
+    -------
+    Words
+    """
     return over.T @ residual @ under.T
 
 
@@ -188,7 +225,21 @@ def _sees_everything() -> None:
 def random_operator(
     widths: tuple[int, ...], field: Any, rng: Random
 ) -> list[tuple[DomainMatrix, Any]]:
-    """Return pairs (A_i, y_i): three dense matrices, or as many entries."""
+    """Return pairs (A_i, y_i): three dense matrices, or as many entries.
+
+    Parameters
+    ----------
+    widths : tuple of int
+        Sizes of all spaces, the input first.
+    field : sympy domain
+        Rational numbers, or the residues of a prime.
+    rng : random.Random
+
+    Returns
+    -------
+    list of tuple
+        Of a DomainMatrix of shape (d_out, d_in) and a field element each.
+    """
     shape, dense = (widths[-1], widths[0]), rng.random() < 0.5
     pairs = []
     for _ in range(3):
@@ -251,7 +302,17 @@ def _descend(
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` draws ten times as many instances."""
+    """Return the proof of `gauge`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Draws ten times as many instances.
+
+    Returns
+    -------
+    Proof
+    """
     more = 10 if thorough else 1
     return Proof(
         claim="gauge",

@@ -27,7 +27,13 @@ t = sp.Symbol("t", real=True)
 
 
 def curvatures() -> dict[str, sp.Expr]:
-    """Return the eigenvalues of the Hessian at U⋆, by direction."""
+    """Return the eigenvalues of the Hessian at U⋆, by direction.
+
+    Returns
+    -------
+    dict
+        From "outside" the range of M, "along" U⋆ and "symmetric" within it to an expression.
+    """
     return {"outside": 4 * sigma**2, "along": 8 * sigma**2, "symmetric": 4 * (sigma**2 + other**2)}
 
 
@@ -141,7 +147,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `greedy_pruning`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="greedy_pruning",

@@ -46,17 +46,47 @@ t, turn, inner = sp.symbols("t θ g", real=True)
 
 
 def penalty(size: sp.Expr) -> sp.Expr:
-    """Return φ(s) = s/√(s + β)."""
+    """Return φ(s) = s/√(s + β), the smoothed norm of a column.
+
+    Parameters
+    ----------
+    size : sympy expression
+        s, its squared norm.
+
+    Returns
+    -------
+    sympy expression
+    """
     return size / sp.sqrt(size + beta)
 
 
 def weight(size: sp.Expr) -> sp.Expr:
-    """Return w(s) = (s + 2β)/(s + β)^{3/2}."""
+    """Return w(s) = (s + 2β)/(s + β)^{3/2} = 2φ′(s), the weight of a column in the gradient.
+
+    Parameters
+    ----------
+    size : sympy expression
+        s, its squared norm.
+
+    Returns
+    -------
+    sympy expression
+    """
     return (size + 2 * beta) / (size + beta) ** sp.Rational(3, 2)
 
 
 def bend(size: sp.Expr) -> sp.Expr:
-    """Return −w′(s) = (s + 4β)/(2(s + β)^{5/2})."""
+    """Return −w′(s) = (s + 4β)/(2(s + β)^{5/2}).
+
+    Parameters
+    ----------
+    size : sympy expression
+        s, a squared column norm.
+
+    Returns
+    -------
+    sympy expression
+    """
     return (size + 4 * beta) / (2 * (size + beta) ** sp.Rational(5, 2))
 
 
@@ -104,7 +134,17 @@ def _merging() -> None:
 
 
 def zero_column(step: sp.Expr) -> sp.Expr:
-    """Return f along a zero column moved to tv, less f before, with vᵀ(M − UUᵀ)v = σ²."""
+    """Return what f gains when a zero column moves to tv, with vᵀ(M − UUᵀ)v = σ².
+
+    Parameters
+    ----------
+    step : sympy expression
+        t.
+
+    Returns
+    -------
+    sympy expression
+    """
     return -2 * step**2 * sigma**2 + step**4 + lam * penalty(step**2)
 
 
@@ -123,7 +163,17 @@ def _instability() -> None:
 
 
 def stationarity(size: sp.Expr) -> sp.Expr:
-    """Return 4(n² − σ²) + λw(n²)."""
+    """Return 4(n² − σ²) + λw(n²), which vanishes at a stationary column.
+
+    Parameters
+    ----------
+    size : sympy expression
+        n, the norm of the column.
+
+    Returns
+    -------
+    sympy expression
+    """
     return 4 * (size**2 - sigma**2) + lam * weight(size**2)
 
 
@@ -139,7 +189,12 @@ def shrinkage() -> None:
 
 
 def smallest() -> sp.Expr:
-    """Return (λ/8)^{2/3} − β."""
+    """Return (λ/8)^{2/3} − β, the bound below which no column of a minimum has its squared norm.
+
+    Returns
+    -------
+    sympy expression
+    """
     return (lam / 8) ** sp.Rational(2, 3) - beta
 
 
@@ -213,7 +268,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `group_lasso`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="group_lasso",

@@ -43,7 +43,21 @@ SETTLED = 200
 
 @dataclass(frozen=True)
 class PlaneDescent:
-    """A run of descent on M = diag(1, 0) from W_1 = εI, W_2 = εQ, and where its margin lies."""
+    """A run of descent on M = diag(1, 0) from W_1 = εI, W_2 = εQ, and where its margin lies.
+
+    Parameters
+    ----------
+    eps : Fraction
+        ε, the singular value of the starting layers.
+    eta : Fraction
+        Step size.
+    cosine, sine : Fraction
+        Of the rotation Q.
+    steps : int
+        After which the margin is enclosed.
+    between : tuple of two str
+        Decimal bounds of ‖W − M‖² − ‖W̃ − M‖².
+    """
 
     eps: Fraction
     eta: Fraction
@@ -71,19 +85,55 @@ def _interval(value: Fraction) -> Any:
 
 
 def target(number: Number = F) -> np.ndarray:
-    """Return M = diag(1, 0)."""
+    """Return M = diag(1, 0).
+
+    Parameters
+    ----------
+    number : callable, optional
+        What a Fraction becomes: itself, or an interval.
+
+    Returns
+    -------
+    array
+        Shape (2, 2).
+    """
     return np.array([[number(F(1)), number(F(0))], [number(F(0)), number(F(0))]])
 
 
 def start(run: PlaneDescent = EXAMPLE, number: Number = F) -> tuple[np.ndarray, np.ndarray]:
-    """Return W_1 = εI and W_2 = εQ."""
+    """Return W_1 = εI and W_2 = εQ.
+
+    Parameters
+    ----------
+    run : PlaneDescent, optional
+    number : callable, optional
+        What a Fraction becomes: itself, or an interval.
+
+    Returns
+    -------
+    tuple of two arrays
+        Each of shape (2, 2), with numbers of that kind.
+    """
     eps, c, s = (number(x) for x in (run.eps, run.cosine, run.sine))
     zero = number(F(0))
     return np.array([[eps, zero], [zero, eps]]), np.array([[eps * c, -eps * s], [eps * s, eps * c]])
 
 
 def errors(run: PlaneDescent, count: int, number: Number = F) -> tuple[Any, Any]:
-    """Return ‖W − M‖² and ‖W̃ − M‖² after `count` steps, in the arithmetic of `number`."""
+    """Return ‖W − M‖² and ‖W̃ − M‖² after `count` steps, in the arithmetic of `number`.
+
+    Parameters
+    ----------
+    run : PlaneDescent
+    count : int
+        Number of steps.
+    number : callable, optional
+        What a Fraction becomes: itself, or an interval.
+
+    Returns
+    -------
+    tuple of two numbers
+    """
     (first, second), layer = start(run, number), number(run.eps)
     eta, one, goal = number(run.eta), np.eye(2, dtype=int), target(number)
     for _ in range(count):
@@ -154,7 +204,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing."""
+    """Return the proof of `large_steps`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="large_steps",

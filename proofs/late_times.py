@@ -49,21 +49,36 @@ def _sine_factor() -> sp.Expr:
 
 
 def top_value() -> sp.Expr:
-    """Return σ_1(t)."""
+    """Return σ_1(t) in closed form.
+
+    Returns
+    -------
+    sympy expression
+    """
     grown = sp.exp(2 * sigma * t)
     bottom = (1 + T**2) / eps**2 + (grown - 1) / sigma + 2 * T**2 * t
     return (grown + T**2) / bottom
 
 
 def bottom_value() -> sp.Expr:
-    """Return σ_2(t)."""
+    """Return σ_2(t) in closed form.
+
+    Returns
+    -------
+    sympy expression
+    """
     decayed = sp.exp(-2 * sigma * t)
     bottom = (1 + T**2) / eps**2 + 2 * t + T**2 / sigma * (1 - decayed)
     return _sine_factor() / bottom
 
 
 def angle() -> sp.Expr:
-    """Return a(t)."""
+    """Return a(t) = arctan(T e^{−σt}).
+
+    Returns
+    -------
+    sympy expression
+    """
     return sp.atan(T * sp.exp(-sigma * t))
 
 
@@ -104,7 +119,12 @@ def _late_residual() -> None:
 
 
 def excess() -> sp.Expr:
-    """Return κ − 1/ε², claimed."""
+    """Return the claimed κ − 1/ε² = T²(1/ε² + 1/σ) > 0.
+
+    Returns
+    -------
+    sympy expression
+    """
     return T**2 * (1 / eps**2 + 1 / sigma)
 
 
@@ -152,7 +172,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `late_times`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="late_times",

@@ -100,7 +100,21 @@ def _corner_counts() -> None:
 def remainder(
     a: Sequence[Any], b: Sequence[Any], x: Sequence[Sequence[Any]], y: Sequence[Sequence[Any]]
 ) -> tuple[Any, list[Any]]:
-    """Return the right-hand side of (†) and the list of its summands."""
+    """Return the right-hand side of (†), and its summands.
+
+    Parameters
+    ----------
+    a, b : sequence
+        Both spectra, in falling order.
+    x, y : sequence of sequences
+        Both orthogonal matrices, row by row.
+
+    Returns
+    -------
+    sum : number or expression
+    summands : list
+        All of them ≥ 0.
+    """
     size = len(a)
     squares = [a[i] * b[j] * (x[i][j] - y[i][j]) ** 2 for i in range(size) for j in range(size)]
     corners = [
@@ -207,7 +221,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` draws ten times as many instances."""
+    """Return the proof of `lemma1`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Draws ten times as many instances.
+
+    Returns
+    -------
+    Proof
+    """
     more = 30 if thorough else 3
     return Proof(
         claim="lemma1",

@@ -52,7 +52,21 @@ ALL_DEPTHS = AtLeast(2)
 
 
 def pair_rate(small: sp.Expr, leading: sp.Expr, value: sp.Expr) -> sp.Expr:
-    """Return Γ′ = 2s_kσ̃_1^{1−2/L}Γ − 2Γ^L."""
+    """Return Γ′ = 2s_kσ̃_1^{1−2/L}Γ − 2Γ^L, the rate of the bound on the Gram matrix.
+
+    Parameters
+    ----------
+    small : sympy expression
+        s_k, the target singular value.
+    leading : sympy expression
+        σ̃_1, the first value of the compressed network.
+    value : sympy expression
+        Γ.
+
+    Returns
+    -------
+    sympy expression
+    """
     return 2 * small * leading ** (1 - 2 / DEPTH) * value - 2 * value**DEPTH
 
 
@@ -172,7 +186,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `pair_comparison`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="pair_comparison",

@@ -102,7 +102,18 @@ SHAPES = ((5, 1, 2), (5, 1, 3), (6, 2, 3), (5, 2, 4))
 
 
 def transport_rules(*turns: Words) -> Rules:
-    """Return Z_l = Q_l Z_{l−1}, its transpose, and the orthogonality of everything in sight."""
+    """Return Z_l = Q_l Z_{l−1}, its transpose, and the orthogonality of everything in sight.
+
+    Parameters
+    ----------
+    *turns : Words
+        Orthogonal letters; by default those of three neighbouring layers.
+
+    Returns
+    -------
+    dict
+        Rewriting rules.
+    """
     rules = orthonormal_columns(*FRAMES.values())
     for turn in turns or (below_q, layer_q, above_q):
         start, end = FRAMES[turn.cols], FRAMES[turn.rows]
@@ -116,14 +127,41 @@ def transport_rules(*turns: Words) -> Rules:
 
 
 def parsimonious(block: Words, scalar: sp.Expr, turn: Words) -> Words:
-    """Return Z_t B Z_bᵀ + ρ(Q − Z_t Z_bᵀ) for a product Q of orthogonal factors."""
+    """Return Z_t B Z_bᵀ + ρ(Q − Z_t Z_bᵀ), the form (∗) that all layers and products keep.
+
+    Parameters
+    ----------
+    block : Words
+        B, the part within the frames.
+    scalar : sympy expression
+        ρ, the factor of everything outside them.
+    turn : Words
+        Q, a product of orthogonal factors.
+
+    Returns
+    -------
+    Words
+    """
     start, end = FRAMES[turn.cols], FRAMES[turn.rows]
     outside: Words = (turn - end @ start.T) * scalar
     return end @ block @ start.T + outside
 
 
 def rho_factor(step: Any, weight_decay: Any, others: Any) -> Any:
-    """Return ρ_l⁺/ρ_l, where `others` is ∏_{k≠l} ρ_k."""
+    """Return ρ_l⁺/ρ_l, what a step multiplies a layer's outside scalar by.
+
+    Parameters
+    ----------
+    step : number
+        Step size.
+    weight_decay : number
+    others : number
+        ∏_{k≠l} ρ_k.
+
+    Returns
+    -------
+    number
+    """
     return 1 - step * weight_decay - step * others**2
 
 
@@ -196,7 +234,13 @@ TURNED = matrix("C", "2r", "3r")
 
 
 def wide_rules() -> Rules:
-    """Return what is known of a wide first layer beside the square ones above it."""
+    """Return what is known of a wide first layer beside the square ones above it.
+
+    Returns
+    -------
+    dict
+        Rewriting rules.
+    """
     frame, end = WIDE_FRAME, FRAMES["b"]
     return {
         **transport_rules(),
@@ -211,7 +255,21 @@ def wide_rules() -> Rules:
 
 
 def widened(block: Words, scalar: sp.Expr, above: Words) -> Words:
-    """Return Z_t B Z_inᵀ + ρ(Q_>Q_1 − Z_t C Z_inᵀ), (∗) for products with that layer."""
+    """Return Z_t B Z_inᵀ + ρ(Q_>Q_1 − Z_t C Z_inᵀ), (∗) for products with a wide first layer.
+
+    Parameters
+    ----------
+    block : Words
+        B.
+    scalar : sympy expression
+        ρ.
+    above : Words
+        Q_>, the turns of the layers above.
+
+    Returns
+    -------
+    Words
+    """
     end = FRAMES[above.rows]
     outside: Words = (above @ WIDE_END - end @ TURNED @ WIDE_FRAME.T) * scalar
     return end @ block @ WIDE_FRAME.T + outside
@@ -325,7 +383,17 @@ EVERY_STEP = ("the start", "products", "the target", "one step keeps the form", 
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` draws ten times as many instances."""
+    """Return the proof of `parsimony`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Draws ten times as many instances.
+
+    Returns
+    -------
+    Proof
+    """
     more = 10 if thorough else 1
     return Proof(
         claim="parsimony",

@@ -49,24 +49,45 @@ first, second = sp.symbols("s_1 s_2", real=True)
 
 
 def network() -> sp.Matrix:
-    """Return W = R(a) diag(x, y) R(a)."""
+    """Return W = R(a) diag(x, y) R(a).
+
+    Returns
+    -------
+    sympy matrix
+        Shape (2, 2).
+    """
     return rotation(angle) * sp.diag(x, y) * rotation(angle)
 
 
 def first_rate() -> sp.Expr:
-    """Return ẋ."""
+    """Return ẋ, the rate of the singular value that is driven towards s_1.
+
+    Returns
+    -------
+    sympy expression
+    """
     drive = first * sp.cos(angle) ** 2 - second * sp.sin(angle) ** 2
     return L * x ** (2 - 2 / L) * (drive - x)
 
 
 def second_rate() -> sp.Expr:
-    """Return ẏ."""
+    """Return ẏ, the rate of the singular value that is driven towards s_2.
+
+    Returns
+    -------
+    sympy expression
+    """
     drive = second * sp.cos(angle) ** 2 - first * sp.sin(angle) ** 2
     return L * y ** (2 - 2 / L) * (drive - y)
 
 
 def angle_rate() -> sp.Expr:
-    """Return ȧ."""
+    """Return ȧ, the rate at which the frames of the flow turn.
+
+    Returns
+    -------
+    sympy expression
+    """
     return -kappa * (first + second) * sp.sin(angle) * sp.cos(angle) / (x + y)
 
 
@@ -177,7 +198,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `plane_blocks`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="plane_blocks",

@@ -116,7 +116,17 @@ def _conservation() -> None:
 
 
 def layer_rate(above: Any, residual: Any, below: Any) -> Any:
-    """Return Ẇ_l = −W_{>l}ᵀ G W_{<l}ᵀ, of words or of matrices."""
+    """Return Ẇ_l = −W_{>l}ᵀ G W_{<l}ᵀ, of words or of matrices.
+
+    Parameters
+    ----------
+    above, residual, below : Words or matrix
+        W_{>l}, G and W_{<l}.
+
+    Returns
+    -------
+    Words or matrix
+    """
     return -(above.T @ residual @ below.T)
 
 
@@ -131,7 +141,13 @@ def intertwining() -> None:
 
 
 def balanced_products(L: int) -> None:
-    """Multiply the layers out and collapse them with W_{l+1}ᵀW_{l+1} = W_lW_lᵀ."""
+    """Multiply the layers out and collapse them with W_{l+1}ᵀW_{l+1} = W_lW_lᵀ.
+
+    Parameters
+    ----------
+    L : int
+        Depth.
+    """
     layers = [matrix(f"W{k}", f"s{k}", f"s{k - 1}") for k in range(1, L + 1)]
     for number in range(L):  # layers number+1 … L lie above, 1 … number below
         _collapse(layers[number:], _from_below(layers), from_below=False)
@@ -177,12 +193,36 @@ def _fractional_powers() -> None:
 
 
 def summand(row: sp.Expr, col: sp.Expr, index: sp.Expr) -> sp.Expr:
-    """Return the (row, col) weight σ_i^{2(j−1)/L} σ_j^{2(L−j)/L} of the j-th summand of Ẇ."""
+    """Return the (row, col) weight σ_i^{2(j−1)/L} σ_j^{2(L−j)/L} of the j-th summand of Ẇ.
+
+    Parameters
+    ----------
+    row, col : sympy expression
+        σ_i and σ_j.
+    index : sympy expression
+        The number of the summand, 1 to L.
+
+    Returns
+    -------
+    sympy expression
+    """
     return (row**2) ** ((index - 1) / L) * (col**2) ** ((L - index) / L)
 
 
 def singular_value_rate(value: sp.Expr, projection: sp.Expr) -> sp.Expr:
-    """Return σ̇ = −L(σ²)^{1−1/L} uᵀGv, Eq. (23)."""
+    """Return σ̇ = −L(σ²)^{1−1/L} uᵀGv, Eq. (23).
+
+    Parameters
+    ----------
+    value : sympy expression
+        σ.
+    projection : sympy expression
+        uᵀGv.
+
+    Returns
+    -------
+    sympy expression
+    """
     return -L * (value**2) ** (1 - 1 / L) * projection
 
 
@@ -230,7 +270,19 @@ def _quotient(count: sp.Expr | int) -> sp.Expr:
 def rotation_rates(
     values: tuple[sp.Expr, sp.Expr], gradients: tuple[sp.Expr, sp.Expr]
 ) -> tuple[sp.Expr, sp.Expr]:
-    """Return (K_ij, H_ij) of Arora et al.'s Theorem 3 for values (σ_i, σ_j), (g_ij, g_ji)."""
+    """Return (K_ij, H_ij) of Arora et al.'s Theorem 3 for values (σ_i, σ_j), (g_ij, g_ji).
+
+    Parameters
+    ----------
+    values : tuple of two expressions
+        σ_i and σ_j.
+    gradients : tuple of two expressions
+        u_iᵀGv_j and u_jᵀGv_i.
+
+    Returns
+    -------
+    tuple of two expressions
+    """
     (si, sj), (gij, gji) = values, gradients
     weight = 1 / ((sj**2) ** (1 / L) - (si**2) ** (1 / L))
     return -weight * (gij * sj + si * gji), -weight * (si * gij + gji * sj)
@@ -286,7 +338,17 @@ def _balanced_control() -> None:
 
 
 def imbalance(first: sp.Matrix, last: sp.Matrix) -> sp.Matrix:
-    """Return W_2ᵀW_2 − W_1W_1ᵀ."""
+    """Return W_2ᵀW_2 − W_1W_1ᵀ, which the flow of two layers conserves.
+
+    Parameters
+    ----------
+    first, last : sympy matrix
+        W_1 and W_2.
+
+    Returns
+    -------
+    sympy matrix
+    """
     return last.T * last - first * first.T
 
 
@@ -360,7 +422,17 @@ CLAUSES: tuple[Clause, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `proposition1`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="proposition1",

@@ -46,7 +46,19 @@ ALL_DEPTHS = AtLeast(2)
 
 
 def push(goal_value: sp.Expr, size: sp.Expr) -> sp.Expr:
-    """Return 2(sω − ω²), the bound on D⁺β at |Wn| = ω."""
+    """Return 2(sω − ω²), the bound on D⁺β at |Wn| = ω.
+
+    Parameters
+    ----------
+    goal_value : sympy expression
+        s, a singular value of the target.
+    size : sympy expression
+        ω.
+
+    Returns
+    -------
+    sympy expression
+    """
     return 2 * (goal_value * size - size**2)
 
 
@@ -56,7 +68,17 @@ def _ceiling(goal_value: sp.Expr) -> sp.Expr:
 
 
 def crossing_time(goal_value: sp.Expr) -> sp.Expr:
-    """Return t_k = 2((s/2)^{2/L} − ε²)/s²."""
+    """Return t_k = 2((s/2)^{2/L} − ε²)/s², by which the compressed value has crossed s/2.
+
+    Parameters
+    ----------
+    goal_value : sympy expression
+        s, a singular value of the target.
+
+    Returns
+    -------
+    sympy expression
+    """
     return 2 * ((goal_value / 2) ** (2 / DEPTH) - eps**2) / goal_value**2
 
 
@@ -157,7 +179,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `small_targets`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="small_targets",

@@ -86,32 +86,112 @@ RULES = {
 
 
 def lambda_next(value: sp.Expr, target: sp.Expr, step: sp.Expr, depth: sp.Expr) -> sp.Expr:
-    """Return λ(t+1) of Theorem 1, Eq. (16)."""
+    """Return λ(t+1) of Theorem 1, Eq. (16).
+
+    Parameters
+    ----------
+    value : sympy expression
+        λ(t).
+    target : sympy expression
+        σ*.
+    step : sympy expression
+        Step size η.
+    depth : sympy expression
+        Depth L.
+
+    Returns
+    -------
+    sympy expression
+    """
     return value * (1 - step * (value**depth - target) * value ** (depth - 2))
 
 
 def beta_next(value: sp.Expr, step: sp.Expr, depth: sp.Expr) -> sp.Expr:
-    """Return β(t+1) of Theorem 1, Eq. (17)."""
+    """Return β(t+1) of Theorem 1, Eq. (17).
+
+    Parameters
+    ----------
+    value : sympy expression
+        β(t).
+    step : sympy expression
+        Step size η.
+    depth : sympy expression
+        Depth L.
+
+    Returns
+    -------
+    sympy expression
+    """
     return value * (1 - step * value ** (2 * (depth - 1)))
 
 
 def outer_next(outer: sp.Expr, inner: sp.Expr) -> sp.Expr:
-    """Return a(t+1), the singular value of the first and the last layer."""
+    """Return a(t+1), the singular value of the first and the last layer.
+
+    Parameters
+    ----------
+    outer : sympy expression
+        a(t).
+    inner : sympy expression
+        b(t).
+
+    Returns
+    -------
+    sympy expression
+    """
     return outer - alpha * eta * (product(outer, inner) - sigma) * outer * inner ** (L - 2)
 
 
 def inner_next(outer: sp.Expr, inner: sp.Expr) -> sp.Expr:
-    """Return b(t+1), the singular value of the layers in between."""
+    """Return b(t+1), the singular value of the layers in between.
+
+    Parameters
+    ----------
+    outer : sympy expression
+        a(t).
+    inner : sympy expression
+        b(t).
+
+    Returns
+    -------
+    sympy expression
+    """
     return inner - eta * (product(outer, inner) - sigma) * outer**2 * inner ** (L - 3)
 
 
 def decayed(following: sp.Expr, value: sp.Expr, step: sp.Expr) -> sp.Expr:
-    """Return the next value with weight decay, from the next value without and the present one."""
+    """Return the next value with weight decay.
+
+    Parameters
+    ----------
+    following : sympy expression
+        The next value without it.
+    value : sympy expression
+        The present value.
+    step : sympy expression
+        Step size of the layer.
+
+    Returns
+    -------
+    sympy expression
+    """
     return following - step * decay * value
 
 
 def product(outer: sp.Expr, inner: sp.Expr) -> sp.Expr:
-    """Return the end-to-end singular value σ̃ = a²b^{L−2}."""
+    """Return the end-to-end singular value σ̃ = a²b^{L−2}.
+
+    Parameters
+    ----------
+    outer : sympy expression
+        a.
+    inner : sympy expression
+        b.
+
+    Returns
+    -------
+    sympy expression
+    """
     return outer**2 * inner ** (L - 2)
 
 
@@ -121,7 +201,17 @@ def _above(number: sp.Expr) -> Words:
 
 
 def below(number: sp.Expr) -> Words:
-    """Return W_{l−1}⋯W_1 for 2 ≤ l ≤ L."""
+    """Return W_{l−1}⋯W_1 for 2 ≤ l ≤ L.
+
+    Parameters
+    ----------
+    number : sympy expression
+        l.
+
+    Returns
+    -------
+    Words
+    """
     return diagonal("B", "k", number - 2) @ A @ V.T
 
 
@@ -142,7 +232,13 @@ def _chain_rule() -> None:
 
 
 def layer_derivatives() -> Iterator[tuple[sp.Matrix, sp.Matrix, sp.Matrix, sp.Matrix]]:
-    """Yield, layer by layer of small general networks, ∂ℓ/∂W_l, W_{>l}, G and W_{<l}."""
+    """Yield, layer by layer of small general networks, ∂ℓ/∂W_l, W_{>l}, G and W_{<l}.
+
+    Yields
+    ------
+    tuple of four sympy matrices
+        ∂ℓ/∂W_l, W_{>l}, G and W_{<l}.
+    """
     for widths in ((2, 3, 2), (2, 1, 2), (1, 2, 2, 1)):
         weights = [
             sp.Matrix(m, k, sp.symbols(f"w{i}_:{m * k}"))
@@ -220,7 +316,13 @@ def _recursions() -> None:
 
 
 def beta_decreases(L: sp.Expr) -> None:
-    """If 0 < x = ηβ^{2(L−1)} < 1, then 0 < β⁺ < β and the new x is again in (0, x)."""
+    """If 0 < x = ηβ^{2(L−1)} < 1, then 0 < β⁺ < β and the new x is again in (0, x).
+
+    Parameters
+    ----------
+    L : sympy expression
+        Depth.
+    """
     inside = (1 / (1 + w)) * beta ** (-2 * (L - 1))  # the η with ηβ^{2(L−1)} = 1/(1+w)
     following = sp.simplify(beta_next(beta, inside, L))
     require_identity(following, beta * w / (1 + w), "β⁺ at ηβ^{2(L−1)} = 1/(1 + w)")
@@ -246,7 +348,19 @@ def _local_stability() -> None:
 
 
 def largest_step(target: sp.Expr, depth: sp.Expr) -> sp.Expr:
-    """Return 2/(Lσ*^{2−2/L}), above which the fixed point repels."""
+    """Return 2/(Lσ*^{2−2/L}), above which the fixed point repels.
+
+    Parameters
+    ----------
+    target : sympy expression
+        σ*.
+    depth : sympy expression
+        Depth L.
+
+    Returns
+    -------
+    sympy expression
+    """
     return 2 / (depth * target ** (2 - 2 / depth))
 
 
@@ -365,7 +479,17 @@ CLAUSES: tuple[Clause, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `theorem1`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="theorem1",

@@ -76,7 +76,28 @@ class _SpectralNetwork:
 
 
 def next_pair(pair: Pair, target: Any, eta: Any, alpha: Any, decay: Any, depth: int) -> Pair:
-    """Return (a, b) after one step; Theorem 1's recursion for λ if α = 1, a = b, decay = 0."""
+    """Return (a, b) after one step; Theorem 1's recursion for λ if α = 1, a = b, decay = 0.
+
+    Parameters
+    ----------
+    pair : tuple
+        (a, b), the singular values of an outer and of an inner layer.
+    target : field element
+        σ*.
+    eta : field element
+        Step size of the inner layers.
+    alpha : field element
+        Factor of the outer layers' step.
+    decay : field element
+        Weight decay.
+    depth : int
+        Depth L.
+
+    Returns
+    -------
+    tuple
+        (a, b) one step later.
+    """
     a, b = pair
     error = a**2 * b ** (depth - 2) - target
     slope = 0 * error if depth == 2 else error * a**2 * b ** (depth - 3)
@@ -149,7 +170,17 @@ def _modular_runs(repeats: int, num_steps: int) -> None:
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` draws ten times as many instances."""
+    """Return the proof of `theorem1_exact`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Draws ten times as many instances.
+
+    Returns
+    -------
+    Proof
+    """
     more = 10 if thorough else 1
     return Proof(
         claim="theorem1_exact",

@@ -86,7 +86,19 @@ def _improvement(original: Any, compressed: Any, goal: Any) -> Any:
 
 
 def allowance(r_hat: Any, rank: Any, size: Any, overshot: Any) -> Any:
-    """Return r̂ + k − max(r, d − r), the multiple of β^{2L} in the sharp form."""
+    """Return r̂ + k − max(r, d − r), the multiple of β^{2L} in the sharp form.
+
+    Parameters
+    ----------
+    r_hat, rank, size : number or expression
+        r̂, r and d.
+    overshot : number or expression
+        k, how many targets lie below ε^L.
+
+    Returns
+    -------
+    sympy expression
+    """
     return r_hat + overshot - sp.Max(rank, size - rank)
 
 
@@ -197,14 +209,31 @@ class Moment:
     residual: Any
 
     def bound(self) -> Any:
-        """Return (r̂ + k − max(r, d − r))β^{2L}."""
+        """Return (r̂ + k − max(r, d − r))β^{2L}.
+
+        Returns
+        -------
+        field element
+        """
         rank = len(self.goals)
         multiple = allowance(self.r_hat, rank, self.size, self.overshot)
         return RATIONALS(int(multiple)) * self.residual**2
 
 
 def margin(moment: Moment, frames: Sequence[DomainMatrix]) -> Any:
-    """Return ‖W − M‖² − ‖W̃ − M‖² by forming the matrices, B = frames_0 diag(block) frames_1ᵀ."""
+    """Return ‖W − M‖² − ‖W̃ − M‖² by forming the matrices, B = frames_0 diag(block) frames_1ᵀ.
+
+    Parameters
+    ----------
+    moment : Moment
+        The values of both networks at one time.
+    frames : sequence of DomainMatrix
+        The left and the right frame of the block.
+
+    Returns
+    -------
+    field element
+    """
     d, inside = moment.size, len(moment.block)
     shape = (inside, inside)
     block = frames[0] * diagonal(moment.block, shape, RATIONALS) * frames[1].transpose()
@@ -337,7 +366,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` draws ten times as many instances."""
+    """Return the proof of `theorem2`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Draws ten times as many instances.
+
+    Returns
+    -------
+    Proof
+    """
     more = 100 if thorough else 10
     whole = "whole matrices"
     return Proof(

@@ -43,7 +43,12 @@ def _cost(kept: sp.Expr, size: sp.Expr) -> sp.Expr:
 
 
 def threshold() -> sp.Expr:
-    """Return √(2τ)."""
+    """Return √(2τ), below which the hard rule removes a singular value.
+
+    Returns
+    -------
+    sympy expression
+    """
     return sp.sqrt(2 * tau)
 
 
@@ -94,7 +99,17 @@ def _triples() -> None:
 
 
 def completed(b: sp.Expr) -> sp.Matrix:
-    """Return the matrix of ones with another last entry."""
+    """Return the 2 × 2 matrix of ones with another last entry.
+
+    Parameters
+    ----------
+    b : sympy expression
+        That entry.
+
+    Returns
+    -------
+    sympy matrix
+    """
     return sp.Matrix([[1, 1], [1, b]])
 
 
@@ -181,7 +196,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing."""
+    """Return the proof of `thresholding`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="thresholding",

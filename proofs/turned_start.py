@@ -66,27 +66,59 @@ deep = {L: at_least("L", 2)}
 
 
 def rotation(by: sp.Expr) -> sp.Matrix:
-    """Return R(a)."""
+    """Return R(a), the rotation of the plane by an angle.
+
+    Parameters
+    ----------
+    by : sympy expression
+        The angle a.
+
+    Returns
+    -------
+    sympy matrix
+        Shape (2, 2).
+    """
     return sp.Matrix([[sp.cos(by), -sp.sin(by)], [sp.sin(by), sp.cos(by)]])
 
 
 def network() -> sp.Matrix:
-    """Return W = R(a) diag(σ_1, σ_2) R(a)."""
+    """Return W = R(a) diag(σ_1, σ_2) R(a).
+
+    Returns
+    -------
+    sympy matrix
+        Shape (2, 2).
+    """
     return rotation(angle) * sp.diag(s1, s2) * rotation(angle)
 
 
 def top_rate() -> sp.Expr:
-    """Return σ̇_1."""
+    """Return σ̇_1, the rate of the singular value that is driven towards σ.
+
+    Returns
+    -------
+    sympy expression
+    """
     return L * s1 ** (2 - 2 / L) * (sigma * sp.cos(angle) ** 2 - s1)
 
 
 def bottom_rate() -> sp.Expr:
-    """Return σ̇_2."""
+    """Return σ̇_2, the rate of the residual singular value.
+
+    Returns
+    -------
+    sympy expression
+    """
     return -L * s2 ** (2 - 2 / L) * (s2 + sigma * sp.sin(angle) ** 2)
 
 
 def angle_rate() -> sp.Expr:
-    """Return ȧ."""
+    """Return ȧ, the rate at which the frames of the flow turn.
+
+    Returns
+    -------
+    sympy expression
+    """
     return -kappa * sigma * sp.sin(angle) * sp.cos(angle) / (s1 + s2)
 
 
@@ -220,7 +252,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `turned_start`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="turned_start",

@@ -30,7 +30,16 @@ def _attack(tally: Tally, case: Case) -> dict[str, float]:
 
 
 def compare(case: Case) -> flow.Comparison:
-    """Run both flows of a case."""
+    """Integrate both flows of a case.
+
+    Parameters
+    ----------
+    case : Case
+
+    Returns
+    -------
+    Comparison
+    """
     with np.errstate(over="ignore", invalid="ignore"):  # trial steps that are rejected
         return flow.compare(
             case.target,

@@ -50,7 +50,16 @@ class Integrated:
 
 
 def integrate(case: Case) -> Integrated:
-    """Integrate the compressed flow until some time after its slowest mode."""
+    """Integrate the compressed flow until some time after its slowest mode.
+
+    Parameters
+    ----------
+    case : Case
+
+    Returns
+    -------
+    Integrated
+    """
     problem = problems.factorization(case.target)
     start = networks.compressed_weights(problem, case.r_hat, case.depth, case.eps)
     positive = case.values[: case.rank]
@@ -107,6 +116,15 @@ def time_error(below: float) -> float:
 
     The time is a difference of two values of H, each good to some hundred units of rounding; it
     loses digits as ε^L approaches θσ*, where both are close.
+
+    Parameters
+    ----------
+    below : float
+        ε^L over θσ*, less than 1.
+
+    Returns
+    -------
+    float
     """
     return 1e3 * float(np.finfo(float).eps) / (1 - below)
 

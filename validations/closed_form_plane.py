@@ -32,7 +32,26 @@ HUNTED = st.tuples(
 def integrate(
     angles: np.ndarray, eps: float, sigma: float, rtol: float = RTOL
 ) -> tuple[np.ndarray, ...]:
-    """Return times, W(t) of shape (records, angles, 2, 2), and the bound on its error."""
+    """Integrate the original flow in the plane, from several rotations.
+
+    Parameters
+    ----------
+    angles : array, shape (angles,)
+        Of the start's rotations.
+    eps : float
+        Singular value ε of the starting layers.
+    sigma : float
+        The only singular value of the target.
+    rtol : float, optional
+        Tolerance of the integrator.
+
+    Returns
+    -------
+    times : array, shape (records,)
+    matrices : array, shape (records, angles, 2, 2)
+    error : array, shape (records, angles)
+        Bound on the Frobenius norm of the matrices' error.
+    """
     c, s = np.cos(angles), np.sin(angles)
     turned = np.stack([np.stack([c, -s], -1), np.stack([s, c], -1)], -2)
     start = (np.broadcast_to(eps * np.eye(2), turned.shape), eps * turned)
@@ -50,7 +69,25 @@ def sides(
     eps: float,
     sigma: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return −‖W − formula‖_F / max(σ, ε²) per record, and its error."""
+    """Return −‖W − formula‖_F / max(σ, ε²) per record, and its error.
+
+    Parameters
+    ----------
+    times : array, shape (records,)
+    found : array, shape (records, 2, 2)
+        The integrated matrices.
+    accuracy : array, shape (records,)
+        Bound on their error.
+    angle : float
+        Of the start's rotation.
+    eps : float
+        Singular value ε of the starting layers.
+    sigma : float
+
+    Returns
+    -------
+    margin, error : array, shape (records,)
+    """
     scale = max(sigma, eps**2)
     formula = closed_form.plane_flow(times, sigma, eps, angle)
     # the formula loses what e^{−2σt} and tan(θ/2) lose to rounding

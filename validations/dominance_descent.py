@@ -15,13 +15,23 @@ from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.numerics import spectra
 
-__all__ = ["STABLE", "SUITE", "sides"]
+__all__ = ["STABLE", "SUITE", "registered_sides", "sides"]
 
 STABLE = 1.0
 
 
 def sides(found: Descents) -> tuple[np.ndarray, np.ndarray]:
-    """Return min_i σ̃_i − σ_i over σ_1* and its error, shape (records, starts)."""
+    """Return min_i σ̃_i − σ_i over σ_1*, and its error.
+
+    Parameters
+    ----------
+    found : Descents
+        Runs of a batch of starts.
+
+    Returns
+    -------
+    margin, error : array, shape (records, starts)
+    """
     ahead, error = found.run.ahead()
     top = found.batch.spectrum[0]
     return -ahead / top, error / top
@@ -44,15 +54,25 @@ def _registered(tally: Tally, task: Task) -> None:
     """The smallest known counterexample, at the step for which its margin is known exactly."""
     known = witnesses.of(tally.about)
     told = witnesses.told(known)
-    margin, error = _registered_sides(told)
+    margin, error = registered_sides(told)
     at = int(known.time)
     premises = [eq13.step_below(witnesses.share(known), STABLE)]
     tally.add(float(margin[at]), float(error[at]), premises, told)
     tally.reproduce(float(margin[at]), float(error[at]))
 
 
-def _registered_sides(told: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Return min_i σ̃_i − σ_i over σ_1* after every step, and its error."""
+def registered_sides(told: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return min_i σ̃_i − σ_i over σ_1* after every step, and its error.
+
+    Parameters
+    ----------
+    told : mapping
+        The instance, as a witness names it.
+
+    Returns
+    -------
+    margin, error : array, shape (steps + 1,)
+    """
     top, run = Case.from_witness(told).spectrum[0], witnesses.descent(told)
     bound = -np.sort(-run.compressed, axis=1)
     margin = dominance.margins(spectra.singular_values(run.original), bound)

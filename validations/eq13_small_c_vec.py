@@ -24,7 +24,22 @@ LATEST = 30.0
 def follow(
     times: np.ndarray, sigma: float, eps: float, angle: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the margin of Eq. (13) for r̂ = 2 over σ², and its rounding."""
+    """Return the margin of Eq. (13) for r̂ = 2 over σ², and its rounding.
+
+    Parameters
+    ----------
+    times : array, shape (times,)
+    sigma : float
+        σ, the only singular value of the target.
+    eps : float
+        Singular value ε of the starting layers.
+    angle : float
+        Of the start's rotation.
+
+    Returns
+    -------
+    margin, error : array, shape (times,)
+    """
     wide = closed_form.plane_flow(times, sigma, eps, angle)
     narrow = modes.flow(times, np.array([sigma, 0.0]), eps, 2)
     goal = np.diag([sigma, 0.0])

@@ -20,14 +20,41 @@ RECORDS = 20
 
 
 def before(targets: list[float], eps: float, depth: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return times in (0, t_1), and σ̃_2 at them."""
+    """Follow σ̃_2 until the first value is fitted.
+
+    Parameters
+    ----------
+    targets : list of float
+        σ_1* and σ_2*.
+    eps : float
+        Singular value ε of the starting layers.
+    depth : int
+        Depth L.
+
+    Returns
+    -------
+    times, values : array, shape (records,)
+    """
     t_1 = float(modes.fitting_times([targets[0]], eps, depth, within=WITHIN)[0])
     times = t_1 * np.arange(RECORDS + 1) / (RECORDS + 1)
     return times, modes.flow(times, np.array(targets), eps, depth)[:, 1]
 
 
 def rounding(times: np.ndarray, values: np.ndarray, target: float, depth: int) -> float:
-    """Bound the rounding of the closed form over σ_2*: see `dlnlab.flow.compressed`."""
+    """Bound the rounding of the closed form over σ_2*: see `dlnlab.flow.compressed`.
+
+    Parameters
+    ----------
+    times, values : array, shape (records,)
+    target : float
+        σ_2*.
+    depth : int
+        Depth L.
+
+    Returns
+    -------
+    float
+    """
     speed = depth * values ** (2 - 2 / depth) * np.abs(values - target) * times
     return 8 * EPS * float(np.max(values + speed)) / target
 

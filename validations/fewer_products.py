@@ -42,7 +42,20 @@ def _counted(model: nets.Network, X: np.ndarray, y: np.ndarray) -> int:
 
 
 def outside(inputs: int, width: int, classes: int, n: int) -> int:
-    """What the layers of a perceptron outside the block take; the data need no gradient."""
+    """Return what a perceptron's layers outside the block multiply; its data need no gradient.
+
+    Parameters
+    ----------
+    inputs, width, classes : int
+        Sizes of the layers.
+    n : int
+        Number of samples.
+
+    Returns
+    -------
+    int
+        Multiplications for one gradient of the loss.
+    """
     return 2 * n * inputs * width + 3 * n * width * (width + classes)
 
 

@@ -83,21 +83,43 @@ class Turn:
         return len(self.turns) + 1
 
     def weights(self) -> networks.Weights:
-        """The start."""
+        """Return the layers of the start.
+
+        Returns
+        -------
+        tuple of arrays
+            W_1, …, W_L.
+        """
         width = [frame.size for frame in self.turns]
         return networks.original_weights(
             self.recovery.shape, self.depth, self.eps, rng=self.seed, init=self.init, width=width
         )
 
     def matrices(self, weights: networks.Weights) -> tuple[np.ndarray, ...]:
-        """G_1, …, G_{L−1} for the start `weights`."""
+        """Return the turns of the hidden spaces.
+
+        Parameters
+        ----------
+        weights : tuple of arrays
+            The layers of the start.
+
+        Returns
+        -------
+        tuple of arrays
+            G_1, …, G_{L−1}.
+        """
         if self.canonical:
             return gauge.canonical_turns(weights)
         first, *others = (frame.matrix for frame in self.turns)
         return (self.stretch * first, *others)
 
     def witness(self) -> dict[str, Any]:
-        """Everything that is needed to build it again."""
+        """Return everything that is needed to build the instance again.
+
+        Returns
+        -------
+        dict
+        """
         told = {name: getattr(self, name) for name in PLAIN}
         turns = [frame.readable() for frame in self.turns]
         width = [frame.size for frame in self.turns]
@@ -105,7 +127,17 @@ class Turn:
 
     @classmethod
     def from_witness(cls, witness: Mapping[str, Any]) -> Turn:
-        """Build it again from what `witness` returned, whatever else the mapping holds."""
+        """Build an instance again from its witness.
+
+        Parameters
+        ----------
+        witness : mapping
+            What `witness` returned; further keys do not matter.
+
+        Returns
+        -------
+        Turn
+        """
         pairs = zip(witness["width"], witness["turns"], strict=True)
         turns = tuple(Frame.from_readable(n, frame) for n, frame in pairs)
         told = {name: witness[name] for name in PLAIN}
@@ -194,6 +226,14 @@ class _TurnedRun:
 
 def descend(turn: Turn) -> TurnedDescents:
     """Run gradient descent from the start and from the turned start.
+
+    Parameters
+    ----------
+    turn : Turn
+
+    Returns
+    -------
+    TurnedDescents
 
     Raises
     ------

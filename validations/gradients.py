@@ -41,11 +41,21 @@ class LineThrough:
     width: tuple[int, ...]
 
     def weights(self) -> networks.Weights:
-        """W."""
+        """Return the layers W through which the line passes.
+
+        Returns
+        -------
+        tuple of arrays
+        """
         return self._matrices(self.start)
 
     def move(self) -> networks.Weights:
-        """D."""
+        """Return the direction D of the line, layer by layer.
+
+        Returns
+        -------
+        tuple of arrays
+        """
         return self._matrices(self.direction)
 
     def _matrices(self, told: Any) -> networks.Weights:
@@ -57,13 +67,28 @@ class LineThrough:
         return tuple(rng.standard_normal((b, a)) / max(a, b) ** 0.5 for a, b in sides)
 
     def witness(self) -> dict[str, Any]:
-        """Everything that is needed to build it again."""
+        """Return everything that is needed to build the line again.
+
+        Returns
+        -------
+        dict
+        """
         told = {"width": list(self.width), "start": self.start, "direction": self.direction}
         return self.recovery.witness() | told
 
     @classmethod
     def from_witness(cls, witness: Mapping[str, Any]) -> LineThrough:
-        """Build it again from what `witness` returned, whatever else the mapping holds."""
+        """Build a line again from its witness.
+
+        Parameters
+        ----------
+        witness : mapping
+            What `witness` returned; further keys do not matter.
+
+        Returns
+        -------
+        LineThrough
+        """
         start, direction = (_told(witness[name]) for name in ("start", "direction"))
         return cls(Recovery.from_witness(witness), start, direction, tuple(witness["width"]))
 
@@ -94,7 +119,18 @@ class Slopes:
 
 
 def compare(line: LineThrough, move: networks.Weights) -> Slopes:
-    """Return the slope along the line through the start of `line` in the direction `move`."""
+    """Return the slope along the line through the start of `line` in the direction `move`.
+
+    Parameters
+    ----------
+    line : LineThrough
+    move : tuple of arrays
+        The direction, of the shapes of the layers.
+
+    Returns
+    -------
+    Slopes
+    """
     problem, weights = line.recovery.problem(), line.weights()
     prefixes, W = networks.forward(problem, weights)  # as descent does
     found = networks.backward(weights, prefixes, problem.gradient(W))

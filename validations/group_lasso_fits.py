@@ -18,10 +18,20 @@ __all__ = ["FAULTS", "SUITE", "judge"]
 
 
 def judge(told: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the margin of an exact fit, and the bound on its rounding.
+    """Judge an exact fit.
 
     The squared singular values of U are those told to 10 d units of σ_1², so that √ of the least
     is to 10 d units of σ_1²/σ_r; the sums add k units.
+
+    Parameters
+    ----------
+    told : mapping
+        The instance, as a witness names it.
+
+    Returns
+    -------
+    margin, error : float
+        The scale-free margin, and the bound on its numerical error.
     """
     U, sigma, beta = np.array(told["factor"]), np.array(told["sigma"]), told["beta"]
     found = float(penalty.group_norm(U, beta))

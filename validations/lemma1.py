@@ -51,7 +51,22 @@ def _batches(seed: int, count: int) -> Iterator[tuple[Any, str, np.ndarray, np.n
 
 
 def pair(witness: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Build A and B again from the witness of a verdict."""
+    """Build A and B again from the witness of a verdict.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    A, B : array, shape (d_out, d_in)
+
+    Raises
+    ------
+    ValueError
+        If the witness names no pair that is drawn.
+    """
     rows, columns = witness["shape"]
     if "kind" not in witness:
         A, B = (

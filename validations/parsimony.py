@@ -90,7 +90,21 @@ class ReducedDescents:
 
 
 def descend(case: Case, *, eta: float, alpha: float, weight_decay: float) -> ReducedDescents:
-    """Run gradient descent of the full network and of its reduction."""
+    """Run gradient descent of the full network and of its reduction.
+
+    Parameters
+    ----------
+    case : Case
+    eta : float
+        Step size of the inner layers.
+    alpha : float
+        Factor of the outer layers' step.
+    weight_decay : float
+
+    Returns
+    -------
+    ReducedDescents
+    """
     problem, weights = problems.factorization(case.target), case.weights()
     reduction = reductions.reduce(problem, weights)
     options: dict[str, Any] = {"eta": eta, "alpha": alpha, "weight_decay": weight_decay}
@@ -138,7 +152,17 @@ def _attack(tally: Tally, case: Case, alpha: float = 1.0, decay: float = 0.0) ->
 
 
 def scalar_error(depth: int) -> float:
-    """Bound the rounding of one step of ρ_l, which is L products and a difference."""
+    """Bound the rounding of one step of ρ_l, which is L products and a difference.
+
+    Parameters
+    ----------
+    depth : int
+        Depth L.
+
+    Returns
+    -------
+    float
+    """
     return 10 * depth * EPS
 
 

@@ -69,7 +69,16 @@ class Vectors:
 
 
 def follow(run: Flow) -> list[Vectors]:
-    """Return what the velocities along the flows of a batch of cases say, one by one."""
+    """Compare the velocities along the flows of a batch with the formulas, case by case.
+
+    Parameters
+    ----------
+    run : Flow
+
+    Returns
+    -------
+    list of Vectors
+    """
     margin = proposition1.vector_margins(run.layers, run.gradient)
     values = spectra.singular_values(networks.prefix_products(run.layers)[-1])
     width = max(max(W.shape[-2:]) for W in run.layers)
@@ -107,6 +116,16 @@ def difference(case: Case, middle: float) -> Differences | None:
     """Compare the singular vectors of one case around one time; None if its flow diverged.
 
     The columns of the arrays are (u_i, v_i), one below the other.
+
+    Parameters
+    ----------
+    case : Case
+    middle : float
+        That time.
+
+    Returns
+    -------
+    Differences or None
     """
     found = around(case, middle)
     if found is None:

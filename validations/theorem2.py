@@ -26,6 +26,15 @@ def exact(pair: Any) -> np.ndarray:
     """Return the margin −|‖W − M*‖² − ‖W̃ − M*‖² − (d − r̂)β^{2L}| / ‖M*‖².
 
     As d − r̂ ≥ 0, the inequality holds to within the error where the margin is not below it.
+
+    Parameters
+    ----------
+    pair : Pair
+        Both flows of a case.
+
+    Returns
+    -------
+    array, shape (records,)
     """
     case, errors = pair.case, (pair.original.errors, pair.compressed.errors)
     defect = theorem2.exact_margins(*errors, min(case.shape) - case.r_hat, pair.residual)
