@@ -102,7 +102,7 @@ class Transcript:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The printed facts."""
+        """The facts as they are printed."""
         return tuple(self._line(kind, fact) for kind, fact in self.facts.items())
 
     def _line(self, kind: str, fact: Fact) -> str:
@@ -111,7 +111,7 @@ class Transcript:
 
     @property
     def scope(self) -> tuple[str, ...]:
-        """What the facts are quantified over, read off the objects themselves."""
+        """The quantifiers of the facts, read off the objects themselves."""
         symbols = frozenset().union(*(fact.symbols for fact in self.facts.values()))
         parts = _quantifiers(symbols)
         if any(fact.all_sizes for fact in self.facts.values()):

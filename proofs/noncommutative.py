@@ -139,7 +139,7 @@ class Words:
 
     @property
     def T(self) -> Words:
-        """The transpose."""
+        """The transpose of the expression."""
         flipped = {
             tuple((letter.flip(), power) for letter, power in reversed(word)): value
             for word, value in self.terms.items()

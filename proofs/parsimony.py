@@ -315,7 +315,7 @@ def _rational_runs(repeats: int, num_steps: int) -> None:
 
 
 def _modular_runs(repeats: int, num_steps: int) -> None:
-    """The same modulo p, with a different scale in every layer."""
+    """Follow runs modulo p, with a different scale in every layer."""
     for rng, shape in seeded(SHAPES, repeats):
         scales = [draw(MODULAR, rng) for _ in range(shape[2])]
         _follow(shape, MODULAR, rng, num_steps, scales=scales)

@@ -72,7 +72,7 @@ def descent() -> None:
 
 
 def count() -> None:
-    """What Φ falls by where ‖ΔW‖² = 2αλ."""
+    """Φ falls by λ(1 − αL_s) where ‖ΔW‖² = 2αλ."""
     drop = (1 / alpha - lipschitz) * (2 * alpha * lam) / 2
     require_identity(drop, lam * (1 - alpha * lipschitz), "½(1/α − L_s)·2αλ")
 

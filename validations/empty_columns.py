@@ -45,7 +45,7 @@ def curvatures(told: Mapping[str, Any]) -> np.ndarray:
 
 
 def judge(told: Mapping[str, Any]) -> tuple[float, float]:
-    """Judge one instance.
+    """Return the margin of one instance, and the bound on its numerical error.
 
     Parameters
     ----------

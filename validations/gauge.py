@@ -79,7 +79,7 @@ class Turn:
 
     @property
     def depth(self) -> int:
-        """L."""
+        """Depth L of the network."""
         return len(self.turns) + 1
 
     def weights(self) -> networks.Weights:
@@ -174,7 +174,7 @@ class TurnedDescents:
 
     @property
     def whole(self) -> bool:
-        """Whether both runs have the same records."""
+        """Whether both runs recorded all steps."""
         return len(self.layers[0]) == len(self.others[0])
 
 

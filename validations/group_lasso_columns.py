@@ -20,7 +20,7 @@ STEPS = 6000
 
 
 class End(NamedTuple):
-    """Where descent ended.
+    """The end of a descent: its columns, and its distance from a minimum.
 
     Attributes
     ----------

@@ -18,7 +18,7 @@ __all__ = ["FAULTS", "SUITE", "judge"]
 
 
 def judge(told: Mapping[str, Any]) -> tuple[float, float]:
-    """Judge an exact fit.
+    """Return the margin of an exact fit, and the bound on its rounding.
 
     The squared singular values of U are those told to 10 d units of σ_1², so that √ of the least
     is to 10 d units of σ_1²/σ_r; the sums add k units.

@@ -22,7 +22,7 @@ LEVEL = 1e-9
 
 
 class Frames(NamedTuple):
-    """What was drawn of each limit U⋆Q, and how far Q is from a frame.
+    """Statistics of the limits U⋆Q, and how far each Q is from a frame.
 
     Attributes
     ----------

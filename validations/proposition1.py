@@ -218,7 +218,7 @@ def difference(case: Case, middle: float) -> Differences | None:
 
 
 def noise(case: Case) -> float:
-    """What a difference quotient of matrices keeps of their errors, in units of its own.
+    """Return the numerical error of a difference quotient of matrices, in its own units.
 
     Neighbouring records share the errors of the steps before them; a difference keeps that of the
     last step, 1e-12 relative, and of the decomposition, divided by h.

@@ -36,7 +36,7 @@ __all__ = ["SUITE", "Vectors", "difference", "follow"]
 
 @dataclass(frozen=True)
 class Vectors:
-    """What the velocities of one case say at every record.
+    """The deviation of the velocities of one case at every record.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Vectors:
 
     @property
     def telling(self) -> np.ndarray:
-        """Which records say something.
+        """The records at which all rates are well determined.
 
         Those with distinct values; if there is none, the one whose values are the least close to
         each other.

@@ -23,7 +23,7 @@ STEPS = 40
 
 
 class Fall(NamedTuple):
-    """What a run left.
+    """The record of a run: Φ, squared steps and ranks.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Fall(NamedTuple):
 
 
 def run(told: Mapping[str, Any]) -> Fall:
-    """Threshold from a random start.
+    """Run singular value thresholding from a random start.
 
     Parameters
     ----------
