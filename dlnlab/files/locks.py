@@ -57,7 +57,7 @@ _held: set[Lock] = set()
 
 
 class Busy(ValueError):
-    """Somebody else has the right."""
+    """The file is locked by another process."""
 
 
 class Lock:

@@ -43,7 +43,7 @@ class Frame:
 
     @property
     def matrix(self) -> np.ndarray:
-        """The matrix, shape (size, size)."""
+        """The orthogonal matrix of the frame, shape (size, size)."""
         if self.seed is None:
             Q = np.eye(self.size)
         else:
@@ -116,7 +116,7 @@ class Case:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(d_out, d_in)."""
+        """The shape (d_out, d_in) of the target."""
         return self.left.size, self.right.size
 
     @cached_property

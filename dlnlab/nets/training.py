@@ -288,7 +288,7 @@ class Classifier:
         return self.measure(look.params, (X[piece, ...], y[piece]))[0]
 
     def given(self, weights: Sequence[Array]) -> Named:
-        """Return the parameters by name.
+        """Return the parameters of the network by name.
 
         Parameters
         ----------

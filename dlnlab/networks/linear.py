@@ -266,7 +266,7 @@ def imbalances(weights: Sequence[Array]) -> tuple[Array, ...]:
 
 
 def check_problem(problem: Any) -> None:
-    """Raise unless `problem` is one.
+    """Raise an error unless `problem` is a recovery problem.
 
     Parameters
     ----------

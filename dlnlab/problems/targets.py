@@ -67,7 +67,7 @@ class FactoredTarget:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(d_out, d_in)."""
+        """The shape (d_out, d_in) of the target."""
         return self.U.shape[0], self.Vh.shape[1]
 
     @property
@@ -77,7 +77,7 @@ class FactoredTarget:
 
     @property
     def svd(self) -> SVD:
-        """The factors as an SVD."""
+        """The singular value decomposition of the target."""
         return SVD(self.U, self.s, self.Vh)
 
     def to_dense(self) -> Array:

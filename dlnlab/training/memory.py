@@ -421,7 +421,7 @@ def _told(count: int) -> str:
 
 @dataclass
 class Peak:
-    """What `watch` has seen.
+    """The growth of the process's memory that `watch` has measured.
 
     Attributes
     ----------
