@@ -37,6 +37,7 @@ MODULES = (
     "thresholding",
     "few_directions",
     "small_turns",
+    "invariant_subspace",
     "fewer_products",
     "low_rank_change",
     "equal_accuracy",
