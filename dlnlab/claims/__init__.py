@@ -39,6 +39,7 @@ MODULES = (
     "small_turns",
     "invariant_subspace",
     "fewer_products",
+    "less_time",
     "low_rank_change",
     "equal_accuracy",
 )
