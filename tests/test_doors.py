@@ -731,6 +731,7 @@ DOORS: dict[str, Door] = {
     "campaigns.run": door(dlnlab.campaigns.run, tried=False, **CAMPAIGN),
     "campaigns.as_completed": door(dlnlab.campaigns.as_completed, list, tried=False, **CAMPAIGN),
     "campaigns.task": door(dlnlab.campaigns.task, name=("task", TEXT)),
+    "campaigns.state_file": door(dlnlab.campaigns.state_file, name=("network.npz", TEXT)),
     "campaigns.seconds": door(
         dlnlab.campaigns.seconds,
         function=CAMPAIGN["function"],

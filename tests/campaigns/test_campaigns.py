@@ -19,7 +19,7 @@ import pytest
 
 import dlnlab
 from dlnlab import campaigns, validations
-from dlnlab.campaigns import campaign, executors
+from dlnlab.campaigns import campaign, executors, states
 
 SEEDS = [{"seed": n} for n in range(20)]
 
@@ -126,6 +126,30 @@ def test_a_failing_task_is_named_and_the_others_are_kept(tmp_path):
         )
     assert "in fail_on_odd" in info.value.__notes__[0]  # the worker's traceback
     assert path.read_bytes().count(b"\n") == 1
+
+
+@pytest.mark.parametrize("executor", ["serial", "processes=1"])
+def test_a_task_finds_the_state_it_left_and_none_stays_with_its_result(tmp_path, executor):
+    path = tmp_path / "results.jsonl"
+    options = {"path": path, "executor": executor}
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="slipped"):
+            campaigns.run(campaign_tasks.climb, [{"seed": 0}], **options)
+        assert (tmp_path / "results.jsonl.states").is_dir()
+    assert campaigns.run(campaign_tasks.climb, [{"seed": 0}], **options) == [{"height": 3}]
+    assert os.listdir(tmp_path) == ["results.jsonl"]
+
+
+def test_states_are_kept_beside_a_file_of_results_only(tmp_path):
+    assert campaigns.run(campaign_tasks.climb, [{}], executor="serial") == [{"height": 0}]
+    with states.keeping(tmp_path / "elsewhere" / "results.jsonl.states", "key"):
+        assert campaigns.state_file("height") is None  # its folder is not there, as on a cluster
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../height", "a/b", ".hidden"])
+def test_a_state_lies_in_the_folder_of_its_task(name):
+    with pytest.raises(ValueError, match="`name` must be the plain name of a file"):
+        campaigns.state_file(name)
 
 
 def test_one_file_serves_several_campaigns(tmp_path):
