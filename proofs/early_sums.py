@@ -47,19 +47,7 @@ from .proposition1 import L as depth
 from .proposition1 import singular_value_rate
 from .scopes import AtLeast
 
-__all__ = [
-    "along",
-    "build",
-    "convex_below_the_share",
-    "coordinate",
-    "coordinate_rate",
-    "share",
-    "signs",
-    "special_shares",
-    "speed",
-    "weight",
-    "weights_increase",
-]
+__all__ = ["build", "coordinate", "share", "speed"]
 
 value, drive = sp.symbols("σ f", positive=True)
 power = sp.Symbol("q", nonnegative=True)
@@ -67,53 +55,78 @@ DEEP, POWERS = AtLeast(3), AtLeast(0)
 
 
 def coordinate(size: sp.Expr) -> sp.Expr:
-    """Return φ(σ) = (σ^q − 1)/q for q > 0."""
+    """Return φ(σ) = (σ^q − 1)/q for q > 0.
+
+    Parameters
+    ----------
+    size : expression
+        σ.
+
+    Returns
+    -------
+    expression
+    """
     return (size**power - 1) / power
 
 
-def weight(size: sp.Expr) -> sp.Expr:
+def _weight(size: sp.Expr) -> sp.Expr:
     """Return w(σ) = Lσ^{q+1−2/L}."""
     return depth * size ** (power + 1 - 2 / depth)
 
 
 def speed(size: sp.Expr, goal: sp.Expr) -> sp.Expr:
-    """Return f = w(σ)(s − σ), the rate of φ(σ) towards a target s."""
-    return weight(size) * (goal - size)
+    """Return f = w(σ)(s − σ), the rate of φ(σ) towards a target s.
+
+    Parameters
+    ----------
+    size, goal : expression
+        σ and s.
+
+    Returns
+    -------
+    expression
+    """
+    return _weight(size) * (goal - size)
 
 
 def share() -> sp.Expr:
-    """Return c = (L − 2)(L − 2 + qL)/((2L − 2)(2L − 2 + qL))."""
+    """Return c = (L − 2)(L − 2 + qL)/((2L − 2)(2L − 2 + qL)).
+
+    Returns
+    -------
+    expression
+    """
     early, late = depth - 2, 2 * depth - 2
     return early * (early + power * depth) / (late * (late + power * depth))
 
 
-def along(function: sp.Expr) -> sp.Expr:
+def _along(function: sp.Expr) -> sp.Expr:
     """Return df/dz for z = φ(σ), σ^{1−q} df/dσ."""
     return value ** (1 - power) * sp.diff(function, value)
 
 
-def coordinate_rate() -> None:
+def _coordinate_rate() -> None:
     """ż = w(σ)(f − σ) with f = uᵀMv, for every q > 0 and for the logarithm."""
-    require_identity(along(coordinate(value)), sp.Integer(1), "dφ/dz")
+    require_identity(_along(coordinate(value)), sp.Integer(1), "dφ/dz")
     require_limit(coordinate(value), power, 0, sp.log(value), "φ as q → 0")
     moving = value ** (power - 1) * singular_value_rate(value, value - drive)
     require_identity(moving, speed(value, drive), "ż for uᵀMv = f")
 
 
-def weights_increase(L: sp.Expr, q: sp.Expr) -> None:
+def _weights_increase(L: sp.Expr, q: sp.Expr) -> None:
     """w increases with σ."""
-    rising = sp.diff(weight(value), value).subs({depth: L, power: q})
+    rising = sp.diff(_weight(value), value).subs({depth: L, power: q})
     require_positive(sp.simplify(rising), "dw/dσ")
 
 
-def convex_below_the_share() -> None:
+def _convex_below_the_share() -> None:
     """d²f/dz² = (2 − 2/L)(2L − 2 + qL)σ^{1−2/L−q}(cs − σ)."""
     factor = (2 - 2 / depth) * (2 * depth - 2 + power * depth)
     bent = factor * value ** (1 - 2 / depth - power) * (share() * drive - value)
-    require_identity(along(along(speed(value, drive))), bent, "d²f/dz² for a target f")
+    require_identity(_along(_along(speed(value, drive))), bent, "d²f/dz² for a target f")
 
 
-def signs(L: sp.Expr, q: sp.Expr) -> None:
+def _signs(L: sp.Expr, q: sp.Expr) -> None:
     """The factor of cs − σ is positive, and so is c; df/dz increases with s."""
     known = {depth: L, power: q}
     require_positive(
@@ -121,11 +134,11 @@ def signs(L: sp.Expr, q: sp.Expr) -> None:
         "the factor of cs − σ",
     )
     require_positive(sp.simplify(share().subs(known)), "c")
-    steeper = sp.diff(along(speed(value, drive)), drive).subs(known)
+    steeper = sp.diff(_along(speed(value, drive)), drive).subs(known)
     require_positive(sp.simplify(steeper), "∂(df/dz)/∂s")
 
 
-def special_shares(L: sp.Expr) -> None:
+def _special_shares(L: sp.Expr) -> None:
     """c for products, sums, and in the limit of large powers, where it is largest."""
     early, late = depth - 2, 2 * depth - 2
     require_positive((early / late).subs(depth, L), "c as q → ∞")
@@ -135,10 +148,10 @@ def special_shares(L: sp.Expr) -> None:
 
 
 STEPS: tuple[Step, ...] = (
-    symbolic("the coordinate", coordinate_rate),
-    symbolic("weights", weights_increase, L=DEEP, q=POWERS),
-    symbolic("curvature", convex_below_the_share),
-    symbolic("signs", signs, L=DEEP, q=POWERS),
+    symbolic("the coordinate", _coordinate_rate),
+    symbolic("weights", _weights_increase, L=DEEP, q=POWERS),
+    symbolic("curvature", _convex_below_the_share),
+    symbolic("signs", _signs, L=DEEP, q=POWERS),
     cited(
         "analytic singular values",
         "An analytic path of matrices has analytic singular values and vectors, unordered and "
@@ -170,12 +183,22 @@ STEPS: tuple[Step, ...] = (
         "sums",
         "tangents",
     ),
-    symbolic("products, sums, powers", special_shares, L=DEEP),
+    symbolic("products, sums, powers", _special_shares, L=DEEP),
 )
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `early_sums`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="early_sums",

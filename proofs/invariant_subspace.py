@@ -29,7 +29,12 @@ TARGET = sp.Matrix([1, 0])
 
 
 def descended() -> list[list[sp.Matrix]]:
-    """Return the weights before the first step, between both, and after the second."""
+    """Return the weights before the first step, between both, and after the second.
+
+    Returns
+    -------
+    list[list[sp.Matrix]]
+    """
     assert isinstance(WITNESS, invariant_subspace.Turning)
     symbols = [
         sp.Matrix(rows, columns, sp.symbols(f"w{k}_:{rows * columns}"))
@@ -66,7 +71,17 @@ def double_angle() -> None:
 
 
 def distance(before: sp.Matrix, after: sp.Matrix) -> sp.Expr:
-    """Return the larger one of Eq. (14)'s distances of both sides, r = 1."""
+    """Return the larger one of Eq. (14)'s distances of both sides, r = 1.
+
+    Parameters
+    ----------
+    before : sp.Matrix
+    after : sp.Matrix
+
+    Returns
+    -------
+    sp.Expr
+    """
     both = []
     for gram in (lambda W: W * W.T, lambda W: W.T * W):
         old, new = (sp.Matrix([S[0, 0] - S[1, 1], 2 * S[0, 1]]) for S in map(gram, (before, after)))
@@ -105,7 +120,16 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, the arithmetic being exact."""
+    """Return the proof; `thorough` changes nothing, the arithmetic being exact.
+
+    Parameters
+    ----------
+    thorough : bool
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="invariant_subspace",

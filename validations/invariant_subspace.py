@@ -20,7 +20,16 @@ RECORDS = 60
 
 
 def trained(known: claim.Turning) -> np.ndarray:
-    """Return the penultimate matrix of the registered perceptron before, between and after."""
+    """Return the penultimate matrix of the registered perceptron before, between and after.
+
+    Parameters
+    ----------
+    known : claim.Turning
+
+    Returns
+    -------
+    ndarray
+    """
     weights = [[[1], [1]], [[1, 0], [0, 1]], known.penultimate, known.last]
     params = {f"W{k}": np.array(W, dtype=float) for k, W in enumerate(weights, 1)}
     run = nets.train(
@@ -39,7 +48,19 @@ def trained(known: claim.Turning) -> np.ndarray:
 
 
 def judge(tally: Tally, matrices: np.ndarray, r: int, told: dict[str, Any]) -> tuple[float, float]:
-    """Judge the records of a square matrix; return the margin and its error."""
+    """Judge the records of a square matrix; return the margin and its error.
+
+    Parameters
+    ----------
+    tally : Tally
+    matrices : ndarray
+    r : int
+    told : dict[str, Any]
+
+    Returns
+    -------
+    tuple[float, float]
+    """
     d = matrices.shape[-1]
     steps, turned = penultimate.turns(matrices, r)
     random = claim.random_distance(r, d)

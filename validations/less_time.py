@@ -22,7 +22,18 @@ ROUNDS = 4
 
 
 def times(models: dict[str, nets.Network], n: int, dtype: type = np.float32) -> dict[str, Any]:
-    """Return processor seconds of a gradient on n samples, every round, of models in turns."""
+    """Return processor seconds of a gradient on n samples, every round, of models in turns.
+
+    Parameters
+    ----------
+    models : dict[str, nets.Network]
+    n : int
+    dtype : type
+
+    Returns
+    -------
+    dict[str, Any]
+    """
     inputs, classes = (next(iter(models.values())).image[0], 10)
     X, y = samples.clusters(np.random.default_rng(n), n, inputs, classes)
     X = X.astype(dtype)
@@ -41,6 +52,13 @@ def attack(tally: Tally, width: int, r_hat: int, n: int) -> None:
     """Compare the smallest times of both blocks; the error is what half of the rounds add.
 
     What else the machine does only ever adds to a time, so the smallest one is the nearest.
+
+    Parameters
+    ----------
+    tally : Tally
+    width : int
+    r_hat : int
+    n : int
     """
     kinds = {"dln": None, "compressed": r_hat}
     models = {kind: nets.mlp(width, width, 10, kind, r) for kind, r in kinds.items()}
