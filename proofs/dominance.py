@@ -286,7 +286,7 @@ def build(*, thorough: bool = False) -> Proof:
             "Gradient descent instead of flow: no claim.",
         ),
         proves=("dominance",),
-        reading="3fa41c7c8673",
+        reading="dd2c05afc699",
         steps=STEPS,
     )
 
