@@ -1034,6 +1034,7 @@ INNER = {
         "adjoint",
         "chosen_numbers",
         "compose",
+        "factor_gradients",
         "gradient_of",
         "residual",
         "samples",

@@ -12,16 +12,20 @@ from typing import Any
 from dlnlab import terminal
 
 __all__ = [
+    "FLOW_HEADER",
     "GROWTH_HEADER",
     "LEAST",
     "ROW_HEADER",
+    "SUITE_HEADER",
     "WIDTHS",
     "duration",
+    "flow_cells",
     "growth_cells",
     "line",
     "machine_lines",
     "markdown",
     "row_cells",
+    "suite_cells",
 ]
 
 ROW_HEADER = (
@@ -36,6 +40,8 @@ ROW_HEADER = (
     "runs",
 )
 GROWTH_HEADER = ("size", "time", "peak memory")
+FLOW_HEADER = ("who", "seconds", "compilation", "steps")
+SUITE_HEADER = ("claim", "part", "instances per CPU second", "planned", "CPU minutes")
 WIDTHS = (31, 27, 27, 21, 7, 4, 9, 9, 7)
 LEAST = (14, 6, 9, 6, 6, 3, 6, 6, 7)
 """Widths of columns where the terminal has room for them, and of those that are narrow."""
@@ -103,6 +109,64 @@ def growth_cells(growth: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return [*cells, ("fitted to the upper half", *told)]
 
 
+def flow_cells(flow: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return the engine's line and those of its peers.
+
+    Parameters
+    ----------
+    flow : mapping
+
+    Returns
+    -------
+    list[tuple[str, ...]]
+    """
+    own = f"{_sample(flow['engine'])}, {_short(flow['cpu'])} of CPU"
+    cells: list[tuple[str, ...]] = [
+        ("compare, both flows and bounds", own, "–", f"{flow['steps']:,}")
+    ]
+    for peer in flow["peers"]:
+        name = f"diffrax, the network {peer['network']}"
+        steps = f"{peer['steps']:,}"
+        cells.append((name, _sample(peer["time"]), f"{_short(peer['compilation'])} s", steps))
+    if not flow["peers"]:
+        cells.append(("an explicit method, at steps of 6/λ", "–", "–", f"{flow['limited']:,.0f}"))
+    return cells
+
+
+def suite_cells(rates: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Return a line for each part of the attacks.
+
+    Parameters
+    ----------
+    rates : sequence of mappings
+
+    Returns
+    -------
+    list[tuple[str, ...]]
+    """
+    return [
+        (
+            rate["claim"],
+            rate["part"],
+            _short(rate["per_second"]),
+            f"{rate['planned']:,}",
+            _short(rate["total"] / 60),
+        )
+        for rate in rates
+        if rate["planned"] > 1
+    ]
+
+
+def _suites(rates: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the table, with the parts that take longest first, and the sum."""
+    slowest = sorted(rates, key=lambda rate: -rate["total"])
+    total = sum(rate["total"] for rate in rates) / 60
+    return [
+        _markdown_table(SUITE_HEADER, suite_cells(slowest)),
+        f"All parts: {total:,.0f} minutes of one processor, {total / 2:,.0f} on two cores.",
+    ]
+
+
 def machine_lines(machine: Mapping[str, Any]) -> list[str]:
     """Describe the machine, and what it reached in this run.
 
@@ -148,6 +212,10 @@ def markdown(record: Mapping[str, Any]) -> str:
             f"Reference: {record['rows'][0]['reference_name']}. Largest deviation of the engine "
             f"from the literal loop: {worst['deviation']:.1e} (bound {worst['bound']:.1e})."
         )
+    for flow in record.get("flows", ()):
+        parts += [f"**{flow['title']}**", _markdown_table(FLOW_HEADER, flow_cells(flow))]
+    if record.get("suites"):
+        parts += _suites(record["suites"])
     for growth in record["growth"]:
         unit = "a step" if growth["per_step"] else "a call"
         parts.append(f"**{growth['title']}** (time of {unit})")
