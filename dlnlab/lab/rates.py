@@ -101,7 +101,9 @@ def _timed(suite: Suite, tasks: Sequence[Mapping[str, Any]], seconds: float) -> 
         fewer, shorter = count, longest
         count = min(GROWN * count, largest)
         longest = taken(count)
-    each = max(longest - shorter, 1e-9) / (count - fewer)
+    each = (longest - shorter) / (count - fewer)
+    if not each > 0:  # it ended early, or what took long was not the instances
+        each = max(longest, 1e-9) / count
     start = max(longest - count * each, 0.0)
     return Rate(suite.claim, tasks[0]["part"], 1 / each, start, count, len(tasks), planned)
 

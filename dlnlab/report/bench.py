@@ -39,7 +39,7 @@ ROW_HEADER = (
     "set-up",
     "runs",
 )
-GROWTH_HEADER = ("size", "time", "peak memory")
+GROWTH_HEADER = ("size", "time", "of limit", "peak memory")
 FLOW_HEADER = ("who", "seconds", "compilation", "steps")
 SUITE_HEADER = ("claim", "part", "instances per CPU second", "planned", "CPU minutes")
 WIDTHS = (31, 27, 27, 21, 7, 4, 9, 9, 7)
@@ -101,12 +101,12 @@ def growth_cells(growth: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """
     sizes, seconds, peaks = growth["values"], growth["seconds"], growth["bytes"]
     cells = [
-        (f"{growth['symbol']} = {size:,}", duration(time), _bytes(peak))
-        for size, time, peak in zip(sizes, seconds, peaks, strict=True)
+        (f"{growth['symbol']} = {size:,}", duration(time), _share(limit, time), _bytes(peak))
+        for size, time, limit, peak in zip(sizes, seconds, growth["limits"], peaks, strict=True)
     ]
     powers = (growth["time_exponent"], growth["memory_exponent"])
-    told = ("–" if p is None else f"{growth['symbol'][:1]}^{p:.2f}" for p in powers)
-    return [*cells, ("fitted to the upper half", *told)]
+    time, memory = ("–" if p is None else f"{growth['symbol'][:1]}^{p:.2f}" for p in powers)
+    return [*cells, ("fitted to the upper half", time, "–", memory)]
 
 
 def flow_cells(flow: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -257,6 +257,10 @@ def duration(seconds: float) -> str:
         if seconds * factor >= 1:
             return f"{_short(seconds * factor)} {unit}"
     return f"{_short(1e6 * seconds)} µs"
+
+
+def _share(limit: float | None, seconds: float) -> str:
+    return "–" if limit is None else f"{_short(100 * limit / seconds)} %"
 
 
 def _bytes(count: int | None) -> str:
