@@ -57,6 +57,7 @@ def collected(folder: Path, name: str) -> dict[str, Any]:
 
     Data that the runs needed are not read again.
     """
+    kept_with = EXPERIMENTS[name].kept_with
     told = json.loads((folder / f"{name}.json").read_text("utf-8"))
     manifest = json.loads((folder / f"{name}-manifest.json").read_text("utf-8"))
     again = study(
@@ -65,7 +66,7 @@ def collected(folder: Path, name: str) -> dict[str, Any]:
         seeds=told["seeds"],
         quick=told["quick"],
         executor="serial",
-        path=folder / f"{name}.jsonl",
+        path=folder.parent / kept_with / f"{kept_with}.jsonl",
         data=manifest["parameters"]["data"],
     )
     FIGURES.mkdir(parents=True, exist_ok=True)

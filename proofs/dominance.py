@@ -281,12 +281,13 @@ def build(*, thorough: bool = False) -> Proof:
         ),
         open=(
             "L ≥ 3 and 2ε^L < σ_i* < σ_1*, beyond plane_blocks: a conjecture. Tried: sums of the k "
-            "largest values in the coordinate σ^{2/L−1} (`ky_fan`: the damping is convex and "
-            "works against the induction); a Riccati lift (Ẋ is no longer quadratic in X = ZZᵀ).",
+            "largest values in a coordinate σ^q (`early_sums`: from a share of the target on the "
+            "damping works against the induction); a Riccati lift (Ẋ is no longer quadratic in "
+            "X = ZZᵀ).",
             "Gradient descent instead of flow: no claim.",
         ),
         proves=("dominance",),
-        reading="dd2c05afc699",
+        reading="4f7384931ac5",
         steps=STEPS,
     )
 

@@ -378,7 +378,10 @@ def _test(tree: str, tests: list[str], limit: float, connection: Any) -> None:
     # a failure need not be made small
     ends = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
     settings = {"derandomize": True, "max_examples": 25, "deadline": None, "database": None}
-    hypothesis.settings.register_profile("mutants", phases=ends, **settings)
+    patient = [hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile(
+        "mutants", phases=ends, suppress_health_check=patient, **settings
+    )
 
     class Told:
         def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -279,6 +279,21 @@ class Problem(abc.ABC):
             return gradient
         return self.matrix_scale * gradient
 
+    def factor_gradients(self, W: FactoredMatrix) -> tuple[Array, Array]:
+        """Return the gradients of ℓ(A B) with respect to the two factors, G Bᵀ and AᵀG, G = ∇ℓ(AB).
+
+        Parameters
+        ----------
+        W : FactoredMatrix
+            A B, as `compose` returns it.
+
+        Returns
+        -------
+        (array, array), shapes (d_out, k) and (k, d_in)
+        """
+        G = self.gradient(W)
+        return G @ W.right.T, W.left.T @ G
+
     @cached_property
     def places(self) -> np.ndarray:
         """Where the m measurements are among the numbers of a residual, row by row."""
