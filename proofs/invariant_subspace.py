@@ -33,7 +33,8 @@ def descended() -> list[list[sp.Matrix]]:
 
     Returns
     -------
-    list[list[sp.Matrix]]
+    list of list of matrix
+        W_1 to W_4 of each record.
     """
     assert isinstance(WITNESS, invariant_subspace.Turning)
     symbols = [
@@ -75,12 +76,11 @@ def distance(before: sp.Matrix, after: sp.Matrix) -> sp.Expr:
 
     Parameters
     ----------
-    before : sp.Matrix
-    after : sp.Matrix
+    before, after : matrix, shape (2, 2)
 
     Returns
     -------
-    sp.Expr
+    expression
     """
     both = []
     for gram in (lambda W: W * W.T, lambda W: W.T * W):
@@ -94,6 +94,7 @@ def two_steps() -> None:
     """Each step turns by less than a tenth of 1/2, both by more."""
     assert isinstance(WITNESS, invariant_subspace.Turning)
     records = [weights[2] for weights in descended()]
+    require_identity(records[0], sp.Matrix(WITNESS.penultimate), "W_3 at the start")
     random = sp.Rational(1, 2)  # r − r²/d
     small = sp.Rational(invariant_subspace.SMALL)
     for k in (0, 1):
@@ -120,11 +121,12 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, the arithmetic being exact.
+    """Return the proof of `invariant_subspace`, to be run or verified.
 
     Parameters
     ----------
-    thorough : bool
+    thorough : bool, optional
+        Changes nothing: the arithmetic is exact.
 
     Returns
     -------
@@ -143,7 +145,7 @@ def build(*, thorough: bool = False) -> Proof:
             ),
         ),
         source="dlnlab, against Kwon et al. 2024, Section A.4, taken literally",
-        reading="a0a2bc71e742",
+        reading="691ac69c2a8d",
         steps=STEPS,
     )
 

@@ -24,11 +24,11 @@ def trained(known: claim.Turning) -> np.ndarray:
 
     Parameters
     ----------
-    known : claim.Turning
+    known : Turning
 
     Returns
     -------
-    ndarray
+    array, shape (3, 2, 2)
     """
     weights = [[[1], [1]], [[1, 0], [0, 1]], known.penultimate, known.last]
     params = {f"W{k}": np.array(W, dtype=float) for k, W in enumerate(weights, 1)}
@@ -53,13 +53,15 @@ def judge(tally: Tally, matrices: np.ndarray, r: int, told: dict[str, Any]) -> t
     Parameters
     ----------
     tally : Tally
-    matrices : ndarray
+    matrices : array, shape (records, d, d)
     r : int
-    told : dict[str, Any]
+        Dimension of the subspaces.
+    told : dict
+        What the instance is told by.
 
     Returns
     -------
-    tuple[float, float]
+    (float, float)
     """
     d = matrices.shape[-1]
     steps, turned = penultimate.turns(matrices, r)

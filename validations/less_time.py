@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,18 +22,20 @@ __all__ = ["FAULTS", "ROUNDS", "SUITE", "attack", "times"]
 ROUNDS = 4
 
 
-def times(models: dict[str, nets.Network], n: int, dtype: type = np.float32) -> dict[str, Any]:
+def times(models: Mapping[str, nets.Network], n: int, dtype: type = np.float32) -> dict[str, Any]:
     """Return processor seconds of a gradient on n samples, every round, of models in turns.
 
     Parameters
     ----------
-    models : dict[str, nets.Network]
+    models : mapping of str to Network
     n : int
+        Samples.
     dtype : type
+        Of weights and samples.
 
     Returns
     -------
-    dict[str, Any]
+    dict of str to array, shape (ROUNDS,)
     """
     inputs, classes = (next(iter(models.values())).image[0], 10)
     X, y = samples.clusters(np.random.default_rng(n), n, inputs, classes)
@@ -56,9 +59,8 @@ def attack(tally: Tally, width: int, r_hat: int, n: int) -> None:
     Parameters
     ----------
     tally : Tally
-    width : int
-    r_hat : int
-    n : int
+    width, r_hat, n : int
+        Width of all layers, r̂, samples.
     """
     kinds = {"dln": None, "compressed": r_hat}
     models = {kind: nets.mlp(width, width, 10, kind, r) for kind, r in kinds.items()}

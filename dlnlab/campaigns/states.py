@@ -65,11 +65,11 @@ def folder_of(path: str | os.PathLike[str] | None) -> Path | None:
 
     Parameters
     ----------
-    path : str | os.PathLike[str] | None
+    path : path, optional
 
     Returns
     -------
-    Path | None
+    Path or None
     """
     return None if path is None else Path(os.path.abspath(path) + ".states")
 
@@ -80,12 +80,14 @@ def keeping(states: Path | None, key: str) -> Iterator[None]:
 
     Parameters
     ----------
-    states : Path | None
+    states : Path or None
+        As `folder_of` returns it.
     key : str
+        Of the task, the name of its folder.
 
     Returns
     -------
-    Iterator[None]
+    context manager
     """
     token = _FOLDER.set(None if states is None else states / key)
     try:
@@ -99,8 +101,10 @@ def sweep(states: Path | None, keys: Iterable[str]) -> None:
 
     Parameters
     ----------
-    states : Path | None
-    keys : Iterable[str]
+    states : Path or None
+        As `folder_of` returns it.
+    keys : iterable of str
+        Of these tasks.
     """
     if states is None or not states.is_dir():
         return

@@ -41,9 +41,9 @@ class Frame:
     reflectors: tuple[tuple[int, ...], ...] = ()
     seed: int | None = None
 
-    @property
+    @cached_property
     def matrix(self) -> np.ndarray:
-        """The orthogonal matrix of the frame, shape (size, size)."""
+        """The orthogonal matrix of the frame, shape (size, size); read-only."""
         if self.seed is None:
             Q = np.eye(self.size)
         else:
@@ -53,6 +53,7 @@ class Frame:
             length = float(v @ v)
             if length:
                 Q = Q - np.outer(v, v @ Q) * (2 / length)
+        Q.setflags(write=False)
         return Q
 
     def readable(self) -> Any:

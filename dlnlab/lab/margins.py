@@ -171,14 +171,14 @@ def _rounding(case: Case) -> float:
 
 def _moved(seen: Observed) -> np.ndarray:
     """Tell of every record whether the first network is on its way, or the last one still is."""
-    first, last = (seen.compressed or seen.original).layers, seen.original.layers
-    return (_distance(first, 0) > MOVED) & (_distance(last, -1) > MOVED)
+    narrow, wide = seen.compressed, seen.original.end_to_end
+    first = wide if narrow is None else narrow.singular_values
+    return (_distance(first, 0) > MOVED) & (_distance(wide, -1) > MOVED)
 
 
-def _distance(layers: Any, record: int) -> np.ndarray:
+def _distance(records: np.ndarray, record: int) -> np.ndarray:
     """Return the distance of all records from one, in units of the largest."""
-    squares = sum(np.sum((W - W[record]) ** 2, axis=(-2, -1)) for W in layers)
-    way = np.sqrt(squares)
+    way = np.linalg.norm((records - records[record]).reshape(len(records), -1), axis=1)
     return np.asarray(way / max(float(np.max(way)), 1e-300))
 
 
