@@ -29,7 +29,13 @@ TARGET = sp.Matrix([1, 0])
 
 
 def descended() -> list[list[sp.Matrix]]:
-    """Return the weights before the first step, between both, and after the second."""
+    """Return the weights before the first step, between both, and after the second.
+
+    Returns
+    -------
+    list of list of matrix
+        W_1 to W_4 of each record.
+    """
     assert isinstance(WITNESS, invariant_subspace.Turning)
     symbols = [
         sp.Matrix(rows, columns, sp.symbols(f"w{k}_:{rows * columns}"))
@@ -66,7 +72,16 @@ def double_angle() -> None:
 
 
 def distance(before: sp.Matrix, after: sp.Matrix) -> sp.Expr:
-    """Return the larger one of Eq. (14)'s distances of both sides, r = 1."""
+    """Return the larger one of Eq. (14)'s distances of both sides, r = 1.
+
+    Parameters
+    ----------
+    before, after : matrix, shape (2, 2)
+
+    Returns
+    -------
+    expression
+    """
     both = []
     for gram in (lambda W: W * W.T, lambda W: W.T * W):
         old, new = (sp.Matrix([S[0, 0] - S[1, 1], 2 * S[0, 1]]) for S in map(gram, (before, after)))
@@ -79,6 +94,7 @@ def two_steps() -> None:
     """Each step turns by less than a tenth of 1/2, both by more."""
     assert isinstance(WITNESS, invariant_subspace.Turning)
     records = [weights[2] for weights in descended()]
+    require_identity(records[0], sp.Matrix(WITNESS.penultimate), "W_3 at the start")
     random = sp.Rational(1, 2)  # r − r²/d
     small = sp.Rational(invariant_subspace.SMALL)
     for k in (0, 1):
@@ -105,7 +121,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, the arithmetic being exact."""
+    """Return the proof of `invariant_subspace`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: the arithmetic is exact.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="invariant_subspace",
@@ -119,7 +145,7 @@ def build(*, thorough: bool = False) -> Proof:
             ),
         ),
         source="dlnlab, against Kwon et al. 2024, Section A.4, taken literally",
-        reading="a0a2bc71e742",
+        reading="691ac69c2a8d",
         steps=STEPS,
     )
 

@@ -12,7 +12,7 @@ from .facts import require_identity, require_nonnegative
 from .noncommutative import diagonal, identity, letters, matrix, require_same, zero
 from .proof import Clause, Proof, Step, argument, main, symbolic
 
-__all__ = ["FRAMES", "build", "distance", "two_equations", "two_norms"]
+__all__ = ["FRAMES", "build"]
 
 left, spare_left = matrix("U₁", "out", "r"), matrix("U₂", "out", "rest")
 right, spare_right = matrix("V₁", "in", "r"), matrix("V₂", "in", "rest")
@@ -33,7 +33,7 @@ VECTORS = {
 }
 
 
-def two_equations() -> None:
+def _two_equations() -> None:
     """XΣ₁' = Σ₂Y + U₂ᵀEB and YΣ₁' = Σ₂X + V₂ᵀEᵀA, with A = U₁' and B = V₁'."""
     before = left @ values @ right.T + spare_left @ others @ spare_right.T
     E = changed - before
@@ -43,7 +43,7 @@ def two_equations() -> None:
     require_same(Y @ new_values, others @ X + spare_right.T @ E.T @ new_left, rules, "YΣ₁'")
 
 
-def distance() -> None:
+def _distance() -> None:
     """XᵀX + (U₁ᵀA)ᵀ(U₁ᵀA) = I: its trace is ‖X‖² + ‖U₁ᵀA‖² = r, and so on the other side."""
     for frame, rest, new, where in (
         (left, spare_left, new_left, "left"),
@@ -58,7 +58,7 @@ def distance() -> None:
         require_same(X.T @ X + kept.T @ kept, identity("r"), complete, f"{where} frames")
 
 
-def two_norms() -> None:
+def _two_norms() -> None:
     """(α + δ)x ≤ αy + e₁ and (α + δ)y ≤ αx + e₂ with x, y ≥ 0 give δ²(x² + y²) ≤ e₁² + e₂²."""
     gap = sp.Symbol("δ", positive=True)
     most = sp.Symbol("α", nonnegative=True)
@@ -75,9 +75,9 @@ def two_norms() -> None:
 
 
 STEPS: tuple[Step, ...] = (
-    symbolic("two equations", two_equations),
-    symbolic("the distance", distance),
-    symbolic("two norms", two_norms),
+    symbolic("two equations", _two_equations),
+    symbolic("the distance", _distance),
+    symbolic("two norms", _two_norms),
     argument(
         "Wedin's theorem",
         "Let α = σ_{r+1}(W) and σ_r(W') = α + δ. In Frobenius norms ‖XΣ₁'‖ ≥ (α + δ)‖X‖ and "
@@ -94,7 +94,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `small_turns`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="small_turns",

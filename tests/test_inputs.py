@@ -445,6 +445,8 @@ def test_what_a_frame_or_a_tensor_cannot_give_is_refused():
     torch = pytest.importorskip("torch")
     with pytest.raises(TypeError, match=r"`M` must be .*bfloat16.*pass \.double\(\)"):
         dlnlab.factorization(torch.zeros(2, 2, dtype=torch.bfloat16))
+    with pytest.raises(TypeError, match=r"`M` must be .*pass \.to_dense\(\)\.double\(\)"):
+        dlnlab.factorization(torch.eye(2).to_sparse())
     with pytest.raises(ValueError, match="`M` must be finite in one entry at least"):
         dlnlab.completion(np.full((2, 2), np.nan))
     with pytest.raises(ValueError, match="`M` must be finite"):

@@ -20,7 +20,16 @@ RECORDS = 60
 
 
 def trained(known: claim.Turning) -> np.ndarray:
-    """Return the penultimate matrix of the registered perceptron before, between and after."""
+    """Return the penultimate matrix of the registered perceptron before, between and after.
+
+    Parameters
+    ----------
+    known : Turning
+
+    Returns
+    -------
+    array, shape (3, 2, 2)
+    """
     weights = [[[1], [1]], [[1, 0], [0, 1]], known.penultimate, known.last]
     params = {f"W{k}": np.array(W, dtype=float) for k, W in enumerate(weights, 1)}
     run = nets.train(
@@ -39,7 +48,21 @@ def trained(known: claim.Turning) -> np.ndarray:
 
 
 def judge(tally: Tally, matrices: np.ndarray, r: int, told: dict[str, Any]) -> tuple[float, float]:
-    """Judge the records of a square matrix; return the margin and its error."""
+    """Judge the records of a square matrix; return the margin and its error.
+
+    Parameters
+    ----------
+    tally : Tally
+    matrices : array, shape (records, d, d)
+    r : int
+        Dimension of the subspaces.
+    told : dict
+        What the instance is told by.
+
+    Returns
+    -------
+    (float, float)
+    """
     d = matrices.shape[-1]
     steps, turned = penultimate.turns(matrices, r)
     random = claim.random_distance(r, d)

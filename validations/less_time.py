@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,23 @@ __all__ = ["FAULTS", "ROUNDS", "SUITE", "attack", "times"]
 ROUNDS = 3
 
 
-def times(models: dict[str, nets.Network], n: int, least: float = 0.0) -> dict[str, Any]:
+def times(models: Mapping[str, nets.Network], n: int, least: float = 0.0) -> dict[str, np.ndarray]:
     """Return processor seconds of a gradient on n samples, every round, of models in turns.
 
-    They are in single precision, and of one classifier's sizes but for the block.  There are
-    `ROUNDS`, or as many as take `least` seconds.
+    They are in single precision.
+
+    Parameters
+    ----------
+    models : mapping of str to Network
+        Of one classifier's sizes but for the block.
+    n : int
+        Samples.
+    least : float
+        There are `ROUNDS`, or as many as take so many seconds.
+
+    Returns
+    -------
+    dict of str to array, shape (rounds,)
     """
     any_of_them = next(iter(models.values()))
     X, y = samples.clusters(np.random.default_rng(n), n, any_of_them.image[0], any_of_them.classes)
@@ -46,6 +59,12 @@ def attack(tally: Tally, width: int, r_hat: int, n: int) -> None:
     """Compare the smallest times of both blocks; the error is what half of the rounds add.
 
     What else the machine does only ever adds to a time, so the smallest one is the nearest.
+
+    Parameters
+    ----------
+    tally : Tally
+    width, r_hat, n : int
+        Width of all layers, r̂, samples.
     """
     kinds = {"dln": None, "compressed": r_hat}
     models = {kind: nets.mlp(width, width, 10, kind, r) for kind, r in kinds.items()}

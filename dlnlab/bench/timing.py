@@ -35,7 +35,7 @@ class Sample:
 
     @classmethod
     def of(cls, values: Sequence[float] | np.ndarray) -> Sample:
-        """Summarize the values.
+        """Summarize measured values by their median and quartiles.
 
         Parameters
         ----------

@@ -61,13 +61,34 @@ def state_file(name: str) -> Path | None:
 
 
 def folder_of(path: str | os.PathLike[str] | None) -> Path | None:
-    """Return where the tasks of a campaign keep their states, `path` being its file of results."""
+    """Return where the tasks of a campaign keep their states, `path` being its file of results.
+
+    Parameters
+    ----------
+    path : path, optional
+
+    Returns
+    -------
+    Path or None
+    """
     return None if path is None else Path(os.path.abspath(path) + ".states")
 
 
 @contextlib.contextmanager
 def keeping(states: Path | None, key: str) -> Iterator[None]:
-    """Let the task of this key keep its state in that folder while the block lasts."""
+    """Let the task of this key keep its state in that folder while the block lasts.
+
+    Parameters
+    ----------
+    states : Path or None
+        As `folder_of` returns it.
+    key : str
+        Of the task, the name of its folder.
+
+    Returns
+    -------
+    context manager
+    """
     token = _FOLDER.set(None if states is None else states / key)
     try:
         yield
@@ -76,7 +97,15 @@ def keeping(states: Path | None, key: str) -> Iterator[None]:
 
 
 def sweep(states: Path | None, keys: Iterable[str]) -> None:
-    """Remove the states of tasks whose results are kept."""
+    """Remove the states of tasks whose results are kept.
+
+    Parameters
+    ----------
+    states : Path or None
+        As `folder_of` returns it.
+    keys : iterable of str
+        Of these tasks.
+    """
     if states is None or not states.is_dir():
         return
     for key in keys:

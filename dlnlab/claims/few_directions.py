@@ -52,7 +52,7 @@ UNIT = float(np.finfo(float).eps)
 
 
 def drift(W: np.ndarray, V: np.ndarray) -> float:
-    """Return δ of a run.
+    """Return δ, the sum of max(‖ΔW‖₂, ‖ΔV‖₂)² over the steps of a run.
 
     Parameters
     ----------

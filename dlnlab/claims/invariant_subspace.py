@@ -24,6 +24,7 @@ __all__ = [
     "SOURCE",
     "STATEMENT",
     "UNIT",
+    "Matrix",
     "Turning",
     "defined",
     "margin",

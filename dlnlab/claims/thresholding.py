@@ -119,7 +119,7 @@ RECOVERS = Claim(
 
 
 def threshold(lam: float, alpha: float) -> float:
-    """Return τ = √(2αλ).
+    """Return τ = √(2αλ), below which the hard rule removes singular values.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def changes_margin(
 
 @dataclass(frozen=True)
 class Conditions:
-    """What makes a fixed point of the hard rule, each in units of τ.
+    """The conditions for a fixed point of the hard rule, each in units of τ.
 
     Attributes
     ----------
@@ -281,7 +281,7 @@ def minimal_margin(W: np.ndarray, gradient: np.ndarray, lam: float) -> float:
 
 
 def recovery_margin(W: np.ndarray, M: np.ndarray) -> float:
-    """Return −‖W − M‖/‖M‖.
+    """Return −‖W − M‖/‖M‖, the margin of exact recovery.
 
     Parameters
     ----------

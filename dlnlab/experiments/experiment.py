@@ -30,7 +30,7 @@ MOST_SEEDS = 10**6
 
 @dataclass(frozen=True)
 class Yardstick:
-    """What a quantity must be, said before it is measured.
+    """A range in which a quantity must lie, declared before it is measured.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class Yardstick:
 
     @property
     def kind(self) -> str:
-        """Return "claim", "published" or "ours"."""
+        """The origin of the range: "claim", "published" or "ours"."""
         return "ours" if self.ours else "claim" if self.published is None else "published"
 
     def expected(self) -> str:

@@ -65,7 +65,7 @@ EVALUATIONS, SURVEYED = 20, 1000
 
 @dataclass(frozen=True)
 class Plan:
-    """What a comparison is going to do.
+    """What a comparison will compute, and what it is expected to take.
 
     Attributes
     ----------

@@ -87,7 +87,7 @@ CLOSE = 0.93
 
 @dataclass(frozen=True)
 class Ranges:
-    """What instances are drawn from.
+    """The ranges from which random instances are drawn.
 
     Attributes
     ----------
@@ -230,7 +230,7 @@ class Ranges:
         return (*(float(v) for v in ordered), *[0.0] * (size - rank))
 
     def width(self, rng: np.random.Generator, rank: int, size: int) -> int:
-        """Draw r̂.
+        """Draw a width r̂ of the compressed network.
 
         Parameters
         ----------

@@ -22,6 +22,7 @@ import numpy as np
 
 from dlnlab.numerics import arrays, checks
 from dlnlab.numerics.arrays import Array
+from dlnlab.numerics.products import FactoredMatrix
 from dlnlab.problems import Problem
 
 __all__ = [
@@ -148,6 +149,9 @@ def gradients(
     tuple of L arrays, shapes (..., d_l, d_{l−1})
     """
     prefixes, W = forward(problem, weights)
+    if chosen is None and isinstance(W, FactoredMatrix):
+        last, others = problem.factor_gradients(W)
+        return *backward(weights[:-1], prefixes[:-1], others), last
     gradient = problem.gradient(W) if chosen is None else problem.gradient_of(W, chosen)
     del W  # the large arrays go as soon as they are used up
     return backward(weights, prefixes, gradient)
@@ -266,7 +270,7 @@ def imbalances(weights: Sequence[Array]) -> tuple[Array, ...]:
 
 
 def check_problem(problem: Any) -> None:
-    """Raise unless `problem` is one.
+    """Raise an error unless `problem` is a recovery problem.
 
     Parameters
     ----------

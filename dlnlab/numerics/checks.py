@@ -85,6 +85,7 @@ __all__ = [
     "shape",
     "share",
     "singular_values",
+    "slack",
     "start",
     "stored_once",
     "text",
@@ -1215,8 +1216,8 @@ UNNOTICED = 2**14
 """Bytes that are not worth a look at what is free, which takes half a millisecond: four pages."""
 
 
-def resident(num_bytes: int) -> int:
-    """Return the memory that is taken for arrays of so many bytes, a twelfth more.
+def slack(num_bytes: int) -> int:
+    """Return what may be taken beside arrays of so many bytes, a twelfth.
 
     The allocator hands out whole pages, and keeps some that are free: up to 5 % were found, which
     differ from run to run.
@@ -1229,7 +1230,21 @@ def resident(num_bytes: int) -> int:
     -------
     int
     """
-    return num_bytes + num_bytes // 12
+    return num_bytes // 12
+
+
+def resident(num_bytes: int) -> int:
+    """Return the memory that is taken for arrays of so many bytes, with `slack`.
+
+    Parameters
+    ----------
+    num_bytes : int
+
+    Returns
+    -------
+    int
+    """
+    return num_bytes + slack(num_bytes)
 
 
 def fits_in_memory(

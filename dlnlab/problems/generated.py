@@ -104,7 +104,7 @@ class GeneratedEnsemble:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(m, d_out, d_in)."""
+        """The shape (m, d_out, d_in) of the stack of sensing matrices."""
         return (self.count, *self.matrix_shape)
 
     def blocks(self, first: int = 0, last: int | None = None) -> Iterator[tuple[slice, np.ndarray]]:

@@ -202,10 +202,11 @@ def of_descent(
         largest = max(_largest(given, record) * num_records * given.item, max(given.sizes) * 8)
         working += min(_CHUNK, largest)
         final = max(final, running.holding() + min(_CHUNK, largest))
+    free = checks.slack(2 * records)  # beside the numbers and their second copy
     return Footprint(
         work=_resident(converted + working, running),
         records=records,
-        objects=num_records * (PER_RECORD + PER_QUANTITY * arrays_each) + records // 20,
+        objects=num_records * (PER_RECORD + PER_QUANTITY * arrays_each) + free,
         held=_resident(converted + final, running),
     )
 
@@ -420,7 +421,7 @@ def _told(count: int) -> str:
 
 @dataclass
 class Peak:
-    """What `watch` has seen.
+    """The growth of the process's memory that `watch` has measured.
 
     Attributes
     ----------

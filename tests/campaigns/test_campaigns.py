@@ -650,13 +650,14 @@ if __name__ == "__main__":
         pool.submit(time.sleep, 60)
     pids = [pid for worker in pool._workers for pid in worker.pool._processes]
     print(*pids, flush=True)
-    time.sleep(float(sys.argv[2]))
+    while sys.argv[2] == "importing" and not os.path.exists(sys.argv[1]):
+        time.sleep(0.05)
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
 def wait_for_the_end_of(pids):
-    left, until = set(pids), time.monotonic() + 10
+    left, until = set(pids), time.monotonic() + 40  # who does not notice stays for a minute
     while left and time.monotonic() < until:
         left = {pid for pid in left if Path(f"/proc/{pid}").exists()}
         time.sleep(0.05)
@@ -664,18 +665,16 @@ def wait_for_the_end_of(pids):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
-@pytest.mark.parametrize("delay", [0.0, 1.5])
-def test_workers_whose_parent_is_killed_while_they_start_do_not_stay(tmp_path, delay):
+@pytest.mark.parametrize("moment", ["starting", "importing"])
+def test_workers_whose_parent_is_killed_while_they_start_do_not_stay(tmp_path, moment):
     """They notice before they import, and while they do."""
     source, log = tmp_path / "script.py", tmp_path / "log"
     source.write_text(ORPHANS)
-    command = [sys.executable, str(source), str(log), str(delay)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    command = [sys.executable, str(source), str(log), moment]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     pids = [int(pid) for pid in done.stdout.split()]
     assert len(pids) == 6
     assert wait_for_the_end_of(pids) == set()
-    if delay:
-        assert log.exists()  # some had come so far; without delay a busy machine decides
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a process without a parent has another there")
@@ -687,7 +686,7 @@ def test_a_worker_whose_parent_is_gone_ends_before_it_imports(gone, monkeypatch)
     sent = pickle.dumps(executors._GuardedName("a worker")).hex()
     code = "import pickle, sys; pickle.loads(bytes.fromhex(sys.argv[1])); print('imports')"
     command = [sys.executable, "-c", code, sent]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, done.stdout) == ((1, "") if gone else (0, "imports\n"))
 
 
@@ -704,7 +703,7 @@ def test_an_interrupt_ends_the_workers_at_once(tmp_path):
     with pytest.raises(KeyboardInterrupt), executors.using(pool) as same:
         campaigns.run(campaign_tasks.log, configurations, executor=same, progress=interrupt)
     pool.shutdown(wait=True, cancel_futures=True)
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 40  # of the minute that its task takes
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     with pytest.raises(RuntimeError, match="shut down"):

@@ -190,7 +190,7 @@ with threads.limited(2):
     child = os.fork()
     if child == 0:
         os._exit(0 if threads.share(abs, [-3, -4]) == [3, 4] else 1)
-for _ in range(50):
+for _ in range(600):
     ended, status = os.waitpid(child, os.WNOHANG)
     if ended:
         raise SystemExit(os.waitstatus_to_exitcode(status))
