@@ -68,10 +68,10 @@ def attack(tally: Tally, width: int, r_hat: int, n: int) -> None:
     """
     kinds = {"dln": None, "compressed": r_hat}
     models = {kind: nets.mlp(width, width, 10, kind, r) for kind, r in kinds.items()}
-    found = times(models, n)
+    found = times(models, n, least=0.02)
     wide, narrow = (float(np.min(found[kind])) for kind in kinds)
     spread = max(float(np.median(t) / np.min(t)) - 1 for t in found.values())
-    premises = [less_time.large(width, n), less_time.narrow(r_hat, width)]
+    premises = [less_time.large(width), less_time.narrow(r_hat, width)]
     told = {"width": width, "r_hat": r_hat, "samples": n, "ratio": wide / narrow}
     tally.add(less_time.margin(wide, narrow), spread, premises, told)
 
@@ -81,9 +81,8 @@ def _random(tally: Tally, task: Task) -> None:
     rng = task.rng
     for number in range(task.count):
         inside = number % 2 == 0
-        least = 128 if inside else 1
-        width = int(np.exp(rng.uniform(np.log(max(16, least)), np.log(256))))
-        n = int(np.exp(rng.uniform(np.log(least), np.log(500))))
+        width = int(np.exp(rng.uniform(np.log(128 if inside else 16), np.log(256))))
+        n = int(np.exp(rng.uniform(0, np.log(500))))
         r_hat = int(rng.integers(1, width // 8 + 1 if inside else width + 1))
         attack(tally, width, r_hat, n)
 
