@@ -22,8 +22,8 @@ import numpy as np
 from dlnlab.validations import less_time
 
 from dlnlab import data, nets, plotting
-from dlnlab.bench import timing
 from dlnlab.experiments import penultimate
+from dlnlab.numerics import threads
 from dlnlab.plotting import classifiers as drawing
 from dlnlab.training.trajectory import Status
 
@@ -48,7 +48,7 @@ def main() -> None:
         record["settings"] = {"steps": STEPS, "width": WIDTH, "r_hat": R_HAT, "seeds": SEEDS}
         record["cells"] = cells()
     if "--keep" not in asked:
-        record["blas"], record["times"] = timing.blas(), times()
+        record["blas"], record["times"] = threads.blas(), times()
     DATA.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     plotting.save(drawing.failures(record["cells"]), FIGURES / "classifiers.svg")
     plotting.save(drawing.times(record["times"]), FIGURES / "classifier_times.svg")
