@@ -287,7 +287,7 @@ def build(*, thorough: bool = False) -> Proof:
             "Gradient descent instead of flow: no claim.",
         ),
         proves=("dominance",),
-        reading="eabeb6f6440d",
+        reading="4f7384931ac5",
         steps=STEPS,
     )
 

@@ -70,15 +70,15 @@ STEPS: tuple[Step, ...] = (
     argument(
         "what is summed",
         "The difference of two positive semidefinite matrices has a spectral norm of at most the "
-        "larger one of theirs. So a step changes D by max(‖ΔW‖², ‖ΔV‖²) at most, and all of them "
-        "by δ. For a flow the sum of squares of steps tends to 0 with the step.",
+        "larger one of theirs. So a step changes D by at most max(‖ΔW‖², ‖ΔV‖²), and all steps "
+        "together by at most δ. For a flow the sum of squares of steps tends to 0 with the step.",
         "a step",
     ),
     argument(
         "singular values",
         "WWᵀ = ε²(I − P) + VᵀV + E, ‖E‖ ≤ δ. On the kernel of V its form is at most ε² + δ, on "
-        "that of V₀ at least ε² − δ, and both have codimension c at most. Hence "
-        "σ_{c+1}² ≤ ε² + δ and σ_{d−c}² ≥ ε² − δ.",
+        "that of V₀ at least ε² − δ, and both have codimension at most c. Hence σ_{c+1}² ≤ ε² + δ "
+        "and σ_{d−c}² ≥ ε² − δ.",
         "what is summed",
         "the start",
         "on two subspaces",
@@ -87,7 +87,7 @@ STEPS: tuple[Step, ...] = (
     argument(
         "the change",
         "For a unit vector u with Vu = 0, ‖(W − W(0))ᵀu‖ ≤ ‖Wᵀu‖ + ‖W(0)ᵀu‖ ≤ √(ε² + δ) + ε, and "
-        "such u form a subspace of codimension c at most.",
+        "such u form a subspace of codimension at most c.",
         "singular values",
         "Courant and Fischer",
     ),
@@ -123,7 +123,7 @@ def build(*, thorough: bool = False) -> Proof:
             "A perceptron, whose last layer sees W through a ReLU: there only the diagonal of D is "
             "conserved.",
         ),
-        reading="173075a24eba",
+        reading="2605dcab01bd",
         steps=STEPS,
     )
 

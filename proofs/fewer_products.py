@@ -77,7 +77,7 @@ def build(*, thorough: bool = False) -> Proof:
         clauses=(
             Clause(
                 "A gradient of a block of three layers of inner widths r̂ takes fewer "
-                "multiplications than one of inner widths D > r̂, on every number of samples, "
+                "multiplications than one of inner widths D > r̂, for every number of samples, "
                 "layer by layer, multiplied out, or in the cheaper way of each.",
                 ("layer by layer", "multiplied out", "the cheaper way"),
             ),
@@ -88,8 +88,8 @@ def build(*, thorough: bool = False) -> Proof:
             ),
         ),
         source="dlnlab, for Kwon et al. 2024, Table 1 and the caption of Figure 21",
-        open=("Seconds, which depend on the machine: they are measured.",),
-        reading="63f3043d8eaf",
+        open=("Running times, which depend on the machine and are measured.",),
+        reading="0f1ba8f40181",
         steps=STEPS,
     )
 

@@ -319,13 +319,13 @@ def build(*, thorough: bool = False) -> Proof:
         clauses=(
             Clause(
                 "W_l → G_lW_lG_{l−1}ᵀ with orthogonal G_l, G_0 = G_L = I, leaves W_{L:1} and the "
-                "loss unchanged and commutes with gradient descent and flow, for every measurement "
-                "operator, step size of each layer and weight decay.",
+                "loss unchanged and commutes with gradient descent and flow, for every "
+                "measurement operator, step size of each layer and weight decay.",
                 (
                     "products",
                     "gradients",
                     "steps",
-                    "for ever",
+                    "by induction",
                     "imbalance",
                     "one measurement per entry",
                     "full matrices over ℚ",
@@ -336,7 +336,7 @@ def build(*, thorough: bool = False) -> Proof:
             Clause(
                 "So every network with layers ε_lQ_l, orthogonal below the last, is "
                 "(εI, …, εI, εQ) in other coordinates.",
-                ("canonical form", "for ever"),
+                ("canonical form", "by induction"),
                 {"L": AtLeast(2)},
             ),
             Clause(
@@ -347,15 +347,16 @@ def build(*, thorough: bool = False) -> Proof:
         ),
         source="dlnlab",
         proves=("gauge",),
-        reading="edd2747b0b9e",
+        reading="2cff6b81ec18",
         steps=(
             symbolic("products", products),
             symbolic("gradients", gradients),
             symbolic("steps", steps),
             argument(
-                "for ever",
-                "The start is turned, a step keeps the turn: so every iterate is turned. So is the "
-                "flow: its right-hand side −∇_l turns, and there is one flow per start.",
+                "by induction",
+                "The start is turned, and a step keeps the turn, so every iterate is turned. The "
+                "same holds for the flow, since its right-hand side −∇_l turns and there is one "
+                "flow per start.",
                 "products",
                 "gradients",
                 "steps",

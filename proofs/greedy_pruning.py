@@ -169,8 +169,8 @@ def build(*, thorough: bool = False) -> Proof:
                 ("fine-tuning",),
             ),
             Clause(
-                "Of columns in the range of M it contracts by 1 − 8ησ_r², for "
-                "η ≤ 1/(4σ_1² + 4σ_r²).",
+                "For columns in the range of M it contracts by 1 − 8ησ_r², for η ≤ 1/(4σ_1² + "
+                "4σ_r²).",
                 ("within the range",),
             ),
             Clause(
@@ -181,7 +181,7 @@ def build(*, thorough: bool = False) -> Proof:
         ),
         source="dlnlab; the method is Rajaraman et al. 2023",
         open=("The rate for sensing: linear in the paper; measured here.",),
-        reading="e8df5245ee6d",
+        reading="49c5b6fd3758",
         steps=STEPS,
     )
 

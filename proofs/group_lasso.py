@@ -285,8 +285,8 @@ def build(*, thorough: bool = False) -> Proof:
         proves=("group_lasso_fits", "group_lasso_columns", "empty_columns"),
         clauses=(
             Clause(
-                "Of all U with UUᵀ = M of rank r, exactly those with r non-zero columns, "
-                "orthogonal and of norms σ_i, have the least Σφ(‖u_i‖²), for every β ≥ 0.",
+                "Among all U with UUᵀ = M of rank r, exactly those with r non-zero columns that "
+                "are orthogonal with norms σ_i minimize Σφ(‖u_i‖²), for every β ≥ 0.",
                 ("exact fits",),
             ),
             Clause(
@@ -306,17 +306,17 @@ def build(*, thorough: bool = False) -> Proof:
                 ("zero columns, any U",),
             ),
             Clause(
-                "It has none, for every β, where the others are orthogonal stationary columns for "
+                "It has none, for every β, if the others are orthogonal stationary columns for "
                 "all r eigenvalues.",
                 ("empty columns stay empty",),
             ),
         ),
         source="dlnlab; the penalty is Rajaraman et al. 2023",
         open=(
-            "Sensing, and approximate second-order minima: the paper's theorem, of which the full "
-            "text was not at hand.",
+            "Sensing, and approximate second-order minima: the paper's theorem, whose full text "
+            "was not available.",
         ),
-        reading="59a1ddf36766",
+        reading="1e5551609ff7",
         steps=STEPS,
     )
 

@@ -197,7 +197,8 @@ STEPS: tuple[Step, ...] = (
     Step("both networks settle", "enclosure", _converges),
     argument(
         "both converge",
-        "After so many steps both are next to M, the wide one like 1/(2ηt): no step was too large.",
+        "After these steps both are close to M, the wide one at the rate 1/(2ηt), so no step was "
+        "too large.",
         "both networks settle",
     ),
 )
@@ -226,17 +227,18 @@ def build(*, thorough: bool = False) -> Proof:
                 ("premises", "the wide network is closer", "both converge"),
             ),
             Clause(
-                "So it can at 0.53, 0.51 and 0.505 of that limit, with ε = 1e-3, 1e-5 and 1e-8.",
+                "It can also fail at 0.53, 0.51 and 0.505 of that limit, with ε = 1e-3, 1e-5 and "
+                "1e-8.",
                 ("premises", "nearer to half the limit"),
             ),
         ),
         source="Kwon et al. 2024, Theorem 2 (Eq. 13), under descent in place of flow",
         open=(
-            "How small a step suffices for r̂ = r: one half of the limit at most, as ε → 0; none up "
-            "to one half is known to fail.",
+            "The smallest step that fails for r̂ = r. It is at most one half of the limit as ε → "
+            "0, and no step up to one half is known to fail.",
         ),
         proves=("eq13_descent",),
-        reading="9a0a75c604a4",
+        reading="78545058a8fa",
         steps=STEPS,
     )
 

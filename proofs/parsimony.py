@@ -379,7 +379,7 @@ def _require_blocks(
         require_equal(after * weight, after * rest, f"P^⊥ W_{layer} = ρ P^⊥ Q after step {step}")
 
 
-EVERY_STEP = ("the start", "products", "the target", "one step keeps the form", "for ever")
+EVERY_STEP = ("the start", "products", "the target", "one step keeps the form", "by induction")
 
 
 def build(*, thorough: bool = False) -> Proof:
@@ -406,17 +406,15 @@ def build(*, thorough: bool = False) -> Proof:
                 {"L": AtLeast(2)},
             ),
             Clause(
-                "So it is if one outer layer is wider than the others, d = min(d_out, d_in), with "
-                "a "
-                "block of 2r × 3r dimensions.",
-                ("one wide end", "the flow for ever"),
+                "The same holds if one outer layer is wider than the others, d = min(d_out, "
+                "d_in), with a block of 2r × 3r dimensions.",
+                ("one wide end", "the flow at all times"),
                 {"L": AtLeast(2)},
             ),
             Clause(
-                "Along gradient flow likewise, and there ρ_l = β for every l, so that d − 2r of "
-                "the "
-                "singular values of W(t) are β(t)^L exactly.",
-                ("the flow keeps the form", "equal scalars", "the flow for ever"),
+                "The same holds along gradient flow, where ρ_l = β for every l, so that d − "
+                "2r of the singular values of W(t) are β(t)^L exactly.",
+                ("the flow keeps the form", "equal scalars", "the flow at all times"),
                 {"L": AtLeast(2)},
             ),
         ),
@@ -426,15 +424,15 @@ def build(*, thorough: bool = False) -> Proof:
             "of low rank plus a multiple of Q, and the argument stops at the residual.",
         ),
         proves=("parsimony",),
-        reading="6ee330bc8182",
+        reading="76c433487ddc",
         steps=(
             symbolic("the start", _start_is_parsimonious),
             symbolic("products", _products_stay),
             symbolic("the target", _target_is_inside),
             symbolic("one step keeps the form", _step_stays),
             argument(
-                "for ever",
-                "The start has the form, a step keeps it: so every iterate has it.",
+                "by induction",
+                "The start has the form, and a step keeps it, so every iterate has it.",
                 "the start",
                 "one step keeps the form",
             ),
@@ -458,9 +456,9 @@ def build(*, thorough: bool = False) -> Proof:
                 "start (Picard–Lindelöf).",
             ),
             argument(
-                "the flow for ever",
+                "the flow at all times",
                 "The flow of B and ρ, lifted by (∗), solves the layers' equation from the same "
-                "start:\nit is the flow. The scalars start equal, and equal scalars solve their "
+                "start, so it is the flow. The scalars start equal, and equal scalars solve their "
                 "equations.",
                 "the start",
                 "the flow keeps the form",

@@ -170,8 +170,9 @@ STEPS: tuple[Step, ...] = (
     argument(
         "one block",
         "Q = R(2a), or Q = R(2a)F with F = diag(1, −1): then (WF, MF) has a rotation, s_2 → −s_2. "
-        "x and y grow no faster than σ̃(·; s_1) and σ̃(·; |s_2|): `comparison` orders them, bounds "
-        "them, and as ẋ ≥ −Cx, ẏ ≥ −Cy (2 − 2/L ≥ 1) they stay positive: the form lasts for ever.",
+        "x and y grow no faster than σ̃(·; s_1) and σ̃(·; |s_2|): `comparison` orders them, "
+        "bounds them, and as ẋ ≥ −Cx, ẏ ≥ −Cy (2 − 2/L ≥ 1) they stay positive, so the form is "
+        "kept for all t.",
         "rotations are enough",
         "the frames",
         "the off-diagonal weight",
@@ -215,14 +216,16 @@ def build(*, thorough: bool = False) -> Proof:
         clauses=(
             Clause(
                 "Let W(0) = ε^LQ with balanced square layers and Q orthogonal, and let QᵀM be "
-                "orthogonally similar to a direct sum of blocks of size at most 2. Then "
-                "σ_i(W(t)) ≤ σ̃_i(t) for every i and t; so it is for 2 × 2 targets, and for square "
-                "ones with r = 1.",
+                "orthogonally similar to a direct sum of blocks of size at most 2. Then σ_i(W(t)) "
+                "≤ σ̃_i(t) for every i and t. This includes 2 × 2 targets, and square ones with r "
+                "= 1.",
                 ("blocks", "three scalars", "both modes are late"),
                 {"L": AtLeast(2)},
             ),
             Clause(
-                "So it is whenever QᵀM is normal.", ("blocks", "normal matrices"), {"L": AtLeast(2)}
+                "This holds whenever QᵀM is normal.",
+                ("blocks", "normal matrices"),
+                {"L": AtLeast(2)},
             ),
         ),
         source="dlnlab; part of the conjecture of `dominance`",
@@ -231,7 +234,7 @@ def build(*, thorough: bool = False) -> Proof:
             "some times, so no comparison of single rates can prove dominance.",
         ),
         proves=("dominance",),
-        reading="549708d884e1",
+        reading="6e0015883d9e",
         steps=STEPS,
     )
 

@@ -213,7 +213,7 @@ def build(*, thorough: bool = False) -> Proof:
         source="dlnlab; part of the conjecture of `dominance`",
         open=("s_1 > s_k > 2ε^L without a time shift, for L ≥ 3 (`dominance`).",),
         proves=("dominance",),
-        reading="daab4cda05a0",
+        reading="4ed9b21ff832",
         steps=STEPS,
     )
 

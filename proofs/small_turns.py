@@ -80,12 +80,12 @@ STEPS: tuple[Step, ...] = (
     symbolic("two norms", _two_norms),
     argument(
         "Wedin's theorem",
-        "Let α = σ_{r+1}(W) and σ_r(W') = α + δ. In Frobenius norms ‖XΣ₁'‖ ≥ (α + δ)‖X‖ and "
-        "‖Σ₂Y‖ ≤ α‖Y‖, so x = ‖X‖ and y = ‖Y‖ meet the two inequalities with e₁ = ‖EB‖ ≤ ‖E‖ and "
-        "e₂ = ‖EᵀA‖ ≤ ‖E‖. The inverse has no negative entry, so x and y are at most the solution "
-        "with equalities, and δ²(x² + y²) ≤ e₁² + e₂² ≤ 2‖E‖². Columns of U₁ and U₂ together are "
-        "a complete orthonormal basis, and so those of V₁ and V₂; if there are more rows than "
-        "columns or fewer, Σ₂ is not square, and all of this holds for it.",
+        "Let α = σ_{r+1}(W) and σ_r(W') = α + δ. In Frobenius norms ‖XΣ₁'‖ ≥ (α + δ)‖X‖ and ‖Σ₂Y‖ "
+        "≤ α‖Y‖, so x = ‖X‖ and y = ‖Y‖ meet the two inequalities with e₁ = ‖EB‖ ≤ ‖E‖ and e₂ = "
+        "‖EᵀA‖ ≤ ‖E‖. The inverse has no negative entry, so x and y are at most the solution with "
+        "equalities, and δ²(x² + y²) ≤ e₁² + e₂² ≤ 2‖E‖². Columns of U₁ and U₂ together are a "
+        "complete orthonormal basis, and so those of V₁ and V₂; if the numbers of rows and "
+        "columns differ, Σ₂ is not square, and the argument still holds.",
         "two equations",
         "the distance",
         "two norms",
@@ -112,14 +112,17 @@ def build(*, thorough: bool = False) -> Proof:
         clauses=(
             Clause(
                 "The squared sines between the leading left and right singular subspaces of "
-                "dimension r of W and of W' add up to 2‖W' − W‖_F²/δ² at most, where "
-                "δ = σ_r(W') − σ_{r+1}(W) > 0.",
+                "dimension r of W and of W' sum to at most 2‖W' − W‖_F²/δ², where δ = σ_r(W') − "
+                "σ_{r+1}(W) > 0.",
                 ("Wedin's theorem",),
             ),
         ),
         source="Wedin 1972, for Kwon et al. 2024, Figure 20 and Eq. (14)",
-        open=("That the leading subspace of a trained perceptron stays: it turns.",),
-        reading="d91d206d4854",
+        open=(
+            "Whether the leading subspace of a trained perceptron is invariant: in experiments "
+            "it turns.",
+        ),
+        reading="f59ca5c2c748",
         steps=STEPS,
     )
 

@@ -419,8 +419,8 @@ STEPS: tuple[Step, ...] = (
     symbolic("weight decay", weight_decay),
     symbolic("Theorem 1's recursions", _recursions),
     argument(
-        "for ever",
-        "The start has the form with A = B = εI, a step keeps it: so every iterate has it.",
+        "by induction",
+        "The start has the form with A = B = εI, and a step keeps it, so every iterate has it.",
         "chain rule",
         "products above and below a layer",
         "inner layers stay diagonal",
@@ -440,7 +440,7 @@ CLAUSES: tuple[Clause, ...] = (
         "the singular frames of M*, so that W̃(t) = U·diag(λ_i(t)^L)·Vᵀ with Theorem 1's "
         "recursions for λ_i and β, for every shape of M* and r̂ even below its rank.",
         (
-            "for ever",
+            "by induction",
             "inner layers stay diagonal",
             "outer layers keep their frames",
             "Theorem 1's recursions",
@@ -451,7 +451,7 @@ CLAUSES: tuple[Clause, ...] = (
         "For any outer learning rate factor α the pair (a, b) takes the place of λ, and weight "
         "decay (an extension: the paper has none) keeps the form.",
         (
-            "for ever",
+            "by induction",
             "inner layers stay diagonal",
             "outer layers keep their frames",
             "weight decay",
@@ -497,7 +497,7 @@ def build(*, thorough: bool = False) -> Proof:
         source="Kwon et al. 2024, Theorem 1 (Eqs. 8, 15–17) and Algorithm 1",
         steps=STEPS,
         proves=("theorem1", "gradients"),
-        reading="1dcb1a7237eb",
+        reading="4abc5ddac39b",
         corrections=(
             "Algorithm 1 writes W̃_1 = ε V_r̂ and differentiates its update by W̃_l; both should "
             "read W̃_1 = ε V_r̂ᵀ and ∇_{W̃_1}.",

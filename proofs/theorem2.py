@@ -331,7 +331,8 @@ STEPS: tuple[Step, ...] = (
     ),
     argument(
         "the overshot modes",
-        "For r − k < i ≤ r |σ̃_i − σ_i*| ≤ β^L: in ‖W̃ − M‖² they cost no more than residual values.",
+        "For r − k < i ≤ r |σ̃_i − σ_i*| ≤ β^L: in ‖W̃ − M‖² they contribute no more than "
+        "residual values.",
         "approach",
         "distance from above",
         "the compressed error",
@@ -391,11 +392,9 @@ def build(*, thorough: bool = False) -> Proof:
                 {"L": ALL_DEPTHS},
             ),
             Clause(
-                "From an ε-orthogonal start, hidden widths d = min(d_out, d_in), even with r̂ + k − "
-                "max(r, d − r) for "
-                "r̂ − r + k: the paper's inequality holds if r̂ + k ≤ max(r, d − r), and for r̂ ≤ d − "
-                "2r "
-                "whatever ε is.",
+                "From an ε-orthogonal start, hidden widths d = min(d_out, d_in), the same holds "
+                "with r̂ + k − max(r, d − r) in place of r̂ − r + k, so the paper's inequality "
+                "holds if r̂ + k ≤ max(r, d − r), and for r̂ ≤ d − 2r whatever ε is.",
                 (
                     "the sharp chain",
                     "the wide error",
@@ -424,7 +423,7 @@ def build(*, thorough: bool = False) -> Proof:
         ),
         open=("Dominance for L ≥ 3 and 2ε^L < σ_i* < σ_1*, hence the theorem there.",),
         proves=("theorem2_refined", "theorem2_sharp", "theorem2_any_eps", "eq13_compressing"),
-        reading="088e8c9a6c15",
+        reading="8d2672cd9771",
         steps=(*STEPS, exact(whole, partial(_premises_suffice, more))),
     )
 

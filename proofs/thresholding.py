@@ -145,7 +145,8 @@ STEPS: tuple[Step, ...] = (
         "finitely many changes of rank",
         "After a first step non-zero singular values exceed √(2αλ). If the rank changes, one of "
         "them moves by at least that (Weyl), so ‖ΔW‖² ≥ 2αλ and Φ falls by λ(1 − αL_s) at least. "
-        "Φ ≥ 0 does so at most Φ(W_1)/(λ(1 − αL_s)) times; the first step may be one more.",
+        "As Φ ≥ 0, this happens at most Φ(W_1)/(λ(1 − αL_s)) times; the first step may be one "
+        "more.",
         "the fall of Φ",
         "the proximal maps",
         "the fall at a change of rank",
@@ -162,9 +163,9 @@ STEPS: tuple[Step, ...] = (
     ),
     cited(
         "Attouch, Bolte and Svaiter",
-        "Forward–backward splitting of a function with the Kurdyka–Łojasiewicz property, as every "
-        "semialgebraic lower semicontinuous one has it, with a step α < 1/L_s, has finite length "
-        "if it is bounded, and so converges to a critical point (2013, Theorem 5.1).",
+        "Forward–backward splitting of a function with the Kurdyka–Łojasiewicz property, which "
+        "every semialgebraic lower semicontinuous function has, with a step α < 1/L_s, has finite "
+        "length if it is bounded, and so converges to a critical point (2013, Theorem 5.1).",
     ),
     cited(
         "Combettes and Wajs",
@@ -188,7 +189,8 @@ STEPS: tuple[Step, ...] = (
     argument(
         "convergence is not recovery",
         "With zero loss the gradient vanishes, Y = W, and the hard rule keeps the singular values "
-        "√2 > √(2αλ): it stays, at the distance ‖M‖ from the one matrix of rank one that fits.",
+        "√2 > √(2αλ): W is a fixed point, at the distance ‖M‖ from the only matrix of rank one "
+        "that fits.",
         "fixed points",
         "a fixed point that is not the target",
     ),
@@ -240,9 +242,9 @@ def build(*, thorough: bool = False) -> Proof:
                 ("convergence",),
             ),
             Clause(
-                "Fixed points of the hard rule need not be the target: with [[1, 1], [1, 1]] seen "
-                "but for its last entry and α = λ = ½, [[1, 1], [1, −1]] is one, and the target is "
-                "the only matrix of rank one that fits.",
+                "Fixed points of the hard rule need not be the target: if all entries of [[1, 1], "
+                "[1, 1]] but the last are observed and α = λ = ½, [[1, 1], [1, −1]] is one, and "
+                "the target is the only matrix of rank one that fits.",
                 ("convergence is not recovery",),
             ),
         ),
@@ -251,7 +253,7 @@ def build(*, thorough: bool = False) -> Proof:
             "Whether the hard rule's iterates are bounded where ℓ is not coercive, as in "
             "completion, for every start.",
         ),
-        reading="8ca9c22efb9a",
+        reading="47bfb2ea3c30",
         steps=STEPS,
     )
 

@@ -232,11 +232,10 @@ STEPS: tuple[Step, ...] = (
     argument(
         "conclusion",
         "min(ε^L, kσ) ≤ σ_1 ≤ max(ε^L, σ) with k = cos²(θ/2), so tan a decays exponentially, and "
-        "so "
-        "does σ − σ_1. y ≥ b + δ for t ≥ 1 with a fixed δ > 0, so β^{2L} − σ_2² ≥ qδ(b+δ)^{−q−1}, "
-        "q = L/(L−1): the margin is exponentially small less an algebraic term, negative for large "
-        "t. "
-        "And a → 0 meets any c_vec > 0. For all σ, ε > 0, 0 < θ < π; L ≥ 2.",
+        "so does σ − σ_1. y ≥ b + δ for t ≥ 1 with a fixed δ > 0, so β^{2L} − σ_2² ≥ "
+        "qδ(b+δ)^{−q−1}, q = L/(L−1): the margin is an exponentially small term minus an "
+        "algebraic one, so it is negative for large t. And a → 0 meets any c_vec > 0. For all σ, "
+        "ε > 0, 0 < θ < π; L ≥ 2.",
         "the frames",
         "the off-diagonal weight",
         "three scalars",
@@ -278,9 +277,9 @@ def build(*, thorough: bool = False) -> Proof:
         ),
         source="Kwon et al. 2024, Theorem 2 (Eq. 13) with r̂ > r and c_vec > 0, any depth",
         corrections=("With c_vec > 0, however small, '∀t ≥ 0' is false for r̂ > r at any depth.",),
-        open=("How late is late: `late_times` has the exact rate for L = 2.",),
+        open=("The time from which this holds; `late_times` has the exact rate for L = 2.",),
         proves=("eq13_any_start", "eq13_small_c_vec"),
-        reading="c9c019b9abf2",
+        reading="7b0a664d9c2c",
         steps=STEPS,
     )
 

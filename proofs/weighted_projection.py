@@ -105,14 +105,14 @@ def build(*, thorough: bool = False) -> Proof:
         proves=("weighted_projection",),
         clauses=(
             Clause(
-                "Among matrices V of rank at most k, UUᵀW with U the first k left singular vectors "
-                "of WC^{1/2} has the least E‖(W − V)x‖² for inputs with E[xxᵀ] = C, for every "
+                "Among matrices V of rank at most k, V = UUᵀW with U the first k left singular "
+                "vectors of WC^{1/2} minimizes E‖(W − V)x‖² for inputs with E[xxᵀ] = C, for every "
                 "positive semidefinite C.",
                 ("the best matrix",),
             ),
         ),
         source="dlnlab; the projection of Shumaylov et al. 2025 for a Gaussian output",
-        reading="9887cefea540",
+        reading="aa024410792c",
         steps=STEPS,
     )
 

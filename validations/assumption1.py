@@ -60,7 +60,7 @@ def _aligned_starts(tally: Tally, task: Task) -> None:
 
 
 def _random_starts(tally: Tally, task: Task) -> None:
-    """Uniformly random starts, which must be found not to be aligned."""
+    """Uniformly random starts, which must be recognized as not aligned."""
     for case in random_cases(task.rng, max(2, task.count), (3, 3), DEPTH, 0.3):
         _attack(tally, case)
 

@@ -128,7 +128,7 @@ def _curvature(tally: Tally, task: Task) -> None:
 
 
 def _pruned(tally: Tally, task: Task) -> None:
-    """The same next to orthogonal stationary columns for all eigenvalues, any β: positive."""
+    """The same next to orthogonal stationary columns for all eigenvalues: positive for any β."""
     rng = task.rng
     for _ in range(task.count):
         M, _, lam, beta = _instance(rng)
@@ -139,7 +139,7 @@ def _pruned(tally: Tally, task: Task) -> None:
 
 
 def _descent(tally: Tally, task: Task) -> None:
-    """Descent from a column of norm 1e-7 alone: it grows or shrinks as the curvature says."""
+    """Descent from a column of norm 1e-7: it grows or shrinks as the curvature predicts."""
     rng = task.rng
     for _ in range(task.count):
         M, _, lam, beta = _instance(rng)

@@ -79,9 +79,10 @@ def random(low: float, limit: float) -> Callable[[Tally, Task], None]:
         for found in descents.random(task, low, limit):
             attack(tally, found, limit)
 
+    steps = f"{low:g}" if low == limit else f"{low:g} to {limit:g}"
     part.__doc__ = (
-        f"Descents with steps of {low:g} to {limit:g} times the stable one, of targets with a "
-        "kernel and without."
+        f"Descents with steps of {steps} times the stable one, of targets with a kernel and "
+        "without."
     )
     return part
 

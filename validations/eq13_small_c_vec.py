@@ -81,7 +81,7 @@ def _registered(tally: Tally, task: Task) -> None:
 
 
 def _random(tally: Tally, task: Task) -> None:
-    """Random rotations and ε with c_vec from 0.1 down to 1e-9, t_1 as late as that needs."""
+    """Random rotations and ε with c_vec from 0.1 down to 1e-9, and t_1 as late as this requires."""
     rng = task.rng
     for _ in range(task.count):
         sigma, eps = float(rng.uniform(0.2, 3)), float(rng.uniform(0.05, 0.5))

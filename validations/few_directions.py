@@ -66,7 +66,9 @@ def _attack(tally: Tally, rng: np.random.Generator, method: str, told: dict[str,
 
 
 def _descent(tally: Tally, task: Task) -> None:
-    """Gradient descent on clusters with wrong labels, batches from 1 on, steps small and large."""
+    """Gradient descent on clusters with wrong labels, for any batch size, with small and large
+    steps.
+    """
     rng = task.rng
     for number in range(task.count):
         _attack(tally, rng, "sgd", {"method": "sgd", "seed": task.seed, "number": number})

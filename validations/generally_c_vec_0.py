@@ -44,7 +44,7 @@ def _random_case(seed: int, eps: float) -> Case:
 
 
 def _registered(tally: Tally, task: Task) -> None:
-    """The smallest known counterexample: a turned start in two dimensions, in closed form too."""
+    """The smallest known counterexample: a turned start in two dimensions, also in closed form."""
     known = witnesses.of(tally.about)
     _attack(tally, witnesses.case(known))
     angle = float(np.arctan2(float(known.sine), float(known.cosine)))

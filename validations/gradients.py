@@ -207,7 +207,7 @@ def _random(tally: Tally, task: Task) -> None:
 
 
 def _climb(tally: Tally, task: Task) -> None:
-    """A search for the largest deviation, over problems, weights and directions of integers."""
+    """A search for the largest deviation, over problems with integer weights and directions."""
     search.climb(_lines(), lambda line: _attack(tally, line), examples=task.count, seed=task.seed)
 
 

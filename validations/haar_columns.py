@@ -90,8 +90,8 @@ def judge(told: Mapping[str, Any]) -> tuple[float, float, list[Premise]]:
 
 
 def _random(tally: Tally, task: Task) -> None:
-    """250 runs each from Gaussian starts: the laws of a squared column norm and of a squared entry
-    against those of Haar frames; a true claim fails once in 10⁹ instances.
+    """250 runs from Gaussian starts for each instance: the laws of a squared column norm and of a
+    squared entry against those of Haar frames; a true claim fails once in 10⁹ instances.
     """
     rng = task.rng
     for _ in range(task.count):

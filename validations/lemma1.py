@@ -100,7 +100,7 @@ def _matrix(parts: Any) -> np.ndarray:
 
 
 def _random(tally: Tally, task: Task) -> None:
-    """Pairs of random matrices: unrelated ones of very different size, near ones, and ones with
+    """Pairs of random matrices: unrelated ones of very different size, close ones, and ones with
     equal singular vectors, where equality holds.
     """
     count = max(1, task.count // (len(SHAPES) * len(KINDS)))

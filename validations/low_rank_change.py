@@ -71,7 +71,7 @@ def _attack(
 
 
 def _random(tally: Tally, task: Task) -> None:
-    """Gradient descent, with momentum or without, on batches from 1 on, and Adam."""
+    """Gradient descent with or without momentum, on batches of any size, and Adam."""
     rng = task.rng
     for number in range(task.count):
         method = list(SCALES)[number % 3]
@@ -80,7 +80,7 @@ def _random(tally: Tally, task: Task) -> None:
 
 
 def _hard(tally: Tally, task: Task) -> None:
-    """Labels that have nothing to do with the samples, learnt one sample at a time."""
+    """Labels that are unrelated to the samples, learned one sample at a time."""
     rng = task.rng
     for number in range(task.count):
         method = list(SCALES)[number % 2]

@@ -36,7 +36,7 @@ def _attack(
 
 
 def _random(tally: Tally, task: Task) -> None:
-    """Random matrices, and changes of them over eight decades; those aimed at a single pair."""
+    """Random matrices with changes over eight decades, some aimed at a single pair of vectors."""
     rng = task.rng
     for number in range(task.count):
         rows, columns = (int(n) for n in rng.integers(2, 9, 2))
@@ -54,7 +54,7 @@ def _random(tally: Tally, task: Task) -> None:
 
 
 def _training(tally: Tally, task: Task) -> None:
-    """Perceptrons in training: the penultimate matrix at one record and at the next."""
+    """Perceptrons in training: the penultimate matrix at successive records."""
     rng = task.rng
     for number in range(task.count):
         inputs, width, classes = (int(n) for n in rng.integers((3, 6, 2), (9, 17, 5)))

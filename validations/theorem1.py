@@ -242,8 +242,8 @@ def _attack_step_size(tally: Tally, rng: np.random.Generator) -> None:
 
 
 def _random(tally: Tally, task: Task) -> None:
-    """Gradient descent on full matrices, rectangular ones and r̂ < r among them, with random α,
-    step sizes and weight decay, step by step against the recursion.
+    """Gradient descent on full matrices, including rectangular ones and r̂ < r, with random α, step
+    sizes and weight decay, compared with the recursion step by step.
     """
     rng = task.rng
     for _ in range(task.count):

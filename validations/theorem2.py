@@ -74,7 +74,8 @@ SUITE = Suite(
         ),
         "random": Part(
             pairs.random(
-                QUESTION, told="Uniformly random starts, which must be found not to meet it."
+                QUESTION,
+                told="Uniformly random starts, which must be recognized as not meeting it.",
             ),
             share=0.1,
         ),

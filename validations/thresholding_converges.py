@@ -84,7 +84,7 @@ def judge(told: Mapping[str, Any]) -> tuple[float, float, list[Premise]]:
 
 
 def _random(tally: Tally, task: Task) -> None:
-    """Both rules from random starts, 3000 steps; a run that still moves then says nothing."""
+    """Both rules from random starts, 3000 steps; runs that have not settled then do not count."""
     rng = task.rng
     for number in range(task.count):
         shape = (int(rng.integers(2, 6)), int(rng.integers(2, 6)))

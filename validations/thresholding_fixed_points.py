@@ -91,8 +91,9 @@ def _instance(rng: np.random.Generator, kind: str) -> dict[str, Any]:
 
 
 def _random(tally: Tally, task: Task) -> None:
-    """Matrices that meet all conditions; with too steep a gradient, one in the tangent space, or a
-    singular value below the threshold, by a hundredth or more; and zero.
+    """Matrices that meet all conditions; matrices that violate one by a hundredth or more (a
+    gradient that is too large or has a tangent part, a singular value below the threshold); and
+    zero.
     """
     rng = task.rng
     for number in range(task.count):

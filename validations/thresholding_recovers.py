@@ -102,8 +102,8 @@ def _registered(tally: Tally, task: Task) -> None:
 
 
 def _random(tally: Tally, task: Task) -> None:
-    """Random matrices of rank one, two thirds of their entries seen, from random starts and from
-    zero.
+    """Random matrices of rank one, two thirds of their entries observed, from random starts and
+    from zero.
     """
     rng = task.rng
     for number in range(task.count):

@@ -46,7 +46,7 @@ def _descended(W: np.ndarray, B: np.ndarray, X: np.ndarray) -> np.ndarray:
 
 
 def _random(tally: Tally, task: Task) -> None:
-    """Competitors of rank k: random ones, the truncated SVD, and a small change of the best."""
+    """Competitors of rank k: random ones, the truncated SVD, and a small change of the optimum."""
     rng = task.rng
     for number in range(task.count):
         W, X, k = _instance(rng)
