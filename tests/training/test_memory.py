@@ -169,6 +169,23 @@ CASES = {
     "a cosine ensemble": lambda: (cosines(100_000, 700), start(700), FULL),
     "a single-precision ensemble": lambda: (single(60_000, 20), start(20, batch=(64,)), {}),
     "an operator": lambda: (operator(100_000, 5), start(5, batch=(64,)), {}),
+    "some observed entries": lambda: (
+        sampled(3000, 3_000_000, factored(3000)),
+        dlnlab.original_weights((3000, 3000), 3, 0.1, rng=0, width=10),
+        {"minibatch": 100_000},
+    ),
+    "some matrices of rank one": lambda: (rank_one(60_000, 60), start(60), {"minibatch": 30_000}),
+    "some values of an operator": lambda: (
+        operator(100_000, 5),
+        start(5, batch=(64,)),
+        {"minibatch": 50_000},
+    ),
+    "some measurements": lambda: (
+        sensing(100_000, 10, "mean"),
+        start(10, batch=(64,)),
+        {"minibatch": 50_000},
+    ),
+    "adam": lambda: (dlnlab.factorization(target(700)), start(700), {"method": "adam"}),
     "sampled, wide": lambda: (sampled(1000, 50_000), start(1000), {}),
     "sampled, narrow": lambda: (
         sampled(3000, 3_000_000, factored(3000)),
