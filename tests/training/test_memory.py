@@ -250,6 +250,13 @@ def fine_tuned(d, width):
     return lambda: dlnlab.compression.fine_tune(problem, U, eta=1e-9, **options)
 
 
+def penalized(d, width):
+    problem, steps = dlnlab.factorization(target(d)), {"eta": 1e-9, "num_steps": 3}
+    return lambda: dlnlab.compression.group_lasso(
+        problem, width, penalty=0.1, smoothing=0.1, record=("loss",), **steps
+    )
+
+
 def thresholded(d, penalty):
     problem = dlnlab.completion(target(d), np.eye(d) + np.eye(d, k=1) > 0, computation="dense")
     options = {"num_steps": 3, "record": ("loss",), "eta": 0.1}
@@ -279,6 +286,7 @@ LATER = {
     ),
     "a factor": lambda: fine_tuned(1000, 10),
     "a wide factor": lambda: fine_tuned(800, 700),
+    "a drawn factor": lambda: penalized(1000, 300),
     "singular values cut": lambda: thresholded(500, 0.1),
     "singular values cut in batches": lambda: thresholded(100, np.linspace(0.1, 0.2, 64)),
 }
