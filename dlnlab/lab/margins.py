@@ -113,6 +113,8 @@ def value_of(function: Margin, seen: Observed) -> np.ndarray:
             "returned a boolean, must return a margin: a number >= 0 where the statement holds, as "
             "the right side of an inequality minus the left one"
         )
+    if found.shape[:1] == (0,) and seen.times.size == 1:  # there is no second record
+        return np.full((1, 1), np.nan)
     if found.dtype.kind not in "fiu" or found.size == 0:
         raise BadMargin(
             f"returned {checks.describe(value)}, must return a real number or an array of them"

@@ -244,11 +244,16 @@ class Observed(_ReadOnly):
 
     case: Any
     times: np.ndarray
-    targets: np.ndarray
     residual: np.ndarray | None
     full_width: np.ndarray | None
     original: ObservedRun
     compressed: ObservedRun | None
+
+    @cached_property
+    def targets(self) -> np.ndarray:
+        """σ_i*."""
+        found: np.ndarray = self.case.values[: self.case.rank]
+        return found
 
     def __getattr__(self, name: str) -> Any:
         """Attributes of the network, where there is one only."""
@@ -296,7 +301,8 @@ def wide_runs(
     ----------
     cases : sequence of Case
         Of one shape and depth.
-    times, steps : array, shape (records,)
+    times : array, shape (records,) or (records, batch)
+    steps : array, shape (records,)
     layers : tuple of L arrays, shapes (records, batch, d_l, d_{l−1})
 
     Returns
@@ -304,7 +310,8 @@ def wide_runs(
     list of ObservedRun
     """
     stack = _Stack(layers)
-    return [stack.member(k, case, times, steps) for k, case in enumerate(cases)]
+    clocks = np.broadcast_to(times.reshape(len(steps), -1), (len(steps), len(cases)))
+    return [stack.member(k, case, clocks[:, k], steps) for k, case in enumerate(cases)]
 
 
 def run_of(problem: Any, times: np.ndarray, steps: np.ndarray, layers: Weights) -> ObservedRun:
