@@ -470,6 +470,19 @@ def test_the_command(tmp_path, capsys):
     assert main(["attack", f"{file}:true", "--instances", "0"]) == 2
 
 
+def test_the_command_tells_what_was_found_before_ctrl_c(tmp_path, capsys):
+    file = tmp_path / "slow.py"
+    slow = "\ncalls = []\n" + FILE.replace(
+        "return 1.0",
+        "calls.append(1)\n    if len(calls) > 400:\n"
+        "        raise KeyboardInterrupt\n    return 1.0",
+    )
+    file.write_text(slow, "utf-8")
+    command = ["attack", f"{file}:true", "--instances", "400", "--executor", "serial"]
+    assert main(command) == 130
+    assert "not refuted (tested 32)" in capsys.readouterr().out
+
+
 def test_any_statement_is_shown_as_it_stands(tmp_path):
     """Markup, a formula that is none, and half a character, in the page and in its picture."""
     statement = r"<img src=x onerror=alert(1)> costs $\frac$ | `a` \udcff"
