@@ -26,7 +26,6 @@ __all__ = [
     "SHAKE",
     "Observed",
     "ObservedRun",
-    "frames",
     "jittered",
     "narrow_run",
     "problem_of",
@@ -331,20 +330,6 @@ def run_of(problem: Any, times: np.ndarray, steps: np.ndarray, layers: Weights) 
     return ObservedRun(times, steps, problem=lambda: problem, layers=lambda: layers)
 
 
-def frames(case: Case) -> tuple[np.ndarray, np.ndarray]:
-    """Return U_r̂ and V_r̂ of the compressed network of a case, shapes (d_out, r̂), (d_in, r̂).
-
-    Parameters
-    ----------
-    case : Case
-
-    Returns
-    -------
-    tuple of 2 arrays
-    """
-    return case.left.matrix[:, : case.r_hat], case.right.matrix[:, : case.r_hat]
-
-
 def narrow_run(case: Case, times: np.ndarray, steps: np.ndarray, values: np.ndarray) -> ObservedRun:
     """Return the run of a compressed network, which stays diagonal (Theorem 1).
 
@@ -361,7 +346,7 @@ def narrow_run(case: Case, times: np.ndarray, steps: np.ndarray, values: np.ndar
     """
 
     def layers() -> Weights:
-        U, V = frames(case)
+        U, V = (frame.matrix[:, : case.r_hat] for frame in (case.left, case.right))
         roots = np.abs(values) ** (1 / case.depth)
         core = roots[:, :, None] * np.eye(case.r_hat)
         last = np.sign(values)[:, None, :] * U * roots[:, None, :]
