@@ -162,7 +162,7 @@ def test_public_names_are_documented(name, value):
 def test_import_is_light():
     """Matplotlib, SymPy, Hypothesis and CuPy are loaded when they are needed, not before."""
     heavy = {"matplotlib", "sympy", "mpmath", "hypothesis", "cupy", "pytest", "xarray", "pooch"}
-    heavy |= {"scipy.io"}
+    heavy |= {"scipy.io", "numba"}
     code = f"import sys, dlnlab, dlnlab.cli; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

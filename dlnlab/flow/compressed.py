@@ -22,7 +22,7 @@ the two there are too few numbers for twenty different values."""
 
 @dataclass(frozen=True)
 class CompressedFlow:
-    """What determines the compressed flow.
+    """The compressed flow in closed form, given by targets, depth and start.
 
     Attributes
     ----------
@@ -189,7 +189,7 @@ class Evaluation:
         return -np.sort(-own, axis=1)[:, :count]
 
     def errors(self) -> np.ndarray:
-        """Return ‖W̃ − M*‖_F.
+        """Return the recovery error ‖W̃ − M*‖_F.
 
         Returns
         -------

@@ -102,7 +102,7 @@ class Sighted(NamedTuple):
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of an instance.
+    """A margin and its premises, as functions of an instance.
 
     Attributes
     ----------
@@ -330,7 +330,7 @@ def _packed(question: Question) -> bytes:
 
 @dataclass
 class Search:
-    """What a search has found so far.
+    """The state of a search: what it has found so far.
 
     Attributes
     ----------

@@ -43,7 +43,7 @@ class Frame:
 
     @cached_property
     def matrix(self) -> np.ndarray:
-        """The matrix, shape (size, size); read-only."""
+        """The orthogonal matrix of the frame, shape (size, size); read-only."""
         if self.seed is None:
             Q = np.eye(self.size)
         else:
@@ -117,7 +117,7 @@ class Case:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(d_out, d_in)."""
+        """The shape (d_out, d_in) of the target."""
         return self.left.size, self.right.size
 
     @cached_property

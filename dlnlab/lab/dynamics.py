@@ -94,7 +94,7 @@ class DescentCase(Case):
 
     @property
     def eta(self) -> float:
-        """The step size η."""
+        """The step size η of gradient descent."""
         return self.share * 2 / (self.depth * self.spectrum[0] ** (2 - 2 / self.depth))
 
     def witness(self) -> dict[str, Any]:
@@ -144,7 +144,7 @@ class RecoveryCase(Case):
         return Recovery(self.left, self.spectrum, self.right, *told)
 
     def problem(self) -> problems.Problem:
-        """Return the library's problem.
+        """Return the recovery problem of the case.
 
         Returns
         -------

@@ -44,12 +44,12 @@ on that by chance."""
 
 
 class BadMargin(ValueError):
-    """What a conjecture's function returned is no margin, or it raised."""
+    """The function of a conjecture raised an error, or returned something that is no margin."""
 
 
 @dataclass(frozen=True)
 class MarginCurve:
-    """A margin along one instance.
+    """The margin at every record of one instance.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class MarginCurve:
 
     @property
     def is_finite(self) -> bool:
-        """Whether anything was measured."""
+        """Whether any record has a finite margin."""
         return bool(np.all(np.isfinite(self.margin)) and np.all(np.isfinite(self.error)))
 
 

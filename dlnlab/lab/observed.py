@@ -105,7 +105,7 @@ class _ReadOnly:
 
 
 class ObservedRun(_ReadOnly):
-    """One network along its way.
+    """What is known of one network at every record of its run.
 
     Attributes
     ----------
@@ -211,12 +211,12 @@ class ObservedRun(_ReadOnly):
 
     @property
     def left_alignments(self) -> np.ndarray:
-        """See `dlnlab.spectra.alignments`."""
+        """Cosines of the left singular vectors with the target's (`dlnlab.spectra.alignments`)."""
         return _frozen(self._alignments.left)
 
     @property
     def right_alignments(self) -> np.ndarray:
-        """See `dlnlab.spectra.alignments`."""
+        """Cosines of the right singular vectors with the target's, likewise."""
         return _frozen(self._alignments.right)
 
 

@@ -22,6 +22,7 @@ import numpy as np
 
 from dlnlab.numerics import arrays, checks
 from dlnlab.numerics.arrays import Array
+from dlnlab.numerics.products import FactoredMatrix
 from dlnlab.problems import Problem
 
 __all__ = [
@@ -148,6 +149,9 @@ def gradients(
     tuple of L arrays, shapes (..., d_l, d_{l−1})
     """
     prefixes, W = forward(problem, weights)
+    if chosen is None and isinstance(W, FactoredMatrix):
+        last, others = problem.factor_gradients(W)
+        return *backward(weights[:-1], prefixes[:-1], others), last
     gradient = problem.gradient(W) if chosen is None else problem.gradient_of(W, chosen)
     del W  # the large arrays go as soon as they are used up
     return backward(weights, prefixes, gradient)
@@ -266,7 +270,7 @@ def imbalances(weights: Sequence[Array]) -> tuple[Array, ...]:
 
 
 def check_problem(problem: Any) -> None:
-    """Raise unless `problem` is one.
+    """Raise an error unless `problem` is a recovery problem.
 
     Parameters
     ----------
@@ -309,6 +313,7 @@ def check_weights(weights: Any, *, are_finite: bool = False) -> Weights:
             "`weights` must be a tuple of arrays (W_1, ..., W_L), W_1 applied first, "
             f"got {checks.describe(weights)}"
         )
+    weights = checks.sequence("weights", weights, "arrays")
     if len(weights) < 2:
         raise ValueError(f"`weights` must have depth >= 2 layers, got {len(weights)}")
     for index, W in enumerate(weights):
@@ -320,7 +325,9 @@ def check_weights(weights: Any, *, are_finite: bool = False) -> Weights:
     size = 8 * sum(W.size for W in converted)
     checks.fits_in_memory("`weights`: the layers in double precision", size, weights[0])
     layers = [
-        checks.matrix(f"weights[{index}]", W, are_finite=are_finite, are_sized=False)
+        checks.matrix(
+            f"weights[{index}]", W, are_finite=are_finite, are_sized=False, are_read=are_finite
+        )
         for index, W in enumerate(weights)
     ]
     arrays.namespace(*layers, names=("weights",))

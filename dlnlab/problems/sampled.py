@@ -19,6 +19,7 @@ import scipy.sparse
 from dlnlab.numerics import arrays, checks
 from dlnlab.numerics.arrays import Array
 from dlnlab.numerics.products import BLOCK_NUMBERS, FactoredMatrix
+from dlnlab.problems import one_pass
 from dlnlab.problems.problem import Problem, Target, Workspace
 
 __all__ = ["COMPUTATIONS", "LARGE", "SPARSE_SHARE", "SampledCompletion", "sampling_pays"]
@@ -155,6 +156,17 @@ class SampledCompletion(Problem):
         if isinstance(W, FactoredMatrix):
             return self._sparse(self.scale * self.residual(self._check(W)))
         return super().gradient(W)
+
+    def factor_gradients(self, W: FactoredMatrix) -> tuple[Array, Array]:
+        """Return G Bᵀ and AᵀG, by a compiled loop where that pays; see `Problem`."""
+        kinds = {self.values.dtype, W.left.dtype, W.right.dtype}
+        if len(kinds) > 1 or not one_pass.pays(self.values.size):
+            return super().factor_gradients(W)
+        W, pattern = self._check(W), self._pattern
+        found = one_pass.factor_gradients(
+            pattern.indptr, pattern.indices, self.values, W.left, W.right
+        )
+        return found if self.normalization == "sum" else tuple(self.scale * one for one in found)
 
     @cached_property
     def places(self) -> np.ndarray:

@@ -11,7 +11,8 @@ import scipy.sparse
 
 import dlnlab
 from dlnlab.campaigns.executors import Processes
-from dlnlab.numerics import arrays, checks
+from dlnlab.numerics import arrays, checks, compiled
+from dlnlab.problems import one_pass
 from dlnlab.reductions import choice
 from dlnlab.training import memory
 
@@ -267,6 +268,15 @@ LATER = {
 """Runs that came later, on the same loop."""
 
 
+def compile_loops():
+    """Load the compiler, which takes about 100 MiB, once in a process."""
+    one = np.ones((1, 1))
+    for dtype in (np.int32, np.int64):
+        one_pass.factor_gradients(np.arange(2, dtype=dtype), np.zeros(1, dtype), one[0], one, one)
+    for dtype in (np.float32, np.float64):
+        one_pass.normal_sum(one.astype(dtype), one[0], one[0])
+
+
 def descending(case, checkpoint):
     problem, weights, options = CASES[case]()
     options = {"record": ("loss",), "num_steps": 3, "eta": 1e-9} | options
@@ -287,6 +297,8 @@ def taken(case, checkpoint):
     small = dlnlab.factorization(np.diag([1.0, 0.5]))
     weights_of_it = dlnlab.compressed_weights(small, 1, 2, 0.1)
     dlnlab.gradient_descent(small, weights_of_it, eta=0.1, num_steps=1)  # libraries are loaded
+    if compiled.installed():
+        compile_loops()
     if case in LATER:
         trained(dlnlab.nets.vit((8, 8, 3), 4, 8, 1, 1, 8), 5)()
     foreseen.clear()
@@ -377,11 +389,11 @@ DRAWS = {
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak")
 @pytest.mark.parametrize("case", DRAWS)
 def test_targets_weights_and_ensembles_are_foreseen_as_runs_are(case):
-    """Their own size to the byte is in the messages, so that pages may be 3 % more."""
+    """What the allocator takes beside arrays is told apart from what they take themselves."""
     with Processes(1) as fresh:
         foreseen, measured = fresh.submit(draw, case).result()
     assert measured > 20 * 2**20
-    assert 0.97 <= foreseen / measured <= 1.5, foreseen / measured
+    assert 1.0 <= foreseen / measured <= 1.5, foreseen / measured
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak")
