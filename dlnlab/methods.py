@@ -45,7 +45,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Method:
-    """What a step does with a gradient; a subclass is a frozen dataclass of its parameters.
+    """A rule that turns gradients into steps; a subclass is a frozen dataclass of its parameters.
 
     Attributes
     ----------
@@ -213,7 +213,7 @@ def check_method(method: Any) -> Method:
 
 
 class Schedule(NamedTuple):
-    """How step sizes change in the course of K steps.
+    """A schedule that scales the step sizes of a run of K steps.
 
     Attributes
     ----------

@@ -86,7 +86,7 @@ class Progress:
             self.update(done, *loss)
 
     def close(self) -> None:
-        """End the bar."""
+        """Finish the display; a bar that is still open is closed."""
         if self._bar is not None:
             self._bar.close()
 

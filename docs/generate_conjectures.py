@@ -36,9 +36,15 @@ def loaded(file: str) -> dict[str, Any]:
 
 
 def attacked(conjecture: dlnlab.Conjecture, instances: int, seed: int, **where: Any) -> Any:
-    """Attack a conjecture; return the verdict as JSON, with the time it took."""
+    """Attack a conjecture; return the verdict as JSON, with the time it took.
+
+    Ctrl-C ends the attack, and what was found before is the verdict.
+    """
     started, cpu = time.monotonic(), time.process_time()
-    verdict = conjecture.attack(instances, seed, **where)
+    try:
+        verdict = conjecture.attack(instances, seed, **where)
+    except KeyboardInterrupt as stop:
+        verdict = stop.verdict  # type: ignore[attr-defined]  # of as many as were looked at
     spent = {"seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - cpu}
     print(verdict, spent, flush=True)
     return verdict.to_dict() | spent | {"text": str(verdict)}

@@ -3,8 +3,8 @@
     python docs/generate_mutants.py FOLDER
     python docs/generate_mutants.py
 
-The first takes over the results in FOLDER into ``docs/data/mutants.json``; the reason why a mutant
-may live is written there by hand, as ``explained``, and is kept.  Both write ``mutants.md``.
+The first takes over the results in FOLDER into ``docs/data/mutants.json``; the reason why no test
+kills a mutant is written there by hand, as ``explained``, and is kept.  Both write ``mutants.md``.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ DOCS = Path(__file__).parent
 PAGE, DATA = DOCS / "mutants.md", DOCS / "data" / "mutants.json"
 FIELDS = ("module", "line", "operator", "before", "after")
 
-HEAD = """# Wrong code that the tests must see
+HEAD = """# Mutation testing
 
 <!-- written by docs/generate_mutants.py from docs/data/mutants.json -->
 
-Tests that pass say little unless they fail where the code is wrong.  So the core was broken on
-purpose, in one place at a time: a number one more or one less, another arithmetic operator or
-comparison, a condition turned, a loop without a turn, a decorator gone (the operators of
+Passing tests are evidence only if they fail for wrong code.  So the core was broken on purpose, in
+one place at a time: a number increased or decreased by one, an arithmetic operator or a comparison
+replaced, a condition negated, a loop that ends at once, a decorator removed (the operators of
 [Cosmic Ray](https://cosmic-ray.readthedocs.io)).  The rooms
 {rooms}
 have {places:,} places that can be broken in {mutants:,} ways; {tried} places were drawn at random
 (seed {seed}), each with one of its mutants.  Every mutant was given to the tests that reach its
-line or its module, up to a minute of them, until one failed.  Those that lived were given to
-further tests of their room; where none failed and the code had become wrong, a test was written.
+line or its module, for up to a minute of tests, until one failed.  Survivors were given to further
+tests of their room; if none failed although the code had become wrong, a test was written.
 """
 
 REPEAT = """
-## To repeat it
+## Repeating the measurement
 
 ```
 pip install -e ".[test,mutants]"
@@ -49,12 +49,12 @@ python tests/mutants.py retry FOLDER
 python docs/generate_mutants.py FOLDER
 ```
 
-A mutant takes some seconds, one that lives some minutes; a run that was ended goes on where it was.
+A mutant takes a few seconds, a survivor a few minutes; an interrupted run resumes where it stopped.
 """
 
 
 def key(mutant: Mapping[str, Any]) -> tuple:
-    """Return what a mutant is told by, wherever its line is now."""
+    """Return what identifies a mutant, wherever its line is now."""
     return mutant["module"], mutant["operator"], mutant["before"], mutant["after"]
 
 
@@ -86,7 +86,7 @@ def taken_over(folder: Path, known: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def page(content: Mapping[str, Any]) -> str:
-    """Return what the page should say."""
+    """Return the text of the page."""
     return "\n".join(_lines(content)) + "\n"
 
 
@@ -96,9 +96,9 @@ def _lines(content: Mapping[str, Any]) -> Iterator[str]:
     yield HEAD.format(**made | {"rooms": rooms, "tried": len(mutants)}).rstrip("\n")
     yield f"\nResults with version {made['version']}, {made['finished']}:\n"
     yield from _table(mutants)
-    yield "\n## Those that live\n"
-    yield "Each of them is harmless, for the reason given, or computes the same.\n"
-    yield "| Where | Line | Became | Why it may live |"
+    yield "\n## Survivors\n"
+    yield "Each of them is equivalent to the original code, or harmless for the reason given.\n"
+    yield "| Where | Line | Became | Why no test fails |"
     yield "|---|---|---|---|"
     for mutant in (m for m in mutants if m["outcome"] == "survived"):
         place = mutant["module"].removeprefix("dlnlab/")
@@ -108,7 +108,7 @@ def _lines(content: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _table(mutants: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    yield "| Room | Mutants | Killed | Killed by other tests of the room, or new ones | Live |"
+    yield "| Room | Mutants | Killed | Killed by further or new tests | Survivors |"
     yield "|---|---|---|---|---|"
     rooms = sorted({m["module"].split("/")[1] for m in mutants})
     for room in (*rooms, "all"):

@@ -47,6 +47,17 @@ __all__ = [
 def build(name: str, *, thorough: bool = False) -> Proof:
     """Return the proof called `name`.
 
+    Parameters
+    ----------
+    name : str
+        One of `MODULES`.
+    thorough : bool, optional
+        Whether exact steps draw ten times as many instances.
+
+    Returns
+    -------
+    Proof
+
     Raises
     ------
     ValueError

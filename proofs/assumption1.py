@@ -64,21 +64,7 @@ from .proposition1 import singular_value_rate
 from .scopes import AtLeast
 from .theorem1 import beta_next, lambda_next
 
-__all__ = [
-    "FRAMES",
-    "L",
-    "aligned",
-    "aligned_runs",
-    "build",
-    "core",
-    "products_stay",
-    "residual_norm",
-    "sigma",
-    "sign_is_kept",
-    "signed_rate",
-    "step_stays",
-    "transport_rules",
-]
+__all__ = ["FRAMES", "L", "build", "core", "sigma", "step_stays", "transport_rules"]
 
 SPACES = ("0", "b", "t", "L")
 FRAMES = {name: matrix(f"Z{name}", name, "r") for name in SPACES}
@@ -91,7 +77,13 @@ CASES = ((3, 1, 2), (4, 2, 2), (4, 2, 3), (5, 3, 3))
 
 
 def transport_rules() -> Rules:
-    """Return Z_l = Q_l Z_{l−1} with its consequences, and orthogonality."""
+    """Return Z_l = Q_l Z_{l−1} with its consequences, and orthogonality.
+
+    Returns
+    -------
+    dict
+        Rewriting rules.
+    """
     rules = orthonormal_columns(*FRAMES.values())
     for turn in (below_q, layer_q, above_q):
         start, end = FRAMES[turn.cols], FRAMES[turn.rows]
@@ -106,29 +98,29 @@ def transport_rules() -> Rules:
     return rules
 
 
-def aligned(power: Any, turn: Words) -> Words:
+def _aligned(power: Any, turn: Words) -> Words:
     """Return a product of `power` aligned layers, Z Λ^m Zᵀ + β^m (Q − Z Zᵀ)."""
     start, end = FRAMES[turn.cols], FRAMES[turn.rows]
     outside: Words = (turn - end @ start.T) * beta**power
     return end @ diagonal_letter("Λ", "r", power) @ start.T + outside
 
 
-def products_stay() -> None:
+def _products_stay() -> None:
     """Products of aligned layers are aligned, with symbolic numbers of layers."""
     rules = transport_rules()
-    upper, lower = aligned(L - layer, above_q), aligned(1, layer_q)
-    claimed = aligned(L - layer + 1, above_q @ layer_q)
+    upper, lower = _aligned(L - layer, above_q), _aligned(1, layer_q)
+    claimed = _aligned(L - layer + 1, above_q @ layer_q)
     require_same(upper @ lower, claimed, rules, "(L − l) layers times one")
 
 
 def step_stays() -> None:
     """One step keeps the form, with Theorem 1's recursions for Λ and β."""
     rules = transport_rules()
-    above, below = aligned(L - layer, above_q), aligned(layer - 1, below_q)
-    product = ((above @ aligned(1, layer_q)).reduce(rules) @ below).reduce(rules)
+    above, below = _aligned(L - layer, above_q), _aligned(layer - 1, below_q)
+    product = ((above @ _aligned(1, layer_q)).reduce(rules) @ below).reduce(rules)
     residual = product - FRAMES["L"] @ spectrum @ FRAMES["0"].T
     gradient = ((above.T @ residual).reduce(rules) @ below.T).reduce(rules)
-    following = aligned(1, layer_q) - eta * gradient
+    following = _aligned(1, layer_q) - eta * gradient
     grown = diagonal_letter("Λ", "r", 2 * L - 1) - diagonal_letter("Λ", "r", L - 1) @ spectrum
     start, end = FRAMES["b"], FRAMES["t"]
     shrunk: Words = (layer_q - end @ start.T) * beta_next(beta, eta, L)
@@ -138,7 +130,7 @@ def step_stays() -> None:
     require_identity(entry, lambda_next(lam, sigma, eta, L), "Λ⁺ entry by entry")
 
 
-def residual_norm() -> None:
+def _residual_norm() -> None:
     """(Q − UVᵀ)ᵀ(Q − UVᵀ) = I − VVᵀ, of trace d − r, and it is orthogonal to UΛVᵀ."""
     turn, right = matrix("Q", "out", "in"), matrix("V", "in", "r")
     left = turn @ right
@@ -154,23 +146,23 @@ def residual_norm() -> None:
     require_identity(wide - narrow, d - r_hat, "residual values of W less those of W̃")
 
 
-def signed_rate(value: Any, target: Any, size: Any) -> Any:
+def _signed_rate(value: Any, target: Any, size: Any) -> Any:
     """Return ṡ = −Σ_j |s|^{2(j−1)/L}(s − σ*)|s|^{2(L−j)/L}, L equal summands, for |s| = `size`."""
     return -L * size ** (2 * (layer - 1) / L) * (value - target) * size ** (2 * (L - layer) / L)
 
 
-def sign_is_kept() -> None:
+def _sign_is_kept() -> None:
     """For s = −q, q ≥ 0, q̇ = −Lq^{2−2/L}(q + σ*): zero is an equilibrium, with exponent ≥ 1."""
     size = sp.Symbol("q", positive=True)
-    velocity = -signed_rate(-size, sigma, size)
+    velocity = -_signed_rate(-size, sigma, size)
     require_identity(velocity, -L * size ** (2 - 2 / L) * (size + sigma), "q̇ for s = −q")
     aligned_rate = singular_value_rate(size, size - sigma).subs(proposition_depth, L)
-    require_identity(signed_rate(size, sigma, size), aligned_rate, "ṡ for s = q, against Eq. (23)")
+    require_identity(_signed_rate(size, sigma, size), aligned_rate, "ṡ for s = q, against Eq. (23)")
     exponent = sp.simplify((2 - 2 / L - 1).subs(L, at_least("L", 2)))
     require_nonnegative(exponent, "2 − 2/L − 1: locally Lipschitz at zero")
 
 
-def aligned_runs(repeats: int, num_steps: int) -> None:
+def _aligned_runs(repeats: int, num_steps: int) -> None:
     """Gradient descent over ℚ on whole matrices with QV = U agrees with the form exactly."""
     for rng, case in seeded(CASES, repeats):
         _one_run(case, rng, num_steps)
@@ -207,7 +199,7 @@ STEPS: tuple[Step, ...] = (
         "Solutions of polynomial differential equations are analytic (Cauchy); an analytic "
         "function that vanishes on an interval vanishes.",
     ),
-    symbolic("the sign", sign_is_kept),
+    symbolic("the sign", _sign_is_kept),
     argument(
         "alignment is there from the start",
         "(I − u_i*u_i*ᵀ)W(t)v_i* = 0 for t > t_i, hence for t = 0: Qv_i* = ±u_i*; and "
@@ -215,9 +207,9 @@ STEPS: tuple[Step, ...] = (
         "analyticity",
         "the sign",
     ),
-    symbolic("products of aligned layers", products_stay),
+    symbolic("products of aligned layers", _products_stay),
     symbolic("a step from an aligned state", step_stays),
-    symbolic("the margin", residual_norm),
+    symbolic("the margin", _residual_norm),
     argument(
         "an aligned start",
         "An aligned start has the form with Λ = εI, β = ε; a step keeps it, and the flow, whose "
@@ -232,7 +224,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` draws ten times as many instances."""
+    """Return the proof of `assumption1`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Draws ten times as many instances.
+
+    Returns
+    -------
+    Proof
+    """
     more = 20 if thorough else 2
     return Proof(
         claim="assumption1",
@@ -264,7 +266,7 @@ def build(*, thorough: bool = False) -> Proof:
         ),
         proves=("assumption1", "theorem2", "generally_c_vec_0"),
         reading="5db390131d80",
-        steps=(*STEPS, exact("whole matrices", partial(aligned_runs, more, 3))),
+        steps=(*STEPS, exact("whole matrices", partial(_aligned_runs, more, 3))),
     )
 
 

@@ -45,28 +45,18 @@ from .theorem1 import lambda_next
 __all__ = [
     "DEPTH",
     "L",
-    "antiderivative",
     "approach",
     "build",
-    "coefficients",
     "distance_decays",
     "eps",
-    "flow_of_the_recursion",
     "integrand",
     "largest_rest",
-    "leading_order",
     "leading_time",
     "logistic",
-    "logistic_solution",
-    "no_pole",
     "rate",
     "residual_base",
     "residual_root",
-    "residual_solution",
-    "rest_bound",
-    "separation",
     "sigma",
-    "splitting",
     "t",
     "target",
 ]
@@ -80,36 +70,91 @@ count = sp.Symbol("n", integer=True, nonnegative=True)
 
 
 def rate(value: sp.Expr) -> sp.Expr:
-    """Return σ̇ = L σ^{2−2/L}(σ* − σ)."""
+    """Return σ̇ = L σ^{2−2/L}(σ* − σ).
+
+    Parameters
+    ----------
+    value : sympy expression
+        σ.
+
+    Returns
+    -------
+    sympy expression
+    """
     return L * value ** (2 - 2 / L) * (target - value)
 
 
 def integrand(point: sp.Expr) -> sp.Expr:
-    """Return s^{2/L−2}/(1 − s)."""
+    """Return s^{2/L−2}/(1 − s), the integrand of the fitting time.
+
+    Parameters
+    ----------
+    point : sympy expression
+        s = σ/σ*.
+
+    Returns
+    -------
+    sympy expression
+    """
     return point ** (2 / L - 2) / (1 - point)
 
 
 def logistic(time: sp.Expr) -> sp.Expr:
-    """Return σ(t) for L = 2."""
+    """Return σ(t) for L = 2, the logistic function.
+
+    Parameters
+    ----------
+    time : sympy expression
+        t.
+
+    Returns
+    -------
+    sympy expression
+    """
     return target / (1 + (target / eps**2 - 1) * sp.exp(-2 * target * time))
 
 
 def residual_base(time: sp.Expr) -> sp.Expr:
-    """Return x(t) = ε^{−(2L−2)} + (2L−2)t, a power of the residual singular value β."""
+    """Return x(t) = ε^{−(2L−2)} + (2L−2)t, a power of the residual singular value β.
+
+    Parameters
+    ----------
+    time : sympy expression
+        t.
+
+    Returns
+    -------
+    sympy expression
+    """
     return eps ** (-(2 * L - 2)) + (2 * L - 2) * time
 
 
 def residual_root(base: sp.Expr) -> sp.Expr:
-    """Return β = x^{−1/(2L−2)}."""
+    """Return β = x^{−1/(2L−2)}.
+
+    Parameters
+    ----------
+    base : sympy expression
+        x of `residual_base`.
+
+    Returns
+    -------
+    sympy expression
+    """
     return base ** (-1 / (2 * L - 2))
 
 
 def leading_time() -> sp.Expr:
-    """Return the leading order ε^{2−L}/((L − 2)σ*) of the fitting time, for L ≥ 3."""
+    """Return the leading order ε^{2−L}/((L − 2)σ*) of the fitting time, for L ≥ 3.
+
+    Returns
+    -------
+    sympy expression
+    """
     return eps ** (2 - L) / ((L - 2) * target)
 
 
-def flow_of_the_recursion() -> None:
+def _flow_of_the_recursion() -> None:
     """λ̇ is the first order of Theorem 1's step, and σ = λ^L then moves at `rate`."""
     velocity = sp.diff(lambda_next(lam, target, eta, L), eta)
     require_identity(sp.diff(lam**L, lam) * velocity, rate(lam**L), "σ̇ for σ = λ^L")
@@ -117,13 +162,13 @@ def flow_of_the_recursion() -> None:
     require_identity(rate(sigma), aligned, "σ̇ against Eq. (23) at aligned vectors")
 
 
-def separation() -> None:
+def _separation() -> None:
     """dt/dσ · σ̇ = 1."""
     slope = target ** (2 / L - 2) / L * integrand(sigma / target) / target
     require_identity(slope, 1 / rate(sigma), "dt/dσ")
 
 
-def coefficients() -> None:
+def _coefficients() -> None:
     """(1)_n (a)_n / ((1 + a)_n n!) = a/(a + n)."""
     a = 2 / L - 1
     ratio = sp.rf(1, count) * sp.rf(a, count) / (sp.rf(1 + a, count) * sp.factorial(count))
@@ -136,7 +181,7 @@ def coefficients() -> None:
     require_identity(claimed.subs(count, 0), 1, "a/(a + n) for n = 0")
 
 
-def antiderivative() -> None:
+def _antiderivative() -> None:
     """Term by term, d/ds s^{a+n}/(a+n) = s^{a−1}·s^n, a geometric series in s."""
     a = 2 / L - 1
     term = s ** (a + count) / (a + count)
@@ -148,21 +193,21 @@ def antiderivative() -> None:
     require_identity(integrand(s), s ** (a - 1) / (1 - s), "the sum of the series")
 
 
-def no_pole(L: sp.Expr) -> None:
+def _no_pole(L: sp.Expr) -> None:
     """No a + n is zero: for L ≥ 3, a lies in (−1, 0)."""
     a = sp.simplify(2 / L - 1)
     require_positive(-a, "−a")
     require_positive(sp.simplify(1 + a), "1 + a")
 
 
-def logistic_solution(L: sp.Expr) -> None:
+def _logistic_solution(L: sp.Expr) -> None:
     """The logistic function solves L = 2 with σ(0) = ε²."""
     value = logistic(t)
     require_identity(sp.diff(value, t), rate(value).subs(DEPTH, L), "σ̇")
     require_identity(logistic(sp.Integer(0)), eps**L, "σ(0)")
 
 
-def splitting() -> None:
+def _splitting() -> None:
     """s^{a−1}/(1 − s) = s^{a−1} + s^a/(1 − s), and the first part integrates to the main term."""
     a = 2 / L - 1
     require_identity(integrand(s), s ** (a - 1) + s**a / (1 - s), "the integrand, split")
@@ -174,11 +219,16 @@ def splitting() -> None:
 
 
 def largest_rest() -> sp.Expr:
-    """Return σ*^{2/L−2} θ^{2/L}/(2(1 − θ)), the bound on the rest of the fitting time."""
+    """Return σ*^{2/L−2} θ^{2/L}/(2(1 − θ)), the bound on the rest of the fitting time.
+
+    Returns
+    -------
+    sympy expression
+    """
     return target ** (2 / L - 2) * theta ** (2 / L) / (2 * (1 - theta))
 
 
-def rest_bound() -> None:
+def _rest_bound() -> None:
     """0 ≤ s^a/(1 − s) ≤ s^a/(1 − θ) on (0, θ]; the bound integrates to θ^{a+1}/((a+1)(1 − θ))."""
     a = 2 / L - 1
     inside = theta / (1 + w)  # a point of (0, θ)
@@ -192,7 +242,7 @@ def rest_bound() -> None:
     require_positive(exponent, "a + 1, so that the bound vanishes at s = 0")
 
 
-def leading_order(L: sp.Expr) -> None:
+def _leading_order(L: sp.Expr) -> None:
     """Every correction vanishes relative to the main term as ε → 0."""
     require_limit(1 / leading_time().subs(DEPTH, L), eps, 0, 0, "1 / leading time")
     exponent = sp.simplify(1 - 2 / L)
@@ -203,7 +253,7 @@ def leading_order(L: sp.Expr) -> None:
     require_limit(eps ** (L - 2), eps, 0, 0, "ε^{L−2}")
 
 
-def residual_solution(L: sp.Expr) -> None:
+def _residual_solution(L: sp.Expr) -> None:
     """β = x^{−1/(2L−2)} with ẋ = 2L − 2 solves β̇ = −β^{2L−1}, and β(0) = ε."""
     x, deep = sp.Symbol("x", positive=True), {DEPTH: L}
     value = residual_root(x).subs(deep)
@@ -215,7 +265,13 @@ def residual_solution(L: sp.Expr) -> None:
 
 
 def approach(L: sp.Expr) -> None:
-    """σ* is an equilibrium; the flow rises below it and falls above it, but not as fast as β^L."""
+    """σ* is an equilibrium; the flow rises below it and falls above it, but not as fast as β^L.
+
+    Parameters
+    ----------
+    L : sympy expression
+        Depth.
+    """
     gap = sp.Symbol("g", positive=True)
     deep = {DEPTH: L}
     require_identity(rate(target).subs(deep), 0, "σ̇ at σ = σ*")
@@ -228,7 +284,13 @@ def approach(L: sp.Expr) -> None:
 
 
 def distance_decays(L: sp.Expr) -> None:
-    """For e = σ − σ* and b = β^L: (e/b)˙ ≤ 0 while σ ≥ b; and e(0)/b(0) ≤ 1 from above σ*."""
+    """For e = σ − σ* and b = β^L: (e/b)˙ ≤ 0 while σ ≥ b; and e(0)/b(0) ≤ 1 from above σ*.
+
+    Parameters
+    ----------
+    L : sympy expression
+        Depth.
+    """
     gap, b = sp.symbols("g b", positive=True)
     deep = {DEPTH: L}
     log_rate = rate(target + gap).subs(deep) / gap  # ė/e
@@ -243,11 +305,11 @@ def distance_decays(L: sp.Expr) -> None:
 DEEP, ALL_DEPTHS = AtLeast(3), AtLeast(2)
 
 STEPS: tuple[Step, ...] = (
-    symbolic("the flow", flow_of_the_recursion),
-    symbolic("separation of variables", separation),
-    symbolic("hypergeometric coefficients", coefficients),
-    symbolic("antiderivative", antiderivative),
-    symbolic("no pole", no_pole, L=DEEP),
+    symbolic("the flow", _flow_of_the_recursion),
+    symbolic("separation of variables", _separation),
+    symbolic("hypergeometric coefficients", _coefficients),
+    symbolic("antiderivative", _antiderivative),
+    symbolic("no pole", _no_pole, L=DEEP),
     cited(
         "termwise differentiation",
         "A power series may be differentiated term by term inside its radius (here 1).",
@@ -261,11 +323,11 @@ STEPS: tuple[Step, ...] = (
         "no pole",
         "termwise differentiation",
     ),
-    symbolic("two layers", logistic_solution, L=2),
-    symbolic("main term of the fitting time", splitting),
-    symbolic("rest of the fitting time", rest_bound),
-    symbolic("leading order", leading_order, L=DEEP),
-    symbolic("residual values", residual_solution, L=ALL_DEPTHS),
+    symbolic("two layers", _logistic_solution, L=2),
+    symbolic("main term of the fitting time", _splitting),
+    symbolic("rest of the fitting time", _rest_bound),
+    symbolic("leading order", _leading_order, L=DEEP),
+    symbolic("residual values", _residual_solution, L=ALL_DEPTHS),
     symbolic("approach", approach, L=ALL_DEPTHS),
     symbolic("distance from above", distance_decays, L=ALL_DEPTHS),
     argument(
@@ -306,7 +368,17 @@ CLAUSES: tuple[Clause, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `closed_form`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="closed_form",

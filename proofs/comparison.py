@@ -22,19 +22,19 @@ import sympy as sp
 from .facts import require_identity, require_less
 from .proof import Clause, Proof, Step, argument, exact, main, symbolic
 
-__all__ = ["build", "lipschitz_is_needed", "t", "weighted"]
+__all__ = ["build", "t"]
 
 t, K = sp.symbols("t K", positive=True)
 
 
-def weighted() -> None:
+def _weighted() -> None:
     """The derivative of e^{−Kt}g(t) is e^{−Kt}(g′ − Kg)."""
     g = sp.Function("g")(t)
     weight = sp.exp(-K * t)
     require_identity(sp.diff(weight * g, t), weight * (sp.diff(g, t) - K * g), "(e^{−Kt}g)˙")
 
 
-def lipschitz_is_needed() -> None:
+def _lipschitz_is_needed() -> None:
     """σ̃ = 0 and σ = t³ both solve σ′ = 3|σ|^{2/3} from 0."""
 
     def field(value: sp.Expr) -> sp.Expr:
@@ -53,7 +53,7 @@ STEPS: tuple[Step, ...] = (
         "y continuous, D⁺y ≤ 0 on [a, b): for δ > 0 let s be the largest time up to which "
         "y(τ) ≤ y(a) + δ(τ − a). If s < b, D⁺y(s) ≤ 0 < δ carries it further; so s = b; let δ → 0.",
     ),
-    symbolic("the weight", weighted),
+    symbolic("the weight", _weighted),
     argument(
         "conclusion",
         "Were σ(t_1) > σ̃(t_1), let t_0 be the last time before with σ = σ̃. On [t_0, t_1] g = σ − σ̃ "
@@ -61,12 +61,22 @@ STEPS: tuple[Step, ...] = (
         "a nonpositive Dini derivative",
         "the weight",
     ),
-    exact("a Lipschitz constant is needed", lipschitz_is_needed),
+    exact("a Lipschitz constant is needed", _lipschitz_is_needed),
 )
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing."""
+    """Return the proof of `comparison`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="comparison",

@@ -43,20 +43,7 @@ from .noncommutative import diagonal as diagonal_letter
 from .proof import Clause, Proof, Step, exact, main, symbolic
 from .scopes import AtLeast
 
-__all__ = [
-    "L",
-    "build",
-    "deficit_is_a_square",
-    "eps",
-    "equality",
-    "gap",
-    "gap_formula",
-    "measured_gap",
-    "premise",
-    "rational_instances",
-    "squared_distance",
-    "squares_expand",
-]
+__all__ = ["L", "build", "eps", "gap", "premise"]
 
 eps, L, d, r_hat, norm2, nuclear, overlap = sp.symbols("ε L d r̂ m q o", positive=True)
 
@@ -74,11 +61,25 @@ CASES = ((3, 1, 1, 2), (4, 2, 3, 2), (4, 2, 4, 3), (3, 3, 3, 4), (5, 2, 2, 3))
 
 
 def gap(dimension: Any, rank_bound: Any, scale: Any, deficit: Any) -> Any:
-    """Return (d − r̂)s² + 2s·deficit for s = ε^L and deficit = Σσ_i − ⟨Q, M⟩."""
+    """Return (d − r̂)s² + 2s·deficit, the gap of Corollary 1 at the start.
+
+    Parameters
+    ----------
+    dimension, rank_bound : number or expression
+        d and r̂.
+    scale : number or expression
+        s = ε^L.
+    deficit : number or expression
+        Σσ_i − ⟨Q, M⟩.
+
+    Returns
+    -------
+    number or expression
+    """
     return (dimension - rank_bound) * scale**2 + 2 * scale * deficit
 
 
-def squares_expand() -> None:
+def _squares_expand() -> None:
     """The products inside ‖W − M‖² and ‖W̃ − M‖² reduce to identities and Σ (words)."""
     target = U @ S @ V.T
     wide, narrow = eps**L * Q, eps**L * (U @ V.T)
@@ -96,19 +97,19 @@ def _same_gram(network: Words, gram: Words, what: str, *, target: Words) -> None
     require_same(error.T @ error, claimed, RULES, what)
 
 
-def squared_distance(trace: sp.Expr, product: sp.Expr) -> sp.Expr:
+def _squared_distance(trace: sp.Expr, product: sp.Expr) -> sp.Expr:
     """Return ‖sP − M‖² for s = ε^L, tr PᵀP = `trace` and ⟨P, M⟩ = `product`."""
     return trace * eps ** (2 * L) - 2 * eps**L * product + norm2
 
 
-def gap_formula() -> None:
+def _gap_formula() -> None:
     """Subtract the two expansions."""
-    wide, narrow = squared_distance(d, overlap), squared_distance(r_hat, nuclear)
+    wide, narrow = _squared_distance(d, overlap), _squared_distance(r_hat, nuclear)
     claimed = gap(d, r_hat, eps**L, nuclear - overlap)
     require_identity(wide - narrow, claimed, "the gap, o = ⟨Q, M⟩, q = Σσ_i, m = ‖M‖²")
 
 
-def deficit_is_a_square() -> None:
+def _deficit_is_a_square() -> None:
     """(U − QV)ᵀ(U − QV) = 2I − UᵀQV − (UᵀQV)ᵀ; the diagonal is ‖u_i − Qv_i‖² = 2 − 2u_iᵀQv_i."""
     error = U - Q @ V
     turn = U.T @ Q @ V
@@ -116,7 +117,7 @@ def deficit_is_a_square() -> None:
     require_same(error.T @ error, claimed, RULES, "(U − QV)ᵀ(U − QV), diagonal 2 − 2u_iᵀQv_i")
 
 
-def rational_instances(repeats: int) -> None:
+def _rational_instances(repeats: int) -> None:
     """Evaluate the gap on whole matrices over ℚ with L random orthogonal layers."""
     for number in range(repeats):
         for place, case in enumerate(CASES):
@@ -129,7 +130,7 @@ def _one_instance(case: tuple[int, ...], rng: Random) -> None:
     values = sorted((draw_positive(RATIONALS, rng) for _ in range(rank)), reverse=True)
     scale = draw_positive(RATIONALS, rng) ** depth
     turn = chain([random_orthogonal(size, RATIONALS, rng) for _ in range(depth)], size, RATIONALS)
-    actual = measured_gap(left, right, values, turn, bound, scale)
+    actual = _measured_gap(left, right, values, turn, bound, scale)
     aligned = columns(left, rank) - turn * columns(right, rank)
     squares = [inner(aligned[:, i], aligned[:, i]) for i in range(rank)]
     deficit = sum((s * q for s, q in zip(values, squares, strict=True)), start=RATIONALS(0)) / 2
@@ -137,7 +138,7 @@ def _one_instance(case: tuple[int, ...], rng: Random) -> None:
     require_at_most((size - bound) * scale**2, actual, "(d − r̂)ε^{2L} against the gap")
 
 
-def measured_gap(
+def _measured_gap(
     left: DomainMatrix,
     right: DomainMatrix,
     values: list[Any],
@@ -153,16 +154,16 @@ def measured_gap(
     return inner(wide - target, wide - target) - inner(narrow - target, narrow - target)
 
 
-def equality() -> None:
+def _equality() -> None:
     """With Q = UVᵀ the gap is (d − r̂)ε^{2L} exactly; a turned Q gives strictly more."""
     rng, size, bound = Random(1), 4, 3
     left, right = (random_orthogonal(size, RATIONALS, rng) for _ in range(2))
     scale, values = RATIONALS(1) / RATIONALS(9), [RATIONALS(3), RATIONALS(2)]
     aligned = left * right.transpose()
-    least = measured_gap(left, right, values, aligned, bound, scale)
+    least = _measured_gap(left, right, values, aligned, bound, scale)
     require_identity(least, (size - bound) * scale**2, "the gap at Qv_i = u_i")
     turned = aligned * random_orthogonal(size, RATIONALS, rng)
-    more = measured_gap(left, right, values, turned, bound, scale)
+    more = _measured_gap(left, right, values, turned, bound, scale)
     require_less(least, more, "the gap at Qv_i = u_i against that at a turned Q")
 
 
@@ -171,22 +172,32 @@ def premise() -> None:
     rng, size = Random(2), 3
     left, right = (random_orthogonal(size, RATIONALS, rng) for _ in range(2))
     scale, values = RATIONALS(1) / RATIONALS(9), [RATIONALS(3), RATIONALS(2)]
-    actual = measured_gap(left, right, values, left * right.transpose(), 1, scale)
+    actual = _measured_gap(left, right, values, left * right.transpose(), 1, scale)
     claimed = gap(size, 1, scale, -values[1])
     require_identity(actual, claimed, "the gap for r̂ < r, (d − r̂)ε^{2L} − 2ε^L σ_2")
     require_less(actual, 0, "its sign")
 
 
 STEPS: tuple[Step, ...] = (
-    symbolic("both squares", squares_expand),
-    symbolic("the gap", gap_formula),
-    symbolic("the deficit is a sum of squares", deficit_is_a_square),
+    symbolic("both squares", _squares_expand),
+    symbolic("the gap", _gap_formula),
+    symbolic("the deficit is a sum of squares", _deficit_is_a_square),
     exact("the premise r̂ ≥ r", premise),
 )
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` draws ten times as many instances."""
+    """Return the proof of `corollary1`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Draws ten times as many instances.
+
+    Returns
+    -------
+    Proof
+    """
     more = 30 if thorough else 3
     return Proof(
         claim="corollary1",
@@ -214,8 +225,8 @@ def build(*, thorough: bool = False) -> Proof:
         reading="ad3b853c0064",
         steps=(
             *STEPS,
-            exact("whole matrices", partial(rational_instances, more)),
-            exact("equality", equality),
+            exact("whole matrices", partial(_rational_instances, more)),
+            exact("equality", _equality),
         ),
     )
 

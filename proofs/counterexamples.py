@@ -38,22 +38,7 @@ from .facts import (
 from .noncommutative import identity, letters, matrix, require_same, symmetric
 from .proof import Clause, Proof, Step, argument, main, symbolic
 
-__all__ = [
-    "RotatedStart",
-    "ball",
-    "build",
-    "compressed_error",
-    "enclosed",
-    "exponential_blocks",
-    "integral_entries",
-    "inverse_rule",
-    "margin",
-    "refined_margin",
-    "residual_value",
-    "solution_formula",
-    "starts_of_the_flow",
-    "wide_error",
-]
+__all__ = ["RotatedStart", "build", "margin"]
 
 try:
     import flint
@@ -69,7 +54,20 @@ Interval = tuple[str, str]
 
 @dataclass(frozen=True)
 class RotatedStart:
-    """M = diag(values), start W_1 = εI, W_2 = εQ with Q the rotation by cosine and sine."""
+    """M = diag(values), start W_1 = εI, W_2 = εQ with Q the rotation by cosine and sine.
+
+    Parameters
+    ----------
+    values : tuple of two Fractions
+        The diagonal of M.
+    rank, r_hat : int
+    eps : Fraction
+        ε.
+    cosine, sine : Fraction
+        Of the rotation Q.
+    time : Fraction
+        At which both flows are compared.
+    """
 
     values: tuple[Fraction, Fraction]
     rank: int
@@ -93,7 +91,7 @@ SMALL_START = RotatedStart((_F(1), _F(0)), 1, 2, _F(1, 100), _F(-99, 101), _F(20
 LARGE_START = RotatedStart((_F(1), _F(1, 20)), 2, 2, _F(1), _F(0), _F(1), _F(4))
 
 
-def solution_formula() -> None:
+def _solution_formula() -> None:
     """X = E Z_0 P Z_0ᵀ E solves the Riccati equation, for all sizes (words)."""
     drift, flow, middle = symmetric("S", "n"), symmetric("E", "n"), symmetric("P", "k")
     start = matrix("Z0", "n", "k")
@@ -107,7 +105,7 @@ def solution_formula() -> None:
     require_same(x.derivative(rates), claimed, commuting, "Ẋ for the closed form")
 
 
-def inverse_rule() -> None:
+def _inverse_rule() -> None:
     """PA = I gives Ṗ = −PȦP: then d(PA)/dt vanishes."""
     inverse, system, rate = symmetric("P", "k"), symmetric("A", "k"), symmetric("A'", "k")
     rules = {letters(inverse, system): identity("k"), letters(system, inverse): identity("k")}
@@ -116,12 +114,12 @@ def inverse_rule() -> None:
     require_same(moving, 0 * identity("k"), rules, "d(PA)/dt")
 
 
-def exponential_blocks() -> None:
+def _exponential_blocks() -> None:
     """On a block S = [[0, σ], [σ, 0]]: Ė = SE, E(0) = I and K̇ = E², K(0) = 0; also for σ → 0."""
     sigma, t = sp.symbols("σ t", positive=True)
     drift = sp.Matrix([[0, sigma], [sigma, 0]])
     flow = _block(*(f.rewrite(sp.exp) for f in (sp.cosh(sigma * t), sp.sinh(sigma * t))))
-    integral = _block(*(f.rewrite(sp.exp) for f in integral_entries(sigma, t, sp)))
+    integral = _block(*(f.rewrite(sp.exp) for f in _integral_entries(sigma, t, sp)))
     require_identity(flow.diff(t), drift * flow, "Ė")
     require_identity(flow.subs(t, 0), sp.eye(2), "E(0)")
     require_identity(integral.diff(t), flow * flow, "K̇")
@@ -134,7 +132,7 @@ def _block(same: sp.Expr, other: sp.Expr) -> sp.Matrix:
     return sp.Matrix([[same, other], [other, same]])
 
 
-def integral_entries(sigma: Any, time: Any, functions: Any) -> tuple[Any, Any]:
+def _integral_entries(sigma: Any, time: Any, functions: Any) -> tuple[Any, Any]:
     """Return the diagonal and off-diagonal entry of ∫_0^t e^{2sS} ds on one block, σ > 0."""
     angle = 2 * sigma * time
     return functions.sinh(angle) / (2 * sigma), (functions.cosh(angle) - 1) / (2 * sigma)
@@ -152,7 +150,7 @@ class _Balls:
         return angle.cosh()
 
 
-def ball(number: Fraction) -> Any:
+def _ball(number: Fraction) -> Any:
     """Return the ball around a fraction at the working precision."""
     return flint.arb(flint.fmpq(number.numerator, number.denominator))
 
@@ -168,16 +166,16 @@ def _assembled(blocks: list[tuple[Any, Any]]) -> Any:
 
 
 def _exponential(instance: RotatedStart) -> Any:
-    time = ball(instance.time)
-    angles = [ball(value) * time for value in instance.values]
+    time = _ball(instance.time)
+    angles = [_ball(value) * time for value in instance.values]
     return _assembled([(angle.cosh(), angle.sinh()) for angle in angles])
 
 
 def _integral(instance: RotatedStart) -> Any:
-    time = ball(instance.time)
+    time = _ball(instance.time)
     return _assembled(
         [
-            integral_entries(ball(value), time, _Balls) if value else (time, flint.arb(0))
+            _integral_entries(_ball(value), time, _Balls) if value else (time, flint.arb(0))
             for value in instance.values
         ]
     )
@@ -185,13 +183,13 @@ def _integral(instance: RotatedStart) -> Any:
 
 def _start(instance: RotatedStart) -> Any:
     """Return Z_0 = [εQ; εI]."""
-    eps, c, s = (ball(x) for x in (instance.eps, instance.cosine, instance.sine))
+    eps, c, s = (_ball(x) for x in (instance.eps, instance.cosine, instance.sine))
     zero = flint.arb(0)
     rows = [[eps * c, -eps * s], [eps * s, eps * c], [eps, zero], [zero, eps]]
     return flint.arb_mat(rows)
 
 
-def wide_error(instance: RotatedStart) -> Any:
+def _wide_error(instance: RotatedStart) -> Any:
     """Return ‖W(t) − M‖² of the wide flow."""
     flow, start = _exponential(instance), _start(instance)
     flipped = start.transpose()
@@ -200,7 +198,7 @@ def wide_error(instance: RotatedStart) -> Any:
     total = flint.arb(0)
     for i in range(2):
         for j in range(2):
-            goal = ball(instance.values[i]) if i == j else flint.arb(0)
+            goal = _ball(instance.values[i]) if i == j else flint.arb(0)
             total += (lift[i, 2 + j] - goal) ** 2
     return total
 
@@ -212,50 +210,60 @@ def _inverse(system: Any) -> Any:
         raise ProofError("the balls are too wide to invert; raise PRECISION") from None
 
 
-def residual_value(instance: RotatedStart) -> Any:
+def _residual_value(instance: RotatedStart) -> Any:
     """Return β(t)² = ε²/(1 + 2ε²t)."""
-    square = ball(instance.eps) ** 2
-    return square / (1 + 2 * square * ball(instance.time))
+    square = _ball(instance.eps) ** 2
+    return square / (1 + 2 * square * _ball(instance.time))
 
 
-def compressed_error(instance: RotatedStart) -> Any:
+def _compressed_error(instance: RotatedStart) -> Any:
     """Return ‖W̃(t) − M‖² of the compressed flow, r̂ ≥ r."""
-    square, time = ball(instance.eps) ** 2, ball(instance.time)
-    total = (instance.r_hat - instance.rank) * residual_value(instance) ** 2
+    square, time = _ball(instance.eps) ** 2, _ball(instance.time)
+    total = (instance.r_hat - instance.rank) * _residual_value(instance) ** 2
     for value in instance.values[: instance.rank]:
-        goal = ball(value)
+        goal = _ball(value)
         fitted = goal / (1 + (goal / square - 1) * (-2 * goal * time).exp())
         total += (fitted - goal) ** 2
     return total
 
 
 def margin(instance: RotatedStart) -> Any:
-    """Return ‖W − M‖² − ‖W̃ − M‖²; negative means that Eq. (13) fails."""
-    return wide_error(instance) - compressed_error(instance)
+    """Return ‖W − M‖² − ‖W̃ − M‖²; negative means that Eq. (13) fails.
+
+    Parameters
+    ----------
+    instance : RotatedStart
+
+    Returns
+    -------
+    flint.arb
+        A ball that holds the true number.
+    """
+    return _wide_error(instance) - _compressed_error(instance)
 
 
-def refined_margin(instance: RotatedStart) -> Any:
+def _refined_margin(instance: RotatedStart) -> Any:
     """Return the margin of the refined theorem, with the correction (r̂ − r)β^{2L}."""
-    correction = (instance.r_hat - instance.rank) * residual_value(instance) ** 2
+    correction = (instance.r_hat - instance.rank) * _residual_value(instance) ** 2
     return margin(instance) + correction
 
 
-def enclosed(
+def _enclosed(
     quantity: Callable[[RotatedStart], Any], instance: RotatedStart, bounds: Interval
 ) -> None:
     """Require that the ball of a quantity lies strictly between two decimal numbers."""
     require_identity(instance.cosine**2 + instance.sine**2, 1, "c² + s², so that Q is a rotation")
     with flint.ctx.workprec(PRECISION):
         value = quantity(instance)
-        low, high = (ball(Fraction(bound)) for bound in bounds)
+        low, high = (_ball(Fraction(bound)) for bound in bounds)
         inside = bool(value > low) and bool(value < high)
-    name = quantity.__name__.replace("_", " ")
+    name = quantity.__name__.replace("_", " ").strip()
     if not inside:
         raise ProofError(f"{name} at {instance}: expected within {bounds}, got {value}")
     record(Fact(f"the {name}", lambda: f"{bounds[0]} < {value.str(8)} < {bounds[1]} at {instance}"))
 
 
-def starts_of_the_flow() -> None:
+def _starts_of_the_flow() -> None:
     """At t = 0 the closed form returns the orthogonal start, hence Corollary 1's exact gap."""
     for instance in (RESIDUAL, LARGE_START):
         _start_of_the_flow(replace(instance, time=Fraction(0)))
@@ -264,14 +272,14 @@ def starts_of_the_flow() -> None:
 def _start_of_the_flow(instance: RotatedStart) -> None:
     with flint.ctx.workprec(PRECISION):
         value = margin(instance)
-        scale = ball(instance.eps) ** 2
-        aligned = ball(instance.cosine) * sum((ball(v) for v in instance.values), flint.arb(0))
-        total = sum((ball(v) for v in instance.values), flint.arb(0))
+        scale = _ball(instance.eps) ** 2
+        aligned = _ball(instance.cosine) * sum((_ball(v) for v in instance.values), flint.arb(0))
+        total = sum((_ball(v) for v in instance.values), flint.arb(0))
         expected = (2 - instance.r_hat) * scale**2 + 2 * scale * (total - aligned)
         error = value - expected
         if not bool(error.overlaps(flint.arb(0))):
             raise ProofError(f"margin(0) differs from Corollary 1's gap by {error}")
-        require_less(error.rad(), ball(Fraction(1, 10**60)), "radius of margin(0) − gap, about 0")
+        require_less(error.rad(), _ball(Fraction(1, 10**60)), "radius of margin(0) − gap, about 0")
 
 
 def _enclosure(
@@ -280,16 +288,16 @@ def _enclosure(
     """Return the step that encloses a quantity at the instance called `name` in this module."""
 
     def check() -> None:
-        enclosed(quantity, globals()[name], bounds)
+        _enclosed(quantity, globals()[name], bounds)
 
     return Step(title, "enclosure", check)
 
 
 STEPS: tuple[Step, ...] = (
     symbolic("the Riccati equation", lifted_flow, L=2),
-    symbolic("derivative of an inverse", inverse_rule),
-    symbolic("its solution", solution_formula),
-    symbolic("exponentials", exponential_blocks),
+    symbolic("derivative of an inverse", _inverse_rule),
+    symbolic("its solution", _solution_formula),
+    symbolic("exponentials", _exponential_blocks),
     argument(
         "the closed form",
         "X = E Z_0 (I + Z_0ᵀKZ_0)⁻¹ Z_0ᵀ E is the flow's X, W its corner; the compressed flow is "
@@ -300,12 +308,12 @@ STEPS: tuple[Step, ...] = (
         "its solution",
         "exponentials",
     ),
-    Step("the closed form at t = 0", "enclosure", starts_of_the_flow),
+    Step("the closed form at t = 0", "enclosure", _starts_of_the_flow),
     _enclosure("r̂ > r", margin, "RESIDUAL", ("-6.297e-4", "-6.296e-4")),
     _enclosure("r̂ > r, small ε", margin, "SMALL_START", ("-9.933e-9", "-9.932e-9")),
     _enclosure("ε^L > σ_r*, r̂ = r", margin, "LARGE_START", ("-2.766e-3", "-2.765e-3")),
-    _enclosure("the refined bound holds there", refined_margin, "RESIDUAL", ("0", "1e-3")),
-    _enclosure("and for small ε", refined_margin, "SMALL_START", ("0", "1e-8")),
+    _enclosure("the refined bound holds there", _refined_margin, "RESIDUAL", ("0", "1e-3")),
+    _enclosure("and for small ε", _refined_margin, "SMALL_START", ("0", "1e-8")),
 )
 
 CLAUSES: tuple[Clause, ...] = (
@@ -330,7 +338,16 @@ CLAUSES: tuple[Clause, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing.
+    """Return the proof of `counterexamples`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing.
+
+    Returns
+    -------
+    Proof
 
     Raises
     ------

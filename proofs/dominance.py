@@ -39,25 +39,7 @@ from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import layer_rate, singular_value_rate
 from .scopes import AtLeast
 
-__all__ = [
-    "L",
-    "build",
-    "comparison",
-    "comparison_is_ordered",
-    "comparison_solution",
-    "congruence",
-    "difference_equation",
-    "eps",
-    "layer_rates",
-    "lifted",
-    "lifted_flow",
-    "require_two_layers",
-    "riccati",
-    "spectrum_of_the_lift",
-    "start_is_below",
-    "t",
-    "top_singular_value",
-]
+__all__ = ["L", "build", "comparison", "eps", "lifted_flow", "t"]
 
 first, last = matrix("W1", "h", "in"), matrix("W2", "out", "h")
 goal = matrix("M", "out", "in")
@@ -67,7 +49,7 @@ s, t, tau, eps, value, L = sp.symbols("s t τ ε σ L", positive=True)
 Blocks = dict[str, Words]
 
 
-def layer_rates() -> dict[Letter, Words]:
+def _layer_rates() -> dict[Letter, Words]:
     """Return Ẇ_1 = −W_2ᵀG and Ẇ_2 = −GW_1ᵀ with G = W_2W_1 − M."""
     residual = last @ first - goal
     return {
@@ -76,18 +58,18 @@ def layer_rates() -> dict[Letter, Words]:
     }
 
 
-def require_two_layers(L: sp.Expr) -> None:
+def _require_two_layers(L: sp.Expr) -> None:
     """Refuse another depth: the words of this module are those of two layers."""
     require_identity(L, 2, "number of layers in the words below")
 
 
-def lifted() -> Blocks:
+def _lifted() -> Blocks:
     """Return the blocks of X = ZZᵀ, Z = [W_2; W_1ᵀ]."""
     corner = last @ first
     return {"11": last @ last.T, "12": corner, "21": corner.T, "22": first.T @ first}
 
 
-def riccati(x: Blocks) -> Blocks:
+def _riccati(x: Blocks) -> Blocks:
     """Return the blocks of SX + XS − X²."""
     product = {
         f"{i}{j}": x[f"{i}1"] @ x[f"1{j}"] + x[f"{i}2"] @ x[f"2{j}"] for i in "12" for j in "12"
@@ -102,16 +84,22 @@ def riccati(x: Blocks) -> Blocks:
 
 
 def lifted_flow(L: sp.Expr) -> None:
-    """The layers' flow implies the Riccati equation, block by block."""
-    require_two_layers(L)
-    x = lifted()
-    claimed = riccati(x)
+    """The layers' flow implies the Riccati equation, block by block.
+
+    Parameters
+    ----------
+    L : sympy expression
+        Depth, which must be 2.
+    """
+    _require_two_layers(L)
+    x = _lifted()
+    claimed = _riccati(x)
     for place, block in x.items():
-        moving = block.derivative(layer_rates())
+        moving = block.derivative(_layer_rates())
         require_same(moving, claimed[place], BALANCED, f"block {place} of Ẋ = SX + XS − X²")
 
 
-def difference_equation() -> None:
+def _difference_equation() -> None:
     """D = X̂ − X obeys Ḋ = ND + DNᵀ with N = S − ½(X + X̂)."""
     x, y, drift = symmetric("X", "n"), symmetric("X̂", "n"), symmetric("S", "n")
     gap = y - x
@@ -120,7 +108,7 @@ def difference_equation() -> None:
     require_same(moving, generator @ gap + gap @ generator.T, {}, "Ḋ")
 
 
-def congruence() -> None:
+def _congruence() -> None:
     """D(t) = ΦD(0)Φᵀ solves Ḋ = ND + DNᵀ when Φ̇ = NΦ, and is a Gram matrix if D(0) = CCᵀ is."""
     flow, generator, root = matrix("Φ", "n", "n"), matrix("N", "n", "n"), matrix("C", "n", "k")
     gap = flow @ root @ root.T @ flow.T
@@ -129,9 +117,9 @@ def congruence() -> None:
     require_same(gap, (flow @ root) @ (flow @ root).T, {}, "D = (ΦC)(ΦC)ᵀ")
 
 
-def start_is_below(L: sp.Expr) -> None:
+def _start_is_below(L: sp.Expr) -> None:
     """ZᵀZ = 2W_1W_1ᵀ; for an ε-orthogonal start 2ε²I − X(0) is a Gram matrix outright."""
-    require_two_layers(L)
+    _require_two_layers(L)
     gram = last.T @ last + first @ first.T
     require_same(gram, 2 * first @ first.T, BALANCED, "ZᵀZ")
     turn = matrix("Q", "out", "in")
@@ -146,14 +134,24 @@ def start_is_below(L: sp.Expr) -> None:
 
 
 def comparison(eigenvalue: sp.Expr) -> sp.Expr:
-    """Return x_s(t), the comparison solution on the eigenvalue s of S."""
+    """Return x_s(t), the comparison solution on the eigenvalue s of S.
+
+    Parameters
+    ----------
+    eigenvalue : sympy expression
+        s.
+
+    Returns
+    -------
+    sympy expression
+    """
     decay = sp.exp(-2 * eigenvalue * t)
     return 1 / (decay / (2 * eps**2) + (1 - decay) / (2 * eigenvalue))
 
 
-def comparison_solution(L: sp.Expr) -> None:
+def _comparison_solution(L: sp.Expr) -> None:
     """x_s solves ẋ = 2sx − x² from 2ε², and is 2σ̃ for s = σ*, for s = 0 in the limit."""
-    require_two_layers(L)
+    _require_two_layers(L)
     for eigenvalue in (s, -s):
         x = comparison(eigenvalue)
         moving = 2 * eigenvalue * x - x**2
@@ -168,7 +166,7 @@ def comparison_solution(L: sp.Expr) -> None:
     require_identity(sp.diff(residual, t), -(residual**2), "ẋ_0")
 
 
-def comparison_is_ordered() -> None:
+def _comparison_is_ordered() -> None:
     """1/x_s is e^{−2st}/(2ε²) + ∫_0^t e^{−2sτ}dτ, and both parts decrease in s, for all real s."""
     real = sp.Symbol("s", real=True)
     integral = sp.integrate(sp.exp(-2 * s * tau), (tau, 0, t))
@@ -179,9 +177,9 @@ def comparison_is_ordered() -> None:
     require_positive(-sp.diff(integrand, real), "−d/ds of the integrand")
 
 
-def spectrum_of_the_lift(L: sp.Expr) -> None:
+def _spectrum_of_the_lift(L: sp.Expr) -> None:
     """S[u; ±v] = ±σ[u; ±v], and WᵀW = (W_1ᵀW_1)²: the eigenvalues of X are 2σ_i and zeros."""
-    require_two_layers(L)
+    _require_two_layers(L)
     end_to_end = last @ first
     square = first.T @ first
     require_same(end_to_end.T @ end_to_end, square @ square, BALANCED, "WᵀW")
@@ -192,7 +190,7 @@ def spectrum_of_the_lift(L: sp.Expr) -> None:
         require_same(goal.T @ left, sign * sigma * (sign * right), rules, "lower half of S[u; ±v]")
 
 
-def top_singular_value() -> None:
+def _top_singular_value() -> None:
     """With uᵀMv = σ* − δ, δ ≥ 0, the compressed rate exceeds the wide one by Lσ^{2−2/L}δ ≥ 0."""
     deficit = sp.Symbol("δ", nonnegative=True)
     wide = singular_value_rate(value, value - (target - deficit))
@@ -204,16 +202,16 @@ def top_singular_value() -> None:
 
 STEPS: tuple[Step, ...] = (
     symbolic("the lift", lifted_flow, L=2),
-    symbolic("difference of two solutions", difference_equation),
-    symbolic("the order is preserved", congruence),
+    symbolic("difference of two solutions", _difference_equation),
+    symbolic("the order is preserved", _congruence),
     cited(
         "uniqueness",
         "A linear differential equation has one solution per start (Picard–Lindelöf).",
     ),
-    symbolic("the start is below 2ε²I", start_is_below, L=2),
-    symbolic("the comparison solution", comparison_solution, L=2),
-    symbolic("the comparison solution is ordered", comparison_is_ordered),
-    symbolic("spectra", spectrum_of_the_lift, L=2),
+    symbolic("the start is below 2ε²I", _start_is_below, L=2),
+    symbolic("the comparison solution", _comparison_solution, L=2),
+    symbolic("the comparison solution is ordered", _comparison_is_ordered),
+    symbolic("spectra", _spectrum_of_the_lift, L=2),
     cited(
         "eigenvalues respect the order",
         "X ⪯ X̂ implies λ_i(X) ≤ λ_i(X̂) for every i (Weyl).",
@@ -236,7 +234,7 @@ STEPS: tuple[Step, ...] = (
         "derivative of a maximum",
         "σ_1 = max uᵀWv has the right derivative max uᵀẆv over top pairs (Danskin).",
     ),
-    symbolic("the largest singular value", top_singular_value),
+    symbolic("the largest singular value", _top_singular_value),
     argument(
         "any depth",
         "uᵀMv ≤ σ_1* for unit vectors, so D⁺σ_1 ≤ Lσ_1^{2−2/L}(σ_1* − σ_1), with equality for σ̃_1; "
@@ -248,7 +246,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `dominance`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="dominance",
@@ -273,12 +281,13 @@ def build(*, thorough: bool = False) -> Proof:
         ),
         open=(
             "L ≥ 3 and 2ε^L < σ_i* < σ_1*, beyond plane_blocks: a conjecture. Tried: sums of the k "
-            "largest values in the coordinate σ^{2/L−1} (`ky_fan`: the damping is convex and "
-            "works against the induction); a Riccati lift (Ẋ is no longer quadratic in X = ZZᵀ).",
+            "largest values in a coordinate σ^q (`early_sums`: from a share of the target on the "
+            "damping works against the induction); a Riccati lift (Ẋ is no longer quadratic in "
+            "X = ZZᵀ).",
             "Gradient descent instead of flow: no claim.",
         ),
         proves=("dominance",),
-        reading="3fa41c7c8673",
+        reading="4f7384931ac5",
         steps=STEPS,
     )
 

@@ -31,7 +31,6 @@ __all__ = [
     "MODULAR",
     "RATIONALS",
     "beside",
-    "cayley",
     "chain",
     "columns",
     "descend",
@@ -57,28 +56,78 @@ T = TypeVar("T")
 
 
 def seeded(cases: Sequence[T], repeats: int) -> Iterator[tuple[Random, T]]:
-    """Yield every case, each time with a generator of its own; every run draws the same ones."""
+    """Yield every case, each time with a generator of its own; every run draws the same ones.
+
+    Parameters
+    ----------
+    cases : sequence
+    repeats : int
+        How often each case is drawn.
+
+    Yields
+    ------
+    tuple
+        A random.Random and a case.
+    """
     for number in range(repeats):
         for place, case in enumerate(cases):
             yield Random(1000 * number + place), case
 
 
 def draw(field: Any, rng: Random, size: int = 5) -> Any:
-    """Return a random small fraction, or a uniform residue if the field is modular."""
+    """Return a random small fraction, or a uniform residue if the field is modular.
+
+    Parameters
+    ----------
+    field : sympy domain
+        Rational numbers, or the residues of a prime.
+    rng : random.Random
+    size : int, optional
+        Largest numerator and denominator.
+
+    Returns
+    -------
+    field element
+    """
     if field == MODULAR:
         return field(rng.randrange(PRIME))
     return field(rng.randint(-size, size)) / field(rng.randint(1, size))
 
 
 def draw_positive(field: Any, rng: Random, size: int = 5) -> Any:
-    """Return a random positive small fraction, or a nonzero residue."""
+    """Return a random positive small fraction, or a nonzero residue.
+
+    Parameters
+    ----------
+    field : sympy domain
+        Rational numbers, or the residues of a prime.
+    rng : random.Random
+    size : int, optional
+        Largest numerator and denominator.
+
+    Returns
+    -------
+    field element
+    """
     if field == MODULAR:
         return field(rng.randrange(1, PRIME))
     return field(rng.randint(1, size)) / field(rng.randint(1, size))
 
 
 def from_rows(rows: Sequence[Sequence[Any]], field: Any) -> DomainMatrix:
-    """Return the matrix with the given rows, converted to the field."""
+    """Return the matrix with the given rows, converted to the field.
+
+    Parameters
+    ----------
+    rows : sequence of sequences
+        Numbers that the field holds.
+    field : sympy domain
+        Rational numbers, or the residues of a prime.
+
+    Returns
+    -------
+    DomainMatrix
+    """
     converted = [[_into(field, entry) for entry in row] for row in rows]
     return DomainMatrix(converted, (len(rows), len(rows[0])), field).to_dense()
 
@@ -90,17 +139,55 @@ def _into(field: Any, entry: Any) -> Any:
 
 
 def random_matrix(rows: int, cols: int, field: Any, rng: Random, size: int = 5) -> DomainMatrix:
-    """Return a matrix with independent random entries."""
+    """Return a matrix with independent random entries.
+
+    Parameters
+    ----------
+    rows, cols : int
+    field : sympy domain
+        Rational numbers, or the residues of a prime.
+    rng : random.Random
+    size : int, optional
+        Largest numerator and denominator of an entry.
+
+    Returns
+    -------
+    DomainMatrix
+    """
     return from_rows([[draw(field, rng, size) for _ in range(cols)] for _ in range(rows)], field)
 
 
 def eye(size: int, field: Any) -> DomainMatrix:
-    """Return the identity."""
+    """Return the identity matrix.
+
+    Parameters
+    ----------
+    size : int
+    field : sympy domain
+        Rational numbers, or the residues of a prime.
+
+    Returns
+    -------
+    DomainMatrix
+    """
     return DomainMatrix.eye(size, field).to_dense()
 
 
 def diagonal(values: Sequence[Any], shape: tuple[int, int], field: Any) -> DomainMatrix:
-    """Return the (rectangular) diagonal matrix with `values` on its diagonal."""
+    """Return the (rectangular) diagonal matrix with `values` on its diagonal.
+
+    Parameters
+    ----------
+    values : sequence of field elements
+    shape : tuple of int
+        Rows and columns.
+    field : sympy domain
+        Rational numbers, or the residues of a prime.
+
+    Returns
+    -------
+    DomainMatrix
+    """
     rows, cols = shape
     zero = field(0)
     entries = [
@@ -111,10 +198,22 @@ def diagonal(values: Sequence[Any], shape: tuple[int, int], field: Any) -> Domai
 
 
 def random_orthogonal(size: int, field: Any, rng: Random) -> DomainMatrix:
-    """Return an exactly orthogonal matrix by the Cayley transform of a random skew matrix."""
+    """Return an exactly orthogonal matrix by the Cayley transform of a random skew matrix.
+
+    Parameters
+    ----------
+    size : int
+    field : sympy domain
+        Rational numbers, or the residues of a prime.
+    rng : random.Random
+
+    Returns
+    -------
+    DomainMatrix
+    """
     upper = {(i, j): draw(field, rng, 3) for i in range(size) for j in range(i + 1, size)}
     skew = [[_skew_entry(upper, i, j, field) for j in range(size)] for i in range(size)]
-    return cayley(from_rows(skew, field))
+    return _cayley(from_rows(skew, field))
 
 
 def _skew_entry(upper: dict[tuple[int, int], Any], i: int, j: int, field: Any) -> Any:
@@ -123,30 +222,74 @@ def _skew_entry(upper: dict[tuple[int, int], Any], i: int, j: int, field: Any) -
     return upper[i, j] if i < j else -upper[j, i]
 
 
-def cayley(skew: DomainMatrix) -> DomainMatrix:
+def _cayley(skew: DomainMatrix) -> DomainMatrix:
     """Return (I − K)(I + K)⁻¹, orthogonal for skew-symmetric K; I + K is invertible over ℚ."""
     one = eye(skew.shape[0], skew.domain)
     return (one - skew) * (one + skew).inv()
 
 
 def columns(matrix: DomainMatrix, count: int) -> DomainMatrix:
-    """Return the first `count` columns."""
+    """Return the first `count` columns.
+
+    Parameters
+    ----------
+    matrix : DomainMatrix
+    count : int
+
+    Returns
+    -------
+    DomainMatrix
+    """
     return matrix[:, :count]
 
 
 def beside(left: DomainMatrix, right: DomainMatrix) -> DomainMatrix:
-    """Return the block matrix [left, right]."""
+    """Return the block matrix [left, right].
+
+    Parameters
+    ----------
+    left, right : DomainMatrix
+        Of as many rows.
+
+    Returns
+    -------
+    DomainMatrix
+    """
     return left.hstack(right)
 
 
 def projector(frame: DomainMatrix) -> DomainMatrix:
-    """Return the orthogonal projector X(XᵀX)⁻¹Xᵀ onto the columns of X."""
+    """Return the orthogonal projector X(XᵀX)⁻¹Xᵀ onto the columns of X.
+
+    Parameters
+    ----------
+    frame : DomainMatrix
+        X, of full column rank.
+
+    Returns
+    -------
+    DomainMatrix
+    """
     flipped = frame.transpose()
     return frame * (flipped * frame).inv() * flipped
 
 
 def chain(weights: Sequence[DomainMatrix], size: int, field: Any) -> DomainMatrix:
-    """Return W_L⋯W_1, the identity of `size` for no weights; ``weights[0]`` is applied first."""
+    """Return W_L⋯W_1, the identity of `size` for no weights; ``weights[0]`` is applied first.
+
+    Parameters
+    ----------
+    weights : sequence of DomainMatrix
+        W_1 first.
+    size : int
+        Columns of the product.
+    field : sympy domain
+        Rational numbers, or the residues of a prime.
+
+    Returns
+    -------
+    DomainMatrix
+    """
     total = eye(size, field)
     for weight in weights:
         total = weight * total
@@ -154,7 +297,20 @@ def chain(weights: Sequence[DomainMatrix], size: int, field: Any) -> DomainMatri
 
 
 def layer_gradients(weights: Sequence[DomainMatrix], residual: DomainMatrix) -> list[DomainMatrix]:
-    """Return (W_L⋯W_{l+1})ᵀ G (W_{l−1}⋯W_1)ᵀ for each layer, written out product by product."""
+    """Return (W_L⋯W_{l+1})ᵀ G (W_{l−1}⋯W_1)ᵀ for each layer, written out product by product.
+
+    Parameters
+    ----------
+    weights : sequence of DomainMatrix
+        W_1 first.
+    residual : DomainMatrix
+        G, shape (d_out, d_in).
+
+    Returns
+    -------
+    list of DomainMatrix
+        One for each layer.
+    """
     field, gradients = residual.domain, []
     for place, weight in enumerate(weights):
         after = chain(weights[place + 1 :], weight.shape[0], field)
@@ -173,10 +329,18 @@ def descend(
 
     Parameters
     ----------
+    weights : sequence of DomainMatrix
+        W_1 first.
+    target : DomainMatrix
+        Shape (d_out, d_in).
     rates : sequence of field elements
         The step size of each layer.
     decay : field element, optional
         Weight decay; none by default.
+
+    Returns
+    -------
+    list of DomainMatrix
     """
     field = target.domain
     decay = field(0) if decay is None else decay
@@ -189,13 +353,29 @@ def descend(
 
 
 def inner(left: DomainMatrix, right: DomainMatrix) -> Any:
-    """Return ⟨left, right⟩ = tr(leftᵀ right) as a field element."""
+    """Return ⟨left, right⟩ = tr(leftᵀ right) as a field element.
+
+    Parameters
+    ----------
+    left, right : DomainMatrix
+        Of one shape.
+
+    Returns
+    -------
+    field element
+    """
     product = left.transpose() * right
     return sum((product[i, i].element for i in range(product.shape[0])), start=left.domain(0))
 
 
 def require_equal(left: DomainMatrix, right: DomainMatrix, what: str) -> None:
     """Require equality of all entries, exactly.
+
+    Parameters
+    ----------
+    left, right : DomainMatrix
+    what : str
+        Name of the fact.
 
     Raises
     ------

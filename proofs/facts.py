@@ -28,7 +28,6 @@ __all__ = [
     "ProofError",
     "Transcript",
     "at_least",
-    "quantifiers",
     "record",
     "require_at_most",
     "require_identity",
@@ -48,7 +47,21 @@ class ProofError(AssertionError):
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing that was checked: its name, its printed form, and what it is quantified over."""
+    """One thing that was checked: its name, its printed form, and what it is quantified over.
+
+    Parameters
+    ----------
+    what : str
+        Its name.
+    formula : callable
+        Prints it.
+    symbols : frozenset of symbols
+        What it is quantified over.
+    given : tuple of str
+        Assumptions besides, in words.
+    all_sizes : bool
+        Whether it holds for matrices of all sizes.
+    """
 
     what: str
     formula: Callable[[], str]
@@ -64,19 +77,32 @@ class Fact:
 
 @dataclass
 class Transcript:
-    """The facts that one step has established, one of each kind and how many there were."""
+    """The facts that one step has established, one of each kind and how many there were.
+
+    Parameters
+    ----------
+    facts : dict
+        The first fact of each kind.
+    counts : dict
+        How many there were of each.
+    """
 
     facts: dict[str, Fact] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
     def add(self, fact: Fact) -> None:
-        """Count a fact, and keep it if it is the first of its kind."""
+        """Count a fact, and keep it if it is the first of its kind.
+
+        Parameters
+        ----------
+        fact : Fact
+        """
         self.facts.setdefault(fact.kind, fact)
         self.counts[fact.kind] = self.counts.get(fact.kind, 0) + 1
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The printed facts."""
+        """The facts as they are printed."""
         return tuple(self._line(kind, fact) for kind, fact in self.facts.items())
 
     def _line(self, kind: str, fact: Fact) -> str:
@@ -85,9 +111,9 @@ class Transcript:
 
     @property
     def scope(self) -> tuple[str, ...]:
-        """What the facts are quantified over, read off the objects themselves."""
+        """The quantifiers of the facts, read off the objects themselves."""
         symbols = frozenset().union(*(fact.symbols for fact in self.facts.values()))
-        parts = quantifiers(symbols)
+        parts = _quantifiers(symbols)
         if any(fact.all_sizes for fact in self.facts.values()):
             given = list(dict.fromkeys(g for fact in self.facts.values() for g in fact.given))
             shown = ", ".join(given[:6]) + (f" and {len(given) - 6} more" if len(given) > 6 else "")
@@ -100,7 +126,13 @@ _current: ContextVar[Transcript | None] = ContextVar("transcript", default=None)
 
 @contextmanager
 def transcribe() -> Iterator[Transcript]:
-    """Collect the facts established inside the block."""
+    """Collect the facts established inside the block.
+
+    Yields
+    ------
+    Transcript
+        To which `record` adds inside the block.
+    """
     transcript = Transcript()
     token = _current.set(transcript)
     try:
@@ -110,7 +142,12 @@ def transcribe() -> Iterator[Transcript]:
 
 
 def record(fact: Fact) -> None:
-    """Write a fact into the transcript of the step that is being carried out, if there is one."""
+    """Write a fact into the transcript of the step that is being carried out, if there is one.
+
+    Parameters
+    ----------
+    fact : Fact
+    """
     transcript = _current.get()
     if transcript is not None:
         transcript.add(fact)
@@ -143,7 +180,19 @@ def require_identity(left: Any, right: Any, what: str) -> None:
 
 
 def require_zero(value: Any, what: str) -> None:
-    """Require an expression, or each entry of a matrix, to simplify to exactly 0."""
+    """Require an expression, or each entry of a matrix, to simplify to exactly 0.
+
+    Parameters
+    ----------
+    value : sympy expression or matrix
+    what : str
+        Name of the fact.
+
+    Raises
+    ------
+    ProofError
+        With the simplified remainder, if it is not zero.
+    """
     require_identity(value, 0, what)
 
 
@@ -164,12 +213,36 @@ def _simplified(entry: sp.Expr) -> sp.Expr:
 
 
 def require_positive(value: Any, what: str) -> None:
-    """Require that sympy's assumptions prove `value` > 0 (a None answer is a failure)."""
+    """Require that sympy's assumptions prove `value` > 0 (a None answer is a failure).
+
+    Parameters
+    ----------
+    value : sympy expression
+    what : str
+        Name of the fact.
+
+    Raises
+    ------
+    ProofError
+        If SymPy cannot show it.
+    """
     _require_sign(value, what, "positive", ">")
 
 
 def require_nonnegative(value: Any, what: str) -> None:
-    """Require that sympy's assumptions prove `value` ≥ 0 (a None answer is a failure)."""
+    """Require that sympy's assumptions prove `value` ≥ 0 (a None answer is a failure).
+
+    Parameters
+    ----------
+    value : sympy expression
+    what : str
+        Name of the fact.
+
+    Raises
+    ------
+    ProofError
+        If SymPy cannot show it.
+    """
     _require_sign(value, what, "nonnegative", "≥")
 
 
@@ -183,7 +256,23 @@ def _require_sign(value: Any, what: str, sign: str, relation: str) -> None:
 
 
 def require_limit(value: Any, variable: sp.Symbol, point: Any, limit: Any, what: str) -> None:
-    """Require an expression to tend to `limit` as `variable` tends to `point` from above."""
+    """Require an expression to tend to `limit` as `variable` tends to `point` from above.
+
+    Parameters
+    ----------
+    value : sympy expression
+    variable : sympy symbol
+    point : sympy expression
+        Where the variable tends to.
+    limit : sympy expression
+    what : str
+        Name of the fact.
+
+    Raises
+    ------
+    ProofError
+        If SymPy finds another limit.
+    """
     found = sp.limit(value, variable, point)
     if _simplified(found - limit) != 0:
         raise ProofError(f"{what}: expected the limit {limit}, got: {found}")
@@ -195,14 +284,40 @@ def require_limit(value: Any, variable: sp.Symbol, point: Any, limit: Any, what:
 
 
 def require_less(low: Any, high: Any, what: str) -> None:
-    """Require `low` < `high` for two numbers without a free symbol."""
+    """Require `low` < `high` for two numbers without a free symbol.
+
+    Parameters
+    ----------
+    low, high : number
+        Rational numbers, balls, or sympy numbers.
+    what : str
+        Name of the fact.
+
+    Raises
+    ------
+    ProofError
+        If it is not so.
+    """
     if not bool(low < high):
         raise ProofError(f"{what}: expected {low} < {high}")
     record(Fact(what, lambda: f"{shown(low)} < {shown(high)}"))
 
 
 def require_at_most(low: Any, high: Any, what: str) -> None:
-    """Require `low` ≤ `high` for two numbers without a free symbol."""
+    """Require `low` ≤ `high` for two numbers without a free symbol.
+
+    Parameters
+    ----------
+    low, high : number
+        Rational numbers, balls, or sympy numbers.
+    what : str
+        Name of the fact.
+
+    Raises
+    ------
+    ProofError
+        If it is not so.
+    """
     if not bool(low <= high):
         raise ProofError(f"{what}: expected {low} ≤ {high}")
     record(Fact(what, lambda: f"{shown(low)} ≤ {shown(high)}"))
@@ -226,7 +341,18 @@ class _Printer(StrPrinter):
 
 
 def shown(value: Any) -> str:
-    """Return the printed form of an expression, a matrix or anything else."""
+    """Return the printed form of an expression, a matrix or anything else.
+
+    Parameters
+    ----------
+    value : object
+        A sympy object, a Fraction, an interval, or what `str` prints.
+
+    Returns
+    -------
+    str
+        At most about `LONGEST` characters.
+    """
     value = sp.Rational(value) if isinstance(value, Fraction) else value
     if isinstance(value, sp.Basic | sp.MatrixBase):
         value = value.subs(dict(map(_unshifted, _symbols(value))))
@@ -248,7 +374,18 @@ def shown(value: Any) -> str:
 
 
 def at_least(name: str, least: int) -> sp.Expr:
-    """Return `least` plus a symbol assumed to be nonnegative: every number from `least` on."""
+    """Return `least` plus a symbol assumed to be nonnegative: every number from `least` on.
+
+    Parameters
+    ----------
+    name : str
+        Of the symbol.
+    least : int
+
+    Returns
+    -------
+    sympy expression
+    """
     return least + sp.Symbol(f"{name}{_SHIFT}{least}", nonnegative=True)
 
 
@@ -261,7 +398,7 @@ def _unshifted(symbol: sp.Symbol) -> tuple[sp.Symbol, sp.Expr]:
     return symbol, sp.Symbol(name, positive=True) - int(least) if least else symbol
 
 
-def quantifiers(symbols: frozenset[sp.Symbol]) -> list[str]:
+def _quantifiers(symbols: frozenset[sp.Symbol]) -> list[str]:
     """Return the symbols grouped by what is assumed of them, as "σ, ε > 0"."""
     groups: dict[str, list[str]] = {}
     for symbol in sorted(symbols, key=lambda symbol: (symbol.name, _assumed(symbol))):

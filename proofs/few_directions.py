@@ -13,7 +13,7 @@ import sympy as sp
 from .noncommutative import Words, identity, letters, matrix, require_same, zero
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 
-__all__ = ["FRAMES", "balance", "build", "eps", "inner", "one_step", "projector", "quadratic_forms"]
+__all__ = ["FRAMES", "build", "eps", "inner"]
 
 step, eps = sp.symbols("η ε", positive=True)
 last, layer, inner = matrix("V", "class", "d"), matrix("W", "d", "d"), matrix("H", "d", "sample")
@@ -25,28 +25,28 @@ ANNIHILATED = {letters(last, unit): zero("class", "one")}
 BEFORE = {letters(first, unit): zero("class", "one")}
 
 
-def balance(W: Words, V: Words) -> Words:
+def _balance(W: Words, V: Words) -> Words:
     """Return D = WWᵀ − VᵀV."""
     return W @ W.T - V.T @ V
 
 
-def one_step() -> None:
+def _one_step() -> None:
     """The terms of first order cancel, for every part of the samples."""
     of_last, of_layer = error @ inner.T @ layer.T, last.T @ error @ inner.T  # ∇V, ∇W
     require_same(last.T @ of_last, of_layer @ layer.T, {}, "Vᵀ∇V against ∇W·Wᵀ")
-    change = balance(layer - step * of_layer, last - step * of_last) - balance(layer, last)
+    change = _balance(layer - step * of_layer, last - step * of_last) - _balance(layer, last)
     second = step**2 * (of_layer @ of_layer.T - of_last.T @ of_last)
     require_same(change, second, {}, "the change of D in a step")
 
 
-def projector() -> None:
+def _projector() -> None:
     """P = V₀ᵀV₀/ε² is a projector, and I − P keeps what V₀ annihilates."""
     P = first.T @ first * eps**-2
     require_same(P @ P, P, FRAMES, "P²")
     require_same((identity("d") - P) @ unit, unit, BEFORE, "(I − P)u where V₀u = 0")
 
 
-def quadratic_forms() -> None:
+def _quadratic_forms() -> None:
     """uᵀ(ε²(I − P) + VᵀV)u where V, or V₀, annihilates u."""
     P = first.T @ first * eps**-2
     start = eps**2 * (identity("d") - P)
@@ -58,9 +58,9 @@ def quadratic_forms() -> None:
 
 
 STEPS: tuple[Step, ...] = (
-    symbolic("a step", one_step),
-    symbolic("the start", projector),
-    symbolic("on two subspaces", quadratic_forms),
+    symbolic("a step", _one_step),
+    symbolic("the start", _projector),
+    symbolic("on two subspaces", _quadratic_forms),
     cited(
         "Courant and Fischer",
         "The (c + 1)-th largest eigenvalue of a symmetric matrix is at most its largest quadratic "
@@ -70,15 +70,15 @@ STEPS: tuple[Step, ...] = (
     argument(
         "what is summed",
         "The difference of two positive semidefinite matrices has a spectral norm of at most the "
-        "larger one of theirs. So a step changes D by max(‖ΔW‖², ‖ΔV‖²) at most, and all of them "
-        "by δ. For a flow the sum of squares of steps tends to 0 with the step.",
+        "larger one of theirs. So a step changes D by at most max(‖ΔW‖², ‖ΔV‖²), and all steps "
+        "together by at most δ. For a flow the sum of squares of steps tends to 0 with the step.",
         "a step",
     ),
     argument(
         "singular values",
         "WWᵀ = ε²(I − P) + VᵀV + E, ‖E‖ ≤ δ. On the kernel of V its form is at most ε² + δ, on "
-        "that of V₀ at least ε² − δ, and both have codimension c at most. Hence "
-        "σ_{c+1}² ≤ ε² + δ and σ_{d−c}² ≥ ε² − δ.",
+        "that of V₀ at least ε² − δ, and both have codimension at most c. Hence σ_{c+1}² ≤ ε² + δ "
+        "and σ_{d−c}² ≥ ε² − δ.",
         "what is summed",
         "the start",
         "on two subspaces",
@@ -87,7 +87,7 @@ STEPS: tuple[Step, ...] = (
     argument(
         "the change",
         "For a unit vector u with Vu = 0, ‖(W − W(0))ᵀu‖ ≤ ‖Wᵀu‖ + ‖W(0)ᵀu‖ ≤ √(ε² + δ) + ε, and "
-        "such u form a subspace of codimension c at most.",
+        "such u form a subspace of codimension at most c.",
         "singular values",
         "Courant and Fischer",
     ),
@@ -95,7 +95,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `few_directions`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="few_directions",
@@ -113,7 +123,7 @@ def build(*, thorough: bool = False) -> Proof:
             "A perceptron, whose last layer sees W through a ReLU: there only the diagonal of D is "
             "conserved.",
         ),
-        reading="173075a24eba",
+        reading="2605dcab01bd",
         steps=STEPS,
     )
 

@@ -13,7 +13,7 @@ from dlnlab.claims import fewer_products
 from .facts import require_identity, require_positive
 from .proof import Clause, Proof, Step, argument, main, symbolic
 
-__all__ = ["build", "layers", "one_matrix", "product"]
+__all__ = ["build", "layers", "product"]
 
 out, into, narrow, more, samples = sp.symbols("d_out d_in r̂ k n", positive=True)
 
@@ -37,7 +37,7 @@ def product() -> None:
     require_positive(saved, "what is saved multiplied out")
 
 
-def one_matrix() -> None:
+def _one_matrix() -> None:
     """Per sample a wide block, multiplied out, costs what one matrix does as n grows."""
     wide = fewer_products.multiplied_out(WIDE, samples)
     matrix = fewer_products.layer_by_layer((into, out), samples)
@@ -48,7 +48,7 @@ def one_matrix() -> None:
 STEPS: tuple[Step, ...] = (
     symbolic("layer by layer", layers),
     symbolic("multiplied out", product),
-    symbolic("one matrix", one_matrix),
+    symbolic("one matrix", _one_matrix),
     argument(
         "the cheaper way",
         "If both numbers of one block are larger than those of another, so is the smaller of both.",
@@ -59,7 +59,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `fewer_products`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="fewer_products",
@@ -67,7 +77,7 @@ def build(*, thorough: bool = False) -> Proof:
         clauses=(
             Clause(
                 "A gradient of a block of three layers of inner widths r̂ takes fewer "
-                "multiplications than one of inner widths D > r̂, on every number of samples, "
+                "multiplications than one of inner widths D > r̂, for every number of samples, "
                 "layer by layer, multiplied out, or in the cheaper way of each.",
                 ("layer by layer", "multiplied out", "the cheaper way"),
             ),
@@ -78,8 +88,8 @@ def build(*, thorough: bool = False) -> Proof:
             ),
         ),
         source="dlnlab, for Kwon et al. 2024, Table 1 and the caption of Figure 21",
-        open=("Seconds, which depend on the machine: they are measured.",),
-        reading="63f3043d8eaf",
+        open=("Running times, which depend on the machine and are measured.",),
+        reading="0f1ba8f40181",
         steps=STEPS,
     )
 

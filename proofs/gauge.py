@@ -54,19 +54,13 @@ from .scopes import AtLeast
 
 __all__ = [
     "build",
-    "canonical_form",
     "ends",
-    "follow",
-    "full_runs",
     "gradient",
     "gradients",
-    "imbalances",
     "orthogonal",
     "products",
     "random_operator",
-    "sees_everything",
     "steps",
-    "turn_all",
     "turned",
 ]
 
@@ -81,7 +75,18 @@ SHAPES = ((2, 3, 3, 2), (3, 2, 4, 2), (2, 2, 2, 2, 3))
 
 
 def orthogonal(*turns: Words) -> Rules:
-    """Return the rules GᵀG = I and GGᵀ = I."""
+    """Return the rules GᵀG = I and GGᵀ = I.
+
+    Parameters
+    ----------
+    *turns : Words
+        The orthogonal letters.
+
+    Returns
+    -------
+    dict
+        Rewriting rules.
+    """
     rules: dict[Any, Words] = {}
     for turn in turns:
         rules[letters(turn.T, turn)] = identity(turn.cols)
@@ -93,12 +98,38 @@ RULES = orthogonal(turn_a, turn_b, turn_c)
 
 
 def turned(weight: Words, after: Words, before: Words) -> Words:
-    """Return G_l W_l G_{l−1}ᵀ."""
+    """Return G_l W_l G_{l−1}ᵀ, a layer in turned hidden bases.
+
+    Parameters
+    ----------
+    weight : Words
+        W_l.
+    after : Words
+        G_l.
+    before : Words
+        G_{l−1}.
+
+    Returns
+    -------
+    Words
+    """
     return after @ weight @ before.T
 
 
 def gradient(over: Words, under: Words) -> Words:
-    """Return W_{>l}ᵀ R W_{<l}ᵀ."""
+    """Return W_{>l}ᵀ R W_{<l}ᵀ, the gradient of a layer for the residual R.
+
+    Parameters
+    ----------
+    over : Words
+        W_{>l}, the product of the layers above.
+    under : Words
+        W_{<l}, the product of those below.
+
+    Returns
+    -------
+    Words
+    """
     return over.T @ residual @ under.T
 
 
@@ -143,7 +174,7 @@ def ends() -> None:
     require_same(moving, claimed, rules, "Ẇ_l")
 
 
-def imbalances() -> None:
+def _imbalances() -> None:
     """W_{l+1}ᵀW_{l+1} − W_lW_lᵀ becomes G_l(…)G_lᵀ: a balanced network stays balanced."""
     high, low = turned(upper, turn_c, turn_b), turned(layer, turn_b, turn_a)
     found = high.T @ high - low @ low.T
@@ -151,7 +182,7 @@ def imbalances() -> None:
     require_same(found, turned(imbalance, turn_b, turn_b), RULES, "the imbalance")
 
 
-def canonical_form() -> None:
+def _canonical_form() -> None:
     """G_l = H_lᵀ makes a layer ε_l Q_l below the last one ε_l I."""
     scale = sp.Symbol("ε", positive=True)
     rotation, so_far = matrix("Q", "b", "a"), matrix("H", "a", "in")
@@ -165,7 +196,7 @@ def canonical_form() -> None:
     require_same(whole, last @ (scale * rotation) @ so_far, rules, "the product with W_L G_{L−1}ᵀ")
 
 
-def full_runs(field: Any, repeats: int, num_steps: int) -> None:
+def _full_runs(field: Any, repeats: int, num_steps: int) -> None:
     """Whole networks, trained from a start and from the turned one, with zero error."""
     for rng, widths in seeded(SHAPES, repeats):
         depth = len(widths) - 1
@@ -173,10 +204,10 @@ def full_runs(field: Any, repeats: int, num_steps: int) -> None:
         turns = [eye(widths[0], field)]
         turns += [random_orthogonal(size, field, rng) for size in widths[1:-1]]
         turns += [eye(widths[-1], field)]
-        follow(weights, turns, random_operator(widths, field, rng), rng, num_steps)
+        _follow(weights, turns, random_operator(widths, field, rng), rng, num_steps)
 
 
-def sees_everything() -> None:
+def _sees_everything() -> None:
     """With one measurement per entry the descent below is that on ½‖W_{L:1} − M‖²."""
     for rng, widths in seeded(SHAPES, 1):
         shape = (widths[-1], widths[0])
@@ -194,7 +225,21 @@ def sees_everything() -> None:
 def random_operator(
     widths: tuple[int, ...], field: Any, rng: Random
 ) -> list[tuple[DomainMatrix, Any]]:
-    """Return pairs (A_i, y_i): three dense matrices, or as many entries."""
+    """Return pairs (A_i, y_i): three dense matrices, or as many entries.
+
+    Parameters
+    ----------
+    widths : tuple of int
+        Sizes of all spaces, the input first.
+    field : sympy domain
+        Rational numbers, or the residues of a prime.
+    rng : random.Random
+
+    Returns
+    -------
+    list of tuple
+        Of a DomainMatrix of shape (d_out, d_in) and a field element each.
+    """
     shape, dense = (widths[-1], widths[0]), rng.random() < 0.5
     pairs = []
     for _ in range(3):
@@ -211,7 +256,7 @@ def _entry(row: int, col: int, shape: tuple[int, int], field: Any) -> DomainMatr
     return one
 
 
-def follow(
+def _follow(
     weights: list[DomainMatrix],
     turns: list[DomainMatrix],
     operator: list[tuple[DomainMatrix, Any]],
@@ -222,16 +267,18 @@ def follow(
     field, depth = weights[0].domain, len(weights)
     rates = [draw_positive(field, rng) / field(8) for _ in range(depth)]
     mu = draw_positive(field, rng) / field(8)
-    others = turn_all(weights, turns)
+    others = _turn_all(weights, turns)
     for step in range(1, num_steps + 1):
         weights, others = (_descend(W, operator, rates, mu) for W in (weights, others))
-        for place, (got, expected) in enumerate(zip(others, turn_all(weights, turns), strict=True)):
+        for place, (got, expected) in enumerate(
+            zip(others, _turn_all(weights, turns), strict=True)
+        ):
             require_equal(got, expected, f"W_{place + 1} after step {step}")
         size = weights[0].shape[1]
         require_equal(chain(others, size, field), chain(weights, size, field), "W_{L:1}")
 
 
-def turn_all(weights: list[DomainMatrix], turns: list[DomainMatrix]) -> list[DomainMatrix]:
+def _turn_all(weights: list[DomainMatrix], turns: list[DomainMatrix]) -> list[DomainMatrix]:
     """Return G_l W_l G_{l−1}ᵀ for every layer; `turns` are G_0, …, G_L."""
     return [turns[k + 1] * weight * turns[k].transpose() for k, weight in enumerate(weights)]
 
@@ -255,20 +302,30 @@ def _descend(
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` draws ten times as many instances."""
+    """Return the proof of `gauge`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Draws ten times as many instances.
+
+    Returns
+    -------
+    Proof
+    """
     more = 10 if thorough else 1
     return Proof(
         claim="gauge",
         clauses=(
             Clause(
                 "W_l → G_lW_lG_{l−1}ᵀ with orthogonal G_l, G_0 = G_L = I, leaves W_{L:1} and the "
-                "loss unchanged and commutes with gradient descent and flow, for every measurement "
-                "operator, step size of each layer and weight decay.",
+                "loss unchanged and commutes with gradient descent and flow, for every "
+                "measurement operator, step size of each layer and weight decay.",
                 (
                     "products",
                     "gradients",
                     "steps",
-                    "for ever",
+                    "by induction",
                     "imbalance",
                     "one measurement per entry",
                     "full matrices over ℚ",
@@ -279,7 +336,7 @@ def build(*, thorough: bool = False) -> Proof:
             Clause(
                 "So every network with layers ε_lQ_l, orthogonal below the last, is "
                 "(εI, …, εI, εQ) in other coordinates.",
-                ("canonical form", "for ever"),
+                ("canonical form", "by induction"),
                 {"L": AtLeast(2)},
             ),
             Clause(
@@ -290,25 +347,28 @@ def build(*, thorough: bool = False) -> Proof:
         ),
         source="dlnlab",
         proves=("gauge",),
-        reading="edd2747b0b9e",
+        reading="2cff6b81ec18",
         steps=(
             symbolic("products", products),
             symbolic("gradients", gradients),
             symbolic("steps", steps),
             argument(
-                "for ever",
-                "The start is turned, a step keeps the turn: so every iterate is turned. So is the "
-                "flow: its right-hand side −∇_l turns, and there is one flow per start.",
+                "by induction",
+                "The start is turned, and a step keeps the turn, so every iterate is turned. The "
+                "same holds for the flow, since its right-hand side −∇_l turns and there is one "
+                "flow per start.",
                 "products",
                 "gradients",
                 "steps",
             ),
             symbolic("ends", ends),
-            symbolic("imbalance", imbalances),
-            symbolic("canonical form", canonical_form),
-            exact("one measurement per entry", sees_everything),
-            exact("full matrices over ℚ", partial(full_runs, RATIONALS, 3 * more, 2)),
-            Step("long runs modulo 2⁶¹ − 1", "evidence", partial(full_runs, MODULAR, 2 * more, 50)),
+            symbolic("imbalance", _imbalances),
+            symbolic("canonical form", _canonical_form),
+            exact("one measurement per entry", _sees_everything),
+            exact("full matrices over ℚ", partial(_full_runs, RATIONALS, 3 * more, 2)),
+            Step(
+                "long runs modulo 2⁶¹ − 1", "evidence", partial(_full_runs, MODULAR, 2 * more, 50)
+            ),
             argument(
                 "evidence beyond single instances",
                 "50 steps modulo a prime: a stress test, for which no probability is claimed.",

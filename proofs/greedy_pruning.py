@@ -20,29 +20,24 @@ from .facts import require_identity, require_nonnegative, require_positive
 from .noncommutative import identity, letters, matrix, require_same, symmetric, zero
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 
-__all__ = [
-    "build",
-    "contraction",
-    "curvatures",
-    "hessian",
-    "range_is_kept",
-    "second_derivative",
-    "sigma",
-    "step_sizes",
-    "t",
-    "turns",
-]
+__all__ = ["build", "curvatures", "hessian", "sigma", "t", "turns"]
 
 sigma, other, eta = sp.symbols("σ σ_j η", positive=True)
 t = sp.Symbol("t", real=True)
 
 
 def curvatures() -> dict[str, sp.Expr]:
-    """Return the eigenvalues of the Hessian at U⋆, by direction."""
+    """Return the eigenvalues of the Hessian at U⋆, by direction.
+
+    Returns
+    -------
+    dict
+        From "outside" the range of M, "along" U⋆ and "symmetric" within it to an expression.
+    """
     return {"outside": 4 * sigma**2, "along": 8 * sigma**2, "symmetric": 4 * (sigma**2 + other**2)}
 
 
-def second_derivative(direction: sp.Matrix) -> sp.Expr:
+def _second_derivative(direction: sp.Matrix) -> sp.Expr:
     """Return the second derivative of ‖UUᵀ − M‖² at U⋆ = [σe_1, σ_je_2] in three dimensions."""
     factor = sp.Matrix([[sigma, 0], [0, other], [0, 0]])
     moved = factor + t * direction
@@ -53,7 +48,7 @@ def second_derivative(direction: sp.Matrix) -> sp.Expr:
 def hessian() -> None:
     """Every pair of modes and a direction outside: all quadratic forms of the three dimensions."""
     a, b, c, d, x, z = sp.symbols("a b c d x z", real=True)
-    found = second_derivative(sp.Matrix([[a, b], [c, d], [x, z]]))
+    found = _second_derivative(sp.Matrix([[a, b], [c, d], [x, z]]))
     sizes = curvatures()
     swapped = sizes["along"].subs(sigma, other), sizes["outside"].subs(sigma, other)
     joint = (other * b + sigma * c) ** 2 * sizes["symmetric"] / (sigma**2 + other**2)
@@ -65,7 +60,7 @@ def hessian() -> None:
 gap = sp.Symbol("g", nonnegative=True)
 
 
-def contraction() -> None:
+def _contraction() -> None:
     """The smallest is 4σ², or 8σ² without those outside, for σ ≤ σ_j = σ + g; 8σ_j² is largest."""
     sizes = curvatures()
     for name in ("along", "symmetric"):
@@ -78,7 +73,7 @@ def contraction() -> None:
         require_nonnegative(steepest - size.subs(other, sigma + gap), f"8σ_j² − {name}")
 
 
-def step_sizes() -> None:
+def _step_sizes() -> None:
     """Where 1 − ημ of the smallest μ is as large as −(1 − ημ) of the largest, 8σ_j²."""
     sizes = curvatures()
     steepest = sizes["along"].subs(sigma, other)
@@ -91,7 +86,7 @@ def step_sizes() -> None:
         require_positive(-sp.diff(both, eta), f"how they fall with η, {name}")
 
 
-def range_is_kept() -> None:
+def _range_is_kept() -> None:
     """PUUᵀU and PMU vanish with PU for P the projection out of the range: the gradient stays."""
     P = symmetric("P", "d")
     rules = {letters(P, factor_word): zero("d", "k"), letters(P, goal): zero("d", "d")}
@@ -115,9 +110,9 @@ def turns() -> None:
 
 STEPS: tuple[Step, ...] = (
     symbolic("the Hessian", hessian),
-    symbolic("the smallest curvature", contraction),
-    symbolic("step sizes", step_sizes),
-    symbolic("the range", range_is_kept),
+    symbolic("the smallest curvature", _contraction),
+    symbolic("step sizes", _step_sizes),
+    symbolic("the range", _range_is_kept),
     argument(
         "fine-tuning",
         "The Hessian is the sum of the forms of its pairs of modes and of directions outside. "
@@ -152,7 +147,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `greedy_pruning`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="greedy_pruning",
@@ -164,8 +169,8 @@ def build(*, thorough: bool = False) -> Proof:
                 ("fine-tuning",),
             ),
             Clause(
-                "Of columns in the range of M it contracts by 1 − 8ησ_r², for "
-                "η ≤ 1/(4σ_1² + 4σ_r²).",
+                "For columns in the range of M it contracts by 1 − 8ησ_r², for η ≤ 1/(4σ_1² + "
+                "4σ_r²).",
                 ("within the range",),
             ),
             Clause(
@@ -176,7 +181,7 @@ def build(*, thorough: bool = False) -> Proof:
         ),
         source="dlnlab; the method is Rajaraman et al. 2023",
         open=("The rate for sensing: linear in the paper; measured here.",),
-        reading="e8df5245ee6d",
+        reading="49c5b6fd3758",
         steps=STEPS,
     )
 

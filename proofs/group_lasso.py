@@ -30,19 +30,13 @@ from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 __all__ = [
     "bend",
     "build",
-    "commuting",
-    "concavity",
     "inner",
-    "instability",
-    "merging",
     "penalty",
     "shrinkage",
     "sigma",
     "smallest",
     "stationarity",
     "t",
-    "threshold",
-    "turned_pair",
     "weight",
     "zero_column",
 ]
@@ -52,21 +46,51 @@ t, turn, inner = sp.symbols("t θ g", real=True)
 
 
 def penalty(size: sp.Expr) -> sp.Expr:
-    """Return φ(s) = s/√(s + β)."""
+    """Return φ(s) = s/√(s + β), the smoothed norm of a column.
+
+    Parameters
+    ----------
+    size : sympy expression
+        s, its squared norm.
+
+    Returns
+    -------
+    sympy expression
+    """
     return size / sp.sqrt(size + beta)
 
 
 def weight(size: sp.Expr) -> sp.Expr:
-    """Return w(s) = (s + 2β)/(s + β)^{3/2}."""
+    """Return w(s) = (s + 2β)/(s + β)^{3/2} = 2φ′(s), the weight of a column in the gradient.
+
+    Parameters
+    ----------
+    size : sympy expression
+        s, its squared norm.
+
+    Returns
+    -------
+    sympy expression
+    """
     return (size + 2 * beta) / (size + beta) ** sp.Rational(3, 2)
 
 
 def bend(size: sp.Expr) -> sp.Expr:
-    """Return −w′(s) = (s + 4β)/(2(s + β)^{5/2})."""
+    """Return −w′(s) = (s + 4β)/(2(s + β)^{5/2}).
+
+    Parameters
+    ----------
+    size : sympy expression
+        s, a squared column norm.
+
+    Returns
+    -------
+    sympy expression
+    """
     return (size + 4 * beta) / (2 * (size + beta) ** sp.Rational(5, 2))
 
 
-def concavity() -> None:
+def _concavity() -> None:
     """φ′ and φ″ in closed form, φ″ < 0, and both ends."""
     require_identity(2 * sp.diff(penalty(square), square), weight(square), "2φ′")
     require_identity(-sp.diff(weight(square), square), bend(square), "−w′")
@@ -81,7 +105,7 @@ def concavity() -> None:
 factor, goal, weights = matrix("U", "d", "k"), symmetric("M", "d"), diagonal("W", "k")
 
 
-def commuting() -> None:
+def _commuting() -> None:
     """Uᵀ(UUᵀ − M)U is its own transpose, and the transpose of UᵀUW is WUᵀU."""
     fit = factor.T @ (factor @ factor.T - goal) @ factor
     require_same(fit.T, fit, {}, "(Uᵀ(UUᵀ − M)U)ᵀ")
@@ -89,13 +113,13 @@ def commuting() -> None:
     require_same(shrunk.T, weights @ factor.T @ factor, {}, "(UᵀUW)ᵀ")
 
 
-def turned_pair() -> sp.Expr:
+def _turned_pair() -> sp.Expr:
     """Return the penalty of two columns of squared norm s, inner product g, turned by θ."""
     spread = inner * sp.sin(2 * turn)
     return penalty(square + spread) + penalty(square - spread)
 
 
-def merging() -> None:
+def _merging() -> None:
     """The squared norms of the turned columns, and the curvature of their penalty."""
     gram = sp.Matrix([[square, inner], [inner, square]])
     c, s = sp.cos(turn), sp.sin(turn)
@@ -103,18 +127,28 @@ def merging() -> None:
     after = rotation.T * gram * rotation
     require_identity(after[0, 0], square + inner * sp.sin(2 * turn), "‖cos θ u + sin θ v‖²")
     require_identity(after[1, 1], square - inner * sp.sin(2 * turn), "‖cos θ v − sin θ u‖²")
-    slope = sp.diff(turned_pair(), turn).subs(turn, 0)
+    slope = sp.diff(_turned_pair(), turn).subs(turn, 0)
     require_identity(slope, 0, "slope of the penalty at θ = 0")
-    curvature = sp.diff(turned_pair(), turn, 2).subs(turn, 0)
+    curvature = sp.diff(_turned_pair(), turn, 2).subs(turn, 0)
     require_identity(curvature, -4 * inner**2 * bend(square), "curvature of the penalty at θ = 0")
 
 
 def zero_column(step: sp.Expr) -> sp.Expr:
-    """Return f along a zero column moved to tv, less f before, with vᵀ(M − UUᵀ)v = σ²."""
+    """Return what f gains when a zero column moves to tv, with vᵀ(M − UUᵀ)v = σ².
+
+    Parameters
+    ----------
+    step : sympy expression
+        t.
+
+    Returns
+    -------
+    sympy expression
+    """
     return -2 * step**2 * sigma**2 + step**4 + lam * penalty(step**2)
 
 
-def instability() -> None:
+def _instability() -> None:
     """The curvature at t = 0, and when it is negative."""
     curvature = sp.diff(zero_column(t), t, 2).subs(t, 0)
     require_identity(curvature, 2 * lam / sp.sqrt(beta) - 4 * sigma**2, "curvature of f at t = 0")
@@ -129,7 +163,17 @@ def instability() -> None:
 
 
 def stationarity(size: sp.Expr) -> sp.Expr:
-    """Return 4(n² − σ²) + λw(n²)."""
+    """Return 4(n² − σ²) + λw(n²), which vanishes at a stationary column.
+
+    Parameters
+    ----------
+    size : sympy expression
+        n, the norm of the column.
+
+    Returns
+    -------
+    sympy expression
+    """
     return 4 * (size**2 - sigma**2) + lam * weight(size**2)
 
 
@@ -145,11 +189,16 @@ def shrinkage() -> None:
 
 
 def smallest() -> sp.Expr:
-    """Return (λ/8)^{2/3} − β."""
+    """Return (λ/8)^{2/3} − β, the bound below which no column of a minimum has its squared norm.
+
+    Returns
+    -------
+    sympy expression
+    """
     return (lam / 8) ** sp.Rational(2, 3) - beta
 
 
-def threshold() -> None:
+def _threshold() -> None:
     """4 ≥ λ(s + 4β)/(2(s + β)^{5/2}) gives (s + β)^{3/2} ≥ λ/8."""
     coarse = lam / (2 * (square + beta) ** sp.Rational(3, 2))
     require_positive(lam * bend(square) - coarse, "what −λw′ exceeds λ/(2(s + β)^{3/2}) by")
@@ -158,7 +207,7 @@ def threshold() -> None:
 
 
 STEPS: tuple[Step, ...] = (
-    symbolic("concavity", concavity),
+    symbolic("concavity", _concavity),
     cited(
         "Jensen",
         "For a strictly concave φ and weights p_j ≥ 0 of sum 1, φ(Σp_jλ_j) ≥ Σp_jφ(λ_j), with "
@@ -173,8 +222,8 @@ STEPS: tuple[Step, ...] = (
         "concavity",
         "Jensen",
     ),
-    symbolic("a Gram matrix and a diagonal", commuting),
-    symbolic("two columns of equal norm", merging),
+    symbolic("a Gram matrix and a diagonal", _commuting),
+    symbolic("two columns of equal norm", _merging),
     argument(
         "orthogonal columns",
         "Where 4(UUᵀ − M)U = −λUW, UᵀUW = WUᵀU, so an inner product is 0 unless w, and so the "
@@ -185,8 +234,8 @@ STEPS: tuple[Step, ...] = (
         "concavity",
     ),
     symbolic("learned columns", shrinkage),
-    symbolic("the smallest norm", threshold),
-    symbolic("zero columns", instability),
+    symbolic("the smallest norm", _threshold),
+    symbolic("zero columns", _instability),
     argument(
         "zero columns, any U",
         "The gradient is zero at a zero column, so its curvature along v is that of f, "
@@ -219,15 +268,25 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `group_lasso`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="group_lasso",
         proves=("group_lasso_fits", "group_lasso_columns", "empty_columns"),
         clauses=(
             Clause(
-                "Of all U with UUᵀ = M of rank r, exactly those with r non-zero columns, "
-                "orthogonal and of norms σ_i, have the least Σφ(‖u_i‖²), for every β ≥ 0.",
+                "Among all U with UUᵀ = M of rank r, exactly those with r non-zero columns that "
+                "are orthogonal with norms σ_i minimize Σφ(‖u_i‖²), for every β ≥ 0.",
                 ("exact fits",),
             ),
             Clause(
@@ -247,17 +306,17 @@ def build(*, thorough: bool = False) -> Proof:
                 ("zero columns, any U",),
             ),
             Clause(
-                "It has none, for every β, where the others are orthogonal stationary columns for "
+                "It has none, for every β, if the others are orthogonal stationary columns for "
                 "all r eigenvalues.",
                 ("empty columns stay empty",),
             ),
         ),
         source="dlnlab; the penalty is Rajaraman et al. 2023",
         open=(
-            "Sensing, and approximate second-order minima: the paper's theorem, of which the full "
-            "text was not at hand.",
+            "Sensing, and approximate second-order minima: the paper's theorem, whose full text "
+            "was not available.",
         ),
-        reading="59a1ddf36766",
+        reading="1e5551609ff7",
         steps=STEPS,
     )
 

@@ -24,34 +24,34 @@ from .proposition1 import L as depth
 from .proposition1 import singular_value_rate
 from .scopes import AtLeast
 
-__all__ = ["build", "coordinate", "coordinate_rate", "eps", "order_is_kept"]
+__all__ = ["build", "eps"]
 
 value, drive, eps = sp.symbols("σ f ε", positive=True)
 
 
-def coordinate(size: sp.Expr) -> sp.Expr:
+def _coordinate(size: sp.Expr) -> sp.Expr:
     """Return p = −σ^{2/L−1}."""
     return -(size ** (2 / depth - 1))
 
 
-def coordinate_rate() -> None:
+def _coordinate_rate() -> None:
     """ṗ = (L − 2)(f − σ) with f = uᵀMv."""
-    moving = sp.diff(coordinate(value), value) * singular_value_rate(value, value - drive)
+    moving = sp.diff(_coordinate(value), value) * singular_value_rate(value, value - drive)
     require_identity(moving, (depth - 2) * (drive - value), "ṗ for uᵀMv = f")
-    require_identity(coordinate(eps**depth), -(eps ** (2 - depth)), "p at σ = ε^L")
+    require_identity(_coordinate(eps**depth), -(eps ** (2 - depth)), "p at σ = ε^L")
 
 
-def order_is_kept(L: sp.Expr) -> None:
+def _order_is_kept(L: sp.Expr) -> None:
     """p increases with σ, and the damping only lowers ṗ."""
-    require_positive(sp.simplify(sp.diff(coordinate(value), value).subs(depth, L)), "dp/dσ")
+    require_positive(sp.simplify(sp.diff(_coordinate(value), value).subs(depth, L)), "dp/dσ")
     require_positive(sp.simplify((L - 2) * value), "(L − 2)f − ṗ")
 
 
 DEEP = AtLeast(3)
 
 STEPS: tuple[Step, ...] = (
-    symbolic("the coordinate", coordinate_rate),
-    symbolic("signs", order_is_kept, L=DEEP),
+    symbolic("the coordinate", _coordinate_rate),
+    symbolic("signs", _order_is_kept, L=DEEP),
     cited(
         "analytic singular values",
         "An analytic path of matrices has analytic singular values and vectors, unordered and "
@@ -71,7 +71,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `ky_fan`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="ky_fan",

@@ -31,19 +31,7 @@ from .proof import Clause, Proof, Step, argument, exact, main
 from .proposition1 import layer_rate
 from .theorem1 import lambda_next, largest_step
 
-__all__ = [
-    "PlaneDescent",
-    "build",
-    "closer",
-    "converges",
-    "enclosed",
-    "errors",
-    "interval",
-    "nearer",
-    "premises",
-    "start",
-    "target",
-]
+__all__ = ["PlaneDescent", "build", "errors", "premises", "start", "target"]
 
 DIGITS = 300
 """Of the intervals, which widen by about half a digit per step."""
@@ -55,7 +43,21 @@ SETTLED = 200
 
 @dataclass(frozen=True)
 class PlaneDescent:
-    """A run of descent on M = diag(1, 0) from W_1 = εI, W_2 = εQ, and where its margin lies."""
+    """A run of descent on M = diag(1, 0) from W_1 = εI, W_2 = εQ, and where its margin lies.
+
+    Parameters
+    ----------
+    eps : Fraction
+        ε, the singular value of the starting layers.
+    eta : Fraction
+        Step size.
+    cosine, sine : Fraction
+        Of the rotation Q.
+    steps : int
+        After which the margin is enclosed.
+    between : tuple of two str
+        Decimal bounds of ‖W − M‖² − ‖W̃ − M‖².
+    """
 
     eps: Fraction
     eta: Fraction
@@ -77,25 +79,61 @@ NEARER = (
 Number = Callable[[Fraction], Any]
 
 
-def interval(value: Fraction) -> Any:
+def _interval(value: Fraction) -> Any:
     """Return an interval around a fraction."""
     return INTERVALS.mpf(value.numerator) / INTERVALS.mpf(value.denominator)
 
 
 def target(number: Number = F) -> np.ndarray:
-    """Return M = diag(1, 0)."""
+    """Return M = diag(1, 0).
+
+    Parameters
+    ----------
+    number : callable, optional
+        What a Fraction becomes: itself, or an interval.
+
+    Returns
+    -------
+    array
+        Shape (2, 2).
+    """
     return np.array([[number(F(1)), number(F(0))], [number(F(0)), number(F(0))]])
 
 
 def start(run: PlaneDescent = EXAMPLE, number: Number = F) -> tuple[np.ndarray, np.ndarray]:
-    """Return W_1 = εI and W_2 = εQ."""
+    """Return W_1 = εI and W_2 = εQ.
+
+    Parameters
+    ----------
+    run : PlaneDescent, optional
+    number : callable, optional
+        What a Fraction becomes: itself, or an interval.
+
+    Returns
+    -------
+    tuple of two arrays
+        Each of shape (2, 2), with numbers of that kind.
+    """
     eps, c, s = (number(x) for x in (run.eps, run.cosine, run.sine))
     zero = number(F(0))
     return np.array([[eps, zero], [zero, eps]]), np.array([[eps * c, -eps * s], [eps * s, eps * c]])
 
 
 def errors(run: PlaneDescent, count: int, number: Number = F) -> tuple[Any, Any]:
-    """Return ‖W − M‖² and ‖W̃ − M‖² after `count` steps, in the arithmetic of `number`."""
+    """Return ‖W − M‖² and ‖W̃ − M‖² after `count` steps, in the arithmetic of `number`.
+
+    Parameters
+    ----------
+    run : PlaneDescent
+    count : int
+        Number of steps.
+    number : callable, optional
+        What a Fraction becomes: itself, or an interval.
+
+    Returns
+    -------
+    tuple of two numbers
+    """
     (first, second), layer = start(run, number), number(run.eps)
     eta, one, goal = number(run.eta), np.eye(2, dtype=int), target(number)
     for _ in range(count):
@@ -122,7 +160,7 @@ def premises() -> None:
         require_less(sp.Rational(run.eta), limit, "η against 2/(Lσ*^{2−2/L})")
 
 
-def enclosed(run: PlaneDescent, margin: Any, number: Number = F) -> None:
+def _enclosed(run: PlaneDescent, margin: Any, number: Number = F) -> None:
     """Require a margin to lie between the two numbers of its run."""
     low, high = (number(F(bound)) for bound in run.between)
     require_less(low, margin, f"the margin after {run.steps} steps, from below")
@@ -130,43 +168,54 @@ def enclosed(run: PlaneDescent, margin: Any, number: Number = F) -> None:
     require_less(F(run.between[1]), 0, "the upper bound of the margin")
 
 
-def closer() -> None:
+def _closer() -> None:
     """After five steps the margin is a negative rational number."""
     wide, narrow = errors(EXAMPLE, EXAMPLE.steps)
-    enclosed(EXAMPLE, wide - narrow)
+    _enclosed(EXAMPLE, wide - narrow)
 
 
-def nearer() -> None:
+def _nearer() -> None:
     """With smaller ε the margin is negative for steps nearer to half the limit."""
     for run in NEARER:
-        wide, narrow = errors(run, run.steps, interval)
-        enclosed(run, wide - narrow, interval)
+        wide, narrow = errors(run, run.steps, _interval)
+        _enclosed(run, wide - narrow, _interval)
         require_less(F(1, 2), run.eta, "half the limit against η")
 
 
-def converges() -> None:
+def _converges() -> None:
     """Both end at M, the wide one's residual value like 1/(2ηt): no step was too large."""
-    wide, narrow = errors(EXAMPLE, SETTLED, interval)
-    require_less(narrow, interval(F(1, 10**30)), f"‖W̃ − M‖² after {SETTLED} steps")
-    residual = interval((2 * EXAMPLE.eta * SETTLED) ** -2)
+    wide, narrow = errors(EXAMPLE, SETTLED, _interval)
+    require_less(narrow, _interval(F(1, 10**30)), f"‖W̃ − M‖² after {SETTLED} steps")
+    residual = _interval((2 * EXAMPLE.eta * SETTLED) ** -2)
     require_less(wide, residual, f"‖W − M‖² after {SETTLED} steps against 1/(2ηt)²")
 
 
 STEPS: tuple[Step, ...] = (
     exact("premises", premises),
-    exact("the wide network is closer", closer),
-    Step("nearer to half the limit", "enclosure", nearer),
-    Step("both networks settle", "enclosure", converges),
+    exact("the wide network is closer", _closer),
+    Step("nearer to half the limit", "enclosure", _nearer),
+    Step("both networks settle", "enclosure", _converges),
     argument(
         "both converge",
-        "After so many steps both are next to M, the wide one like 1/(2ηt): no step was too large.",
+        "After these steps both are close to M, the wide one at the rate 1/(2ηt), so no step was "
+        "too large.",
         "both networks settle",
     ),
 )
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing."""
+    """Return the proof of `large_steps`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="large_steps",
@@ -178,17 +227,18 @@ def build(*, thorough: bool = False) -> Proof:
                 ("premises", "the wide network is closer", "both converge"),
             ),
             Clause(
-                "So it can at 0.53, 0.51 and 0.505 of that limit, with ε = 1e-3, 1e-5 and 1e-8.",
+                "It can also fail at 0.53, 0.51 and 0.505 of that limit, with ε = 1e-3, 1e-5 and "
+                "1e-8.",
                 ("premises", "nearer to half the limit"),
             ),
         ),
         source="Kwon et al. 2024, Theorem 2 (Eq. 13), under descent in place of flow",
         open=(
-            "How small a step suffices for r̂ = r: one half of the limit at most, as ε → 0; none up "
-            "to one half is known to fail.",
+            "The smallest step that fails for r̂ = r. It is at most one half of the limit as ε → "
+            "0, and no step up to one half is known to fail.",
         ),
         proves=("eq13_descent",),
-        reading="9a0a75c604a4",
+        reading="78545058a8fa",
         steps=STEPS,
     )
 

@@ -37,53 +37,52 @@ from .facts import require_identity, require_limit, require_positive
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import summand
 
-__all__ = [
-    "angle",
-    "angle_solves",
-    "bottom_value",
-    "build",
-    "eps",
-    "excess",
-    "late_residual",
-    "limit_of_the_margin",
-    "offset",
-    "offsets_differ",
-    "sigma",
-    "sine_factor",
-    "t",
-    "top_value",
-    "values_solve",
-]
+__all__ = ["angle", "bottom_value", "build", "eps", "excess", "sigma", "t", "top_value"]
 
 sigma, eps, t, T = sp.symbols("σ ε t T", positive=True)
 w = sp.Symbol("w", positive=True)
 
 
-def sine_factor() -> sp.Expr:
+def _sine_factor() -> sp.Expr:
     """Return F = 1 + T²e^{−2σt}, 1/cos²a."""
     return 1 + T**2 * sp.exp(-2 * sigma * t)
 
 
 def top_value() -> sp.Expr:
-    """Return σ_1(t)."""
+    """Return σ_1(t) in closed form.
+
+    Returns
+    -------
+    sympy expression
+    """
     grown = sp.exp(2 * sigma * t)
     bottom = (1 + T**2) / eps**2 + (grown - 1) / sigma + 2 * T**2 * t
     return (grown + T**2) / bottom
 
 
 def bottom_value() -> sp.Expr:
-    """Return σ_2(t)."""
+    """Return σ_2(t) in closed form.
+
+    Returns
+    -------
+    sympy expression
+    """
     decayed = sp.exp(-2 * sigma * t)
     bottom = (1 + T**2) / eps**2 + 2 * t + T**2 / sigma * (1 - decayed)
-    return sine_factor() / bottom
+    return _sine_factor() / bottom
 
 
 def angle() -> sp.Expr:
-    """Return a(t)."""
+    """Return a(t) = arctan(T e^{−σt}).
+
+    Returns
+    -------
+    sympy expression
+    """
     return sp.atan(T * sp.exp(-sigma * t))
 
 
-def offset() -> sp.Expr:
+def _offset() -> sp.Expr:
     """Return κ, with 1/σ_2 = 2t + κ at late times."""
     return (1 + T**2) / eps**2 + T**2 / sigma
 
@@ -96,15 +95,15 @@ def _along(rate: sp.Expr, L: int) -> sp.Expr:
     return full.subs({turned_start.s1: top_value(), turned_start.s2: bottom_value()})
 
 
-def angle_solves(L: int) -> None:
+def _angle_solves(L: int) -> None:
     """The angle solves its equation, from θ/2."""
     moving = _along(turned_start.angle_rate(), L)
     require_identity(sp.diff(angle(), t), moving, "ȧ for tan a = Te^{−σt}")
     require_identity(sp.tan(angle()).subs(t, 0), T, "tan a at t = 0")
-    require_identity(sine_factor(), 1 / sp.cos(angle()) ** 2, "F against 1/cos²a")
+    require_identity(_sine_factor(), 1 / sp.cos(angle()) ** 2, "F against 1/cos²a")
 
 
-def values_solve(L: int) -> None:
+def _values_solve(L: int) -> None:
     """The two singular values solve theirs, from ε^L."""
     require_identity(top_value().subs(t, 0), eps**L, "σ_1(0)")
     require_identity(bottom_value().subs(t, 0), eps**L, "σ_2(0)")
@@ -112,21 +111,26 @@ def values_solve(L: int) -> None:
     require_identity(sp.diff(bottom_value(), t), _along(turned_start.bottom_rate(), L), "σ̇_2")
 
 
-def late_residual() -> None:
+def _late_residual() -> None:
     """1/σ_2 − 2t tends to κ, exponentially fast: F(1/σ_2) − 2t − κ is a multiple of e^{−2σt}."""
-    rest = sine_factor() / bottom_value() - 2 * t - offset()
+    rest = _sine_factor() / bottom_value() - 2 * t - _offset()
     require_identity(rest, -(T**2) / sigma * sp.exp(-2 * sigma * t), "F/σ_2 − 2t − κ")
-    require_identity(sine_factor() - 1, T**2 * sp.exp(-2 * sigma * t), "F − 1")
+    require_identity(_sine_factor() - 1, T**2 * sp.exp(-2 * sigma * t), "F − 1")
 
 
 def excess() -> sp.Expr:
-    """Return κ − 1/ε², claimed."""
+    """Return the claimed κ − 1/ε² = T²(1/ε² + 1/σ) > 0.
+
+    Returns
+    -------
+    sympy expression
+    """
     return T**2 * (1 / eps**2 + 1 / sigma)
 
 
-def offsets_differ() -> None:
+def _offsets_differ() -> None:
     """κ − 1/ε² is positive; in the cosine c = (1 − w)/(1 + w) of θ, T² = (1−c)/(1+c) = w."""
-    require_identity(offset() - 1 / eps**2, excess(), "κ − 1/ε²")
+    require_identity(_offset() - 1 / eps**2, excess(), "κ − 1/ε²")
     require_positive(excess(), "its sign")
     cosine = (1 - w) / (1 + w)
     require_identity((1 - cosine) / (1 + cosine), w, "(1 − c)/(1 + c) for c = (1 − w)/(1 + w)")
@@ -134,15 +138,15 @@ def offsets_differ() -> None:
     require_identity(sp.expand_trig(half), cosine, "cos θ for tan²(θ/2) = w")
 
 
-def limit_of_the_margin() -> None:
+def _limit_of_the_margin() -> None:
     """t³·(1/(2t + κ)² − 1/(2t + 1/ε²)²) tends to −¼(κ − 1/ε²)."""
-    margin = 1 / (2 * t + offset()) ** 2 - 1 / (2 * t + 1 / eps**2) ** 2
+    margin = 1 / (2 * t + _offset()) ** 2 - 1 / (2 * t + 1 / eps**2) ** 2
     require_limit(t**3 * margin, t, sp.oo, -excess() / 4, "t³ times the margin of the residuals")
 
 
 STEPS: tuple[Step, ...] = (
-    symbolic("the angle", angle_solves, L=2),
-    symbolic("the singular values", values_solve, L=2),
+    symbolic("the angle", _angle_solves, L=2),
+    symbolic("the singular values", _values_solve, L=2),
     cited("one flow per start", "Smooth equations have one solution per start (Picard–Lindelöf)."),
     argument(
         "the closed form",
@@ -151,9 +155,9 @@ STEPS: tuple[Step, ...] = (
         "the singular values",
         "one flow per start",
     ),
-    symbolic("the late residual value", late_residual),
-    symbolic("the offsets", offsets_differ),
-    symbolic("the limit", limit_of_the_margin),
+    symbolic("the late residual value", _late_residual),
+    symbolic("the offsets", _offsets_differ),
+    symbolic("the limit", _limit_of_the_margin),
     argument(
         "conclusion",
         "σ − σ_1 and sin²a decay exponentially (`turned_start`), so does σ − σ̃_1 (the logistic "
@@ -168,7 +172,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `late_times`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="late_times",

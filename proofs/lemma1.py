@@ -41,35 +41,23 @@ from .facts import require_at_most, require_identity, require_less, require_posi
 from .noncommutative import identity, letters, matrix, require_same
 from .proof import Clause, Proof, Step, argument, exact, main, symbolic
 
-__all__ = [
-    "abel_telescopes",
-    "build",
-    "corner_counts",
-    "frames_are_orthogonal",
-    "order_matters",
-    "rational_instances",
-    "remainder",
-    "remainder_identity",
-    "trace_is_bilinear",
-    "weight",
-    "weights_dominate",
-]
+__all__ = ["build", "remainder"]
 
 SHAPES = ((2, 2), (3, 3), (3, 5), (4, 2), (4, 4))
 
 
-def weight(x: Any, y: Any) -> Any:
+def _weight(x: Any, y: Any) -> Any:
     """Return w = ½(x² + y²), the bound of the product xy."""
     return (x**2 + y**2) / 2
 
 
-def weights_dominate() -> None:
+def _weights_dominate() -> None:
     """½(x² + y²) − xy is half a square."""
     x, y = sp.symbols("x y", real=True)
-    require_identity(weight(x, y) - x * y, (x - y) ** 2 / 2, "w − xy")
+    require_identity(_weight(x, y) - x * y, (x - y) ** 2 / 2, "w − xy")
 
 
-def frames_are_orthogonal() -> None:
+def _frames_are_orthogonal() -> None:
     """X = U_AᵀU_B satisfies XXᵀ = XᵀX = I: unit rows and columns, of which w takes the mean."""
     left, right = matrix("U_A", "d", "k"), matrix("U_B", "d", "k")
     rules = {}
@@ -80,11 +68,11 @@ def frames_are_orthogonal() -> None:
     require_same(turn @ turn.T, identity("k"), rules, "XXᵀ")
     require_same(turn.T @ turn, identity("k"), rules, "XᵀX")
     x, y = sp.symbols("x y", real=True)
-    unit = weight(x, sp.sqrt(1 - x**2)) + weight(y, sp.sqrt(1 - y**2))
+    unit = _weight(x, sp.sqrt(1 - x**2)) + _weight(y, sp.sqrt(1 - y**2))
     require_identity(unit, 1, "w summed over the rows (x, √(1−x²)) and (y, √(1−y²))")
 
 
-def trace_is_bilinear(k: int) -> None:
+def _trace_is_bilinear(k: int) -> None:
     """⟨A, B⟩ = tr(Σ_A X Σ_B Yᵀ) entry by entry."""
     x, y = (sp.Matrix(k, k, sp.symbols(f"{name}:{k * k}")) for name in "xy")
     a, b = (sp.diag(*sp.symbols(f"{name}:{k}")) for name in "ab")
@@ -92,7 +80,7 @@ def trace_is_bilinear(k: int) -> None:
     require_identity((a * x * b * y.T).trace(), entries, "tr(Σ_A X Σ_B Yᵀ)")
 
 
-def abel_telescopes() -> None:
+def _abel_telescopes() -> None:
     """Σ_{p=i}^k (a_p − a_{p+1}) = a_i − a_{k+1} for every i ≤ k."""
     i, k, p = sp.symbols("i k p", integer=True, positive=True)
     a = sp.Function("a")
@@ -100,7 +88,7 @@ def abel_telescopes() -> None:
     require_identity(total, a(i) - a(k + 1), "Σ_{p=i}^k (a_p − a_{p+1})")
 
 
-def corner_counts() -> None:
+def _corner_counts() -> None:
     """Σ a_i b_i = Σ_pq α_pβ_q·#{i : i ≤ p, i ≤ q}, and that number is min(p, q)."""
     p, q = sp.symbols("p q", integer=True, positive=True)
     i = sp.Symbol("i", integer=True)
@@ -112,7 +100,21 @@ def corner_counts() -> None:
 def remainder(
     a: Sequence[Any], b: Sequence[Any], x: Sequence[Sequence[Any]], y: Sequence[Sequence[Any]]
 ) -> tuple[Any, list[Any]]:
-    """Return the right-hand side of (†) and the list of its summands."""
+    """Return the right-hand side of (†), and its summands.
+
+    Parameters
+    ----------
+    a, b : sequence
+        Both spectra, in falling order.
+    x, y : sequence of sequences
+        Both orthogonal matrices, row by row.
+
+    Returns
+    -------
+    sum : number or expression
+    summands : list
+        All of them ≥ 0.
+    """
     size = len(a)
     squares = [a[i] * b[j] * (x[i][j] - y[i][j]) ** 2 for i in range(size) for j in range(size)]
     corners = [
@@ -131,10 +133,10 @@ def _drop(values: Sequence[Any], position: int) -> Any:
 
 
 def _corner(x: Sequence[Sequence[Any]], y: Sequence[Sequence[Any]], p: int, q: int) -> Any:
-    return sum(weight(x[i][j], y[i][j]) for i in range(p) for j in range(q))
+    return sum(_weight(x[i][j], y[i][j]) for i in range(p) for j in range(q))
 
 
-def remainder_identity(k: int) -> None:
+def _remainder_identity(k: int) -> None:
     """Expand (†) with free symbols: 2Σa_ib_i − 2Σa_ib_jX_ijY_ij equals the remainder."""
     a, b = (list(sp.symbols(f"{name}:{k}")) for name in "ab")
     x, y = (_square(name, k) for name in "xy")
@@ -148,7 +150,7 @@ def _square(name: str, size: int) -> list[list[sp.Symbol]]:
     return [list(flat[size * i : size * (i + 1)]) for i in range(size)]
 
 
-def rational_instances(repeats: int) -> None:
+def _rational_instances(repeats: int) -> None:
     """Evaluate both sides of (†) on whole rational matrices; every summand is nonnegative."""
     for number in range(repeats):
         for place, shape in enumerate(SHAPES):
@@ -186,7 +188,7 @@ def _rows(matrix_: DomainMatrix, size: int) -> list[list[Any]]:
     return [[matrix_[i, j].element for j in range(size)] for i in range(size)]
 
 
-def order_matters() -> None:
+def _order_matters() -> None:
     """A = B, spectra listed as (1, 2) and (2, 1): the remainder is −2, so sorting is needed."""
     swap = [[sp.Integer(0), sp.Integer(1)], [sp.Integer(1), sp.Integer(0)]]
     total, _ = remainder([1, 2], [2, 1], swap, swap)
@@ -194,16 +196,16 @@ def order_matters() -> None:
 
 
 STEPS: tuple[Step, ...] = (
-    symbolic("the trace of a product", trace_is_bilinear, k=3),
+    symbolic("the trace of a product", _trace_is_bilinear, k=3),
     argument(
         "the trace in SVD coordinates",
         "⟨A, B⟩ = Σ a_i b_j X_ij Y_ij for every k: an entry formula, of which k = 3 is typical.",
         "the trace of a product",
     ),
-    symbolic("weights", weights_dominate),
-    symbolic("X and Y are orthogonal", frames_are_orthogonal),
-    symbolic("Abel summation", abel_telescopes),
-    symbolic("the diagonal in the same coordinates", corner_counts),
+    symbolic("weights", _weights_dominate),
+    symbolic("X and Y are orthogonal", _frames_are_orthogonal),
+    symbolic("Abel summation", _abel_telescopes),
+    symbolic("the diagonal in the same coordinates", _corner_counts),
     argument(
         "the conclusion",
         "Unit rows and columns give S_pq = Σ_{i≤p,j≤q} w_ij ≤ min(p, q). Exchange the finite sums: "
@@ -214,12 +216,22 @@ STEPS: tuple[Step, ...] = (
         "Abel summation",
         "the diagonal in the same coordinates",
     ),
-    exact("order matters", order_matters),
+    exact("order matters", _order_matters),
 )
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` draws ten times as many instances."""
+    """Return the proof of `lemma1`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Draws ten times as many instances.
+
+    Returns
+    -------
+    Proof
+    """
     more = 30 if thorough else 3
     return Proof(
         claim="lemma1",
@@ -242,7 +254,7 @@ def build(*, thorough: bool = False) -> Proof:
         reading="48eb9416a770",
         steps=(
             *STEPS,
-            symbolic("the remainder (†), expanded", remainder_identity, k=range(1, 6)),
+            symbolic("the remainder (†), expanded", _remainder_identity, k=range(1, 6)),
             argument(
                 "the remainder (†), for every k",
                 "(†) is the difference of the two sides of the conclusion, which holds for every "
@@ -250,7 +262,7 @@ def build(*, thorough: bool = False) -> Proof:
                 "the conclusion",
                 "the remainder (†), expanded",
             ),
-            exact("whole matrices", partial(rational_instances, more)),
+            exact("whole matrices", partial(_rational_instances, more)),
         ),
     )
 

@@ -26,7 +26,6 @@ __all__ = [
     "Letter",
     "Rules",
     "Words",
-    "as_words",
     "diagonal",
     "diagonal_entry",
     "identity",
@@ -45,7 +44,23 @@ Rules = Mapping[tuple["Letter", ...], "Words"]
 
 @dataclass(frozen=True)
 class Letter:
-    """A named matrix from the space `cols` to the space `rows`."""
+    """A named matrix from the space `cols` to the space `rows`.
+
+    Parameters
+    ----------
+    name : str
+    rows, cols : str
+        Names of its spaces.
+    transposed : bool
+        Whether it is the transpose of the named matrix.
+    symmetric, diagonal : bool
+        What is known of it.
+
+    Raises
+    ------
+    ValueError
+        If a symmetric or diagonal letter has two different spaces.
+    """
 
     name: str
     rows: str
@@ -59,7 +74,13 @@ class Letter:
             raise ValueError(f"`{self.name}` is symmetric, so its two spaces must agree")
 
     def flip(self) -> Letter:
-        """Return the transposed letter."""
+        """Return the transposed letter.
+
+        Returns
+        -------
+        Letter
+            Itself if it is symmetric.
+        """
         if self.symmetric or self.diagonal:
             return self
         return replace(self, rows=self.cols, cols=self.rows, transposed=not self.transposed)
@@ -69,7 +90,15 @@ class Letter:
 
 
 class Words:
-    """A linear combination of words between two fixed spaces."""
+    """A linear combination of words between two fixed spaces.
+
+    Parameters
+    ----------
+    terms : mapping
+        From words, tuples of (letter, power), to coefficients.
+    rows, cols : str
+        Names of the two spaces.
+    """
 
     def __init__(self, terms: Mapping[Word, Any], rows: str, cols: str) -> None:
         self.rows, self.cols = rows, cols
@@ -110,7 +139,7 @@ class Words:
 
     @property
     def T(self) -> Words:
-        """The transpose."""
+        """The transpose of the expression."""
         flipped = {
             tuple((letter.flip(), power) for letter, power in reversed(word)): value
             for word, value in self.terms.items()
@@ -118,7 +147,24 @@ class Words:
         return Words(flipped, self.cols, self.rows)
 
     def reduce(self, rules: Rules, limit: int = 1000) -> Words:
-        """Apply `rules` until none matches; raise RuntimeError if that takes `limit` rounds."""
+        """Apply rewriting rules until none matches.
+
+        Parameters
+        ----------
+        rules : mapping
+            From tuples of letters to Words.
+        limit : int, optional
+            Most rounds.
+
+        Returns
+        -------
+        Words
+
+        Raises
+        ------
+        RuntimeError
+            If some rule still matches after `limit` rounds.
+        """
         current = self
         for _ in range(limit):
             following = _one_round(current, rules)
@@ -134,6 +180,10 @@ class Words:
         ----------
         rates : mapping from Letter to Words
             The derivative of each moving letter (of its untransposed form).
+
+        Returns
+        -------
+        Words
         """
         total = Words({}, self.rows, self.cols)
         for word, value in self.terms.items():
@@ -157,38 +207,95 @@ class Words:
 
 
 def matrix(name: str, rows: str, cols: str) -> Words:
-    """Return a general matrix letter as an expression."""
-    return as_words(Letter(name, rows, cols))
+    """Return a general matrix letter as an expression.
+
+    Parameters
+    ----------
+    name, rows, cols : str
+
+    Returns
+    -------
+    Words
+    """
+    return _as_words(Letter(name, rows, cols))
 
 
 def symmetric(name: str, space: str) -> Words:
-    """Return a symmetric matrix letter."""
-    return as_words(Letter(name, space, space, symmetric=True))
+    """Return a symmetric matrix letter.
+
+    Parameters
+    ----------
+    name, space : str
+
+    Returns
+    -------
+    Words
+    """
+    return _as_words(Letter(name, space, space, symmetric=True))
 
 
 def diagonal(name: str, space: str, power: Any = 1) -> Words:
-    """Return a power of a diagonal letter; the power may be symbolic."""
+    """Return a power of a diagonal letter; the power may be symbolic.
+
+    Parameters
+    ----------
+    name, space : str
+    power : int or sympy expression, optional
+
+    Returns
+    -------
+    Words
+    """
     letter = Letter(name, space, space, diagonal=True)
     return Words({((letter, sp.expand(power)),): 1}, space, space)
 
 
 def identity(space: str) -> Words:
-    """Return the identity of a space: the empty word."""
+    """Return the identity of a space: the empty word.
+
+    Parameters
+    ----------
+    space : str
+
+    Returns
+    -------
+    Words
+    """
     return Words({(): 1}, space, space)
 
 
 def zero(rows: str, cols: str) -> Words:
-    """Return the zero matrix."""
+    """Return the zero matrix.
+
+    Parameters
+    ----------
+    rows, cols : str
+        Names of its spaces.
+
+    Returns
+    -------
+    Words
+    """
     return Words({}, rows, cols)
 
 
-def as_words(letter: Letter) -> Words:
+def _as_words(letter: Letter) -> Words:
     """Return the expression that consists of one letter."""
     return Words({((letter, sp.Integer(1)),): 1}, letter.rows, letter.cols)
 
 
 def letters(*factors: Words) -> tuple[Letter, ...]:
-    """Return the letters of one-letter expressions: the left-hand side of a rule."""
+    """Return the letters of one-letter expressions: the left-hand side of a rule.
+
+    Parameters
+    ----------
+    *factors : Words
+        Each a single letter.
+
+    Returns
+    -------
+    tuple of Letter
+    """
     found: list[Letter] = []
     for factor in factors:
         (word,) = factor.terms
@@ -197,7 +304,18 @@ def letters(*factors: Words) -> tuple[Letter, ...]:
 
 
 def orthonormal_columns(*frames: Words) -> dict[tuple[Letter, ...], Words]:
-    """Return the rules FᵀF = I for each frame F."""
+    """Return the rules FᵀF = I for each frame F.
+
+    Parameters
+    ----------
+    *frames : Words
+        Each a single letter.
+
+    Returns
+    -------
+    dict
+        Rewriting rules.
+    """
     return {letters(frame.T, frame): identity(frame.cols) for frame in frames}
 
 
@@ -206,8 +324,13 @@ def diagonal_entry(expression: Words, values: Mapping[str, Any]) -> sp.Expr:
 
     Parameters
     ----------
+    expression : Words
     values : mapping from letter name to scalar
         The corresponding entry of each letter.
+
+    Returns
+    -------
+    sympy expression
 
     Raises
     ------
@@ -227,6 +350,14 @@ def diagonal_entry(expression: Words, values: Mapping[str, Any]) -> sp.Expr:
 
 def require_same(left: Words, right: Words, rules: Rules, what: str) -> None:
     """Require that two expressions agree modulo the rules.
+
+    Parameters
+    ----------
+    left, right : Words
+    rules : mapping
+        From tuples of letters to Words.
+    what : str
+        Name of the fact.
 
     Raises
     ------

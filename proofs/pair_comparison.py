@@ -43,20 +43,7 @@ from .proposition1 import layer_rate
 from .scopes import AtLeast
 from .small_targets import gram_equation, push
 
-__all__ = [
-    "build",
-    "eps",
-    "extreme_targets",
-    "last_gram",
-    "odds",
-    "odds_grow",
-    "pair_rate",
-    "polar_factors",
-    "power_bound",
-    "separated",
-    "two_layers",
-    "when_the_first_is_fitted",
-]
+__all__ = ["build", "eps", "pair_rate"]
 
 goal = matrix("M", "out", "in")
 below, last = matrix("W<L", "h", "in"), matrix("WL", "out", "h")
@@ -65,21 +52,35 @@ ALL_DEPTHS = AtLeast(2)
 
 
 def pair_rate(small: sp.Expr, leading: sp.Expr, value: sp.Expr) -> sp.Expr:
-    """Return Γ′ = 2s_kσ̃_1^{1−2/L}Γ − 2Γ^L."""
+    """Return Γ′ = 2s_kσ̃_1^{1−2/L}Γ − 2Γ^L, the rate of the bound on the Gram matrix.
+
+    Parameters
+    ----------
+    small : sympy expression
+        s_k, the target singular value.
+    leading : sympy expression
+        σ̃_1, the first value of the compressed network.
+    value : sympy expression
+        Γ.
+
+    Returns
+    -------
+    sympy expression
+    """
     return 2 * small * leading ** (1 - 2 / DEPTH) * value - 2 * value**DEPTH
 
 
-def odds(value: sp.Expr) -> sp.Expr:
+def _odds(value: sp.Expr) -> sp.Expr:
     """Return o(x) = x/(s_1 − x)."""
     return value / (top - value)
 
 
-def separated(value: sp.Expr) -> sp.Expr:
+def _separated(value: sp.Expr) -> sp.Expr:
     """Return the bound ε^L[o(σ̃_1)/o(ε^L)]^{s_k/s_1} on σ_k."""
-    return eps**DEPTH * (odds(value) / odds(eps**DEPTH)) ** (low / top)
+    return eps**DEPTH * (_odds(value) / _odds(eps**DEPTH)) ** (low / top)
 
 
-def last_gram() -> None:
+def _last_gram() -> None:
     """Ȧ = (M − W)Wᵀ + W(M − W)ᵀ for A = W_LW_Lᵀ."""
     network = last @ below
     rates = {letters(last)[0]: layer_rate(identity("out"), network - goal, below)}
@@ -88,7 +89,7 @@ def last_gram() -> None:
     require_same(moving, gap @ network.T + network @ gap.T, {}, "Ȧ")
 
 
-def polar_factors() -> None:
+def _polar_factors() -> None:
     """W = (WWᵀ)^{1/4} O (WᵀW)^{1/4} with O = UVᵀ, from W = USVᵀ."""
     left, right = matrix("U", "out", "k"), matrix("V", "in", "k")
     rules = orthonormal_columns(left, right)
@@ -101,7 +102,7 @@ def polar_factors() -> None:
     require_same(after @ after @ after @ after, network.T @ network, rules, "(VS^{1/2}Vᵀ)⁴")
 
 
-def power_bound(L: sp.Expr) -> None:
+def _power_bound(L: sp.Expr) -> None:
     """λ^{L/2} ≤ Λ^{L/2−1}λ for λ ≤ Λ, and Λ^{L/2−1} = σ_1^{1−2/L} for Λ = σ_1^{2/L}."""
     require_nonnegative(sp.simplify(L / 2 - 1), "the exponent in λ^{L/2} ≤ Λ^{L/2−1}λ, λ ≤ Λ")
     largest = sigma ** (2 / DEPTH)
@@ -110,13 +111,13 @@ def power_bound(L: sp.Expr) -> None:
     )
 
 
-def two_layers(L: sp.Expr) -> None:
+def _two_layers(L: sp.Expr) -> None:
     """For L = 2 the bound's equation is that of σ̃_k."""
     bound = pair_rate(target, top, sigma).subs(DEPTH, L)
     require_identity(bound, rate(sigma).subs(DEPTH, L), "Γ′ against σ̃_k′ at Γ = σ̃_k")
 
 
-def extreme_targets() -> None:
+def _extreme_targets() -> None:
     """For s_k = s_1 and s_k = 0 the equation is that of x = σ̃_k^{2/L}."""
     square = sigma ** (2 / DEPTH)
     require_identity(pair_rate(target, sigma, square), push(target, sigma), "Γ′ at Γ = σ̃_1^{2/L}")
@@ -124,23 +125,23 @@ def extreme_targets() -> None:
     require_identity(residual, push(sp.Integer(0), sigma), "Γ′ for s_k = 0")
 
 
-def odds_grow() -> None:
+def _odds_grow() -> None:
     """(ln o(σ̃_1))˙ = Ls_1σ̃_1^{1−2/L}; the separated bound solves the equation without −2Γ^L."""
     speed = rate(sigma).subs(target, top)
-    growth = sp.diff(odds(sigma), sigma) / odds(sigma) * speed
+    growth = sp.diff(_odds(sigma), sigma) / _odds(sigma) * speed
     require_identity(growth, DEPTH * top * sigma ** (1 - 2 / DEPTH), "(ln o(σ̃_1))˙")
     undamped = pair_rate(low, sigma, gamma) + 2 * gamma**DEPTH
     require_identity(undamped / gamma, 2 * low / (DEPTH * top) * growth, "Γ′/Γ without −2Γ^L")
-    exponent = sp.diff(sp.expand_log(sp.log(separated(sigma) ** (2 / DEPTH)), force=True), sigma)
+    exponent = sp.diff(sp.expand_log(sp.log(_separated(sigma) ** (2 / DEPTH)), force=True), sigma)
     require_identity(exponent * speed, undamped / gamma, "(ln of the bound on σ_k^{2/L})˙")
-    require_identity(separated(eps**DEPTH), eps**DEPTH, "the bound at the start")
-    require_identity(odds(top / 2), 1, "o(s_1/2)")
+    require_identity(_separated(eps**DEPTH), eps**DEPTH, "the bound at the start")
+    require_identity(_odds(top / 2), 1, "o(s_1/2)")
 
 
-def when_the_first_is_fitted() -> None:
+def _when_the_first_is_fitted() -> None:
     """At σ̃_1 = θs_1 the bound is ε^{L(1−s_k/s_1)} times a bounded factor."""
     start = sp.Symbol("e", positive=True)  # ε^L
-    bound = separated(theta * top).subs(eps**DEPTH, start)
+    bound = _separated(theta * top).subs(eps**DEPTH, start)
     factor = (theta * (top - start) / (1 - theta)) ** (low / top)
     half = {theta: sp.Rational(1, 2)}
     require_identity(
@@ -152,9 +153,9 @@ def when_the_first_is_fitted() -> None:
 
 STEPS: tuple[Step, ...] = (
     symbolic("the Gram matrix of the first layer", gram_equation),
-    symbolic("the Gram matrix of the last layer", last_gram),
-    symbolic("polar factors", polar_factors),
-    symbolic("powers", power_bound, L=ALL_DEPTHS),
+    symbolic("the Gram matrix of the last layer", _last_gram),
+    symbolic("polar factors", _polar_factors),
+    symbolic("powers", _power_bound, L=ALL_DEPTHS),
     cited(
         "a largest eigenvalue",
         "Courant–Fischer for λ_k, Danskin for the derivative of a maximum, Jensen for nᵀB^Ln.",
@@ -171,10 +172,10 @@ STEPS: tuple[Step, ...] = (
         "powers",
         "a largest eigenvalue",
     ),
-    symbolic("two layers", two_layers, L=2),
-    symbolic("equal and zero targets", extreme_targets),
-    symbolic("odds", odds_grow),
-    symbolic("when the first mode is fitted", when_the_first_is_fitted),
+    symbolic("two layers", _two_layers, L=2),
+    symbolic("equal and zero targets", _extreme_targets),
+    symbolic("odds", _odds_grow),
+    symbolic("when the first mode is fitted", _when_the_first_is_fitted),
     argument(
         "separation",
         "Leaving −2Γ^L out makes Γ larger (`comparison`): σ_k ≤ ε^L[o(σ̃_1)/o(ε^L)]^{s_k/s_1}.",
@@ -185,7 +186,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `pair_comparison`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="pair_comparison",

@@ -81,23 +81,11 @@ from .theorem1 import beta_next
 __all__ = [
     "FRAMES",
     "WIDE_FRAME",
-    "block_gradient",
     "build",
     "core",
-    "equal_scalars",
-    "flow_stays",
-    "follow",
-    "layer_gradient",
-    "modular_runs",
     "parsimonious",
-    "products_stay",
-    "rational_runs",
     "rho_factor",
-    "start_is_parsimonious",
-    "step_stays",
-    "target_is_inside",
     "transport_rules",
-    "wide_first_layer",
     "wide_rules",
     "widened",
 ]
@@ -114,7 +102,18 @@ SHAPES = ((5, 1, 2), (5, 1, 3), (6, 2, 3), (5, 2, 4))
 
 
 def transport_rules(*turns: Words) -> Rules:
-    """Return Z_l = Q_l Z_{l−1}, its transpose, and the orthogonality of everything in sight."""
+    """Return Z_l = Q_l Z_{l−1}, its transpose, and the orthogonality of everything in sight.
+
+    Parameters
+    ----------
+    *turns : Words
+        Orthogonal letters; by default those of three neighbouring layers.
+
+    Returns
+    -------
+    dict
+        Rewriting rules.
+    """
     rules = orthonormal_columns(*FRAMES.values())
     for turn in turns or (below_q, layer_q, above_q):
         start, end = FRAMES[turn.cols], FRAMES[turn.rows]
@@ -128,25 +127,52 @@ def transport_rules(*turns: Words) -> Rules:
 
 
 def parsimonious(block: Words, scalar: sp.Expr, turn: Words) -> Words:
-    """Return Z_t B Z_bᵀ + ρ(Q − Z_t Z_bᵀ) for a product Q of orthogonal factors."""
+    """Return Z_t B Z_bᵀ + ρ(Q − Z_t Z_bᵀ), the form (∗) that all layers and products keep.
+
+    Parameters
+    ----------
+    block : Words
+        B, the part within the frames.
+    scalar : sympy expression
+        ρ, the factor of everything outside them.
+    turn : Words
+        Q, a product of orthogonal factors.
+
+    Returns
+    -------
+    Words
+    """
     start, end = FRAMES[turn.cols], FRAMES[turn.rows]
     outside: Words = (turn - end @ start.T) * scalar
     return end @ block @ start.T + outside
 
 
 def rho_factor(step: Any, weight_decay: Any, others: Any) -> Any:
-    """Return ρ_l⁺/ρ_l, where `others` is ∏_{k≠l} ρ_k."""
+    """Return ρ_l⁺/ρ_l, what a step multiplies a layer's outside scalar by.
+
+    Parameters
+    ----------
+    step : number
+        Step size.
+    weight_decay : number
+    others : number
+        ∏_{k≠l} ρ_k.
+
+    Returns
+    -------
+    number
+    """
     return 1 - step * weight_decay - step * others**2
 
 
-def start_is_parsimonious() -> None:
+def _start_is_parsimonious() -> None:
     """εQ_l has the form (∗) with B_l = εI and ρ_l = ε."""
     eps = sp.Symbol("ε", positive=True)
     claimed = parsimonious(eps * identity("2r"), eps, layer_q)
     require_same(eps * layer_q, claimed, transport_rules(), "W_l(0)")
 
 
-def products_stay() -> None:
+def _products_stay() -> None:
     """The product of two adjacent parsimonious factors is parsimonious."""
     for upper, lower in (
         ((above_b, rho_above, above_q), (layer_b, rho, layer_q)),
@@ -158,7 +184,7 @@ def products_stay() -> None:
         require_same(actual, claimed, transport_rules(), "product of adjacent layers")
 
 
-def target_is_inside() -> None:
+def _target_is_inside() -> None:
     """M = UΣVᵀ equals Z_L(Z_LᵀMZ_0)Z_0ᵀ when U, V lie in the spans of Z_L, Z_0."""
     left, right = matrix("C", "2r", "r"), matrix("D", "2r", "r")
     spectrum = matrix("Σ", "r", "r")
@@ -167,7 +193,7 @@ def target_is_inside() -> None:
     require_same(target, inside, transport_rules(), "M = Z_L N Z_0ᵀ")
 
 
-def layer_gradient() -> Words:
+def _layer_gradient() -> Words:
     """Return ∇_l at a parsimonious state, from the products above and below the layer."""
     above = parsimonious(above_b, rho_above, above_q)
     layer = parsimonious(layer_b, rho, layer_q)
@@ -178,26 +204,26 @@ def layer_gradient() -> Words:
     return ((above.T @ residual).reduce(rules) @ below.T).reduce(rules)
 
 
-def block_gradient() -> Words:
+def _block_gradient() -> Words:
     """Return the 2r-dimensional network's own gradient B_>ᵀ(B_L⋯B_1 − N)B_<ᵀ."""
     return above_b.T @ (above_b @ layer_b @ below_b - core) @ below_b.T
 
 
-def step_stays() -> None:
+def _step_stays() -> None:
     """One gradient step keeps the form (∗) and multiplies ρ_l by the stated factor."""
     layer = parsimonious(layer_b, rho, layer_q)
-    following = layer - eta * (layer_gradient() + decay * layer)
-    block = layer_b - eta * (block_gradient() + decay * layer_b)
+    following = layer - eta * (_layer_gradient() + decay * layer)
+    block = layer_b - eta * (_block_gradient() + decay * layer_b)
     scalar = rho * rho_factor(eta, decay, rho_above * rho_below)
     claimed = parsimonious(block, scalar, layer_q)
     require_same(following, claimed, transport_rules(), "W_l⁺")
 
 
-def flow_stays() -> None:
+def _flow_stays() -> None:
     """−∇_l is the derivative of (∗) along Ḃ_l = −(block gradient), ρ̇_l = −ρ_l∏ρ_k²."""
     velocity = -rho * (rho_above * rho_below) ** 2
-    tangent = parsimonious(-block_gradient(), velocity, layer_q)
-    require_same(-layer_gradient(), tangent, transport_rules(), "Ẇ_l")
+    tangent = parsimonious(-_block_gradient(), velocity, layer_q)
+    require_same(-_layer_gradient(), tangent, transport_rules(), "Ẇ_l")
     factor = rho_factor(eta, sp.Integer(0), rho_above * rho_below)
     require_identity(rho * sp.diff(factor, eta), velocity, "ρ̇_l, the first order of a step")
 
@@ -208,7 +234,13 @@ TURNED = matrix("C", "2r", "3r")
 
 
 def wide_rules() -> Rules:
-    """Return what is known of a wide first layer beside the square ones above it."""
+    """Return what is known of a wide first layer beside the square ones above it.
+
+    Returns
+    -------
+    dict
+        Rewriting rules.
+    """
     frame, end = WIDE_FRAME, FRAMES["b"]
     return {
         **transport_rules(),
@@ -223,13 +255,27 @@ def wide_rules() -> Rules:
 
 
 def widened(block: Words, scalar: sp.Expr, above: Words) -> Words:
-    """Return Z_t B Z_inᵀ + ρ(Q_>Q_1 − Z_t C Z_inᵀ), (∗) for products with that layer."""
+    """Return Z_t B Z_inᵀ + ρ(Q_>Q_1 − Z_t C Z_inᵀ), (∗) for products with a wide first layer.
+
+    Parameters
+    ----------
+    block : Words
+        B.
+    scalar : sympy expression
+        ρ.
+    above : Words
+        Q_>, the turns of the layers above.
+
+    Returns
+    -------
+    Words
+    """
     end = FRAMES[above.rows]
     outside: Words = (above @ WIDE_END - end @ TURNED @ WIDE_FRAME.T) * scalar
     return end @ block @ WIDE_FRAME.T + outside
 
 
-def wide_first_layer() -> None:
+def _wide_first_layer() -> None:
     """With a first layer wider than the others, both gradients are tangent to the form."""
     rules = wide_rules()
     first, goal = matrix("B1", "2r", "3r"), matrix("Nin", "2r", "3r")
@@ -253,7 +299,7 @@ def wide_first_layer() -> None:
     require_same(start, rho_below * WIDE_END, rules, "W_1(0)")
 
 
-def equal_scalars() -> None:
+def _equal_scalars() -> None:
     """With ρ_l = β for every l, ρ̇_l = −β^{2L−1} for every l, as in Theorem 1."""
     beta, depth = sp.symbols("β L", positive=True)
     factor = rho_factor(eta, sp.Integer(0), beta ** (depth - 1))
@@ -261,21 +307,21 @@ def equal_scalars() -> None:
     require_identity(beta * sp.diff(factor, eta), -(beta ** (2 * depth - 1)), "ρ̇_l for equal ρ_l")
 
 
-def rational_runs(repeats: int, num_steps: int) -> None:
+def _rational_runs(repeats: int, num_steps: int) -> None:
     """Random full-rank starts over ℚ, checked against the scalar recursion after every step."""
     for rng, shape in seeded(SHAPES, repeats):
         eps = draw_positive(RATIONALS, rng) / RATIONALS(4)
-        follow(shape, RATIONALS, rng, num_steps, scales=[eps] * shape[2])
+        _follow(shape, RATIONALS, rng, num_steps, scales=[eps] * shape[2])
 
 
-def modular_runs(repeats: int, num_steps: int) -> None:
-    """The same modulo p, with a different scale in every layer."""
+def _modular_runs(repeats: int, num_steps: int) -> None:
+    """Follow runs modulo p, with a different scale in every layer."""
     for rng, shape in seeded(SHAPES, repeats):
         scales = [draw(MODULAR, rng) for _ in range(shape[2])]
-        follow(shape, MODULAR, rng, num_steps, scales=scales)
+        _follow(shape, MODULAR, rng, num_steps, scales=scales)
 
 
-def follow(
+def _follow(
     shape: tuple[int, int, int], field: Any, rng: Random, num_steps: int, scales: list[Any]
 ) -> None:
     """Run the full network and the scalars ρ_l together; require the exact block structure."""
@@ -333,11 +379,21 @@ def _require_blocks(
         require_equal(after * weight, after * rest, f"P^⊥ W_{layer} = ρ P^⊥ Q after step {step}")
 
 
-EVERY_STEP = ("the start", "products", "the target", "one step keeps the form", "for ever")
+EVERY_STEP = ("the start", "products", "the target", "one step keeps the form", "by induction")
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` draws ten times as many instances."""
+    """Return the proof of `parsimony`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Draws ten times as many instances.
+
+    Returns
+    -------
+    Proof
+    """
     more = 10 if thorough else 1
     return Proof(
         claim="parsimony",
@@ -350,17 +406,15 @@ def build(*, thorough: bool = False) -> Proof:
                 {"L": AtLeast(2)},
             ),
             Clause(
-                "So it is if one outer layer is wider than the others, d = min(d_out, d_in), with "
-                "a "
-                "block of 2r × 3r dimensions.",
-                ("one wide end", "the flow for ever"),
+                "The same holds if one outer layer is wider than the others, d = min(d_out, "
+                "d_in), with a block of 2r × 3r dimensions.",
+                ("one wide end", "the flow at all times"),
                 {"L": AtLeast(2)},
             ),
             Clause(
-                "Along gradient flow likewise, and there ρ_l = β for every l, so that d − 2r of "
-                "the "
-                "singular values of W(t) are β(t)^L exactly.",
-                ("the flow keeps the form", "equal scalars", "the flow for ever"),
+                "The same holds along gradient flow, where ρ_l = β for every l, so that d − "
+                "2r of the singular values of W(t) are β(t)^L exactly.",
+                ("the flow keeps the form", "equal scalars", "the flow at all times"),
                 {"L": AtLeast(2)},
             ),
         ),
@@ -370,21 +424,21 @@ def build(*, thorough: bool = False) -> Proof:
             "of low rank plus a multiple of Q, and the argument stops at the residual.",
         ),
         proves=("parsimony",),
-        reading="6ee330bc8182",
+        reading="76c433487ddc",
         steps=(
-            symbolic("the start", start_is_parsimonious),
-            symbolic("products", products_stay),
-            symbolic("the target", target_is_inside),
-            symbolic("one step keeps the form", step_stays),
+            symbolic("the start", _start_is_parsimonious),
+            symbolic("products", _products_stay),
+            symbolic("the target", _target_is_inside),
+            symbolic("one step keeps the form", _step_stays),
             argument(
-                "for ever",
-                "The start has the form, a step keeps it: so every iterate has it.",
+                "by induction",
+                "The start has the form, and a step keeps it, so every iterate has it.",
                 "the start",
                 "one step keeps the form",
             ),
-            symbolic("the flow keeps the form", flow_stays),
-            symbolic("equal scalars", equal_scalars),
-            symbolic("a wide first layer", wide_first_layer),
+            symbolic("the flow keeps the form", _flow_stays),
+            symbolic("equal scalars", _equal_scalars),
+            symbolic("a wide first layer", _wide_first_layer),
             argument(
                 "one wide end",
                 "Let W_1(0) = εQ_1 with orthonormal rows, the other layers square. Choose Z_1 to "
@@ -402,17 +456,17 @@ def build(*, thorough: bool = False) -> Proof:
                 "start (Picard–Lindelöf).",
             ),
             argument(
-                "the flow for ever",
+                "the flow at all times",
                 "The flow of B and ρ, lifted by (∗), solves the layers' equation from the same "
-                "start:\nit is the flow. The scalars start equal, and equal scalars solve their "
+                "start, so it is the flow. The scalars start equal, and equal scalars solve their "
                 "equations.",
                 "the start",
                 "the flow keeps the form",
                 "equal scalars",
                 "uniqueness",
             ),
-            exact("full matrices over ℚ", partial(rational_runs, more, 2)),
-            Step("long runs modulo 2⁶¹ − 1", "evidence", partial(modular_runs, 2 * more, 100)),
+            exact("full matrices over ℚ", partial(_rational_runs, more, 2)),
+            Step("long runs modulo 2⁶¹ − 1", "evidence", partial(_modular_runs, 2 * more, 100)),
             argument(
                 "evidence beyond single instances",
                 "100 steps modulo a prime, a different scale in every layer: a stress test.",

@@ -43,46 +43,55 @@ from .turned_start import angle, kappa, rotation, weight_is_symmetric
 from .turned_start import s1 as x
 from .turned_start import s2 as y
 
-__all__ = [
-    "angle_rate",
-    "both_are_late",
-    "build",
-    "every_orthogonal_matrix",
-    "first_rate",
-    "frames",
-    "negative_target",
-    "network",
-    "reduction",
-    "scalar_block",
-    "second_rate",
-]
+__all__ = ["angle_rate", "build", "first_rate", "frames", "network", "second_rate"]
 
 first, second = sp.symbols("s_1 s_2", real=True)
 
 
 def network() -> sp.Matrix:
-    """Return W = R(a) diag(x, y) R(a)."""
+    """Return W = R(a) diag(x, y) R(a).
+
+    Returns
+    -------
+    sympy matrix
+        Shape (2, 2).
+    """
     return rotation(angle) * sp.diag(x, y) * rotation(angle)
 
 
 def first_rate() -> sp.Expr:
-    """Return ẋ."""
+    """Return ẋ, the rate of the singular value that is driven towards s_1.
+
+    Returns
+    -------
+    sympy expression
+    """
     drive = first * sp.cos(angle) ** 2 - second * sp.sin(angle) ** 2
     return L * x ** (2 - 2 / L) * (drive - x)
 
 
 def second_rate() -> sp.Expr:
-    """Return ẏ."""
+    """Return ẏ, the rate of the singular value that is driven towards s_2.
+
+    Returns
+    -------
+    sympy expression
+    """
     drive = second * sp.cos(angle) ** 2 - first * sp.sin(angle) ** 2
     return L * y ** (2 - 2 / L) * (drive - y)
 
 
 def angle_rate() -> sp.Expr:
-    """Return ȧ."""
+    """Return ȧ, the rate at which the frames of the flow turn.
+
+    Returns
+    -------
+    sympy expression
+    """
     return -kappa * (first + second) * sp.sin(angle) * sp.cos(angle) / (x + y)
 
 
-def every_orthogonal_matrix() -> None:
+def _every_orthogonal_matrix() -> None:
     """An orthogonal [[c, p], [s, q]] with determinant λ is [[c, −s], [s, c]] diag(1, λ)."""
     c, s, p, q = sp.symbols("c s p q", real=True)
     matrix, turn = sp.Matrix([[c, p], [s, q]]), sp.Matrix([[c, -s], [s, c]])
@@ -104,7 +113,7 @@ def frames() -> None:
     require_identity(rotation(angle).T * rotation(angle), sp.eye(2), "RᵀR")
 
 
-def reduction() -> None:
+def _reduction() -> None:
     """The three scalar equations solve Proposition 1's Ẇ, entry by entry in the two frames."""
     w = network()
     moving = w.diff(angle) * angle_rate() + w.diff(x) * first_rate() + w.diff(y) * second_rate()
@@ -118,7 +127,7 @@ def reduction() -> None:
         require_identity(actual[i, 1 - i], other, f"off-diagonal entry of its row {i + 1}")
 
 
-def both_are_late() -> None:
+def _both_are_late() -> None:
     """Each rate is the compressed one less Lx^{2−2/L}(s_1 + s_2)sin²a, and s_1 + s_2 ≥ 0."""
     square, total = sp.symbols("z g", positive=True)
     for value, goal, moving in ((x, first, first_rate()), (y, second, second_rate())):
@@ -129,14 +138,14 @@ def both_are_late() -> None:
         require_positive(sp.simplify(sized), "its sign for s_1 + s_2 = g, sin²a = z")
 
 
-def negative_target() -> None:
+def _negative_target() -> None:
     """For s_2 = −m < 0, y is slower still than the mode with the target |s_2| = m."""
     size = sp.Symbol("m", positive=True)
     excess = rate(y).subs(target, size) - rate(y).subs(target, -size)
     require_positive(sp.simplify(excess), "rate towards |s_2| − rate towards s_2")
 
 
-def scalar_block() -> None:
+def _scalar_block() -> None:
     """A 1 × 1 block w, p: |w| grows at L|w|^{2−2/L}(±p − |w|), and ±p ≤ |p|."""
     size = sp.Symbol("p", positive=True)
     for goal in (size, -size):
@@ -147,22 +156,23 @@ def scalar_block() -> None:
 
 
 STEPS: tuple[Step, ...] = (
-    symbolic("rotations are enough", every_orthogonal_matrix),
+    symbolic("rotations are enough", _every_orthogonal_matrix),
     symbolic("the frames", frames),
     symbolic("the off-diagonal weight", weight_is_symmetric),
-    symbolic("three scalars", reduction),
+    symbolic("three scalars", _reduction),
     cited(
         "one flow per start",
         "The scalar equations are smooth for x, y > 0: they give *the* flow (Picard–Lindelöf).",
     ),
-    symbolic("both modes are late", both_are_late),
-    symbolic("a negative target", negative_target),
-    symbolic("a block of size one", scalar_block),
+    symbolic("both modes are late", _both_are_late),
+    symbolic("a negative target", _negative_target),
+    symbolic("a block of size one", _scalar_block),
     argument(
         "one block",
         "Q = R(2a), or Q = R(2a)F with F = diag(1, −1): then (WF, MF) has a rotation, s_2 → −s_2. "
-        "x and y grow no faster than σ̃(·; s_1) and σ̃(·; |s_2|): `comparison` orders them, bounds "
-        "them, and as ẋ ≥ −Cx, ẏ ≥ −Cy (2 − 2/L ≥ 1) they stay positive: the form lasts for ever.",
+        "x and y grow no faster than σ̃(·; s_1) and σ̃(·; |s_2|): `comparison` orders them, "
+        "bounds them, and as ẋ ≥ −Cx, ẏ ≥ −Cy (2 − 2/L ≥ 1) they stay positive, so the form is "
+        "kept for all t.",
         "rotations are enough",
         "the frames",
         "the off-diagonal weight",
@@ -189,21 +199,33 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `plane_blocks`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="plane_blocks",
         clauses=(
             Clause(
                 "Let W(0) = ε^LQ with balanced square layers and Q orthogonal, and let QᵀM be "
-                "orthogonally similar to a direct sum of blocks of size at most 2. Then "
-                "σ_i(W(t)) ≤ σ̃_i(t) for every i and t; so it is for 2 × 2 targets, and for square "
-                "ones with r = 1.",
+                "orthogonally similar to a direct sum of blocks of size at most 2. Then σ_i(W(t)) "
+                "≤ σ̃_i(t) for every i and t. This includes 2 × 2 targets, and square ones with r "
+                "= 1.",
                 ("blocks", "three scalars", "both modes are late"),
                 {"L": AtLeast(2)},
             ),
             Clause(
-                "So it is whenever QᵀM is normal.", ("blocks", "normal matrices"), {"L": AtLeast(2)}
+                "This holds whenever QᵀM is normal.",
+                ("blocks", "normal matrices"),
+                {"L": AtLeast(2)},
             ),
         ),
         source="dlnlab; part of the conjecture of `dominance`",
@@ -212,7 +234,7 @@ def build(*, thorough: bool = False) -> Proof:
             "some times, so no comparison of single rates can prove dominance.",
         ),
         proves=("dominance",),
-        reading="549708d884e1",
+        reading="6e0015883d9e",
         steps=STEPS,
     )
 

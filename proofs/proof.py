@@ -86,6 +86,12 @@ class Step:
         What the check is restricted to, by the names of its arguments.
     uses : sequence of str
         Titles of the steps that an argument leads on from.
+
+    Raises
+    ------
+    ValueError
+        If `check` and `words` do not suit the kind: a checked step has the one, an argument or
+        a citation the other.
     """
 
     title: str
@@ -104,28 +110,88 @@ class Step:
 
 
 def symbolic(title: str, check: Callable[..., None], **over: Domain) -> Step:
-    """Return a step with free symbols."""
+    """Return a step with free symbols.
+
+    Parameters
+    ----------
+    title : str
+    check : callable
+        Called once for every point of `over`.
+    **over : Domain
+        What the check is restricted to, by the names of its arguments.
+
+    Returns
+    -------
+    Step
+    """
     return Step(title, "symbolic", check, over=over)
 
 
 def exact(title: str, check: Callable[..., None], **over: Domain) -> Step:
-    """Return a step in rational or modular arithmetic, for the instances it draws."""
+    """Return a step in rational or modular arithmetic, for the instances it draws.
+
+    Parameters
+    ----------
+    title : str
+    check : callable
+        Called once for every point of `over`.
+    **over : Domain
+        What the check is restricted to, by the names of its arguments.
+
+    Returns
+    -------
+    Step
+    """
     return Step(title, "exact", check, over=over)
 
 
 def argument(title: str, words: str, *uses: str) -> Step:
-    """Return a deduction in words from the steps with the titles `uses`."""
+    """Return a deduction in words from the steps with the titles `uses`.
+
+    Parameters
+    ----------
+    title : str
+    words : str
+        The deduction.
+    *uses : str
+        Titles of the steps it leads on from.
+
+    Returns
+    -------
+    Step
+    """
     return Step(title, "argument", words=words, uses=uses)
 
 
 def cited(title: str, words: str) -> Step:
-    """Return a fact that is used and not proved here."""
+    """Return a fact that is used and not proved here.
+
+    Parameters
+    ----------
+    title : str
+    words : str
+        The theorem, and where it is proved.
+
+    Returns
+    -------
+    Step
+    """
     return Step(title, "cited", words=words)
 
 
 @dataclass(frozen=True)
 class Clause:
-    """One sentence of a statement, the steps that carry it, and the scope it claims."""
+    """One sentence of a statement, the steps that carry it, and the scope it claims.
+
+    Parameters
+    ----------
+    text : str
+        The sentence.
+    by : tuple of str
+        Titles of the steps that carry it.
+    over : Scope
+        The scope it claims.
+    """
 
     text: str
     by: tuple[str, ...]
@@ -145,12 +211,18 @@ class StepResult:
 
     Attributes
     ----------
+    title : str
+    kind : Kind
     lines : tuple of str
         The facts established, or the words of an argument or a citation.
     kinds : tuple of str
         The names of the facts, without their numbers.
     scope : tuple of str
         What the facts are quantified over.
+    uses : tuple of str
+        Titles of the steps that an argument leads on from.
+    seconds : float
+        Running time.
     failure : str or None
         Why it did not go through.
     """
@@ -171,10 +243,19 @@ class ProofResult:
 
     Attributes
     ----------
+    claim : str
+        Name of the proof.
+    statement : str
+        Its clauses, one after the other.
+    source : str
+        Where the claim comes from.
     status : {"proved", "broken", "unread"}
         "proved" if every check passed, every clause is carried, and the prose is the one read.
     to_read : int
         Number of arguments and citations that the statement rests on.
+    clauses : tuple of str
+        The clauses with their scopes.
+    steps : tuple of StepResult
     gaps : tuple of str
         Why the status is not "proved", other than failed checks.
     proves : tuple of str
@@ -183,6 +264,8 @@ class ProofResult:
         The digest of the prose as it is now.
     cited : tuple of str
         Facts used and not proved here.
+    corrections : tuple of str
+        Slips of the source that the statement puts right.
     open : tuple of str
         What the proof does not settle.
     """
@@ -214,7 +297,12 @@ class ProofResult:
         return f"proved, with {self.to_read} argument{'s' * (self.to_read > 1)} to read"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain dictionaries, lists and strings, ready for JSON."""
+        """Return plain dictionaries, lists and strings, ready for JSON.
+
+        Returns
+        -------
+        dict
+        """
         return asdict(self) | {"seconds": self.seconds, "verdict": self.verdict}
 
     def __str__(self) -> str:
@@ -281,7 +369,13 @@ class Proof:
         return found
 
     def gaps(self) -> tuple[str, ...]:
-        """Return what is missing between steps and statement; nothing is carried out."""
+        """Return what is missing between steps and statement; nothing is carried out.
+
+        Returns
+        -------
+        tuple of str
+            Empty if nothing is missing.
+        """
         steps = {step.title: step for step in self.steps}
         carrying = self._behind([title for clause in self.clauses for title in clause.by])
         missing, idle = sorted(carrying - set(steps)), sorted(set(steps) - carrying)
@@ -297,11 +391,27 @@ class Proof:
         return tuple(gaps) if self.clauses else ("nothing is stated",)
 
     def run(self) -> ProofResult:
-        """Carry out every step, also after a failure, and report."""
+        """Carry out every step, also after a failure, and report.
+
+        Returns
+        -------
+        ProofResult
+        """
         return self._report(tuple(carry_out(step) for step in self.steps))
 
     def verify(self) -> ProofResult:
-        """Like :meth:`run`, but stop with a :class:`ProofError` that says what is not proved."""
+        """Like :meth:`run`, but stop at the first failure.
+
+        Returns
+        -------
+        ProofResult
+
+        Raises
+        ------
+        ProofError
+            If a step fails, or a clause is not carried, or the prose is not the one that was
+            read.
+        """
         results = []
         for step in self.steps:
             result = carry_out(step)
@@ -314,7 +424,18 @@ class Proof:
         return report
 
     def digest(self, results: Sequence[StepResult]) -> str:
-        """Return the digest of the prose, given the results with the names of their facts."""
+        """Return the digest of the prose, given the results with the names of their facts.
+
+        Parameters
+        ----------
+        results : sequence of StepResult
+            One for each step.
+
+        Returns
+        -------
+        str
+            Twelve hexadecimal digits.
+        """
         steps = [
             [r.title, r.kind, told(step.over), r.lines if step.words else r.kinds, r.uses]
             for r, step in zip(results, self.steps, strict=True)
@@ -371,7 +492,16 @@ def _too_wide(clause: Clause, step: Step) -> str:
 
 
 def carry_out(step: Step) -> StepResult:
-    """Carry out one step; whatever goes wrong in its check is a failure of the check."""
+    """Carry out one step; whatever goes wrong in its check is a failure of the check.
+
+    Parameters
+    ----------
+    step : Step
+
+    Returns
+    -------
+    StepResult
+    """
     start, failure = time.perf_counter(), None
     with transcribe() as transcript:
         try:
@@ -436,6 +566,13 @@ def _render_list(title: str, items: Sequence[str]) -> list[str]:
 
 def main(build: Callable[..., Proof], argv: Sequence[str] | None = None) -> int:
     """Run a proof from the command line; `--thorough` asks for the longer campaign.
+
+    Parameters
+    ----------
+    build : callable
+        Makes the proof, given `thorough`.
+    argv : sequence of str, optional
+        By default, the arguments of the process.
 
     Returns
     -------

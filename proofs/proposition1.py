@@ -54,28 +54,17 @@ from .theorem1 import layer_derivatives
 
 __all__ = [
     "L",
-    "balanced_control",
     "balanced_products",
     "build",
-    "conservation",
-    "diagonal_of_the_rate",
-    "end_to_end_rate",
     "eps",
-    "flow_is_descent",
-    "fractional_powers",
-    "geometric_sum",
     "imbalance",
     "intertwining",
     "layer_rate",
-    "outside_the_span",
-    "quotient",
     "rotation_rates",
     "singular_value_rate",
     "singular_values",
-    "singular_vectors",
     "summand",
     "target",
-    "unbalanced_counterexample",
 ]
 
 L, s_i, s_j, p, q = sp.symbols("L σ_i σ_j p q", positive=True)
@@ -84,13 +73,13 @@ DEPTHS = range(2, 8)
 ALL_DEPTHS = AtLeast(2)
 
 
-def flow_is_descent() -> None:
+def _flow_is_descent() -> None:
     """Ẇ_l is minus the entrywise derivative of ½‖W_L⋯W_1 − M‖² by W_l."""
     for derivative, above, error, below in layer_derivatives():
         require_identity(-derivative, layer_rate(above, error, below), "−∂ℓ/∂W_l")
 
 
-def end_to_end_rate(L: int) -> None:
+def _end_to_end_rate(L: int) -> None:
     """Ẇ from the layers' flow by the product rule: Σ_l −(W_{>l}W_{>l}ᵀ) G (W_{<l}ᵀW_{<l})."""
     layers = [matrix(f"W{k}", f"s{k}", f"s{k - 1}") for k in range(1, L + 1)]
     residual = matrix("G", f"s{L}", "s0")
@@ -113,7 +102,7 @@ def _chain(layers: list[Words], space: str) -> Words:
     return total
 
 
-def conservation() -> None:
+def _conservation() -> None:
     """W_{l+1}ᵀẆ_{l+1} = Ẇ_lW_lᵀ for general matrices: the difference of the Grams is constant."""
     above, upper = matrix("W>", "out", "c"), matrix("Wl+1", "c", "b")
     lower, below = matrix("Wl", "b", "a"), matrix("W<", "a", "in")
@@ -127,7 +116,17 @@ def conservation() -> None:
 
 
 def layer_rate(above: Any, residual: Any, below: Any) -> Any:
-    """Return Ẇ_l = −W_{>l}ᵀ G W_{<l}ᵀ, of words or of matrices."""
+    """Return Ẇ_l = −W_{>l}ᵀ G W_{<l}ᵀ, of words or of matrices.
+
+    Parameters
+    ----------
+    above, residual, below : Words or matrix
+        W_{>l}, G and W_{<l}.
+
+    Returns
+    -------
+    Words or matrix
+    """
     return -(above.T @ residual @ below.T)
 
 
@@ -142,7 +141,13 @@ def intertwining() -> None:
 
 
 def balanced_products(L: int) -> None:
-    """Multiply the layers out and collapse them with W_{l+1}ᵀW_{l+1} = W_lW_lᵀ."""
+    """Multiply the layers out and collapse them with W_{l+1}ᵀW_{l+1} = W_lW_lᵀ.
+
+    Parameters
+    ----------
+    L : int
+        Depth.
+    """
     layers = [matrix(f"W{k}", f"s{k}", f"s{k - 1}") for k in range(1, L + 1)]
     for number in range(L):  # layers number+1 … L lie above, 1 … number below
         _collapse(layers[number:], _from_below(layers), from_below=False)
@@ -173,7 +178,7 @@ def _collapse(part: list[Words], rules: Rules, from_below: bool) -> None:
     require_same(gram, power, rules, f"{side} for a product P of {len(part)} layers")
 
 
-def fractional_powers() -> None:
+def _fractional_powers() -> None:
     """(W_LW_Lᵀ)^{L−l} is the power (L − l)/L of WWᵀ = (W_LW_Lᵀ)^L, eigenvalue by eigenvalue."""
     eigenvalue, layer = sp.symbols("μ l", positive=True)
     require_identity(
@@ -188,12 +193,36 @@ def fractional_powers() -> None:
 
 
 def summand(row: sp.Expr, col: sp.Expr, index: sp.Expr) -> sp.Expr:
-    """Return the (row, col) weight σ_i^{2(j−1)/L} σ_j^{2(L−j)/L} of the j-th summand of Ẇ."""
+    """Return the (row, col) weight σ_i^{2(j−1)/L} σ_j^{2(L−j)/L} of the j-th summand of Ẇ.
+
+    Parameters
+    ----------
+    row, col : sympy expression
+        σ_i and σ_j.
+    index : sympy expression
+        The number of the summand, 1 to L.
+
+    Returns
+    -------
+    sympy expression
+    """
     return (row**2) ** ((index - 1) / L) * (col**2) ** ((L - index) / L)
 
 
 def singular_value_rate(value: sp.Expr, projection: sp.Expr) -> sp.Expr:
-    """Return σ̇ = −L(σ²)^{1−1/L} uᵀGv, Eq. (23)."""
+    """Return σ̇ = −L(σ²)^{1−1/L} uᵀGv, Eq. (23).
+
+    Parameters
+    ----------
+    value : sympy expression
+        σ.
+    projection : sympy expression
+        uᵀGv.
+
+    Returns
+    -------
+    sympy expression
+    """
     return -L * (value**2) ** (1 - 1 / L) * projection
 
 
@@ -205,7 +234,7 @@ def singular_values() -> None:
     require_identity(singular_value_rate(s_i, g), -L * one * g, "σ̇_i as L equal summands")
 
 
-def diagonal_of_the_rate() -> None:
+def _diagonal_of_the_rate() -> None:
     """UᵀẆV = KS + Ṡ − SH with K = UᵀU̇, H = VᵀV̇, both skew."""
     left, right, core = matrix("U", "out", "k"), matrix("V", "in", "k"), matrix("S", "k", "k")
     rates = {
@@ -223,17 +252,17 @@ def diagonal_of_the_rate() -> None:
         require_same(gram, skew, rules, "d(FᵀF)/dt = FᵀḞ + ḞᵀF, and FᵀF = I is constant")
 
 
-def geometric_sum() -> None:
+def _geometric_sum() -> None:
     """Σ_{j=1}^m p^{j−1}q^{m−j} = (p^m − q^m)/(p − q), by induction over m."""
     m = sp.Symbol("m", positive=True)
-    require_identity(quotient(1), 1, "the sum for m = 1")
-    require_identity(quotient(m + 1), p * quotient(m) + q**m, "the sum for m + 1")
+    require_identity(_quotient(1), 1, "the sum for m = 1")
+    require_identity(_quotient(m + 1), p * _quotient(m) + q**m, "the sum for m + 1")
     index = sp.Symbol("j", positive=True)
     terms = (s_i ** (2 / L)) ** (index - 1) * (s_j ** (2 / L)) ** (L - index)
     require_identity(summand(s_i, s_j, index), terms, "summand for p = σ_i^{2/L}, q = σ_j^{2/L}")
 
 
-def quotient(count: sp.Expr | int) -> sp.Expr:
+def _quotient(count: sp.Expr | int) -> sp.Expr:
     """Return (p^m − q^m)/(p − q)."""
     return (p**count - q**count) / (p - q)
 
@@ -241,13 +270,25 @@ def quotient(count: sp.Expr | int) -> sp.Expr:
 def rotation_rates(
     values: tuple[sp.Expr, sp.Expr], gradients: tuple[sp.Expr, sp.Expr]
 ) -> tuple[sp.Expr, sp.Expr]:
-    """Return (K_ij, H_ij) of Arora et al.'s Theorem 3 for values (σ_i, σ_j), (g_ij, g_ji)."""
+    """Return (K_ij, H_ij) of Arora et al.'s Theorem 3 for values (σ_i, σ_j), (g_ij, g_ji).
+
+    Parameters
+    ----------
+    values : tuple of two expressions
+        σ_i and σ_j.
+    gradients : tuple of two expressions
+        u_iᵀGv_j and u_jᵀGv_i.
+
+    Returns
+    -------
+    tuple of two expressions
+    """
     (si, sj), (gij, gji) = values, gradients
     weight = 1 / ((sj**2) ** (1 / L) - (si**2) ** (1 / L))
     return -weight * (gij * sj + si * gji), -weight * (si * gij + gji * sj)
 
 
-def singular_vectors() -> None:
+def _singular_vectors() -> None:
     """K and H solve the off-diagonal equations for (i, j) and (j, i), and are skew."""
     g_ij, g_ji = sp.symbols("g_ij g_ji", real=True)
     k_ij, h_ij = rotation_rates((s_i, s_j), (g_ij, g_ji))
@@ -259,7 +300,7 @@ def singular_vectors() -> None:
     require_identity(-weight * g_ji, k_ji * s_i - s_j * h_ji, "entry (j, i) of UᵀẆV")
 
 
-def outside_the_span() -> None:
+def _outside_the_span() -> None:
     """Only the summand j = 1 leaves span U; it gives (I − UUᵀ)U̇ = −(I − UUᵀ)GV S^{1−2/L}."""
     left, right = matrix("U", "out", "k"), matrix("V", "in", "k")
     residual, outside = matrix("G", "out", "in"), symmetric("P", "out")
@@ -274,7 +315,7 @@ def outside_the_span() -> None:
     require_same(outside @ first @ right, scaled, rules, "(I − UUᵀ)ẆV = (I − UUᵀ)U̇ S")
 
 
-def unbalanced_counterexample() -> None:
+def _unbalanced_counterexample() -> None:
     """L = 2, widths 1-2-1, W_1 = ε(1, 0)ᵀ, W_2 = ε(3/5, 4/5): (23) is off by the factor 3/5."""
     first = eps * sp.Matrix([1, 0])
     last = eps * sp.Matrix([[sp.Rational(3, 5), sp.Rational(4, 5)]])
@@ -288,7 +329,7 @@ def unbalanced_counterexample() -> None:
     require_identity(formula, sp.Rational(3, 5) * true_rate, "formula (23) against the true rate")
 
 
-def balanced_control() -> None:
+def _balanced_control() -> None:
     """The same widths with W_2 = W_1ᵀ are balanced, and (23) is right."""
     first = eps * sp.Matrix([sp.Rational(3, 5), sp.Rational(4, 5)])
     require_zero(imbalance(first, first.T), "W_2ᵀW_2 − W_1W_1ᵀ")
@@ -297,7 +338,17 @@ def balanced_control() -> None:
 
 
 def imbalance(first: sp.Matrix, last: sp.Matrix) -> sp.Matrix:
-    """Return W_2ᵀW_2 − W_1W_1ᵀ."""
+    """Return W_2ᵀW_2 − W_1W_1ᵀ, which the flow of two layers conserves.
+
+    Parameters
+    ----------
+    first, last : sympy matrix
+        W_1 and W_2.
+
+    Returns
+    -------
+    sympy matrix
+    """
     return last.T * last - first * first.T
 
 
@@ -311,9 +362,9 @@ def _two_rates(first: sp.Matrix, last: sp.Matrix) -> tuple[sp.Expr, sp.Expr]:
 
 
 STEPS: tuple[Step, ...] = (
-    symbolic("gradient flow", flow_is_descent),
-    symbolic("the end-to-end rate, multiplied out", end_to_end_rate, L=DEPTHS),
-    symbolic("conservation", conservation),
+    symbolic("gradient flow", _flow_is_descent),
+    symbolic("the end-to-end rate, multiplied out", _end_to_end_rate, L=DEPTHS),
+    symbolic("conservation", _conservation),
     symbolic("intertwining", intertwining),
     symbolic("balanced products, multiplied out", balanced_products, L=DEPTHS),
     argument(
@@ -326,14 +377,14 @@ STEPS: tuple[Step, ...] = (
         "intertwining",
         "balanced products, multiplied out",
     ),
-    symbolic("fractional powers", fractional_powers),
-    symbolic("the rate in SVD coordinates", diagonal_of_the_rate),
+    symbolic("fractional powers", _fractional_powers),
+    symbolic("the rate in SVD coordinates", _diagonal_of_the_rate),
     symbolic("singular values", singular_values),
-    symbolic("the off-diagonal weight", geometric_sum),
-    symbolic("singular vectors inside the span", singular_vectors),
-    symbolic("singular vectors outside the span", outside_the_span),
-    exact("an unbalanced start", unbalanced_counterexample),
-    exact("its balanced twin", balanced_control),
+    symbolic("the off-diagonal weight", _geometric_sum),
+    symbolic("singular vectors inside the span", _singular_vectors),
+    symbolic("singular vectors outside the span", _outside_the_span),
+    exact("an unbalanced start", _unbalanced_counterexample),
+    exact("its balanced twin", _balanced_control),
 )
 
 CLAUSES: tuple[Clause, ...] = (
@@ -371,7 +422,17 @@ CLAUSES: tuple[Clause, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `proposition1`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="proposition1",

@@ -21,12 +21,27 @@ __all__ = ["AtLeast", "Domain", "Scope", "contains", "points", "told"]
 
 @dataclass(frozen=True)
 class AtLeast:
-    """Every number from `least` on; a check is carried out with a symbol for it."""
+    """Every number from `least` on; a check is carried out with a symbol for it.
+
+    Parameters
+    ----------
+    least : int
+    """
 
     least: int
 
     def point(self, name: str) -> sp.Expr:
-        """Return `least` plus a free symbol that is assumed to be nonnegative."""
+        """Return `least` plus a free symbol that is assumed to be nonnegative.
+
+        Parameters
+        ----------
+        name : str
+            Of the quantity, "L" for example.
+
+        Returns
+        -------
+        sympy expression
+        """
         return at_least(name, self.least)
 
     def __str__(self) -> str:
@@ -38,7 +53,18 @@ Scope = Mapping[str, Domain]
 
 
 def points(scope: Scope) -> Iterator[dict[str, Any]]:
-    """Yield the arguments with which a check has to be called to cover a scope."""
+    """Yield the arguments with which a check has to be called to cover a scope.
+
+    Parameters
+    ----------
+    scope : mapping
+        From names to domains.
+
+    Yields
+    ------
+    dict
+        From names to values, or to symbols for unbounded domains.
+    """
     values = [_values(name, domain) for name, domain in scope.items()]
     for chosen in product(*values):
         yield dict(zip(scope, chosen, strict=True))
@@ -51,7 +77,17 @@ def _values(name: str, domain: Domain) -> list[Any]:
 
 
 def contains(wide: Domain, narrow: Domain) -> bool:
-    """Tell whether every value of `narrow` is one of `wide`."""
+    """Tell whether every value of `narrow` is one of `wide`.
+
+    Parameters
+    ----------
+    wide, narrow : Domain
+        A number, numbers, or all numbers from one on.
+
+    Returns
+    -------
+    bool
+    """
     if isinstance(narrow, AtLeast):
         return isinstance(wide, AtLeast) and wide.least <= narrow.least
     values = [narrow] if isinstance(narrow, int) else list(narrow)
@@ -61,7 +97,17 @@ def contains(wide: Domain, narrow: Domain) -> bool:
 
 
 def told(scope: Scope) -> list[str]:
-    """Return the parts of a scope as they are printed: "L ≥ 2", "r = 1…4"."""
+    """Return the parts of a scope as they are printed: "L ≥ 2", "r = 1…4".
+
+    Parameters
+    ----------
+    scope : mapping
+        From names to domains.
+
+    Returns
+    -------
+    list of str
+    """
     return [f"{name} {_told(domain)}" for name, domain in scope.items()]
 
 

@@ -40,24 +40,13 @@ from .proof import Clause, Proof, Step, argument, exact, main, symbolic
 from .scopes import AtLeast
 from .theorem1 import beta_decreases, lambda_next, largest_step
 
-__all__ = [
-    "build",
-    "crossing",
-    "eps",
-    "falls_below_its_start",
-    "kink",
-    "out_of_order",
-    "residual_drive",
-    "surrogate_of_the_identity",
-    "units",
-    "waiting",
-]
+__all__ = ["build", "crossing", "eps"]
 
 eps = sp.Symbol("ε", positive=True)
 gap = sp.Symbol("g", positive=True)
 
 
-def waiting(L: sp.Expr) -> None:
+def _waiting(L: sp.Expr) -> None:
     """σ̃ leaves ε^L at once, unless its target is ε^L itself."""
     start = rate(eps**DEPTH)
     claimed = DEPTH * eps ** (2 * DEPTH - 2) * (target - eps**DEPTH)
@@ -70,7 +59,7 @@ def waiting(L: sp.Expr) -> None:
     require_identity(start.subs(target, eps**DEPTH), 0, "σ̃′(0) for σ* = ε^L, where it does wait")
 
 
-def falls_below_its_start() -> None:
+def _falls_below_its_start() -> None:
     """A turned start with ε^L < σ whose largest singular value decreases at first."""
     values = {
         turned_start.sigma: sp.Integer(1),
@@ -82,7 +71,7 @@ def falls_below_its_start() -> None:
     require_less(turned_start.top_rate().subs(values), 0, "σ̇_1(0) for cos(θ/2) = 1/3, L = 3")
 
 
-def residual_drive() -> None:
+def _residual_drive() -> None:
     """u_2ᵀMv_2 in a turned start."""
     left, right = (
         turned_start.rotation(turned_start.angle),
@@ -93,7 +82,7 @@ def residual_drive() -> None:
     require_identity(drive[1, 1], claimed, "u_jᵀMv_j, j = 2 > r")
 
 
-def surrogate_of_the_identity() -> None:
+def _surrogate_of_the_identity() -> None:
     """Eq. (6) with the m = d_out·d_in coordinate matrices as A_i."""
     rows, cols = 2, 3
     goal = sp.Matrix(rows, cols, sp.symbols(f"m:{rows * cols}"))
@@ -104,7 +93,7 @@ def surrogate_of_the_identity() -> None:
     require_identity(total / count, goal / count, "(1/m) Σ y_iA_i for A = Id, against M/m")
 
 
-def out_of_order() -> None:
+def _out_of_order() -> None:
     """L = 2, σ* = (1, 9/10): the two values change places; L = 3: one is negative."""
     goals, depth, step = (sp.Integer(1), sp.Rational(9, 10)), sp.Integer(2), sp.Rational(49, 50)
     require_less(step, largest_step(goals[0], depth), "η against the largest stable step, L = 2")
@@ -121,7 +110,7 @@ def out_of_order() -> None:
 ORDER_STEPS = 5
 
 
-def units() -> None:
+def _units() -> None:
     """M → cM, W → cW."""
     value, goal, scale = sp.symbols("σ σ* c", positive=True)
     scaled = (scale * value - scale * goal) ** 2
@@ -144,7 +133,7 @@ def crossing() -> None:
     require_less(ends[0], ends[1], "the two values at t = 20, in the other order")
 
 
-def kink(L: sp.Expr) -> None:
+def _kink(L: sp.Expr) -> None:
     """Where a value driven by p meets one driven by s, their rates differ by Lx^{2−2/L}(p − s)."""
     value, drive, goal = sp.symbols("x p s", positive=True)
     rates = [rate(value).subs(DEPTH, L).subs(target, force) for force in (drive, goal)]
@@ -155,7 +144,7 @@ def kink(L: sp.Expr) -> None:
 ALL_DEPTHS = AtLeast(2)
 
 STEPS: tuple[Step, ...] = (
-    symbolic("waiting", waiting, L=ALL_DEPTHS),
+    symbolic("waiting", _waiting, L=ALL_DEPTHS),
     argument(
         "no network waits",
         "σ̃_{i+1} is analytic, so it is ε^L on [0, t_i) only if σ̃′_{i+1}(0) = 0, that is if "
@@ -163,9 +152,9 @@ STEPS: tuple[Step, ...] = (
         "waiting",
     ),
     symbolic("approach", approach, L=ALL_DEPTHS),
-    exact("a value that falls", falls_below_its_start),
+    exact("a value that falls", _falls_below_its_start),
     symbolic("the residual is behind", turned_start.residual_is_behind),
-    symbolic("the residual's drive", residual_drive),
+    symbolic("the residual's drive", _residual_drive),
     symbolic("an aligned step", step_stays),
     argument(
         "the induction is empty",
@@ -174,12 +163,12 @@ STEPS: tuple[Step, ...] = (
         "two modes; t_i occurs in no equation, and t_j, j > r, is defined nowhere.",
         "an aligned step",
     ),
-    symbolic("the surrogate of the identity", surrogate_of_the_identity),
-    exact("out of order", out_of_order),
+    symbolic("the surrogate of the identity", _surrogate_of_the_identity),
+    exact("out of order", _out_of_order),
     symbolic("the rank", beta_decreases, L=ALL_DEPTHS),
-    symbolic("units", units),
+    symbolic("units", _units),
     exact("crossing values", crossing),
-    symbolic("the kink", kink, L=ALL_DEPTHS),
+    symbolic("the kink", _kink, L=ALL_DEPTHS),
     argument(
         "sorted values have kinks",
         "The block's value starts lower and ends higher. While cos²a ≤ 1/2 its drive is at most "
@@ -237,7 +226,17 @@ CLAUSES: tuple[Clause, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing."""
+    """Return the proof of `slips`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="slips",

@@ -36,19 +36,7 @@ from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import balanced_products, intertwining, layer_rate
 from .scopes import AtLeast
 
-__all__ = [
-    "build",
-    "ceiling",
-    "compressed_equation",
-    "crossing_time",
-    "eps",
-    "gram_equation",
-    "gram_rate",
-    "parabola",
-    "push",
-    "shift",
-    "t",
-]
+__all__ = ["build", "crossing_time", "eps", "gram_equation", "push", "t"]
 
 goal = matrix("M", "out", "in")
 first, above = matrix("W1", "h", "in"), matrix("W>1", "out", "h")
@@ -58,21 +46,43 @@ ALL_DEPTHS = AtLeast(2)
 
 
 def push(goal_value: sp.Expr, size: sp.Expr) -> sp.Expr:
-    """Return 2(sω − ω²), the bound on D⁺β at |Wn| = ω."""
+    """Return 2(sω − ω²), the bound on D⁺β at |Wn| = ω.
+
+    Parameters
+    ----------
+    goal_value : sympy expression
+        s, a singular value of the target.
+    size : sympy expression
+        ω.
+
+    Returns
+    -------
+    sympy expression
+    """
     return 2 * (goal_value * size - size**2)
 
 
-def ceiling(goal_value: sp.Expr) -> sp.Expr:
+def _ceiling(goal_value: sp.Expr) -> sp.Expr:
     """Return s²/2, the largest value of `push`."""
     return goal_value**2 / 2
 
 
 def crossing_time(goal_value: sp.Expr) -> sp.Expr:
-    """Return t_k = 2((s/2)^{2/L} − ε²)/s²."""
+    """Return t_k = 2((s/2)^{2/L} − ε²)/s², by which the compressed value has crossed s/2.
+
+    Parameters
+    ----------
+    goal_value : sympy expression
+        s, a singular value of the target.
+
+    Returns
+    -------
+    sympy expression
+    """
     return 2 * ((goal_value / 2) ** (2 / DEPTH) - eps**2) / goal_value**2
 
 
-def gram_rate() -> Words:
+def _gram_rate() -> Words:
     """Return Ḃ for B = W_1ᵀW_1 along the layers' flow, W = W_{>1}W_1."""
     rates = {letters(first)[0]: layer_rate(above, above @ first - goal, identity("in"))}
     return (first.T @ first).derivative(rates)
@@ -82,24 +92,24 @@ def gram_equation() -> None:
     """Ḃ = (M − W)ᵀW + Wᵀ(M − W), and along a unit vector 2Mn·Wn − 2|Wn|²."""
     network = above @ first
     gap = goal - network
-    require_same(gram_rate(), gap.T @ network + network.T @ gap, {}, "Ḃ")
+    require_same(_gram_rate(), gap.T @ network + network.T @ gap, {}, "Ḃ")
     unit = matrix("n", "in", "1")
     cross = (goal @ unit).T @ (network @ unit)
     image = network @ unit
     claimed = cross + cross.T - 2 * image.T @ image
-    require_same(unit.T @ gram_rate() @ unit, claimed, {}, "nᵀḂn")
+    require_same(unit.T @ _gram_rate() @ unit, claimed, {}, "nᵀḂn")
 
 
-def parabola() -> None:
+def _parabola() -> None:
     """2(sω − ω²) is at most s²/2, and decreases from ω = s/2 on."""
-    deficit = ceiling(s) - push(s, omega)
+    deficit = _ceiling(s) - push(s, omega)
     require_identity(deficit, 2 * (omega - s / 2) ** 2, "s²/2 − 2(sω − ω²)")
     more, start = sp.symbols("y z", nonnegative=True)
     drop = push(s, s / 2 + start) - push(s, s / 2 + start + more)
     require_nonnegative(sp.expand(drop), "its decrease from ω = s/2 + z to s/2 + z + y")
 
 
-def compressed_equation(L: sp.Expr) -> None:
+def _compressed_equation(L: sp.Expr) -> None:
     """x = σ̃^{2/L} obeys ẋ = 2(sx^{L/2} − x^L)."""
     moving = sp.diff(sigma ** (2 / DEPTH), sigma) * rate(sigma)
     claimed = push(target, sigma)
@@ -107,10 +117,10 @@ def compressed_equation(L: sp.Expr) -> None:
     require_identity((sigma ** (2 / L)) ** (L / 2), sigma, "x^{L/2}")
 
 
-def shift() -> None:
+def _shift() -> None:
     """The first branch reaches (s/2)^{2/L} at t_k, and t_k > 0 for s > 2ε^L."""
     size = sp.Symbol("s", positive=True)
-    reached = eps**2 + ceiling(size) * crossing_time(size)
+    reached = eps**2 + _ceiling(size) * crossing_time(size)
     require_identity(reached, (size / 2) ** (2 / DEPTH), "ε² + s²t/2 at t = t_k")
     more = sp.Symbol("v", positive=True)
     root = ((size / 2) ** (2 / DEPTH) - eps**2).subs((size / 2) ** (2 / DEPTH), eps**2 + more)
@@ -130,8 +140,8 @@ STEPS: tuple[Step, ...] = (
         "β = max nᵀBn has the right derivative max nᵀḂn over the maximizing n (Danskin).",
     ),
     cited("Jensen", "nᵀB^Ln ≥ (nᵀBn)^L for a unit vector n, B ⪰ 0 and L ≥ 1."),
-    symbolic("the parabola", parabola),
-    symbolic("the compressed equation", compressed_equation, L=ALL_DEPTHS),
+    symbolic("the parabola", _parabola),
+    symbolic("the compressed equation", _compressed_equation, L=ALL_DEPTHS),
     argument(
         "the bound on the rate",
         "|Mn| ≤ s_k on N, so D⁺β ≤ 2(s_kω − ω²) with ω = |Wn|; WᵀW = B^L (`proposition1`), so "
@@ -153,7 +163,7 @@ STEPS: tuple[Step, ...] = (
         "the compressed equation",
         "approach",
     ),
-    symbolic("the crossing time", shift),
+    symbolic("the crossing time", _shift),
     argument(
         "a time shift",
         "s_k > 2ε^L: the solution of ẋ = h(x) rises at s_k²/2 until t_k, then as σ̃_k^{2/L} from "
@@ -169,7 +179,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `small_targets`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="small_targets",
@@ -193,7 +213,7 @@ def build(*, thorough: bool = False) -> Proof:
         source="dlnlab; part of the conjecture of `dominance`",
         open=("s_1 > s_k > 2ε^L without a time shift, for L ≥ 3 (`dominance`).",),
         proves=("dominance",),
-        reading="daab4cda05a0",
+        reading="4ed9b21ff832",
         steps=STEPS,
     )
 

@@ -12,7 +12,7 @@ from .facts import require_identity, require_nonnegative
 from .noncommutative import diagonal, identity, letters, matrix, require_same, zero
 from .proof import Clause, Proof, Step, argument, main, symbolic
 
-__all__ = ["FRAMES", "build", "distance", "two_equations", "two_norms"]
+__all__ = ["FRAMES", "build"]
 
 left, spare_left = matrix("U₁", "out", "r"), matrix("U₂", "out", "rest")
 right, spare_right = matrix("V₁", "in", "r"), matrix("V₂", "in", "rest")
@@ -33,7 +33,7 @@ VECTORS = {
 }
 
 
-def two_equations() -> None:
+def _two_equations() -> None:
     """XΣ₁' = Σ₂Y + U₂ᵀEB and YΣ₁' = Σ₂X + V₂ᵀEᵀA, with A = U₁' and B = V₁'."""
     before = left @ values @ right.T + spare_left @ others @ spare_right.T
     E = changed - before
@@ -43,7 +43,7 @@ def two_equations() -> None:
     require_same(Y @ new_values, others @ X + spare_right.T @ E.T @ new_left, rules, "YΣ₁'")
 
 
-def distance() -> None:
+def _distance() -> None:
     """XᵀX + (U₁ᵀA)ᵀ(U₁ᵀA) = I: its trace is ‖X‖² + ‖U₁ᵀA‖² = r, and so on the other side."""
     for frame, rest, new, where in (
         (left, spare_left, new_left, "left"),
@@ -58,7 +58,7 @@ def distance() -> None:
         require_same(X.T @ X + kept.T @ kept, identity("r"), complete, f"{where} frames")
 
 
-def two_norms() -> None:
+def _two_norms() -> None:
     """(α + δ)x ≤ αy + e₁ and (α + δ)y ≤ αx + e₂ with x, y ≥ 0 give δ²(x² + y²) ≤ e₁² + e₂²."""
     gap = sp.Symbol("δ", positive=True)
     most = sp.Symbol("α", nonnegative=True)
@@ -75,17 +75,17 @@ def two_norms() -> None:
 
 
 STEPS: tuple[Step, ...] = (
-    symbolic("two equations", two_equations),
-    symbolic("the distance", distance),
-    symbolic("two norms", two_norms),
+    symbolic("two equations", _two_equations),
+    symbolic("the distance", _distance),
+    symbolic("two norms", _two_norms),
     argument(
         "Wedin's theorem",
-        "Let α = σ_{r+1}(W) and σ_r(W') = α + δ. In Frobenius norms ‖XΣ₁'‖ ≥ (α + δ)‖X‖ and "
-        "‖Σ₂Y‖ ≤ α‖Y‖, so x = ‖X‖ and y = ‖Y‖ meet the two inequalities with e₁ = ‖EB‖ ≤ ‖E‖ and "
-        "e₂ = ‖EᵀA‖ ≤ ‖E‖. The inverse has no negative entry, so x and y are at most the solution "
-        "with equalities, and δ²(x² + y²) ≤ e₁² + e₂² ≤ 2‖E‖². Columns of U₁ and U₂ together are "
-        "a complete orthonormal basis, and so those of V₁ and V₂; if there are more rows than "
-        "columns or fewer, Σ₂ is not square, and all of this holds for it.",
+        "Let α = σ_{r+1}(W) and σ_r(W') = α + δ. In Frobenius norms ‖XΣ₁'‖ ≥ (α + δ)‖X‖ and ‖Σ₂Y‖ "
+        "≤ α‖Y‖, so x = ‖X‖ and y = ‖Y‖ meet the two inequalities with e₁ = ‖EB‖ ≤ ‖E‖ and e₂ = "
+        "‖EᵀA‖ ≤ ‖E‖. The inverse has no negative entry, so x and y are at most the solution with "
+        "equalities, and δ²(x² + y²) ≤ e₁² + e₂² ≤ 2‖E‖². Columns of U₁ and U₂ together are a "
+        "complete orthonormal basis, and so those of V₁ and V₂; if the numbers of rows and "
+        "columns differ, Σ₂ is not square, and the argument still holds.",
         "two equations",
         "the distance",
         "two norms",
@@ -94,7 +94,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `small_turns`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="small_turns",
@@ -102,14 +112,17 @@ def build(*, thorough: bool = False) -> Proof:
         clauses=(
             Clause(
                 "The squared sines between the leading left and right singular subspaces of "
-                "dimension r of W and of W' add up to 2‖W' − W‖_F²/δ² at most, where "
-                "δ = σ_r(W') − σ_{r+1}(W) > 0.",
+                "dimension r of W and of W' sum to at most 2‖W' − W‖_F²/δ², where δ = σ_r(W') − "
+                "σ_{r+1}(W) > 0.",
                 ("Wedin's theorem",),
             ),
         ),
         source="Wedin 1972, for Kwon et al. 2024, Figure 20 and Eq. (14)",
-        open=("That the leading subspace of a trained perceptron stays: it turns.",),
-        reading="d91d206d4854",
+        open=(
+            "Whether the leading subspace of a trained perceptron is invariant: in experiments "
+            "it turns.",
+        ),
+        reading="f59ca5c2c748",
         steps=STEPS,
     )
 

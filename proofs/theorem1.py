@@ -53,32 +53,18 @@ from .scopes import AtLeast
 
 __all__ = [
     "L",
-    "above",
     "below",
     "beta_decreases",
     "beta_next",
-    "beta_premise",
     "build",
-    "chain_rule",
-    "conserved",
     "decayed",
-    "diagonal_residual",
     "eps",
-    "inner_gradient",
     "inner_next",
-    "jacobian",
     "lambda_next",
     "largest_step",
     "layer_derivatives",
-    "local_stability",
-    "no_overshoot",
-    "outer_gradients",
     "outer_next",
-    "pair_curvature",
-    "partial_products",
     "product",
-    "recursions",
-    "residual",
     "sigma",
     "weight_decay",
 ]
@@ -100,63 +86,159 @@ RULES = {
 
 
 def lambda_next(value: sp.Expr, target: sp.Expr, step: sp.Expr, depth: sp.Expr) -> sp.Expr:
-    """Return λ(t+1) of Theorem 1, Eq. (16)."""
+    """Return λ(t+1) of Theorem 1, Eq. (16).
+
+    Parameters
+    ----------
+    value : sympy expression
+        λ(t).
+    target : sympy expression
+        σ*.
+    step : sympy expression
+        Step size η.
+    depth : sympy expression
+        Depth L.
+
+    Returns
+    -------
+    sympy expression
+    """
     return value * (1 - step * (value**depth - target) * value ** (depth - 2))
 
 
 def beta_next(value: sp.Expr, step: sp.Expr, depth: sp.Expr) -> sp.Expr:
-    """Return β(t+1) of Theorem 1, Eq. (17)."""
+    """Return β(t+1) of Theorem 1, Eq. (17).
+
+    Parameters
+    ----------
+    value : sympy expression
+        β(t).
+    step : sympy expression
+        Step size η.
+    depth : sympy expression
+        Depth L.
+
+    Returns
+    -------
+    sympy expression
+    """
     return value * (1 - step * value ** (2 * (depth - 1)))
 
 
 def outer_next(outer: sp.Expr, inner: sp.Expr) -> sp.Expr:
-    """Return a(t+1), the singular value of the first and the last layer."""
+    """Return a(t+1), the singular value of the first and the last layer.
+
+    Parameters
+    ----------
+    outer : sympy expression
+        a(t).
+    inner : sympy expression
+        b(t).
+
+    Returns
+    -------
+    sympy expression
+    """
     return outer - alpha * eta * (product(outer, inner) - sigma) * outer * inner ** (L - 2)
 
 
 def inner_next(outer: sp.Expr, inner: sp.Expr) -> sp.Expr:
-    """Return b(t+1), the singular value of the layers in between."""
+    """Return b(t+1), the singular value of the layers in between.
+
+    Parameters
+    ----------
+    outer : sympy expression
+        a(t).
+    inner : sympy expression
+        b(t).
+
+    Returns
+    -------
+    sympy expression
+    """
     return inner - eta * (product(outer, inner) - sigma) * outer**2 * inner ** (L - 3)
 
 
 def decayed(following: sp.Expr, value: sp.Expr, step: sp.Expr) -> sp.Expr:
-    """Return the next value with weight decay, from the next value without and the present one."""
+    """Return the next value with weight decay.
+
+    Parameters
+    ----------
+    following : sympy expression
+        The next value without it.
+    value : sympy expression
+        The present value.
+    step : sympy expression
+        Step size of the layer.
+
+    Returns
+    -------
+    sympy expression
+    """
     return following - step * decay * value
 
 
 def product(outer: sp.Expr, inner: sp.Expr) -> sp.Expr:
-    """Return the end-to-end singular value σ̃ = a²b^{L−2}."""
+    """Return the end-to-end singular value σ̃ = a²b^{L−2}.
+
+    Parameters
+    ----------
+    outer : sympy expression
+        a.
+    inner : sympy expression
+        b.
+
+    Returns
+    -------
+    sympy expression
+    """
     return outer**2 * inner ** (L - 2)
 
 
-def above(number: sp.Expr) -> Words:
+def _above(number: sp.Expr) -> Words:
     """Return W_L⋯W_{l+1} for 1 ≤ l ≤ L − 1."""
     return U @ A @ diagonal("B", "k", L - 1 - number)
 
 
 def below(number: sp.Expr) -> Words:
-    """Return W_{l−1}⋯W_1 for 2 ≤ l ≤ L."""
+    """Return W_{l−1}⋯W_1 for 2 ≤ l ≤ L.
+
+    Parameters
+    ----------
+    number : sympy expression
+        l.
+
+    Returns
+    -------
+    Words
+    """
     return diagonal("B", "k", number - 2) @ A @ V.T
 
 
-def residual() -> Words:
+def _residual() -> Words:
     """Return G = W_L⋯W_1 − M."""
     return U @ A @ diagonal("B", "k", L - 2) @ A @ V.T - (U @ S @ V.T + R)
 
 
-def diagonal_residual() -> Words:
+def _diagonal_residual() -> Words:
     """Return UᵀGV = A²B^{L−2} − Σ."""
     return A @ A @ diagonal("B", "k", L - 2) - S
 
 
-def chain_rule() -> None:
+def _chain_rule() -> None:
     """Differentiate ½‖W_L⋯W_1 − M‖² entry by entry and compare, on general 2×3×2-type shapes."""
     for direct, after, error, before in layer_derivatives():
         require_identity(direct, after.T * error * before.T, "∂ℓ/∂W_l, entry by entry")
 
 
 def layer_derivatives() -> Iterator[tuple[sp.Matrix, sp.Matrix, sp.Matrix, sp.Matrix]]:
-    """Yield, layer by layer of small general networks, ∂ℓ/∂W_l, W_{>l}, G and W_{<l}."""
+    """Yield, layer by layer of small general networks, ∂ℓ/∂W_l, W_{>l}, G and W_{<l}.
+
+    Yields
+    ------
+    tuple of four sympy matrices
+        ∂ℓ/∂W_l, W_{>l}, G and W_{<l}.
+    """
     for widths in ((2, 3, 2), (2, 1, 2), (1, 2, 2, 1)):
         weights = [
             sp.Matrix(m, k, sp.symbols(f"w{i}_:{m * k}"))
@@ -178,27 +260,27 @@ def _chain(weights: list[sp.Matrix], size: int) -> sp.Matrix:
     return total
 
 
-def partial_products() -> None:
+def _partial_products() -> None:
     """Check the closed forms of the products above and below a layer by induction over layers."""
-    require_same(above(L - 1), U @ A, RULES, "start of the products above")
-    require_same(above(layer - 1), above(layer) @ B, RULES, "W_L⋯W_l = (W_L⋯W_{l+1})·W_l")
+    require_same(_above(L - 1), U @ A, RULES, "start of the products above")
+    require_same(_above(layer - 1), _above(layer) @ B, RULES, "W_L⋯W_l = (W_L⋯W_{l+1})·W_l")
     require_same(below(sp.Integer(2)), A @ V.T, RULES, "start of the products below")
     require_same(below(layer + 1), B @ below(layer), RULES, "W_l⋯W_1 = W_l·(W_{l−1}⋯W_1)")
 
 
-def inner_gradient() -> None:
+def _inner_gradient() -> None:
     """The gradient of every inner layer is the same diagonal matrix."""
-    claimed = A @ A @ diagonal("B", "k", L - 3) @ diagonal_residual()
-    actual = above(layer).T @ residual() @ below(layer).T
+    claimed = A @ A @ diagonal("B", "k", L - 3) @ _diagonal_residual()
+    actual = _above(layer).T @ _residual() @ below(layer).T
     require_same(actual, claimed, RULES, "∇_l for 1 < l < L")
     require_identity(inner_next(a, b), b - eta * _entry(claimed), "b⁺ entry by entry")
 
 
-def outer_gradients() -> None:
+def _outer_gradients() -> None:
     """The gradients of the outer layers stay in the frames U and Vᵀ."""
-    core = A @ diagonal("B", "k", L - 2) @ diagonal_residual()
-    first = above(sp.Integer(1)).T @ residual()
-    last = residual() @ below(L).T
+    core = A @ diagonal("B", "k", L - 2) @ _diagonal_residual()
+    first = _above(sp.Integer(1)).T @ _residual()
+    last = _residual() @ below(L).T
     require_same(last, U @ core, RULES, "∇_L")
     require_same(first, core @ V.T, RULES, "∇_1")
     require_identity(outer_next(a, b), a - alpha * eta * _entry(core), "a⁺ entry by entry")
@@ -206,13 +288,13 @@ def outer_gradients() -> None:
 
 def weight_decay() -> None:
     """(1 − η_l μ) W_l − η_l ∇_l keeps the frames, and acts entry by entry."""
-    inner = A @ A @ diagonal("B", "k", L - 3) @ diagonal_residual()
-    core = A @ diagonal("B", "k", L - 2) @ diagonal_residual()
+    inner = A @ A @ diagonal("B", "k", L - 3) @ _diagonal_residual()
+    core = A @ diagonal("B", "k", L - 2) @ _diagonal_residual()
     outer = alpha * eta
-    last = U @ A * (1 - outer * decay) - outer * (residual() @ below(L).T)
+    last = U @ A * (1 - outer * decay) - outer * (_residual() @ below(L).T)
     kept = A * (1 - outer * decay) - outer * core
     require_same(last, U @ kept, RULES, "W_L⁺")
-    first = A @ V.T * (1 - outer * decay) - outer * (above(sp.Integer(1)).T @ residual())
+    first = A @ V.T * (1 - outer * decay) - outer * (_above(sp.Integer(1)).T @ _residual())
     require_same(first, kept @ V.T, RULES, "W_1⁺")
     require_identity(decayed(outer_next(a, b), a, outer), _entry(kept), "a⁺ entry by entry")
     middle = B * (1 - eta * decay) - eta * inner
@@ -223,7 +305,7 @@ def _entry(expression: Words) -> sp.Expr:
     return diagonal_entry(expression, {"A": a, "B": b, "Σ": sigma})
 
 
-def recursions() -> None:
+def _recursions() -> None:
     """For α = 1 equal entries stay equal and follow the λ recursion; β is its case σ* = 0."""
     equal = {a: lam, b: lam, alpha: 1}
     following = lambda_next(lam, sigma, eta, L)
@@ -234,7 +316,13 @@ def recursions() -> None:
 
 
 def beta_decreases(L: sp.Expr) -> None:
-    """If 0 < x = ηβ^{2(L−1)} < 1, then 0 < β⁺ < β and the new x is again in (0, x)."""
+    """If 0 < x = ηβ^{2(L−1)} < 1, then 0 < β⁺ < β and the new x is again in (0, x).
+
+    Parameters
+    ----------
+    L : sympy expression
+        Depth.
+    """
     inside = (1 / (1 + w)) * beta ** (-2 * (L - 1))  # the η with ηβ^{2(L−1)} = 1/(1+w)
     following = sp.simplify(beta_next(beta, inside, L))
     require_identity(following, beta * w / (1 + w), "β⁺ at ηβ^{2(L−1)} = 1/(1 + w)")
@@ -242,14 +330,14 @@ def beta_decreases(L: sp.Expr) -> None:
     require_positive(beta - following, "β − β⁺")
 
 
-def beta_premise() -> None:
+def _beta_premise() -> None:
     """The premise is sharp: at ηε^{2(L−1)} = 1 β jumps to 0, and at 3 it doubles in size."""
     for multiple, factor in ((1, 0), (3, -2)):
         following = beta_next(eps, multiple * eps ** (-2 * (L - 1)), L)
         require_identity(following, factor * eps, f"β(1) at ηε^(2(L−1)) = {multiple}")
 
 
-def local_stability() -> None:
+def _local_stability() -> None:
     """The derivative of the λ recursion at its fixed point."""
     derivative = sp.diff(lambda_next(lam, sigma, eta, L), lam).subs(lam, sigma ** (1 / L))
     claimed = 1 - eta * L * sigma ** (2 - 2 / L)
@@ -260,11 +348,23 @@ def local_stability() -> None:
 
 
 def largest_step(target: sp.Expr, depth: sp.Expr) -> sp.Expr:
-    """Return 2/(Lσ*^{2−2/L}), above which the fixed point repels."""
+    """Return 2/(Lσ*^{2−2/L}), above which the fixed point repels.
+
+    Parameters
+    ----------
+    target : sympy expression
+        σ*.
+    depth : sympy expression
+        Depth L.
+
+    Returns
+    -------
+    sympy expression
+    """
     return 2 / (depth * target ** (2 - 2 / depth))
 
 
-def no_overshoot(L: sp.Expr) -> None:
+def _no_overshoot(L: sp.Expr) -> None:
     """The map is increasing on (0, σ*^{1/L}] when κ = ηLσ*^{2−2/L} ≤ 1, and lies above λ."""
     u, kappa = 1 / (1 + w), sp.Symbol("κ", positive=True)
     step = kappa / (L * sigma ** (2 - 2 / L))
@@ -280,23 +380,23 @@ def no_overshoot(L: sp.Expr) -> None:
     require_positive(rise, "λ⁺ − λ for σ* = (1 + w)λ^L")
 
 
-def jacobian() -> None:
+def _jacobian() -> None:
     """At a²b^{L−2} = σ* the pair's Jacobian is I − (rank one): eigenvalues 1 and 1 − ηκ."""
     maps = sp.Matrix([outer_next(a, b), inner_next(a, b)])
     at_rest = maps.jacobian([a, b]).subs(sigma, product(a, b))
-    kappa = pair_curvature(a, b)
+    kappa = _pair_curvature(a, b)
     require_zero((sp.eye(2) - at_rest).det(), "det(I − J): 1 is an eigenvalue")
     require_identity(at_rest.trace(), 2 - eta * kappa, "tr J: the other eigenvalue is 1 − ηκ")
     equal = kappa.subs({a: sigma ** (1 / L), b: sigma ** (1 / L), alpha: 1})
     require_identity(equal, L * sigma ** (2 - 2 / L), "κ at a = b, α = 1")
 
 
-def pair_curvature(outer: sp.Expr, inner: sp.Expr) -> sp.Expr:
+def _pair_curvature(outer: sp.Expr, inner: sp.Expr) -> sp.Expr:
     """Return κ = 2αa²b^{2L−4} + (L − 2)a⁴b^{2L−6}; the pair is stable iff η < 2/κ."""
     return 2 * alpha * outer**2 * inner ** (2 * L - 4) + (L - 2) * outer**4 * inner ** (2 * L - 6)
 
 
-def conserved() -> None:
+def _conserved() -> None:
     """To first order in η, a² − αb² does not change, so along the flow it stays (1−α)ε²."""
     change = outer_next(a, b) ** 2 - alpha * inner_next(a, b) ** 2 - (a**2 - alpha * b**2)
     require_zero(sp.diff(change, eta).subs(eta, 0), "change of a² − αb² to first order in η")
@@ -307,31 +407,31 @@ def conserved() -> None:
 ALL_DEPTHS = AtLeast(2)
 
 STEPS: tuple[Step, ...] = (
-    symbolic("chain rule, entry by entry", chain_rule),
+    symbolic("chain rule, entry by entry", _chain_rule),
     argument(
         "chain rule",
         "d/ds ½‖P(W_l + sE)Q − M‖² = ⟨G, PEQ⟩ = ⟨PᵀGQᵀ, E⟩: the trace is cyclic. All L and shapes.",
         "chain rule, entry by entry",
     ),
-    symbolic("products above and below a layer", partial_products),
-    symbolic("inner layers stay diagonal", inner_gradient),
-    symbolic("outer layers keep their frames", outer_gradients),
+    symbolic("products above and below a layer", _partial_products),
+    symbolic("inner layers stay diagonal", _inner_gradient),
+    symbolic("outer layers keep their frames", _outer_gradients),
     symbolic("weight decay", weight_decay),
-    symbolic("Theorem 1's recursions", recursions),
+    symbolic("Theorem 1's recursions", _recursions),
     argument(
-        "for ever",
-        "The start has the form with A = B = εI, a step keeps it: so every iterate has it.",
+        "by induction",
+        "The start has the form with A = B = εI, and a step keeps it, so every iterate has it.",
         "chain rule",
         "products above and below a layer",
         "inner layers stay diagonal",
         "outer layers keep their frames",
     ),
     symbolic("β decreases", beta_decreases, L=ALL_DEPTHS),
-    symbolic("the premise is sharp", beta_premise),
-    symbolic("local stability", local_stability),
-    symbolic("no overshoot from below", no_overshoot, L=ALL_DEPTHS),
-    symbolic("stability of the pair", jacobian),
-    symbolic("where the pair ends", conserved),
+    symbolic("the premise is sharp", _beta_premise),
+    symbolic("local stability", _local_stability),
+    symbolic("no overshoot from below", _no_overshoot, L=ALL_DEPTHS),
+    symbolic("stability of the pair", _jacobian),
+    symbolic("where the pair ends", _conserved),
 )
 
 CLAUSES: tuple[Clause, ...] = (
@@ -340,7 +440,7 @@ CLAUSES: tuple[Clause, ...] = (
         "the singular frames of M*, so that W̃(t) = U·diag(λ_i(t)^L)·Vᵀ with Theorem 1's "
         "recursions for λ_i and β, for every shape of M* and r̂ even below its rank.",
         (
-            "for ever",
+            "by induction",
             "inner layers stay diagonal",
             "outer layers keep their frames",
             "Theorem 1's recursions",
@@ -351,7 +451,7 @@ CLAUSES: tuple[Clause, ...] = (
         "For any outer learning rate factor α the pair (a, b) takes the place of λ, and weight "
         "decay (an extension: the paper has none) keeps the form.",
         (
-            "for ever",
+            "by induction",
             "inner layers stay diagonal",
             "outer layers keep their frames",
             "weight decay",
@@ -379,7 +479,17 @@ CLAUSES: tuple[Clause, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `theorem1`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="theorem1",
@@ -387,7 +497,7 @@ def build(*, thorough: bool = False) -> Proof:
         source="Kwon et al. 2024, Theorem 1 (Eqs. 8, 15–17) and Algorithm 1",
         steps=STEPS,
         proves=("theorem1", "gradients"),
-        reading="1dcb1a7237eb",
+        reading="4abc5ddac39b",
         corrections=(
             "Algorithm 1 writes W̃_1 = ε V_r̂ and differentiates its update by W̃_l; both should "
             "read W̃_1 = ε V_r̂ᵀ and ∇_{W̃_1}.",

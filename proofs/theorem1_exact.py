@@ -39,16 +39,7 @@ from .exact import (
 )
 from .proof import Clause, Proof, Step, argument, exact, main
 
-__all__ = [
-    "SpectralNetwork",
-    "build",
-    "follow",
-    "modular_runs",
-    "modular_steps",
-    "next_pair",
-    "random_instance",
-    "rational_runs",
-]
+__all__ = ["build", "next_pair"]
 
 Pair = tuple[Any, Any]
 
@@ -57,7 +48,7 @@ SHAPES = ((4, 4, 2, 3, 2), (4, 4, 2, 3, 3), (3, 5, 1, 2, 3), (5, 3, 2, 3, 4), (3
 
 
 @dataclass(frozen=True)
-class SpectralNetwork:
+class _SpectralNetwork:
     """A compressed network in the predicted form, over one field."""
 
     field: Any
@@ -85,7 +76,28 @@ class SpectralNetwork:
 
 
 def next_pair(pair: Pair, target: Any, eta: Any, alpha: Any, decay: Any, depth: int) -> Pair:
-    """Return (a, b) after one step; Theorem 1's recursion for λ if α = 1, a = b, decay = 0."""
+    """Return (a, b) after one step; Theorem 1's recursion for λ if α = 1, a = b, decay = 0.
+
+    Parameters
+    ----------
+    pair : tuple
+        (a, b), the singular values of an outer and of an inner layer.
+    target : field element
+        σ*.
+    eta : field element
+        Step size of the inner layers.
+    alpha : field element
+        Factor of the outer layers' step.
+    decay : field element
+        Weight decay.
+    depth : int
+        Depth L.
+
+    Returns
+    -------
+    tuple
+        (a, b) one step later.
+    """
     a, b = pair
     error = a**2 * b ** (depth - 2) - target
     slope = 0 * error if depth == 2 else error * a**2 * b ** (depth - 3)
@@ -93,7 +105,9 @@ def next_pair(pair: Pair, target: Any, eta: Any, alpha: Any, decay: Any, depth: 
     return a - alpha * eta * (outer + decay * a), b - eta * (slope + decay * b)
 
 
-def random_instance(shape: tuple[int, ...], field: Any, rng: Random, alpha: Any) -> SpectralNetwork:
+def _random_instance(
+    shape: tuple[int, ...], field: Any, rng: Random, alpha: Any
+) -> _SpectralNetwork:
     """Return a random instance of the given (d_out, d_in, rank, r̂, L)."""
     d_out, d_in, rank, r_hat, depth = shape
     left, right = random_orthogonal(d_out, field, rng), random_orthogonal(d_in, field, rng)
@@ -102,10 +116,10 @@ def random_instance(shape: tuple[int, ...], field: Any, rng: Random, alpha: Any)
     padded = tuple((values + [field(0)] * r_hat)[:r_hat])
     frames = columns(left, r_hat), columns(right, r_hat)
     eta, decay = draw_positive(field, rng), draw(field, rng)
-    return SpectralNetwork(field, depth, *frames, target, padded, eta, alpha, decay)
+    return _SpectralNetwork(field, depth, *frames, target, padded, eta, alpha, decay)
 
 
-def follow(instance: SpectralNetwork, pairs: tuple[Pair, ...], num_steps: int) -> None:
+def _follow(instance: _SpectralNetwork, pairs: tuple[Pair, ...], num_steps: int) -> None:
     """Run full matrices and scalar pairs side by side and compare every layer at every step."""
     weights = instance.weights(pairs)
     for step in range(1, num_steps + 1):
@@ -121,7 +135,7 @@ def follow(instance: SpectralNetwork, pairs: tuple[Pair, ...], num_steps: int) -
 
 
 def _require_decomposition(
-    instance: SpectralNetwork, weights: list[DomainMatrix], pairs: tuple[Pair, ...], step: int
+    instance: _SpectralNetwork, weights: list[DomainMatrix], pairs: tuple[Pair, ...], step: int
 ) -> None:
     values = [a**2 * b ** (instance.depth - 2) for a, b in pairs]
     core = diagonal(values, (len(values), len(values)), instance.field)
@@ -130,33 +144,43 @@ def _require_decomposition(
     require_equal(actual, claimed, f"W_{{L:1}} = U·diag(λ^L)·Vᵀ after step {step}")
 
 
-def rational_runs(repeats: int) -> None:
+def _rational_runs(repeats: int) -> None:
     """Several steps over ℚ from ε-scaled spectral starts, α = 1 and α ≠ 1."""
     for rng, shape in seeded(SHAPES, repeats):
         alpha = RATIONALS(rng.choice((1, 1, 2, 5))) / RATIONALS(rng.choice((1, 3)))
-        instance = random_instance(shape, RATIONALS, rng, alpha)
+        instance = _random_instance(shape, RATIONALS, rng, alpha)
         start = draw_positive(RATIONALS, rng)
-        follow(instance, ((start, start),) * shape[3], 4 if shape[4] == 2 else 3)
+        _follow(instance, ((start, start),) * shape[3], 4 if shape[4] == 2 else 3)
 
 
-def modular_steps(repeats: int) -> None:
+def _modular_steps(repeats: int) -> None:
     """One step modulo p from an arbitrary diagonal state: the induction step."""
     for rng, shape in seeded(SHAPES, repeats):
-        instance = random_instance(shape, MODULAR, rng, draw(MODULAR, rng))
+        instance = _random_instance(shape, MODULAR, rng, draw(MODULAR, rng))
         state = tuple((draw(MODULAR, rng), draw(MODULAR, rng)) for _ in range(shape[3]))
-        follow(instance, state, 1)
+        _follow(instance, state, 1)
 
 
-def modular_runs(repeats: int, num_steps: int) -> None:
+def _modular_runs(repeats: int, num_steps: int) -> None:
     """Long runs modulo p."""
     for rng, shape in seeded(SHAPES, repeats):
-        instance = random_instance(shape, MODULAR, rng, draw(MODULAR, rng))
+        instance = _random_instance(shape, MODULAR, rng, draw(MODULAR, rng))
         start = draw(MODULAR, rng)
-        follow(instance, ((start, start),) * shape[3], num_steps)
+        _follow(instance, ((start, start),) * shape[3], num_steps)
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` draws ten times as many instances."""
+    """Return the proof of `theorem1_exact`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Draws ten times as many instances.
+
+    Returns
+    -------
+    Proof
+    """
     more = 10 if thorough else 1
     return Proof(
         claim="theorem1_exact",
@@ -173,11 +197,11 @@ def build(*, thorough: bool = False) -> Proof:
         proves=("theorem1",),
         reading="edce91f7f3b7",
         steps=(
-            exact("full matrices over ℚ", partial(rational_runs, 4 * more)),
+            exact("full matrices over ℚ", partial(_rational_runs, 4 * more)),
             Step(
-                "the induction step modulo 2⁶¹ − 1", "evidence", partial(modular_steps, 10 * more)
+                "the induction step modulo 2⁶¹ − 1", "evidence", partial(_modular_steps, 10 * more)
             ),
-            Step("long runs modulo 2⁶¹ − 1", "evidence", partial(modular_runs, 2 * more, 200)),
+            Step("long runs modulo 2⁶¹ − 1", "evidence", partial(_modular_runs, 2 * more, 200)),
             argument(
                 "evidence beyond single instances",
                 "One step from an arbitrary diagonal state stays in the form; were that false "

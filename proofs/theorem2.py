@@ -70,22 +70,7 @@ from .parsimony import (
 from .proof import Clause, Proof, Step, argument, cited, exact, main, symbolic
 from .scopes import AtLeast
 
-__all__ = [
-    "Moment",
-    "allowance",
-    "bound_is_attained",
-    "build",
-    "compressed_error",
-    "counts",
-    "improvement",
-    "margin",
-    "premise_is_needed",
-    "premises_suffice",
-    "random_moment",
-    "square_comparison",
-    "wide_error",
-    "wide_error_rectangular",
-]
+__all__ = ["Moment", "allowance", "build", "counts", "margin"]
 
 wide, lower, upper = sp.symbols("σ p q", nonnegative=True)
 beta = sp.Symbol("β", positive=True)
@@ -95,30 +80,42 @@ CASES = ((2, 1, 2), (4, 1, 4), (5, 2, 3), (5, 2, 5), (3, 2, 3), (3, 3, 3))
 """(d, r, r̂)"""
 
 
-def improvement(original: Any, compressed: Any, goal: Any) -> Any:
+def _improvement(original: Any, compressed: Any, goal: Any) -> Any:
     """Return (σ_i − σ_i*)² − (σ̃_i − σ_i*)²."""
     return (original - goal) ** 2 - (compressed - goal) ** 2
 
 
 def allowance(r_hat: Any, rank: Any, size: Any, overshot: Any) -> Any:
-    """Return r̂ + k − max(r, d − r), the multiple of β^{2L} in the sharp form."""
+    """Return r̂ + k − max(r, d − r), the multiple of β^{2L} in the sharp form.
+
+    Parameters
+    ----------
+    r_hat, rank, size : number or expression
+        r̂, r and d.
+    overshot : number or expression
+        k, how many targets lie below ε^L.
+
+    Returns
+    -------
+    sympy expression
+    """
     return r_hat + overshot - sp.Max(rank, size - rank)
 
 
-def square_comparison() -> None:
+def _square_comparison() -> None:
     """With σ̃ = σ + p and σ* = σ̃ + q, p, q ≥ 0, the difference of squares is p² + 2pq ≥ 0."""
-    difference = improvement(wide, wide + lower, wide + lower + upper)
+    difference = _improvement(wide, wide + lower, wide + lower + upper)
     require_identity(difference, lower**2 + 2 * lower * upper, "(σ − σ*)² − (σ̃ − σ*)²")
     require_nonnegative(sp.expand(difference), "its sign, for σ̃ = σ + p, σ* = σ̃ + q")
 
 
-def premise_is_needed() -> None:
+def _premise_is_needed() -> None:
     """If σ̃ lies above σ* (ε^L > σ*), the same comparison may point the other way."""
-    example = improvement(sp.Integer(1), sp.Integer(2), sp.Integer(1))
+    example = _improvement(sp.Integer(1), sp.Integer(2), sp.Integer(1))
     require_less(example, 0, "(σ − σ*)² − (σ̃ − σ*)² for σ = σ* = 1, σ̃ = 2")
 
 
-def compressed_error() -> None:
+def _compressed_error() -> None:
     """(W̃ − M)ᵀ(W̃ − M) = V(D − Σ)²Vᵀ, D and Σ the values of W̃ and of M in Theorem 1's frames."""
     left, right = matrix("U", "out", "k"), matrix("V", "in", "k")
     values, goals = diagonal_letter("D", "k"), diagonal_letter("Σ", "k")
@@ -133,7 +130,7 @@ def compressed_error() -> None:
     require_identity(residual, beta ** (2 * depth), "an entry of (D − Σ)², i > r")
 
 
-def wide_error() -> None:
+def _wide_error() -> None:
     """(W − M)ᵀ(W − M) splits into the block's and β^{2L} times I − Z_0Z_0ᵀ, of trace d − 2r."""
     turn, block = matrix("Q", "L", "0"), matrix("B", "2r", "2r")
     start, end = FRAMES["0"], FRAMES["L"]
@@ -149,7 +146,7 @@ def wide_error() -> None:
     require_same(square @ start, start @ block.T @ block, rules, "WᵀW Z_0: B's values are W's")
 
 
-def wide_error_rectangular() -> None:
+def _wide_error_rectangular() -> None:
     """With one wide end, (W − M)(W − M)ᵀ splits in the same way on the narrow side."""
     end, block, goal = FRAMES["L"], matrix("B", "2r", "3r"), matrix("Nin", "2r", "3r")
     turn = matrix("Q", "L", "b")
@@ -212,14 +209,31 @@ class Moment:
     residual: Any
 
     def bound(self) -> Any:
-        """Return (r̂ + k − max(r, d − r))β^{2L}."""
+        """Return (r̂ + k − max(r, d − r))β^{2L}.
+
+        Returns
+        -------
+        field element
+        """
         rank = len(self.goals)
         multiple = allowance(self.r_hat, rank, self.size, self.overshot)
         return RATIONALS(int(multiple)) * self.residual**2
 
 
 def margin(moment: Moment, frames: Sequence[DomainMatrix]) -> Any:
-    """Return ‖W − M‖² − ‖W̃ − M‖² by forming the matrices, B = frames_0 diag(block) frames_1ᵀ."""
+    """Return ‖W − M‖² − ‖W̃ − M‖² by forming the matrices, B = frames_0 diag(block) frames_1ᵀ.
+
+    Parameters
+    ----------
+    moment : Moment
+        The values of both networks at one time.
+    frames : sequence of DomainMatrix
+        The left and the right frame of the block.
+
+    Returns
+    -------
+    field element
+    """
     d, inside = moment.size, len(moment.block)
     shape = (inside, inside)
     block = frames[0] * diagonal(moment.block, shape, RATIONALS) * frames[1].transpose()
@@ -232,7 +246,7 @@ def margin(moment: Moment, frames: Sequence[DomainMatrix]) -> Any:
     return total - inner(short, short)
 
 
-def random_moment(case: tuple[int, int, int], rng: Random) -> Moment:
+def _random_moment(case: tuple[int, int, int], rng: Random) -> Moment:
     """Return values that meet the premises: dominated, below the targets or overshot by ≤ β^L."""
     d, rank, r_hat = case
     residual = draw_positive(RATIONALS, rng) / RATIONALS(8)
@@ -258,10 +272,10 @@ def _share(rng: Random, least: int) -> Any:
     return RATIONALS(rng.randint(least, 6 - least)) / RATIONALS(6)
 
 
-def premises_suffice(repeats: int) -> None:
+def _premises_suffice(repeats: int) -> None:
     """Whole rational matrices that meet the premises at one time satisfy the bound."""
     for rng, case in seeded(CASES, repeats):
-        moment = random_moment(case, rng)
+        moment = _random_moment(case, rng)
         size = len(moment.block)
         frames = [random_orthogonal(size, RATIONALS, rng) for _ in range(2)]
         if rng.random() < 0.5:
@@ -269,10 +283,10 @@ def premises_suffice(repeats: int) -> None:
         require_at_most(-moment.bound(), margin(moment, frames), "−(…)β^{2L} against the margin")
 
 
-def bound_is_attained() -> None:
+def _bound_is_attained() -> None:
     """Aligned frames, W fitted as W̃, an empty rest of the block: the bound is an equality."""
     for place, case in enumerate(CASES):
-        moment = random_moment(case, Random(place))
+        moment = _random_moment(case, Random(place))
         size, kept = len(moment.block), len(moment.goals) - moment.overshot
         fitted = [*moment.fitted[:kept], *moment.goals[kept:], *[RATIONALS(0)] * size][:size]
         goals = moment.goals
@@ -302,11 +316,11 @@ STEPS: tuple[Step, ...] = (
         "Solutions of a locally Lipschitz equation do not meet (Picard–Lindelöf): ε^L ≤ σ* keeps "
         "σ̃ ≤ σ*.",
     ),
-    symbolic("comparison of squares", square_comparison),
-    exact("the premise is needed there", premise_is_needed),
-    symbolic("the compressed error", compressed_error),
-    symbolic("the wide error", wide_error),
-    symbolic("the wide error, rectangular", wide_error_rectangular),
+    symbolic("comparison of squares", _square_comparison),
+    exact("the premise is needed there", _premise_is_needed),
+    symbolic("the compressed error", _compressed_error),
+    symbolic("the wide error", _wide_error),
+    symbolic("the wide error, rectangular", _wide_error_rectangular),
     symbolic("counting residual values", counts),
     argument(
         "the fitted modes",
@@ -317,7 +331,8 @@ STEPS: tuple[Step, ...] = (
     ),
     argument(
         "the overshot modes",
-        "For r − k < i ≤ r |σ̃_i − σ_i*| ≤ β^L: in ‖W̃ − M‖² they cost no more than residual values.",
+        "For r − k < i ≤ r |σ̃_i − σ_i*| ≤ β^L: in ‖W̃ − M‖² they contribute no more than "
+        "residual values.",
         "approach",
         "distance from above",
         "the compressed error",
@@ -347,12 +362,22 @@ STEPS: tuple[Step, ...] = (
         "`small_targets`, 2 × 2 targets by `plane_blocks`.",
         "the sharp chain",
     ),
-    exact("the bound is attained", bound_is_attained),
+    exact("the bound is attained", _bound_is_attained),
 )
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` draws ten times as many instances."""
+    """Return the proof of `theorem2`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Draws ten times as many instances.
+
+    Returns
+    -------
+    Proof
+    """
     more = 100 if thorough else 10
     whole = "whole matrices"
     return Proof(
@@ -367,11 +392,9 @@ def build(*, thorough: bool = False) -> Proof:
                 {"L": ALL_DEPTHS},
             ),
             Clause(
-                "From an ε-orthogonal start, hidden widths d = min(d_out, d_in), even with r̂ + k − "
-                "max(r, d − r) for "
-                "r̂ − r + k: the paper's inequality holds if r̂ + k ≤ max(r, d − r), and for r̂ ≤ d − "
-                "2r "
-                "whatever ε is.",
+                "From an ε-orthogonal start, hidden widths d = min(d_out, d_in), the same holds "
+                "with r̂ + k − max(r, d − r) in place of r̂ − r + k, so the paper's inequality "
+                "holds if r̂ + k ≤ max(r, d − r), and for r̂ ≤ d − 2r whatever ε is.",
                 (
                     "the sharp chain",
                     "the wide error",
@@ -400,8 +423,8 @@ def build(*, thorough: bool = False) -> Proof:
         ),
         open=("Dominance for L ≥ 3 and 2ε^L < σ_i* < σ_1*, hence the theorem there.",),
         proves=("theorem2_refined", "theorem2_sharp", "theorem2_any_eps", "eq13_compressing"),
-        reading="088e8c9a6c15",
-        steps=(*STEPS, exact(whole, partial(premises_suffice, more))),
+        reading="8d2672cd9771",
+        steps=(*STEPS, exact(whole, partial(_premises_suffice, more))),
     )
 
 

@@ -30,42 +30,36 @@ from .facts import require_identity, require_less, require_positive
 from .noncommutative import diagonal, identity, letters, matrix, require_same, zero
 from .proof import Clause, Proof, Step, argument, cited, exact, main, symbolic
 
-__all__ = [
-    "build",
-    "completed",
-    "cost",
-    "count",
-    "counterexample",
-    "descent",
-    "inner",
-    "proximal_maps",
-    "threshold",
-    "triples",
-]
+__all__ = ["build", "completed", "count", "descent", "inner", "threshold"]
 
 y, tau = sp.symbols("y τ", positive=True)
 alpha, lam, lipschitz, moved = sp.symbols("α λ L_s m", positive=True)
 before, after, inner, fell = sp.symbols("p p⁺ g ℓ", real=True)
 
 
-def cost(kept: sp.Expr, size: sp.Expr) -> sp.Expr:
+def _cost(kept: sp.Expr, size: sp.Expr) -> sp.Expr:
     """Return τ·size + ½(kept − y)² for one singular value."""
     return tau * size + (kept - y) ** 2 / 2
 
 
 def threshold() -> sp.Expr:
-    """Return √(2τ)."""
+    """Return √(2τ), below which the hard rule removes a singular value.
+
+    Returns
+    -------
+    sympy expression
+    """
     return sp.sqrt(2 * tau)
 
 
-def proximal_maps() -> None:
+def _proximal_maps() -> None:
     """Keeping a value costs less than dropping it iff y > √(2τ); lowering by τ is the minimum."""
-    keeps, drops = cost(y, 1), cost(0, 0)
+    keeps, drops = _cost(y, 1), _cost(0, 0)
     require_identity(drops - keeps, (y**2 - threshold() ** 2) / 2, "cost of dropping − of keeping")
     x = sp.Symbol("x", positive=True)
-    slope = sp.diff(cost(x, x), x)
+    slope = sp.diff(_cost(x, x), x)
     require_identity(slope, x - (y - tau), "slope of the cost under the nuclear norm")
-    require_positive(sp.diff(cost(x, x), x, 2), "its curvature")
+    require_positive(sp.diff(_cost(x, x), x, 2), "its curvature")
 
 
 def descent() -> None:
@@ -78,7 +72,7 @@ def descent() -> None:
 
 
 def count() -> None:
-    """What Φ falls by where ‖ΔW‖² = 2αλ."""
+    """Φ falls by λ(1 − αL_s) where ‖ΔW‖² = 2αλ."""
     drop = (1 / alpha - lipschitz) * (2 * alpha * lam) / 2
     require_identity(drop, lam * (1 - alpha * lipschitz), "½(1/α − L_s)·2αλ")
 
@@ -94,7 +88,7 @@ NORMAL = {
 }
 
 
-def triples() -> None:
+def _triples() -> None:
     """Y = W − αG has the singular triples of W where G is normal, and −αG in what is left."""
     W = frame @ values @ other_frame.T
     Y = W - alpha * slope
@@ -105,11 +99,21 @@ def triples() -> None:
 
 
 def completed(b: sp.Expr) -> sp.Matrix:
-    """Return the matrix of ones with another last entry."""
+    """Return the 2 × 2 matrix of ones with another last entry.
+
+    Parameters
+    ----------
+    b : sympy expression
+        That entry.
+
+    Returns
+    -------
+    sympy matrix
+    """
     return sp.Matrix([[1, 1], [1, b]])
 
 
-def counterexample() -> None:
+def _counterexample() -> None:
     """It fits what is seen, both singular values are √2, and nothing else of rank one fits."""
     W, M = completed(sp.Integer(-1)), completed(sp.Integer(1))
     x = sp.Symbol("x", real=True)
@@ -121,7 +125,7 @@ def counterexample() -> None:
 
 
 STEPS: tuple[Step, ...] = (
-    symbolic("the proximal maps", proximal_maps),
+    symbolic("the proximal maps", _proximal_maps),
     cited(
         "von Neumann",
         "‖X − Y‖_F² ≥ Σ(x_i − y_i)² for the singular values in decreasing order, with equality for "
@@ -141,12 +145,13 @@ STEPS: tuple[Step, ...] = (
         "finitely many changes of rank",
         "After a first step non-zero singular values exceed √(2αλ). If the rank changes, one of "
         "them moves by at least that (Weyl), so ‖ΔW‖² ≥ 2αλ and Φ falls by λ(1 − αL_s) at least. "
-        "Φ ≥ 0 does so at most Φ(W_1)/(λ(1 − αL_s)) times; the first step may be one more.",
+        "As Φ ≥ 0, this happens at most Φ(W_1)/(λ(1 − αL_s)) times; the first step may be one "
+        "more.",
         "the fall of Φ",
         "the proximal maps",
         "the fall at a change of rank",
     ),
-    symbolic("singular triples", triples),
+    symbolic("singular triples", _triples),
     argument(
         "fixed points",
         "If the gradient is normal to W, Y has the triples of W and those of −αG, so the hard rule "
@@ -158,9 +163,9 @@ STEPS: tuple[Step, ...] = (
     ),
     cited(
         "Attouch, Bolte and Svaiter",
-        "Forward–backward splitting of a function with the Kurdyka–Łojasiewicz property, as every "
-        "semialgebraic lower semicontinuous one has it, with a step α < 1/L_s, has finite length "
-        "if it is bounded, and so converges to a critical point (2013, Theorem 5.1).",
+        "Forward–backward splitting of a function with the Kurdyka–Łojasiewicz property, which "
+        "every semialgebraic lower semicontinuous function has, with a step α < 1/L_s, has finite "
+        "length if it is bounded, and so converges to a critical point (2013, Theorem 5.1).",
     ),
     cited(
         "Combettes and Wajs",
@@ -180,11 +185,12 @@ STEPS: tuple[Step, ...] = (
         "Attouch, Bolte and Svaiter",
         "Combettes and Wajs",
     ),
-    exact("a fixed point that is not the target", counterexample),
+    exact("a fixed point that is not the target", _counterexample),
     argument(
         "convergence is not recovery",
         "With zero loss the gradient vanishes, Y = W, and the hard rule keeps the singular values "
-        "√2 > √(2αλ): it stays, at the distance ‖M‖ from the one matrix of rank one that fits.",
+        "√2 > √(2αλ): W is a fixed point, at the distance ‖M‖ from the only matrix of rank one "
+        "that fits.",
         "fixed points",
         "a fixed point that is not the target",
     ),
@@ -192,7 +198,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing."""
+    """Return the proof of `thresholding`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="thresholding",
@@ -226,9 +242,9 @@ def build(*, thorough: bool = False) -> Proof:
                 ("convergence",),
             ),
             Clause(
-                "Fixed points of the hard rule need not be the target: with [[1, 1], [1, 1]] seen "
-                "but for its last entry and α = λ = ½, [[1, 1], [1, −1]] is one, and the target is "
-                "the only matrix of rank one that fits.",
+                "Fixed points of the hard rule need not be the target: if all entries of [[1, 1], "
+                "[1, 1]] but the last are observed and α = λ = ½, [[1, 1], [1, −1]] is one, and "
+                "the target is the only matrix of rank one that fits.",
                 ("convergence is not recovery",),
             ),
         ),
@@ -237,7 +253,7 @@ def build(*, thorough: bool = False) -> Proof:
             "Whether the hard rule's iterates are bounded where ℓ is not coercive, as in "
             "completion, for every start.",
         ),
-        reading="8ca9c22efb9a",
+        reading="47bfb2ea3c30",
         steps=STEPS,
     )
 

@@ -44,25 +44,19 @@ from .scopes import AtLeast
 
 __all__ = [
     "angle",
-    "angle_decays",
     "angle_rate",
     "bottom_rate",
     "build",
     "eps",
-    "error_split",
     "frames",
     "kappa",
     "network",
-    "power_gap",
-    "reduction",
     "residual_is_behind",
     "rotation",
     "s1",
     "s2",
     "sigma",
-    "top_error",
     "top_rate",
-    "top_value_is_bounded",
     "weight_is_symmetric",
 ]
 
@@ -72,27 +66,59 @@ deep = {L: at_least("L", 2)}
 
 
 def rotation(by: sp.Expr) -> sp.Matrix:
-    """Return R(a)."""
+    """Return R(a), the rotation of the plane by an angle.
+
+    Parameters
+    ----------
+    by : sympy expression
+        The angle a.
+
+    Returns
+    -------
+    sympy matrix
+        Shape (2, 2).
+    """
     return sp.Matrix([[sp.cos(by), -sp.sin(by)], [sp.sin(by), sp.cos(by)]])
 
 
 def network() -> sp.Matrix:
-    """Return W = R(a) diag(σ_1, σ_2) R(a)."""
+    """Return W = R(a) diag(σ_1, σ_2) R(a).
+
+    Returns
+    -------
+    sympy matrix
+        Shape (2, 2).
+    """
     return rotation(angle) * sp.diag(s1, s2) * rotation(angle)
 
 
 def top_rate() -> sp.Expr:
-    """Return σ̇_1."""
+    """Return σ̇_1, the rate of the singular value that is driven towards σ.
+
+    Returns
+    -------
+    sympy expression
+    """
     return L * s1 ** (2 - 2 / L) * (sigma * sp.cos(angle) ** 2 - s1)
 
 
 def bottom_rate() -> sp.Expr:
-    """Return σ̇_2."""
+    """Return σ̇_2, the rate of the residual singular value.
+
+    Returns
+    -------
+    sympy expression
+    """
     return -L * s2 ** (2 - 2 / L) * (s2 + sigma * sp.sin(angle) ** 2)
 
 
 def angle_rate() -> sp.Expr:
-    """Return ȧ."""
+    """Return ȧ, the rate at which the frames of the flow turn.
+
+    Returns
+    -------
+    sympy expression
+    """
     return -kappa * sigma * sp.sin(angle) * sp.cos(angle) / (s1 + s2)
 
 
@@ -113,7 +139,7 @@ def weight_is_symmetric() -> None:
     require_identity(summand(s1, s1, j), s1 ** (2 - 2 / L), "term j for equal values")
 
 
-def reduction() -> None:
+def _reduction() -> None:
     """The three scalar equations solve Proposition 1's Ẇ, entry by entry in the two frames."""
     w = network()
     moving = w.diff(angle) * angle_rate() + w.diff(s1) * top_rate() + w.diff(s2) * bottom_rate()
@@ -127,7 +153,7 @@ def reduction() -> None:
         require_identity(actual[i, 1 - i], other, f"off-diagonal entry of its row {i + 1}")
 
 
-def angle_decays() -> None:
+def _angle_decays() -> None:
     """(tan a)˙ = −κσ/(σ_1 + σ_2)·tan a, and κ ≥ σ_1^{2−2/L}, its last term."""
     velocity = sp.diff(sp.tan(angle), angle) * angle_rate()
     claimed = -kappa * sigma / (s1 + s2) * sp.tan(angle)
@@ -136,7 +162,7 @@ def angle_decays() -> None:
     require_positive(summand(s1, s2, sp.Symbol("j", positive=True)), "every term of κ")
 
 
-def top_value_is_bounded() -> None:
+def _top_value_is_bounded() -> None:
     """σ_1 increases below kσ and decreases above σ, if k ≤ cos²a ≤ 1."""
     cosine, gap, excess = sp.symbols("k g x", positive=True)
     rising = L * s1 ** (2 - 2 / L) * (sigma * (cosine + excess) - s1)
@@ -149,7 +175,7 @@ def top_value_is_bounded() -> None:
     require_positive(sp.expand(rewritten / (sigma + gap) ** (2 - 2 / L) / L), "−σ̇_1 at σ + g")
 
 
-def top_error() -> None:
+def _top_error() -> None:
     """For e = σ − σ_1: ė = −Lσ_1^{2−2/L}(e − σ sin²a)."""
     error = sigma - s1
     claimed = -L * s1 ** (2 - 2 / L) * (error - sigma * sp.sin(angle) ** 2)
@@ -168,7 +194,7 @@ def residual_is_behind() -> None:
     require_identity(start, residual_base(sp.Integer(0)), "y(0) against b(0)")
 
 
-def power_gap() -> None:
+def _power_gap() -> None:
     """b^{−q} − (b + δ)^{−q} ≥ qδ(b + δ)^{−q−1}: equality at δ = 0, and the difference increases."""
     b, delta, q = sp.symbols("b δ q", positive=True)
     difference = b**-q - (b + delta) ** -q - q * delta * (b + delta) ** (-q - 1)
@@ -182,7 +208,7 @@ def power_gap() -> None:
     require_identity(squared, b ** (-depth / (depth - 1)), "β^{2L} for β = b^{−1/(2L−2)}")
 
 
-def error_split() -> None:
+def _error_split() -> None:
     """‖W − M‖² = (σ − σ_1)² + σ_2² + 2σ sin²a (σ_1 + σ_2)."""
     error = network() - sp.diag(sigma, 0)
     claimed = (sigma - s1) ** 2 + s2**2 + 2 * sigma * sp.sin(angle) ** 2 * (s1 + s2)
@@ -192,25 +218,24 @@ def error_split() -> None:
 STEPS: tuple[Step, ...] = (
     symbolic("the frames", frames),
     symbolic("the off-diagonal weight", weight_is_symmetric),
-    symbolic("three scalars", reduction),
+    symbolic("three scalars", _reduction),
     cited(
         "one flow per start",
         "The scalar equations are smooth for σ_1, σ_2 > 0: they give *the* flow (Picard–Lindelöf).",
     ),
-    symbolic("the top value is bounded", top_value_is_bounded),
-    symbolic("the angle decays", angle_decays),
-    symbolic("the top error decays", top_error),
+    symbolic("the top value is bounded", _top_value_is_bounded),
+    symbolic("the angle decays", _angle_decays),
+    symbolic("the top error decays", _top_error),
     symbolic("the residual is behind", residual_is_behind),
-    symbolic("by an algebraic amount", power_gap),
-    symbolic("the error", error_split),
+    symbolic("by an algebraic amount", _power_gap),
+    symbolic("the error", _error_split),
     argument(
         "conclusion",
         "min(ε^L, kσ) ≤ σ_1 ≤ max(ε^L, σ) with k = cos²(θ/2), so tan a decays exponentially, and "
-        "so "
-        "does σ − σ_1. y ≥ b + δ for t ≥ 1 with a fixed δ > 0, so β^{2L} − σ_2² ≥ qδ(b+δ)^{−q−1}, "
-        "q = L/(L−1): the margin is exponentially small less an algebraic term, negative for large "
-        "t. "
-        "And a → 0 meets any c_vec > 0. For all σ, ε > 0, 0 < θ < π; L ≥ 2.",
+        "so does σ − σ_1. y ≥ b + δ for t ≥ 1 with a fixed δ > 0, so β^{2L} − σ_2² ≥ "
+        "qδ(b+δ)^{−q−1}, q = L/(L−1): the margin is an exponentially small term minus an "
+        "algebraic one, so it is negative for large t. And a → 0 meets any c_vec > 0. For all σ, "
+        "ε > 0, 0 < θ < π; L ≥ 2.",
         "the frames",
         "the off-diagonal weight",
         "three scalars",
@@ -226,7 +251,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `turned_start`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="turned_start",
@@ -242,9 +277,9 @@ def build(*, thorough: bool = False) -> Proof:
         ),
         source="Kwon et al. 2024, Theorem 2 (Eq. 13) with r̂ > r and c_vec > 0, any depth",
         corrections=("With c_vec > 0, however small, '∀t ≥ 0' is false for r̂ > r at any depth.",),
-        open=("How late is late: `late_times` has the exact rate for L = 2.",),
+        open=("The time from which this holds; `late_times` has the exact rate for L = 2.",),
         proves=("eq13_any_start", "eq13_small_c_vec"),
-        reading="c9c019b9abf2",
+        reading="7b0a664d9c2c",
         steps=STEPS,
     )
 

@@ -23,7 +23,7 @@ from .noncommutative import (
 )
 from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 
-__all__ = ["FRAMES", "build", "output_error", "projection", "weighted"]
+__all__ = ["FRAMES", "build"]
 
 leading, rest = matrix("U", "out", "k"), matrix("R", "out", "rest")
 right, spare = matrix("X", "in", "k"), matrix("Y", "in", "rest")
@@ -36,20 +36,20 @@ FRAMES = {
 }
 
 
-def weighted() -> Words:
+def _weighted() -> Words:
     """Return WS by its singular value decomposition."""
     return leading @ values @ right.T + rest @ others @ spare.T
 
 
-def projection() -> None:
+def _projection() -> None:
     """U Uᵀ WS is the truncated decomposition of WS, and what is left is the rest."""
-    kept = leading @ leading.T @ weighted()
+    kept = leading @ leading.T @ _weighted()
     require_same(kept, leading @ values @ right.T, FRAMES, "UUᵀ·WS")
-    require_same(weighted() - kept, rest @ others @ spare.T, FRAMES, "WS − UUᵀ·WS")
+    require_same(_weighted() - kept, rest @ others @ spare.T, FRAMES, "WS − UUᵀ·WS")
     require_same(leading.T @ leading @ leading.T, leading.T, FRAMES, "rank UUᵀW ≤ k, UᵀUUᵀ = Uᵀ")
 
 
-def output_error() -> None:
+def _output_error() -> None:
     """The error's Gram matrix is that of (W − V)S, in 2 × 2 with free entries."""
     W, V, S = (sp.Matrix(2, 2, sp.symbols(f"{name}1:5", real=True)) for name in ("w", "v", "s"))
     S[1, 0] = S[0, 1]
@@ -68,8 +68,8 @@ def output_error() -> None:
 
 
 STEPS: tuple[Step, ...] = (
-    symbolic("the output error", output_error),
-    symbolic("the projection", projection),
+    symbolic("the output error", _output_error),
+    symbolic("the projection", _projection),
     cited(
         "Eckart and Young",
         "No matrix of rank at most k is nearer to WS in the Frobenius norm than its truncated "
@@ -88,21 +88,31 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `weighted_projection`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     return Proof(
         claim="weighted_projection",
         proves=("weighted_projection",),
         clauses=(
             Clause(
-                "Among matrices V of rank at most k, UUᵀW with U the first k left singular vectors "
-                "of WC^{1/2} has the least E‖(W − V)x‖² for inputs with E[xxᵀ] = C, for every "
+                "Among matrices V of rank at most k, V = UUᵀW with U the first k left singular "
+                "vectors of WC^{1/2} minimizes E‖(W − V)x‖² for inputs with E[xxᵀ] = C, for every "
                 "positive semidefinite C.",
                 ("the best matrix",),
             ),
         ),
         source="dlnlab; the projection of Shumaylov et al. 2025 for a Gaussian output",
-        reading="9887cefea540",
+        reading="aa024410792c",
         steps=STEPS,
     )
 

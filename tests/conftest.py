@@ -11,15 +11,17 @@ from typing import Any
 import array_api_strict
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from dlnlab.data import movielens
 from dlnlab.numerics import arrays
 
 # Derandomized runs give a change the same verdict every time; `hunt` is for long searches by hand.
-settings.register_profile("ci", derandomize=True, max_examples=25, deadline=None, database=None)
-settings.register_profile("dev", max_examples=50, deadline=None)
-settings.register_profile("hunt", max_examples=5000, deadline=None)
+# How fast a machine is decides nothing.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", patient, derandomize=True, max_examples=25, database=None)
+settings.register_profile("dev", patient, max_examples=50)
+settings.register_profile("hunt", patient, max_examples=5000)
 settings.load_profile(os.environ.get("DLNLAB_HYPOTHESIS_PROFILE", "ci"))
 
 

@@ -1,4 +1,4 @@
-"""Would the tests see a wrong core?  Break it in one place at a time and run them; by hand.
+"""Do the tests fail for wrong code?  Break the core in one place at a time and run them; by hand.
 
     python tests/mutants.py cover FOLDER [PYTEST ARGUMENT …]
     python tests/mutants.py run FOLDER COUNT [WORKERS]
@@ -7,14 +7,14 @@
 
 The first copies the checkout into FOLDER and runs the tests there, to learn which of them reaches
 which line of the core and how long it takes.  The second breaks the copy in COUNT places, drawn at
-random, one after another, and runs the tests that reach the place, until one fails; what is done is
-in ``results.jsonl``, and a run that was ended goes on.  Mutants that live are then given to all
-tests of their room, as the checkout is now, which also tells whether a new test sees them.  The
-last tells what came of it (``docs/mutants.md``).
+random, one after another, and runs the tests that reach the place, until one fails; results are in
+``results.jsonl``, from which an interrupted run resumes.  Survivors are then given to all tests of
+their room, as the checkout is now, which also shows whether a new test kills them.  The last writes
+the page of results (``docs/mutants.md``).
 
 The operators are those of Cosmic Ray (extra ``mutants``): every number one more and one less, every
-arithmetic operator and comparison another, conditions turned, loops without a turn, decorators
-gone.  A place is drawn first, then one of its mutants, or operators with many replacements would
+arithmetic operator and comparison another, conditions negated, loops that end at once, decorators
+removed.  A place is drawn first, then one of its mutants, or operators with many replacements would
 make most of the sample.
 """
 
@@ -378,7 +378,10 @@ def _test(tree: str, tests: list[str], limit: float, connection: Any) -> None:
     # a failure need not be made small
     ends = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
     settings = {"derandomize": True, "max_examples": 25, "deadline": None, "database": None}
-    hypothesis.settings.register_profile("mutants", phases=ends, **settings)
+    patient = [hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile(
+        "mutants", phases=ends, suppress_health_check=patient, **settings
+    )
 
     class Told:
         def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

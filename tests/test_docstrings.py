@@ -12,14 +12,11 @@ from test_doors import public_modules
 
 from dlnlab.numerics import checks
 
-BESIDE = {"proofs", "validations"}
-"""Sub-packages whose functions are steps of a proof, or of an attack: a sentence says which."""
-
 
 def package():
-    """Return all modules but those by name."""
-    names = (name for name in structure.files() if structure.room(name) not in BESIDE)
-    return {name: importlib.import_module(name) for name in names if not name.endswith("__main__")}
+    """Return all modules by name, those of proofs and validations too."""
+    names = (name for name in structure.files() if not name.endswith("__main__"))
+    return {name: importlib.import_module(name) for name in names}
 
 
 def callables_of(modules):
@@ -45,12 +42,9 @@ def test_a_docstring_is_whole(name):
 
 
 def test_every_name_is_explained():
-    modules = (
-        importlib.import_module(name) for name in structure.files() if "__main__" not in name
-    )
     bare = [
-        f"{module.__name__}.{item}"
-        for module in modules
+        f"{name}.{item}"
+        for name, module in package().items()
         for item in module.__all__
         if inspect.isfunction(value := getattr(module, item)) or inspect.isclass(value)
         if not inspect.getdoc(value) and value.__name__ != "<lambda>"

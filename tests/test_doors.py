@@ -66,8 +66,8 @@ HOUSE = {
 }
 """Rooms whose `__all__` says what other rooms may use, on arguments that have been checked."""
 
-TIME_LIMIT = 5.0
-"""Seconds for one call: many times what any of them takes, and short for one that hangs."""
+TIME_LIMIT = 30.0
+"""Seconds for one call: ten times what any takes on a busy machine, pools of processes included."""
 
 
 def public_modules():
@@ -731,6 +731,7 @@ DOORS: dict[str, Door] = {
     "campaigns.run": door(dlnlab.campaigns.run, tried=False, **CAMPAIGN),
     "campaigns.as_completed": door(dlnlab.campaigns.as_completed, list, tried=False, **CAMPAIGN),
     "campaigns.task": door(dlnlab.campaigns.task, name=("task", TEXT)),
+    "campaigns.state_file": door(dlnlab.campaigns.state_file, name=("network.npz", TEXT)),
     "campaigns.seconds": door(
         dlnlab.campaigns.seconds,
         function=CAMPAIGN["function"],
@@ -1122,7 +1123,6 @@ def test_a_door_answers_any_value(name, tmp_path, monkeypatch, capsys):
 
 def test_doors_without_a_check_are_noticed(monkeypatch):
     """The tests above can fail, and in every way that they look for."""
-    monkeypatch.setitem(globals(), "TIME_LIMIT", 0.05)
     careless = {
         "accepted": lambda x: None,
         "AttributeError": lambda x: x.no_such_thing,
@@ -1131,9 +1131,12 @@ def test_doors_without_a_check_are_noticed(monkeypatch):
         "TimeoutError": lambda x: time.sleep(1),
     }
     for told, call in careless.items():
+        if told == "TimeoutError":
+            monkeypatch.setitem(globals(), "TIME_LIMIT", 0.05)
         found = fault(door(call, x=(EYE, NOTHING)), "x", "1")
         assert found is not None
         assert found.startswith(told)
+    monkeypatch.undo()
     assert fault(door(lambda x: None, x=(EYE, {"1"})), "x", "1") is None
 
 

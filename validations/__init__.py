@@ -28,6 +28,10 @@ def validate(name: str, profile: Profile | str = "ci", seed: int = 0) -> Verdict
     seed : int
         Which instances.
 
+    Returns
+    -------
+    Verdict
+
     Raises
     ------
     ValueError

@@ -14,14 +14,14 @@ from dlnlab.lab.cases import EPS, Case, aligned_case, random_cases
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["DEPTH", "ERROR", "SIZE", "SUITE", "attack", "compare"]
+__all__ = ["DEPTH", "ERROR", "SIZE", "SUITE", "compare"]
 
 SIZE, DEPTH = 6, 3
 ERROR = 1e-9 + 1000 * SIZE * EPS
 """1 − cos is of second order in the vectors, whose error is the integration's 1e-9 and rounding."""
 
 
-def attack(tally: Tally, case: Case) -> dict[str, float]:
+def _attack(tally: Tally, case: Case) -> dict[str, float]:
     """Measure one case, count its c_vec, and return its constants."""
     told, start = compare(case).constants(), case.eps**case.depth
     aligned = assumption1.aligned_start(networks.end_to_end(case.weights()), case.target, start)
@@ -30,7 +30,16 @@ def attack(tally: Tally, case: Case) -> dict[str, float]:
 
 
 def compare(case: Case) -> flow.Comparison:
-    """Run both flows of a case."""
+    """Integrate both flows of a case.
+
+    Parameters
+    ----------
+    case : Case
+
+    Returns
+    -------
+    Comparison
+    """
     with np.errstate(over="ignore", invalid="ignore"):  # trial steps that are rejected
         return flow.compare(
             case.target,
@@ -47,13 +56,13 @@ def _aligned_starts(tally: Tally, task: Task) -> None:
     """Starts that map every right singular vector of the target to the left one."""
     rng = task.rng
     for _ in range(max(2, task.count)):
-        attack(tally, aligned_case(rng, int(rng.integers(2, 5)), DEPTH, 0.3))
+        _attack(tally, aligned_case(rng, int(rng.integers(2, 5)), DEPTH, 0.3))
 
 
 def _random_starts(tally: Tally, task: Task) -> None:
-    """Uniformly random starts, which must be found not to be aligned."""
+    """Uniformly random starts, which must be recognized as not aligned."""
     for case in random_cases(task.rng, max(2, task.count), (3, 3), DEPTH, 0.3):
-        attack(tally, case)
+        _attack(tally, case)
 
 
 SUITE = Suite(

@@ -16,7 +16,7 @@ from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.reductions import modes
 
-__all__ = ["HUNTED", "RECORDS", "SUITE", "WAITS", "Integrated", "attack", "integrate", "time_error"]
+__all__ = ["HUNTED", "RECORDS", "SUITE", "WAITS", "Integrated", "integrate", "time_error"]
 
 HUNTED = strategies.cases(values=(1.0, 0.5, 2.0, 0.2), scales=(0.5, 0.3, 0.2, 1.0, 2.0))
 RECORDS = 40
@@ -50,7 +50,16 @@ class Integrated:
 
 
 def integrate(case: Case) -> Integrated:
-    """Integrate the compressed flow until some time after its slowest mode."""
+    """Integrate the compressed flow until some time after its slowest mode.
+
+    Parameters
+    ----------
+    case : Case
+
+    Returns
+    -------
+    Integrated
+    """
     problem = problems.factorization(case.target)
     start = networks.compressed_weights(problem, case.r_hat, case.depth, case.eps)
     positive = case.values[: case.rank]
@@ -80,7 +89,7 @@ def integrate(case: Case) -> Integrated:
     return Integrated(times, tight, left, values, right, error)
 
 
-def attack(tally: Tally, case: Case) -> float:
+def _attack(tally: Tally, case: Case) -> float:
     """Count one case, judged by its worst record; return how bad that is."""
     run = integrate(case)
     margin = closed_form.margins(run.matrices, run.left, run.values, run.right)
@@ -107,6 +116,15 @@ def time_error(below: float) -> float:
 
     The time is a difference of two values of H, each good to some hundred units of rounding; it
     loses digits as ε^L approaches θσ*, where both are close.
+
+    Parameters
+    ----------
+    below : float
+        ε^L over θσ*, less than 1.
+
+    Returns
+    -------
+    float
     """
     return 1e3 * float(np.finfo(float).eps) / (1 - below)
 
@@ -117,7 +135,7 @@ def _random(tally: Tally, task: Task) -> None:
     for _ in range(task.count):
         shape = (int(rng.integers(1, 6)), int(rng.integers(1, 6)))
         depth, eps = int(rng.integers(2, 6)), float(rng.uniform(0.2, 1.1))
-        attack(tally, random_cases(rng, 1, shape, depth, eps, enough_rank=False)[0])
+        _attack(tally, random_cases(rng, 1, shape, depth, eps, enough_rank=False)[0])
 
 
 def _times(tally: Tally, task: Task) -> None:
@@ -129,7 +147,7 @@ def _times(tally: Tally, task: Task) -> None:
 
 def _climb(tally: Tally, task: Task) -> None:
     """A search for the largest deviation from the integrated flow."""
-    search.climb(HUNTED, lambda case: attack(tally, case), examples=task.count, seed=task.seed)
+    search.climb(HUNTED, lambda case: _attack(tally, case), examples=task.count, seed=task.seed)
 
 
 SUITE = Suite(

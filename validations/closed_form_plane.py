@@ -13,7 +13,7 @@ from dlnlab.lab.flows import RTOL, bounded_flow
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["CLOSER", "HUNTED", "RECORDS", "SUITE", "WAITS", "attack", "integrate", "sides"]
+__all__ = ["CLOSER", "HUNTED", "RECORDS", "SUITE", "WAITS", "integrate", "sides"]
 
 WAITS = 6.0
 """How long a flow is followed, in units of 1/σ after the compressed network has fitted."""
@@ -32,7 +32,26 @@ HUNTED = st.tuples(
 def integrate(
     angles: np.ndarray, eps: float, sigma: float, rtol: float = RTOL
 ) -> tuple[np.ndarray, ...]:
-    """Return times, W(t) of shape (records, angles, 2, 2), and the bound on its error."""
+    """Integrate the original flow in the plane, from several rotations.
+
+    Parameters
+    ----------
+    angles : array, shape (angles,)
+        Of the start's rotations.
+    eps : float
+        Singular value ε of the starting layers.
+    sigma : float
+        The only singular value of the target.
+    rtol : float, optional
+        Tolerance of the integrator.
+
+    Returns
+    -------
+    times : array, shape (records,)
+    matrices : array, shape (records, angles, 2, 2)
+    error : array, shape (records, angles)
+        Bound on the Frobenius norm of the matrices' error.
+    """
     c, s = np.cos(angles), np.sin(angles)
     turned = np.stack([np.stack([c, -s], -1), np.stack([s, c], -1)], -2)
     start = (np.broadcast_to(eps * np.eye(2), turned.shape), eps * turned)
@@ -50,7 +69,25 @@ def sides(
     eps: float,
     sigma: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return −‖W − formula‖_F / max(σ, ε²) per record, and its error."""
+    """Return −‖W − formula‖_F / max(σ, ε²) per record, and its error.
+
+    Parameters
+    ----------
+    times : array, shape (records,)
+    found : array, shape (records, 2, 2)
+        The integrated matrices.
+    accuracy : array, shape (records,)
+        Bound on their error.
+    angle : float
+        Of the start's rotation.
+    eps : float
+        Singular value ε of the starting layers.
+    sigma : float
+
+    Returns
+    -------
+    margin, error : array, shape (records,)
+    """
     scale = max(sigma, eps**2)
     formula = closed_form.plane_flow(times, sigma, eps, angle)
     # the formula loses what e^{−2σt} and tan(θ/2) lose to rounding
@@ -59,7 +96,7 @@ def sides(
     return margin, accuracy / scale + slips
 
 
-def attack(tally: Tally, angles: np.ndarray, eps: float, sigma: float) -> float:
+def _attack(tally: Tally, angles: np.ndarray, eps: float, sigma: float) -> float:
     """Count starts of one ε and σ, each judged by its worst record; return how bad they are."""
     times, found, accuracy = integrate(angles, eps, sigma)
     worst = -np.inf
@@ -81,14 +118,14 @@ def _random(tally: Tally, task: Task) -> None:
     rng, batch = task.rng, 20
     for done in range(0, task.count, batch):
         angles = rng.uniform(-3.13, 3.13, min(batch, task.count - done))
-        attack(tally, angles, float(rng.uniform(0.05, 1.5)), float(rng.uniform(0.2, 3)))
+        _attack(tally, angles, float(rng.uniform(0.05, 1.5)), float(rng.uniform(0.2, 3)))
 
 
 def _climb(tally: Tally, task: Task) -> None:
     """A search for the largest deviation from the integrated flow."""
 
     def badness(point: tuple[float, float, float]) -> float:
-        return attack(tally, np.array([point[0]]), point[1], point[2])
+        return _attack(tally, np.array([point[0]]), point[1], point[2])
 
     search.climb(HUNTED, badness, examples=task.count, seed=task.seed)
 

@@ -10,12 +10,12 @@ from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.numerics import spectra
 
-__all__ = ["HUNTED", "SUITE", "attack"]
+__all__ = ["HUNTED", "SUITE"]
 
 HUNTED = strategies.cases(square=True)
 
 
-def attack(tally: Tally, case: Case) -> float:
+def _attack(tally: Tally, case: Case) -> float:
     """Count one case; return how bad it is."""
     problem = problems.factorization(case.target)
     start = case.eps**case.depth
@@ -43,13 +43,13 @@ def _random(tally: Tally, task: Task) -> None:
     for _ in range(task.count):
         n, depth = int(rng.integers(1, 8)), int(rng.integers(2, 7))
         eps = float(10.0 ** rng.uniform(-3, 1))
-        attack(tally, random_cases(rng, 1, (n, n), depth, eps, low=1e-3, enough_rank=False)[0])
-        attack(tally, aligned_case(rng, n, depth, eps))  # where the difference is smallest
+        _attack(tally, random_cases(rng, 1, (n, n), depth, eps, low=1e-3, enough_rank=False)[0])
+        _attack(tally, aligned_case(rng, n, depth, eps))  # where the difference is smallest
 
 
 def _climb(tally: Tally, task: Task) -> None:
     """A search for the smallest excess over (d − r̂)ε^{2L}, with tiny, huge and repeated values."""
-    search.climb(HUNTED, lambda case: attack(tally, case), examples=task.count, seed=task.seed)
+    search.climb(HUNTED, lambda case: _attack(tally, case), examples=task.count, seed=task.seed)
 
 
 SUITE = Suite(

@@ -53,7 +53,7 @@ SUITE = Suite(
             pairs.climb(
                 QUESTION,
                 HUNTED,
-                "A search for the smallest distance after the compressed network has moved.",
+                "A search for the smallest margin after the compressed network has moved.",
             ),
             most=500,
             search=True,

@@ -15,19 +15,29 @@ from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.numerics import spectra
 
-__all__ = ["STABLE", "SUITE", "attack", "registered_sides", "sides"]
+__all__ = ["STABLE", "SUITE", "registered_sides", "sides"]
 
 STABLE = 1.0
 
 
 def sides(found: Descents) -> tuple[np.ndarray, np.ndarray]:
-    """Return min_i σ̃_i − σ_i over σ_1* and its error, shape (records, starts)."""
+    """Return min_i σ̃_i − σ_i over σ_1*, and its error.
+
+    Parameters
+    ----------
+    found : Descents
+        Runs of a batch of starts.
+
+    Returns
+    -------
+    margin, error : array, shape (records, starts)
+    """
     ahead, error = found.run.ahead()
     top = found.batch.spectrum[0]
     return -ahead / top, error / top
 
 
-def attack(tally: Tally, found: Descents) -> None:
+def _attack(tally: Tally, found: Descents) -> None:
     """Count every start of a batch, judged by its worst record."""
     premises = descents.premises(found, STABLE)
     for start, record, margin, error in descents.judge(found, *sides(found)):
@@ -37,7 +47,7 @@ def attack(tally: Tally, found: Descents) -> None:
 def _random(tally: Tally, task: Task) -> None:
     """Descents with steps of 0.05 to 0.98 times the stable one."""
     for found in descents.random(task, 0.05, 0.98):
-        attack(tally, found)
+        _attack(tally, found)
 
 
 def _registered(tally: Tally, task: Task) -> None:
@@ -52,7 +62,17 @@ def _registered(tally: Tally, task: Task) -> None:
 
 
 def registered_sides(told: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Return min_i σ̃_i − σ_i over σ_1* after every step, and its error."""
+    """Return min_i σ̃_i − σ_i over σ_1* after every step, and its error.
+
+    Parameters
+    ----------
+    told : mapping
+        The instance, as a witness names it.
+
+    Returns
+    -------
+    margin, error : array, shape (steps + 1,)
+    """
     top, run = Case.from_witness(told).spectrum[0], witnesses.descent(told)
     bound = -np.sort(-run.compressed, axis=1)
     margin = dominance.margins(spectra.singular_values(run.original), bound)

@@ -23,7 +23,18 @@ SEED, STEPS = 1e-7, 50
 
 
 def curvatures(told: Mapping[str, Any]) -> np.ndarray:
-    """Return the eigenvalues of the Hessian on the last column of U, which is empty."""
+    """Return the eigenvalues of the Hessian on the last column of U, which is empty.
+
+    Parameters
+    ----------
+    told : mapping
+        The instance, as a witness names it.
+
+    Returns
+    -------
+    array, shape (d,)
+        In rising order.
+    """
     U, problem = np.array(told["factor"]), problems.factorization(np.array(told["target"]))
     rows = []
     for e in np.eye(len(U)):
@@ -34,7 +45,18 @@ def curvatures(told: Mapping[str, Any]) -> np.ndarray:
 
 
 def judge(told: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the margin of one instance and the bound on its error."""
+    """Return the margin of one instance, and the bound on its numerical error.
+
+    Parameters
+    ----------
+    told : mapping
+        The instance, as a witness names it.
+
+    Returns
+    -------
+    margin, error : float
+        The scale-free margin, and the bound on its numerical error.
+    """
     M, U, lam, beta = np.array(told["target"]), np.array(told["factor"]), told["lam"], told["beta"]
     expected = pruning.empty_curvature(M, U, lam, beta)
     size = 2 * lam / np.sqrt(beta) + 4 * float(np.linalg.norm(M - U @ U.T))
@@ -106,7 +128,7 @@ def _curvature(tally: Tally, task: Task) -> None:
 
 
 def _pruned(tally: Tally, task: Task) -> None:
-    """The same next to orthogonal stationary columns for all eigenvalues, any β: positive."""
+    """The same next to orthogonal stationary columns for all eigenvalues: positive for any β."""
     rng = task.rng
     for _ in range(task.count):
         M, _, lam, beta = _instance(rng)
@@ -117,7 +139,7 @@ def _pruned(tally: Tally, task: Task) -> None:
 
 
 def _descent(tally: Tally, task: Task) -> None:
-    """Descent from a column of norm 1e-7 alone: it grows or shrinks as the curvature says."""
+    """Descent from a column of norm 1e-7: it grows or shrinks as the curvature predicts."""
     rng = task.rng
     for _ in range(task.count):
         M, _, lam, beta = _instance(rng)

@@ -17,7 +17,17 @@ __all__ = [
 
 
 def compresses(sighting: Sighting) -> Premise:
-    """Measure the premise that the sharp form needs no correction."""
+    """Measure the premise that the sharp form needs no correction.
+
+    Parameters
+    ----------
+    sighting : Sighting
+        Both flows, and the record of the margin.
+
+    Returns
+    -------
+    Premise
+    """
     case = sighting[0].case
     return eq13.compresses(case.r_hat, case.rank, min(case.shape))
 

@@ -20,14 +20,39 @@ STABLE = 1.0
 
 
 def sides(found: Descents) -> tuple[np.ndarray, np.ndarray]:
-    """Return the margin for r̂ = r over ‖M*‖² and its error, shape (records, starts)."""
+    """Return the margin for r̂ = r over ‖M*‖², and its error.
+
+    Parameters
+    ----------
+    found : Descents
+        Runs of a batch of starts.
+
+    Returns
+    -------
+    margin, error : array, shape (records, starts)
+    """
     rank = len(found.batch.spectrum)
     size = float(np.sum(np.square(found.batch.spectrum)))
     return found.run.margin(rank) / size, found.run.margin_error(rank) / size
 
 
 def attack(tally: Tally, found: Descents, limit: float) -> float:
-    """Count every start of a batch, judged by its worst record; return how bad the worst is."""
+    """Count every start of a batch, judged by its worst record; return how bad the worst is.
+
+    Parameters
+    ----------
+    tally : Tally
+        Counts the instances.
+    found : Descents
+        Runs of a batch of starts.
+    limit : float
+        Largest step for which the claim is stated, as a share of the stable one.
+
+    Returns
+    -------
+    float
+        Minus the least margin, the larger the worse.
+    """
     premises, worst = descents.premises(found, limit), -np.inf
     for start, record, margin, error in descents.judge(found, *sides(found)):
         told = found.witness(start, record)
@@ -37,15 +62,27 @@ def attack(tally: Tally, found: Descents, limit: float) -> float:
 
 
 def random(low: float, limit: float) -> Callable[[Tally, Task], None]:
-    """Return the attack with steps between two shares of the stable one."""
+    """Return the attack with steps between two shares of the stable one.
+
+    Parameters
+    ----------
+    low, limit : float
+        Shares of the stable step.
+
+    Returns
+    -------
+    callable
+        A part of a suite.
+    """
 
     def part(tally: Tally, task: Task) -> None:
         for found in descents.random(task, low, limit):
             attack(tally, found, limit)
 
+    steps = f"{low:g}" if low == limit else f"{low:g} to {limit:g}"
     part.__doc__ = (
-        f"Descents with steps of {low:g} to {limit:g} times the stable one, of targets with a "
-        "kernel and without."
+        f"Descents with steps of {steps} times the stable one, of targets with a kernel and "
+        "without."
     )
     return part
 
@@ -66,7 +103,17 @@ def _registered(tally: Tally, task: Task) -> None:
 
 
 def registered_sides(told: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the margin over ‖M*‖² after every step, and its error, of a witness with r̂ = r."""
+    """Return the margin over ‖M*‖² after every step, and its error, of a witness with r̂ = r.
+
+    Parameters
+    ----------
+    told : mapping
+        The instance, as a witness names it.
+
+    Returns
+    -------
+    margin, error : array, shape (steps + 1,)
+    """
     case, run = Case.from_witness(told), witnesses.descent(told)
     size = float(np.sum(case.values**2))
     wide = np.linalg.norm(run.original - case.target, axis=(-2, -1))

@@ -7,14 +7,10 @@ from dlnlab.lab import pairs
 from dlnlab.lab.dynamics import Sighting
 from dlnlab.lab.suite import Part, Suite
 
-__all__ = [
-    "QUESTION",
-    "SUITE",
-    "no_spare",
-]
+__all__ = ["QUESTION", "SUITE"]
 
 
-def no_spare(sighting: Sighting) -> Premise:
+def _no_spare(sighting: Sighting) -> Premise:
     """Measure the premise r̂ = r."""
     case = sighting[0].case
     return eq13.no_spare(case.r_hat, case.rank)
@@ -26,7 +22,7 @@ QUESTION = pairs.question(
     pairs.balanced,
     pairs.same_start,
     pairs.enough_rank,
-    no_spare,
+    _no_spare,
 )
 
 SUITE = Suite(

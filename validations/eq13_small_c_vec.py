@@ -11,7 +11,7 @@ from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.reductions import modes
 
-__all__ = ["LATEST", "RECORDS", "SUITE", "WITHIN", "attack", "follow"]
+__all__ = ["LATEST", "RECORDS", "SUITE", "WITHIN", "follow"]
 
 WITHIN = 0.05
 """A value counts as fitted within this fraction of its target."""
@@ -24,7 +24,22 @@ LATEST = 30.0
 def follow(
     times: np.ndarray, sigma: float, eps: float, angle: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the margin of Eq. (13) for r̂ = 2 over σ², and its rounding."""
+    """Return the margin of Eq. (13) for r̂ = 2 over σ², and its rounding.
+
+    Parameters
+    ----------
+    times : array, shape (times,)
+    sigma : float
+        σ, the only singular value of the target.
+    eps : float
+        Singular value ε of the starting layers.
+    angle : float
+        Of the start's rotation.
+
+    Returns
+    -------
+    margin, error : array, shape (times,)
+    """
     wide = closed_form.plane_flow(times, sigma, eps, angle)
     narrow = modes.flow(times, np.array([sigma, 0.0]), eps, 2)
     goal = np.diag([sigma, 0.0])
@@ -36,7 +51,7 @@ def follow(
     return theorem2.margins(wide_error, narrow_error) / sigma**2, error / sigma**2
 
 
-def attack(tally: Tally, sigma: float, eps: float, angle: float, c_vec: float) -> None:
+def _attack(tally: Tally, sigma: float, eps: float, angle: float, c_vec: float) -> None:
     """Count one start that meets Assumption 1 with `c_vec`, judged by its worst record."""
     turn, tilt = abs(np.tan(angle / 2)), np.tan(np.arccos(1 - c_vec))
     aligned = max(np.log(turn / tilt), 0.0) / sigma  # tan a = Te^{−σt}
@@ -66,12 +81,12 @@ def _registered(tally: Tally, task: Task) -> None:
 
 
 def _random(tally: Tally, task: Task) -> None:
-    """Random rotations and ε with c_vec from 0.1 down to 1e-9, t_1 as late as that needs."""
+    """Random rotations and ε with c_vec from 0.1 down to 1e-9, and t_1 as late as this requires."""
     rng = task.rng
     for _ in range(task.count):
         sigma, eps = float(rng.uniform(0.2, 3)), float(rng.uniform(0.05, 0.5))
         angle = float(rng.uniform(0.3, 3.0) * rng.choice([-1, 1]))
-        attack(tally, sigma, eps, angle, float(10 ** rng.uniform(-9, -1)))
+        _attack(tally, sigma, eps, angle, float(10 ** rng.uniform(-9, -1)))
 
 
 SUITE = Suite(

@@ -11,7 +11,7 @@ from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.reductions import modes
 
-__all__ = ["RECORDS", "SUITE", "WITHIN", "attack", "before", "rounding"]
+__all__ = ["RECORDS", "SUITE", "WITHIN", "before", "rounding"]
 
 WITHIN = 0.05
 """A value counts as fitted within this fraction of its target; the closer, the later t_i."""
@@ -20,19 +20,46 @@ RECORDS = 20
 
 
 def before(targets: list[float], eps: float, depth: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return times in (0, t_1), and σ̃_2 at them."""
+    """Follow σ̃_2 until the first value is fitted.
+
+    Parameters
+    ----------
+    targets : list of float
+        σ_1* and σ_2*.
+    eps : float
+        Singular value ε of the starting layers.
+    depth : int
+        Depth L.
+
+    Returns
+    -------
+    times, values : array, shape (records,)
+    """
     t_1 = float(modes.fitting_times([targets[0]], eps, depth, within=WITHIN)[0])
     times = t_1 * np.arange(RECORDS + 1) / (RECORDS + 1)
     return times, modes.flow(times, np.array(targets), eps, depth)[:, 1]
 
 
 def rounding(times: np.ndarray, values: np.ndarray, target: float, depth: int) -> float:
-    """Bound the rounding of the closed form over σ_2*: see `dlnlab.flow.compressed`."""
+    """Bound the rounding of the closed form over σ_2*: see `dlnlab.flow.compressed`.
+
+    Parameters
+    ----------
+    times, values : array, shape (records,)
+    target : float
+        σ_2*.
+    depth : int
+        Depth L.
+
+    Returns
+    -------
+    float
+    """
     speed = depth * values ** (2 - 2 / depth) * np.abs(values - target) * times
     return 8 * EPS * float(np.max(values + speed)) / target
 
 
-def attack(tally: Tally, targets: list[float], eps: float, depth: int) -> None:
+def _attack(tally: Tally, targets: list[float], eps: float, depth: int) -> None:
     """Count one compressed network of two targets, judged by its worst record before t_1."""
     start = eps**depth
     times, values = before(targets, eps, depth)
@@ -52,7 +79,7 @@ def _registered(tally: Tally, task: Task) -> None:
     """The smallest known counterexample."""
     known = witnesses.of(tally.about)
     targets, eps, time = [float(s) for s in known.targets], float(known.eps), float(known.time)
-    attack(tally, targets, eps, known.depth)
+    _attack(tally, targets, eps, known.depth)
     value = modes.flow(np.array([time]), np.array(targets), eps, known.depth)[:, 1]
     margin = float(eq26.margins(value, eps**known.depth, targets[1])[0])
     tally.reproduce(margin, rounding(np.array([time]), value, targets[1], known.depth))
@@ -63,7 +90,7 @@ def _random(tally: Tally, task: Task) -> None:
     rng = task.rng
     for _ in range(task.count):
         depth, second = int(rng.integers(2, 7)), float(rng.uniform(0.05, 1.0))
-        attack(tally, [1.0, second], float(10 ** rng.uniform(-8, -0.5)) ** (1 / depth), depth)
+        _attack(tally, [1.0, second], float(10 ** rng.uniform(-8, -0.5)) ** (1 / depth), depth)
 
 
 def _conclude(tally: Tally) -> Verdict:

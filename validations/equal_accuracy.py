@@ -13,7 +13,7 @@ from dlnlab.lab.faults import REFUTED, Fault
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["AHEAD", "FAULTS", "HELD_OUT", "LARGEST", "STEPS", "SUITE", "attack", "trained"]
+__all__ = ["AHEAD", "FAULTS", "HELD_OUT", "LARGEST", "STEPS", "SUITE"]
 
 AHEAD = "wide_ahead_on_average"
 HELD_OUT = 1_000
@@ -22,7 +22,7 @@ LARGEST = {"sgd": 0.7, "adam": 0.03}
 """Of the step sizes, which go down to a fifth of it."""
 
 
-def trained(
+def _trained(
     rng: np.random.Generator, method: str, kinds: dict[str, int | None]
 ) -> tuple[dict[str, tuple[float, float]], dict[str, Any]]:
     """Train a network with each block; return accuracies, own and held out, and the settings."""
@@ -57,9 +57,9 @@ def trained(
     return found, told | {"eta": eta, "batch": batch}
 
 
-def attack(tally: Tally, rng: np.random.Generator, method: str, told: dict[str, Any]) -> None:
+def _attack(tally: Tally, rng: np.random.Generator, method: str, told: dict[str, Any]) -> None:
     """Compare the two networks on samples held out."""
-    found, settings = trained(rng, method, {"dln": None, "compressed": 4})
+    found, settings = _trained(rng, method, {"dln": None, "compressed": 4})
     (own_wide, wide), (own_narrow, narrow) = found["dln"], found["compressed"]
     premises = [equal_accuracy.fitted(own_wide, own_narrow)]
     told = told | settings | {"wide": wide, "compressed": narrow}
@@ -73,7 +73,7 @@ def _random(tally: Tally, task: Task) -> None:
     rng = task.rng
     for number in range(task.count):
         method = list(LARGEST)[number % 2]
-        attack(tally, rng, method, {"method": method, "seed": task.seed, "number": number})
+        _attack(tally, rng, method, {"method": method, "seed": task.seed, "number": number})
 
 
 def _conclude(tally: Tally) -> Verdict:

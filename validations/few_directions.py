@@ -14,7 +14,7 @@ from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.methods import Descent
 
-__all__ = ["FAULTS", "LARGEST", "LOSSES", "METHODS", "SUITE", "attack"]
+__all__ = ["FAULTS", "LARGEST", "LOSSES", "METHODS", "SUITE"]
 
 LOSSES = ("cross_entropy", "squared")
 METHODS = ("sgd", "momentum", "adam")
@@ -23,7 +23,7 @@ LARGEST = 1e6
 """Of a weight, beyond which a diverging run is not followed: δ alone decides then."""
 
 
-def attack(tally: Tally, rng: np.random.Generator, method: str, told: dict[str, Any]) -> None:
+def _attack(tally: Tally, rng: np.random.Generator, method: str, told: dict[str, Any]) -> None:
     """Train a linear classifier with every step recorded, and judge it at the end.
 
     A run with large steps that diverged is judged by its last finite record.
@@ -66,10 +66,12 @@ def attack(tally: Tally, rng: np.random.Generator, method: str, told: dict[str, 
 
 
 def _descent(tally: Tally, task: Task) -> None:
-    """Gradient descent on clusters with wrong labels, batches from 1 on, steps small and large."""
+    """Gradient descent on clusters with wrong labels, for any batch size, with small and large
+    steps.
+    """
     rng = task.rng
     for number in range(task.count):
-        attack(tally, rng, "sgd", {"method": "sgd", "seed": task.seed, "number": number})
+        _attack(tally, rng, "sgd", {"method": "sgd", "seed": task.seed, "number": number})
 
 
 def _others(tally: Tally, task: Task) -> None:
@@ -77,7 +79,7 @@ def _others(tally: Tally, task: Task) -> None:
     rng = task.rng
     for number in range(task.count):
         method = METHODS[1 + number % 2]
-        attack(tally, rng, method, {"method": method, "seed": task.seed, "number": number})
+        _attack(tally, rng, method, {"method": method, "seed": task.seed, "number": number})
 
 
 SUITE = Suite(

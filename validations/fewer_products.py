@@ -14,46 +14,59 @@ from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.nets.losses import cross_entropy
 
-__all__ = ["FAULTS", "SUITE", "Counted", "attack", "counted", "outside"]
+__all__ = ["FAULTS", "SUITE", "outside"]
 
 
-class Counted(np.ndarray):
+class _Counted(np.ndarray):
     """A NumPy array that counts the multiplications in products of matrices."""
 
     total = 0
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """Carry the operation out on plain arrays, and count it if it is a product."""
-        plain = [np.asarray(x) if isinstance(x, Counted) else x for x in inputs]
+        plain = [np.asarray(x) if isinstance(x, _Counted) else x for x in inputs]
         if "out" in options:
             options["out"] = tuple(np.asarray(x) for x in options["out"])
         result = getattr(ufunc, method)(*plain, **options)
         if ufunc is np.matmul:
-            Counted.total += result.size * plain[0].shape[-1]
-        return result.view(Counted) if isinstance(result, np.ndarray) else result
+            _Counted.total += result.size * plain[0].shape[-1]
+        return result.view(_Counted) if isinstance(result, np.ndarray) else result
 
 
-def counted(model: nets.Network, X: np.ndarray, y: np.ndarray) -> int:
+def _counted(model: nets.Network, X: np.ndarray, y: np.ndarray) -> int:
     """Return how many multiplications in products the gradient on these samples takes."""
-    params = {name: W.view(Counted) for name, W in model.init(0).items()}
-    Counted.total = 0
-    model._evaluate(params, X.view(Counted), y, cross_entropy)
-    return Counted.total
+    params = {name: W.view(_Counted) for name, W in model.init(0).items()}
+    _Counted.total = 0
+    model._evaluate(params, X.view(_Counted), y, cross_entropy)
+    return _Counted.total
 
 
 def outside(inputs: int, width: int, classes: int, n: int) -> int:
-    """What the layers of a perceptron outside the block take; the data need no gradient."""
+    """Return what a perceptron's layers outside the block multiply; its data need no gradient.
+
+    Parameters
+    ----------
+    inputs, width, classes : int
+        Sizes of the layers.
+    n : int
+        Number of samples.
+
+    Returns
+    -------
+    int
+        Multiplications for one gradient of the loss.
+    """
     return 2 * n * inputs * width + 3 * n * width * (width + classes)
 
 
-def attack(tally: Tally, sizes: tuple[int, int, int], r_hat: int, n: int) -> None:
+def _attack(tally: Tally, sizes: tuple[int, int, int], r_hat: int, n: int) -> None:
     """Count a gradient with each block; the worse one of agreement and of what is saved."""
     inputs, width, classes = sizes
     rng = np.random.default_rng(n)
     X, y = samples.clusters(rng, n, inputs, classes)
     blocks = {"dln": None, "compressed": r_hat}
     models = {kind: nets.mlp(*sizes, kind, r) for kind, r in blocks.items()}
-    found = {kind: counted(model, X, y) - outside(*sizes, n) for kind, model in models.items()}
+    found = {kind: _counted(model, X, y) - outside(*sizes, n) for kind, model in models.items()}
     expected = {
         kind: fewer_products.cheapest(model.block.widths, n) for kind, model in models.items()
     }
@@ -70,7 +83,7 @@ def _random(tally: Tally, task: Task) -> None:
     for _ in range(task.count):
         inputs, width, classes = (int(k) for k in rng.integers((2, 2, 2), (12, 24, 5)))
         r_hat, n = int(rng.integers(1, width + 1)), int(rng.integers(1, 4 * width))
-        attack(tally, (inputs, width, classes), r_hat, n)
+        _attack(tally, (inputs, width, classes), r_hat, n)
 
 
 SUITE = Suite(fewer_products.CLAIM, {"random": Part(_random)})

@@ -29,7 +29,18 @@ def _factor(told: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, np.random.
 
 
 def spectrum(told: Mapping[str, Any]) -> np.ndarray:
-    """Return the eigenvalues of the Hessian of ‖UUᵀ − M‖² at U⋆, by products with it."""
+    """Return the eigenvalues of the Hessian of ‖UUᵀ − M‖² at U⋆, by products with it.
+
+    Parameters
+    ----------
+    told : mapping
+        The instance, as a witness names it.
+
+    Returns
+    -------
+    array, shape (d k,)
+        In rising order.
+    """
     U, _, _ = _factor(told)
     problem = problems.factorization(U @ U.T)
     basis = np.eye(U.size).reshape(-1, *U.shape)
@@ -38,10 +49,21 @@ def spectrum(told: Mapping[str, Any]) -> np.ndarray:
 
 
 def measured(told: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the rate of descent as the product measures it, and the step size.
+    """Measure how fast fine-tuning converges next to a minimum.
 
-    "descent" starts next to U⋆, 1e-3 away along the slowest direction and 1e-6 along all others
-    (within the range, if told so); "pruned" after training with the penalty and pruning.
+    The part "descent" starts next to U⋆, 1e-3 away along the slowest direction and 1e-6 along all
+    others (of those within the range of M, for such an instance); "pruned" starts from a network
+    that was trained with the penalty and pruned.
+
+    Parameters
+    ----------
+    told : mapping
+        The instance, as a witness names it.
+
+    Returns
+    -------
+    rate, eta : float
+        The contraction per step, and the step size.
     """
     U, frame, rng = _factor(told)
     squares = np.array(told["sigma"]) ** 2
@@ -69,7 +91,19 @@ def measured(told: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def judge(told: Mapping[str, Any]) -> tuple[float, float, list[Premise]]:
-    """Return minus the deviation from the claim, its error, and the premise r < d."""
+    """Return minus the deviation from the claim, its error, and the premise r < d.
+
+    Parameters
+    ----------
+    told : mapping
+        The instance, as a witness names it.
+
+    Returns
+    -------
+    margin, error : float
+        The scale-free margin, and the bound on its numerical error.
+    premises : list of Premise
+    """
     d, squares = told["shape"][0], np.array(told["sigma"]) ** 2
     premises = [Premise("r < d", "r < d", float(d - len(squares) - 1))]
     if told["part"] == "hessian":

@@ -29,7 +29,6 @@ __all__ = [
     "SUITE",
     "Turn",
     "TurnedDescents",
-    "attack",
     "descend",
 ]
 
@@ -80,25 +79,47 @@ class Turn:
 
     @property
     def depth(self) -> int:
-        """L."""
+        """Depth L of the network."""
         return len(self.turns) + 1
 
     def weights(self) -> networks.Weights:
-        """The start."""
+        """Return the layers of the start.
+
+        Returns
+        -------
+        tuple of arrays
+            W_1, …, W_L.
+        """
         width = [frame.size for frame in self.turns]
         return networks.original_weights(
             self.recovery.shape, self.depth, self.eps, rng=self.seed, init=self.init, width=width
         )
 
     def matrices(self, weights: networks.Weights) -> tuple[np.ndarray, ...]:
-        """G_1, …, G_{L−1} for the start `weights`."""
+        """Return the turns of the hidden spaces.
+
+        Parameters
+        ----------
+        weights : tuple of arrays
+            The layers of the start.
+
+        Returns
+        -------
+        tuple of arrays
+            G_1, …, G_{L−1}.
+        """
         if self.canonical:
             return gauge.canonical_turns(weights)
         first, *others = (frame.matrix for frame in self.turns)
         return (self.stretch * first, *others)
 
     def witness(self) -> dict[str, Any]:
-        """Everything that is needed to build it again."""
+        """Return everything that is needed to build the instance again.
+
+        Returns
+        -------
+        dict
+        """
         told = {name: getattr(self, name) for name in PLAIN}
         turns = [frame.readable() for frame in self.turns]
         width = [frame.size for frame in self.turns]
@@ -106,7 +127,17 @@ class Turn:
 
     @classmethod
     def from_witness(cls, witness: Mapping[str, Any]) -> Turn:
-        """Build it again from what `witness` returned, whatever else the mapping holds."""
+        """Build an instance again from its witness.
+
+        Parameters
+        ----------
+        witness : mapping
+            What `witness` returned; further keys do not matter.
+
+        Returns
+        -------
+        Turn
+        """
         pairs = zip(witness["width"], witness["turns"], strict=True)
         turns = tuple(Frame.from_readable(n, frame) for n, frame in pairs)
         told = {name: witness[name] for name in PLAIN}
@@ -143,7 +174,7 @@ class TurnedDescents:
 
     @property
     def whole(self) -> bool:
-        """Whether both runs have the same records."""
+        """Whether both runs recorded all steps."""
         return len(self.layers[0]) == len(self.others[0])
 
 
@@ -196,6 +227,14 @@ class _TurnedRun:
 def descend(turn: Turn) -> TurnedDescents:
     """Run gradient descent from the start and from the turned start.
 
+    Parameters
+    ----------
+    turn : Turn
+
+    Returns
+    -------
+    TurnedDescents
+
     Raises
     ------
     ValueError
@@ -226,7 +265,7 @@ def descend(turn: Turn) -> TurnedDescents:
     )
 
 
-def attack(tally: Tally, turn: Turn) -> float:
+def _attack(tally: Tally, turn: Turn) -> float:
     """Count one instance: the iterates, and the losses on the way; return how bad it is."""
     run, told = descend(turn), turn.witness() | {"steps": STEPS}
     digits = Premise("digits left", "rounding grows to 1e-6 at most", 1 - run.error / DIGITS)
@@ -290,25 +329,25 @@ def _random(tally: Tally, task: Task) -> None:
     """Descent from random starts and from the turned ones, for every kind of problem."""
     rng = task.rng
     for number in range(task.count):
-        attack(tally, _random_turn(rng, KINDS[number % len(KINDS)]))
+        _attack(tally, _random_turn(rng, KINDS[number % len(KINDS)]))
 
 
 def _canonical(tally: Tally, task: Task) -> None:
     """Descent from random orthogonal starts and from (εI, …, εI, εQ), for every kind of problem."""
     rng = task.rng
     for number in range(task.count):
-        attack(tally, _random_turn(rng, KINDS[number % len(KINDS)], canonical=True))
+        _attack(tally, _random_turn(rng, KINDS[number % len(KINDS)], canonical=True))
 
 
 def _outside(tally: Tally, task: Task) -> None:
     """A turn that is not orthogonal, and a start that is not, which has no canonical form."""
     for turn in OUTSIDE:
-        attack(tally, turn)
+        _attack(tally, turn)
 
 
 def _climb(tally: Tally, task: Task) -> None:
     """A search for the largest deviation, over masks, ensembles and turns of small integers."""
-    search.climb(_turns(), lambda turn: attack(tally, turn), examples=task.count, seed=task.seed)
+    search.climb(_turns(), lambda turn: _attack(tally, turn), examples=task.count, seed=task.seed)
 
 
 SUITE = Suite(

@@ -16,7 +16,7 @@ from dlnlab.numerics import limits, spectra
 
 from .assumption1 import DEPTH, ERROR, SIZE, compare
 
-__all__ = ["NAMES", "SCALES", "SPECTRUM", "SUITE", "attack"]
+__all__ = ["NAMES", "SCALES", "SPECTRUM", "SUITE"]
 
 SPECTRUM = (1.0, 0.5, 0.0, 0.0, 0.0, 0.0)
 SCALES = (0.2, 0.1, 0.05, 0.025)
@@ -24,7 +24,7 @@ SCALES = (0.2, 0.1, 0.05, 0.025)
 NAMES = ("c_val", "c_vec", "waiting", "delay")
 
 
-def attack(tally: Tally, case: Case) -> dict[str, float]:
+def _attack(tally: Tally, case: Case) -> dict[str, float]:
     """Measure one case, count its c_vec, and return its constants."""
     told, weights = compare(case).constants(), case.weights()
     values = np.linalg.svdvals(networks.end_to_end(weights))
@@ -44,9 +44,9 @@ def _random_case(seed: int, eps: float) -> Case:
 
 
 def _registered(tally: Tally, task: Task) -> None:
-    """The smallest known counterexample: a turned start in two dimensions, in closed form too."""
+    """The smallest known counterexample: a turned start in two dimensions, also in closed form."""
     known = witnesses.of(tally.about)
-    attack(tally, witnesses.case(known))
+    _attack(tally, witnesses.case(known))
     angle = float(np.arctan2(float(known.sine), float(known.cosine)))
     time, sigma, eps = (float(x) for x in (known.time, known.targets[0], known.eps))
     W = closed_form.plane_flow(np.array([time]), sigma, eps, angle)
@@ -59,7 +59,7 @@ def _random_starts(tally: Tally, task: Task) -> None:
     """Uniformly random starts, the same for every ε."""
     for number in task.rng.integers(0, 2**30, max(4, task.count)):
         for eps in SCALES:
-            tally.note("rows", {"eps": eps} | attack(tally, _random_case(int(number), eps)))
+            tally.note("rows", {"eps": eps} | _attack(tally, _random_case(int(number), eps)))
 
 
 def _conclude(tally: Tally) -> Verdict:

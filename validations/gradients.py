@@ -17,7 +17,7 @@ from dlnlab.lab.recoveries import KINDS, Recovery, random_recovery
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["SMALL", "SUITE", "LineThrough", "Slopes", "attack", "compare"]
+__all__ = ["SMALL", "SUITE", "LineThrough", "Slopes", "compare"]
 
 SMALL = (-2, -1, 0, 1, 2)
 
@@ -41,11 +41,21 @@ class LineThrough:
     width: tuple[int, ...]
 
     def weights(self) -> networks.Weights:
-        """W."""
+        """Return the layers W through which the line passes.
+
+        Returns
+        -------
+        tuple of arrays
+        """
         return self._matrices(self.start)
 
     def move(self) -> networks.Weights:
-        """D."""
+        """Return the direction D of the line, layer by layer.
+
+        Returns
+        -------
+        tuple of arrays
+        """
         return self._matrices(self.direction)
 
     def _matrices(self, told: Any) -> networks.Weights:
@@ -57,13 +67,28 @@ class LineThrough:
         return tuple(rng.standard_normal((b, a)) / max(a, b) ** 0.5 for a, b in sides)
 
     def witness(self) -> dict[str, Any]:
-        """Everything that is needed to build it again."""
+        """Return everything that is needed to build the line again.
+
+        Returns
+        -------
+        dict
+        """
         told = {"width": list(self.width), "start": self.start, "direction": self.direction}
         return self.recovery.witness() | told
 
     @classmethod
     def from_witness(cls, witness: Mapping[str, Any]) -> LineThrough:
-        """Build it again from what `witness` returned, whatever else the mapping holds."""
+        """Build a line again from its witness.
+
+        Parameters
+        ----------
+        witness : mapping
+            What `witness` returned; further keys do not matter.
+
+        Returns
+        -------
+        LineThrough
+        """
         start, direction = (_told(witness[name]) for name in ("start", "direction"))
         return cls(Recovery.from_witness(witness), start, direction, tuple(witness["width"]))
 
@@ -94,7 +119,18 @@ class Slopes:
 
 
 def compare(line: LineThrough, move: networks.Weights) -> Slopes:
-    """Return the slope along the line through the start of `line` in the direction `move`."""
+    """Return the slope along the line through the start of `line` in the direction `move`.
+
+    Parameters
+    ----------
+    line : LineThrough
+    move : tuple of arrays
+        The direction, of the shapes of the layers.
+
+    Returns
+    -------
+    Slopes
+    """
     problem, weights = line.recovery.problem(), line.weights()
     prefixes, W = networks.forward(problem, weights)  # as descent does
     found = networks.backward(weights, prefixes, problem.gradient(W))
@@ -112,7 +148,7 @@ def compare(line: LineThrough, move: networks.Weights) -> Slopes:
     return Slopes(measured, predicted, margin, error)
 
 
-def attack(tally: Tally, line: LineThrough) -> float:
+def _attack(tally: Tally, line: LineThrough) -> float:
     """Count one line, unless it lies within the solutions; return how bad it is."""
     found = compare(line, line.move())
     if np.isnan(found.error):
@@ -167,12 +203,12 @@ def _random(tally: Tally, task: Task) -> None:
     """Lines through random weights of random widths, two to six layers, every kind of problem."""
     rng = task.rng
     for number in range(task.count):
-        attack(tally, _random_line(rng, KINDS[number % len(KINDS)]))
+        _attack(tally, _random_line(rng, KINDS[number % len(KINDS)]))
 
 
 def _climb(tally: Tally, task: Task) -> None:
-    """A search for the largest deviation, over problems, weights and directions of integers."""
-    search.climb(_lines(), lambda line: attack(tally, line), examples=task.count, seed=task.seed)
+    """A search for the largest deviation, over problems with integer weights and directions."""
+    search.climb(_lines(), lambda line: _attack(tally, line), examples=task.count, seed=task.seed)
 
 
 SUITE = Suite(

@@ -20,7 +20,7 @@ STEPS = 6000
 
 
 class End(NamedTuple):
-    """Where descent ended.
+    """The end of a descent: its columns, and its distance from a minimum.
 
     Attributes
     ----------
@@ -38,14 +38,34 @@ class End(NamedTuple):
 
 
 def target(told: Mapping[str, Any]) -> np.ndarray:
-    """Return M with the eigenvalues σ_i² told."""
+    """Return M with the eigenvalues σ_i² of an instance.
+
+    Parameters
+    ----------
+    told : mapping
+        The instance, as a witness names it.
+
+    Returns
+    -------
+    array, shape (d, d)
+    """
     rng, sigma = np.random.default_rng(told["seed"]), np.array(told["sigma"])
     frame = np.linalg.qr(rng.standard_normal((told["shape"][0], len(sigma))))[0] * sigma
     return frame @ frame.T
 
 
 def descend(told: Mapping[str, Any]) -> End:
-    """Train with the penalty, and measure gradient, Hessian and columns at the end."""
+    """Train with the penalty, and measure gradient, Hessian and columns at the end.
+
+    Parameters
+    ----------
+    told : mapping
+        The instance, as a witness names it.
+
+    Returns
+    -------
+    End
+    """
     M, squares = target(told), np.array(told["sigma"]) ** 2
     lam, beta, problem = told["lam"], told["beta"], problems.factorization(M)
     size = 8 * squares[0] + 2 * lam / np.sqrt(beta)  # no curvature is larger

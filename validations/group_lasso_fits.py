@@ -22,6 +22,16 @@ def judge(told: Mapping[str, Any]) -> tuple[float, float]:
 
     The squared singular values of U are those told to 10 d units of σ_1², so that √ of the least
     is to 10 d units of σ_1²/σ_r; the sums add k units.
+
+    Parameters
+    ----------
+    told : mapping
+        The instance, as a witness names it.
+
+    Returns
+    -------
+    margin, error : float
+        The scale-free margin, and the bound on its numerical error.
     """
     U, sigma, beta = np.array(told["factor"]), np.array(told["sigma"]), told["beta"]
     found = float(penalty.group_norm(U, beta))

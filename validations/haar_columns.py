@@ -22,7 +22,7 @@ LEVEL = 1e-9
 
 
 class Frames(NamedTuple):
-    """What was drawn of each limit U⋆Q, and how far Q is from a frame.
+    """Statistics of the limits U⋆Q, and how far each Q is from a frame.
 
     Attributes
     ----------
@@ -38,7 +38,17 @@ class Frames(NamedTuple):
 
 
 def descend(told: Mapping[str, Any]) -> Frames:
-    """Descend without a penalty from many Gaussian starts."""
+    """Descend without a penalty from many Gaussian starts.
+
+    Parameters
+    ----------
+    told : mapping
+        The instance, as a witness names it.
+
+    Returns
+    -------
+    Frames
+    """
     rng, sigma = np.random.default_rng(told["seed"]), np.array(told["sigma"])
     d, k = told["shape"]
     U = np.linalg.qr(rng.standard_normal((d, len(sigma))))[0] * sigma
@@ -53,7 +63,19 @@ def descend(told: Mapping[str, Any]) -> Frames:
 
 
 def judge(told: Mapping[str, Any]) -> tuple[float, float, list[Premise]]:
-    """Return how far the laws are within what chance does, and the error of limits not reached."""
+    """Compare both laws with Haar's, by the distance that chance allows.
+
+    Parameters
+    ----------
+    told : mapping
+        The instance, as a witness names it.
+
+    Returns
+    -------
+    margin, error : float
+        The room that is left, and the error of limits not reached.
+    premises : list of Premise
+    """
     found, k = descend(told), told["shape"][1]
     pairs = (
         (found.norms, pruning.law_of_norms(len(told["sigma"]), k)),
@@ -68,8 +90,8 @@ def judge(told: Mapping[str, Any]) -> tuple[float, float, list[Premise]]:
 
 
 def _random(tally: Tally, task: Task) -> None:
-    """250 runs each from Gaussian starts: the laws of a squared column norm and of a squared entry
-    against those of Haar frames; a true claim fails once in 10⁹ instances.
+    """250 runs from Gaussian starts for each instance: the laws of a squared column norm and of a
+    squared entry against those of Haar frames; a true claim fails once in 10⁹ instances.
     """
     rng = task.rng
     for _ in range(task.count):

@@ -14,13 +14,13 @@ from dlnlab.lab.cases import Frame
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["KINDS", "SHAPES", "SUITE", "attack", "pair"]
+__all__ = ["KINDS", "SHAPES", "SUITE", "pair"]
 
 SHAPES = ((1, 1), (2, 2), (3, 2), (2, 5), (6, 6))
 KINDS = ("unrelated", "near", "shared vectors")
 
 
-def attack(tally: Tally, A: np.ndarray, B: np.ndarray, witness: dict[str, Any]) -> float:
+def _attack(tally: Tally, A: np.ndarray, B: np.ndarray, witness: dict[str, Any]) -> float:
     """Count a batch of pairs by its worst member; return how bad that is."""
     margin = np.atleast_1d(lemma1.margins(A, B))
     k, count = int(np.argmin(margin)), int(margin.size)
@@ -51,7 +51,22 @@ def _batches(seed: int, count: int) -> Iterator[tuple[Any, str, np.ndarray, np.n
 
 
 def pair(witness: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Build A and B again from the witness of a verdict."""
+    """Build A and B again from the witness of a verdict.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    A, B : array, shape (d_out, d_in)
+
+    Raises
+    ------
+    ValueError
+        If the witness names no pair that is drawn.
+    """
     rows, columns = witness["shape"]
     if "kind" not in witness:
         A, B = (
@@ -85,13 +100,13 @@ def _matrix(parts: Any) -> np.ndarray:
 
 
 def _random(tally: Tally, task: Task) -> None:
-    """Pairs of random matrices: unrelated ones of very different size, near ones, and ones with
+    """Pairs of random matrices: unrelated ones of very different size, close ones, and ones with
     equal singular vectors, where equality holds.
     """
     count = max(1, task.count // (len(SHAPES) * len(KINDS)))
     for shape, kind, A, B in _batches(task.seed, count):
         told = {"shape": list(shape), "kind": kind, "seed": task.seed, "count": count}
-        attack(tally, A, B, told)
+        _attack(tally, A, B, told)
 
 
 def _climb(tally: Tally, task: Task) -> None:
@@ -108,7 +123,7 @@ def _climb(tally: Tally, task: Task) -> None:
         ]
         shape = [example[0][0].size, example[0][2].size]
         told_all = {"shape": shape, "A": told[0], "B": told[1]}
-        return attack(tally, _matrix(example[0]), _matrix(example[1]), told_all)
+        return _attack(tally, _matrix(example[0]), _matrix(example[1]), told_all)
 
     search.climb(_examples(), badness, examples=task.count, seed=task.seed)
 

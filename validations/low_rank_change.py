@@ -16,7 +16,7 @@ from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.methods import METHODS, Descent
 
-__all__ = ["FAULTS", "LARGEST", "SCALES", "SUITE", "attack"]
+__all__ = ["FAULTS", "LARGEST", "SCALES", "SUITE"]
 
 LARGEST = 1e100
 
@@ -24,7 +24,7 @@ SCALES = {"sgd": 1.0, "momentum": 0.1, "adam": 0.01}
 """Of step sizes: a method's own."""
 
 
-def attack(
+def _attack(
     tally: Tally, rng: np.random.Generator, method: str, *, hard: bool, told: dict[str, Any]
 ) -> None:
     """Train a perceptron and judge what became of its penultimate matrix.
@@ -71,21 +71,21 @@ def attack(
 
 
 def _random(tally: Tally, task: Task) -> None:
-    """Gradient descent, with momentum or without, on batches from 1 on, and Adam."""
+    """Gradient descent with or without momentum, on batches of any size, and Adam."""
     rng = task.rng
     for number in range(task.count):
         method = list(SCALES)[number % 3]
         told = {"method": method, "seed": task.seed, "number": number}
-        attack(tally, rng, method, hard=False, told=told)
+        _attack(tally, rng, method, hard=False, told=told)
 
 
 def _hard(tally: Tally, task: Task) -> None:
-    """Labels that have nothing to do with the samples, learnt one sample at a time."""
+    """Labels that are unrelated to the samples, learned one sample at a time."""
     rng = task.rng
     for number in range(task.count):
         method = list(SCALES)[number % 2]
         told = {"method": method, "seed": task.seed, "number": number}
-        attack(tally, rng, method, hard=True, told=told)
+        _attack(tally, rng, method, hard=True, told=told)
 
 
 SUITE = Suite(

@@ -28,7 +28,6 @@ __all__ = [
     "STEPS",
     "SUITE",
     "ReducedDescents",
-    "attack",
     "descend",
     "scalar_error",
 ]
@@ -91,7 +90,21 @@ class ReducedDescents:
 
 
 def descend(case: Case, *, eta: float, alpha: float, weight_decay: float) -> ReducedDescents:
-    """Run gradient descent of the full network and of its reduction."""
+    """Run gradient descent of the full network and of its reduction.
+
+    Parameters
+    ----------
+    case : Case
+    eta : float
+        Step size of the inner layers.
+    alpha : float
+        Factor of the outer layers' step.
+    weight_decay : float
+
+    Returns
+    -------
+    ReducedDescents
+    """
     problem, weights = problems.factorization(case.target), case.weights()
     reduction = reductions.reduce(problem, weights)
     options: dict[str, Any] = {"eta": eta, "alpha": alpha, "weight_decay": weight_decay}
@@ -119,7 +132,7 @@ def descend(case: Case, *, eta: float, alpha: float, weight_decay: float) -> Red
     )
 
 
-def attack(tally: Tally, case: Case, alpha: float = 1.0, decay: float = 0.0) -> float:
+def _attack(tally: Tally, case: Case, alpha: float = 1.0, decay: float = 0.0) -> float:
     """Count one run, judged by its worst layer and step; return how bad it is."""
     step = theorem1.largest_step(max(case.spectrum[0], case.eps**case.depth), case.depth)
     options = {"alpha": alpha, "eta": SHARE * step, "weight_decay": 2 * decay / step}
@@ -139,7 +152,17 @@ def attack(tally: Tally, case: Case, alpha: float = 1.0, decay: float = 0.0) -> 
 
 
 def scalar_error(depth: int) -> float:
-    """Bound the rounding of one step of ρ_l, which is L products and a difference."""
+    """Bound the rounding of one step of ρ_l, which is L products and a difference.
+
+    Parameters
+    ----------
+    depth : int
+        Depth L.
+
+    Returns
+    -------
+    float
+    """
     return 10 * depth * EPS
 
 
@@ -152,12 +175,12 @@ def _random(tally: Tally, task: Task) -> None:
         shape, width = SHAPES[k % len(SHAPES)]
         depth, eps = int(rng.integers(2, 6)), float(rng.uniform(0.2, 1.1))
         case = random_cases(rng, 1, shape, depth, eps, width=width)[0]
-        attack(tally, case, float(rng.choice((1.0, 0.5, 2.0))), float(rng.choice(DECAYS)))
+        _attack(tally, case, float(rng.choice((1.0, 0.5, 2.0))), float(rng.choice(DECAYS)))
 
 
 def _climb(tally: Tally, task: Task) -> None:
     """A search for the largest deviation, with tiny, huge and repeated singular values."""
-    search.climb(HUNTED, lambda drawn: attack(tally, *drawn), examples=task.count, seed=task.seed)
+    search.climb(HUNTED, lambda drawn: _attack(tally, *drawn), examples=task.count, seed=task.seed)
 
 
 SUITE = Suite(

@@ -29,8 +29,6 @@ __all__ = [
     "Flow",
     "along_flows",
     "around",
-    "attack",
-    "attack_by_differencing",
     "beyond_both_ends",
     "difference",
     "integrate",
@@ -77,12 +75,27 @@ class Flow:
     error: np.ndarray
 
     def margins(self) -> np.ndarray:
-        """Return the margins, shape (records, cases)."""
+        """Return the margins, shape (records, cases).
+
+        Returns
+        -------
+        array, shape (records, cases)
+        """
         return proposition1.margins(self.layers, self.gradient, self.speed)
 
 
 def integrate(cases: list[Case]) -> Flow:
-    """Integrate the flows of cases of one shape, L, ε and width."""
+    """Integrate the flows of cases of one shape, L, ε and width.
+
+    Parameters
+    ----------
+    cases : list of Case
+        Of one shape, depth, ε and width.
+
+    Returns
+    -------
+    Flow
+    """
     targets, weights = stack(cases)
     problem = problems.factorization(targets)
     depth, scale = cases[0].depth, max(1.0, cases[0].eps ** cases[0].depth)
@@ -104,7 +117,7 @@ def integrate(cases: list[Case]) -> Flow:
     return Flow(times, weights, run.layers, gradient, scale, error)
 
 
-def attack(tally: Tally, cases: list[Case]) -> None:
+def _attack(tally: Tally, cases: list[Case]) -> None:
     """Count cases of one shape, L, ε and width, each judged by its worst record."""
     run = integrate(cases)
     margin, error = run.margins(), run.error
@@ -146,7 +159,20 @@ class Differences:
 
 
 def around(case: Case, middle: float) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return five times and W_{L:1} at them, `STEP` apart; None if the flow diverged."""
+    """Follow the original flow around one time.
+
+    Parameters
+    ----------
+    case : Case
+    middle : float
+        That time.
+
+    Returns
+    -------
+    tuple or None
+        Five times, `STEP` units apart, and W at them, shape (5, d_out, d_in); None if the flow
+        diverged.
+    """
     problem, weights = problems.factorization(case.target), case.weights()
     _, unit = units(case)
     times = middle + STEP * unit * np.arange(-2, 3)
@@ -164,7 +190,18 @@ def around(case: Case, middle: float) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def difference(case: Case, middle: float) -> Differences | None:
-    """Compare the singular values of one case around one time; None if its flow diverged."""
+    """Compare the singular values of one case around one time; None if its flow diverged.
+
+    Parameters
+    ----------
+    case : Case
+    middle : float
+        That time.
+
+    Returns
+    -------
+    Differences or None
+    """
     found = around(case, middle)
     if found is None:
         return None
@@ -181,27 +218,55 @@ def difference(case: Case, middle: float) -> Differences | None:
 
 
 def noise(case: Case) -> float:
-    """What a difference quotient of matrices keeps of their errors, in units of its own.
+    """Return the numerical error of a difference quotient of matrices, in its own units.
 
     Neighbouring records share the errors of the steps before them; a difference keeps that of the
     last step, 1e-12 relative, and of the decomposition, divided by h.
+
+    Parameters
+    ----------
+    case : Case
+
+    Returns
+    -------
+    float
     """
     return (1e-11 + 10 * max(case.shape) * EPS) / STEP
 
 
 def moment(case: Case, share: float) -> float:
-    """Return a time, a share of the way through, that leaves room for differences around it."""
+    """Return a time, a share of the way through, that leaves room for differences around it.
+
+    Parameters
+    ----------
+    case : Case
+    share : float
+        In (0, 1).
+
+    Returns
+    -------
+    float
+    """
     largest, unit = units(case)
     return share * (2 * case.eps ** (2 - case.depth) + 5) / largest + 3 * STEP * unit
 
 
 def units(case: Case) -> tuple[float, float]:
-    """The size of the matrices, and the time in which a rate changes."""
+    """Return the size of the matrices, and the time in which a rate changes.
+
+    Parameters
+    ----------
+    case : Case
+
+    Returns
+    -------
+    size, time : float
+    """
     largest = max(case.spectrum[0], case.eps**case.depth)
     return largest, 1 / (case.depth * largest ** (2 - 2 / case.depth))
 
 
-def attack_by_differencing(tally: Tally, case: Case, share: float) -> None:
+def _attack_by_differencing(tally: Tally, case: Case, share: float) -> None:
     """Count the simple singular values of one case at one time, a share of the way through."""
     middle = moment(case, share)
     found, premises = difference(case, middle), [proposition1.balancedness(case.weights())]
@@ -217,7 +282,19 @@ def attack_by_differencing(tally: Tally, case: Case, share: float) -> None:
 
 
 def simple_values(values: np.ndarray, scale: float) -> np.ndarray:
-    """Which singular values are apart from their neighbours and from zero, where they kink too."""
+    """Tell which singular values are apart from their neighbours, and from zero.
+
+    Parameters
+    ----------
+    values : array, shape (k,)
+        In falling order.
+    scale : float
+        Size of the matrix.
+
+    Returns
+    -------
+    array of bool, shape (k,)
+    """
     padded = np.concatenate([[np.inf], values, [0.0]])
     gaps = np.minimum(padded[:-2] - values, values - padded[2:])
     return gaps > APART * scale
@@ -229,7 +306,19 @@ def along_flows(
     attack: Callable[[Tally, list[Case]], None],
     by_differencing: Callable[[Tally, Case, float], None],
 ) -> None:
-    """Attack batches of random cases, and every eighth case by differencing too."""
+    """Attack batches of random cases, and every eighth case by differencing too.
+
+    Parameters
+    ----------
+    tally : Tally
+        Counts the instances.
+    task : Task
+        How many instances, and their generator.
+    attack : callable
+        Counts a batch of cases.
+    by_differencing : callable
+        Counts a case at a share of its run.
+    """
     rng = task.rng
     for cases in draw_groups(rng, task.count, enough_rank=False):
         attack(tally, cases)
@@ -238,7 +327,17 @@ def along_flows(
 
 
 def beyond_both_ends(tally: Tally, task: Task, attack: Callable[[Tally, list[Case]], None]) -> None:
-    """Attack networks that are wider inside than at both ends."""
+    """Attack networks that are wider inside than at both ends.
+
+    Parameters
+    ----------
+    tally : Tally
+        Counts the instances.
+    task : Task
+        How many instances, and their generator.
+    attack : callable
+        Counts a batch of cases.
+    """
     rng = task.rng
     for shape, width in UNBALANCED:
         for depth in (2, 3):
@@ -247,12 +346,12 @@ def beyond_both_ends(tally: Tally, task: Task, attack: Callable[[Tally, list[Cas
 
 def _random(tally: Tally, task: Task) -> None:
     """σ̇ along integrated flows, from the layers' velocities and by differencing."""
-    along_flows(tally, task, attack, attack_by_differencing)
+    along_flows(tally, task, _attack, _attack_by_differencing)
 
 
 def _unbalanced(tally: Tally, task: Task) -> None:
     """Hidden widths beyond both ends, where the start is not balanced."""
-    beyond_both_ends(tally, task, attack)
+    beyond_both_ends(tally, task, _attack)
 
 
 SUITE = Suite(

@@ -31,12 +31,12 @@ from .proposition1 import (
     units,
 )
 
-__all__ = ["SUITE", "Vectors", "attack", "attack_by_differencing", "difference", "follow"]
+__all__ = ["SUITE", "Vectors", "difference", "follow"]
 
 
 @dataclass(frozen=True)
 class Vectors:
-    """What the velocities of one case say at every record.
+    """The deviation of the velocities of one case at every record.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Vectors:
 
     @property
     def telling(self) -> np.ndarray:
-        """Which records say something.
+        """The records at which all rates are well determined.
 
         Those with distinct values; if there is none, the one whose values are the least close to
         each other.
@@ -69,7 +69,16 @@ class Vectors:
 
 
 def follow(run: Flow) -> list[Vectors]:
-    """Return what the velocities along the flows of a batch of cases say, one by one."""
+    """Compare the velocities along the flows of a batch with the formulas, case by case.
+
+    Parameters
+    ----------
+    run : Flow
+
+    Returns
+    -------
+    list of Vectors
+    """
     margin = proposition1.vector_margins(run.layers, run.gradient)
     values = spectra.singular_values(networks.prefix_products(run.layers)[-1])
     width = max(max(W.shape[-2:]) for W in run.layers)
@@ -85,7 +94,7 @@ def follow(run: Flow) -> list[Vectors]:
     ]
 
 
-def attack(tally: Tally, cases: list[Case]) -> None:
+def _attack(tally: Tally, cases: list[Case]) -> None:
     """Count cases of one shape, L, ε and width, each judged by its worst record.
 
     A case without a record with distinct values is counted as outside the premises.
@@ -107,6 +116,16 @@ def difference(case: Case, middle: float) -> Differences | None:
     """Compare the singular vectors of one case around one time; None if its flow diverged.
 
     The columns of the arrays are (u_i, v_i), one below the other.
+
+    Parameters
+    ----------
+    case : Case
+    middle : float
+        That time.
+
+    Returns
+    -------
+    Differences or None
     """
     found = around(case, middle)
     if found is None:
@@ -131,7 +150,7 @@ def difference(case: Case, middle: float) -> Differences | None:
     return Differences(float(times[2]), s[2], measured, predicted, margin, error, simple)
 
 
-def attack_by_differencing(tally: Tally, case: Case, share: float) -> None:
+def _attack_by_differencing(tally: Tally, case: Case, share: float) -> None:
     """Count the vectors of one case at one time, where all its values are apart."""
     middle = moment(case, share)
     found, premises = difference(case, middle), [proposition1.balancedness(case.weights())]
@@ -149,12 +168,12 @@ def attack_by_differencing(tally: Tally, case: Case, share: float) -> None:
 
 def _random(tally: Tally, task: Task) -> None:
     """U̇ and V̇ along integrated flows, from the layers' velocities and by differencing."""
-    along_flows(tally, task, attack, attack_by_differencing)
+    along_flows(tally, task, _attack, _attack_by_differencing)
 
 
 def _unbalanced(tally: Tally, task: Task) -> None:
     """Hidden widths beyond both ends, where the start is not balanced."""
-    beyond_both_ends(tally, task, attack)
+    beyond_both_ends(tally, task, _attack)
 
 
 SUITE = Suite(

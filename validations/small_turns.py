@@ -15,10 +15,10 @@ from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 from dlnlab.numerics import spectra
 
-__all__ = ["FAULTS", "SUITE", "attack"]
+__all__ = ["FAULTS", "SUITE"]
 
 
-def attack(
+def _attack(
     tally: Tally, before: np.ndarray, after: np.ndarray, r: int, told: dict[str, Any]
 ) -> None:
     """Compare Eq. (14)'s distances of two matrices, both sides together, with the bound."""
@@ -36,7 +36,7 @@ def attack(
 
 
 def _random(tally: Tally, task: Task) -> None:
-    """Random matrices, and changes of them over eight decades; those aimed at a single pair."""
+    """Random matrices with changes over eight decades, some aimed at a single pair of vectors."""
     rng = task.rng
     for number in range(task.count):
         rows, columns = (int(n) for n in rng.integers(2, 9, 2))
@@ -50,11 +50,11 @@ def _random(tally: Tally, task: Task) -> None:
             change = np.outer(U[:, r], Vh[r - 1]) + np.outer(U[:, r - 1], Vh[r])
         change *= 10.0 ** rng.uniform(-7, 1)
         told = {"kind": kind, "seed": task.seed, "number": number, "shape": W.shape}
-        attack(tally, W, W + change, r, told)
+        _attack(tally, W, W + change, r, told)
 
 
 def _training(tally: Tally, task: Task) -> None:
-    """Perceptrons in training: the penultimate matrix at one record and at the next."""
+    """Perceptrons in training: the penultimate matrix at successive records."""
     rng = task.rng
     for number in range(task.count):
         inputs, width, classes = (int(n) for n in rng.integers((3, 6, 2), (9, 17, 5)))
@@ -77,7 +77,7 @@ def _training(tally: Tally, task: Task) -> None:
         r = int(rng.integers(1, width - 1))
         for k, (before, after) in enumerate(zip(run.end_to_end, run.end_to_end[1:], strict=False)):
             told = {"method": method, "seed": task.seed, "number": number, "record": k}
-            attack(tally, before, after, r, told)
+            _attack(tally, before, after, r, told)
 
 
 SUITE = Suite(

@@ -86,7 +86,21 @@ class SpectralDescent:
 
 
 def descend(case: Case, *, eta: float, alpha: float, weight_decay: float) -> SpectralDescent:
-    """Run gradient descent on full matrices, and the recursion."""
+    """Run gradient descent on full matrices, and the recursion.
+
+    Parameters
+    ----------
+    case : Case
+    eta : float
+        Step size of the inner layers.
+    alpha : float
+        Factor of the outer layers' step.
+    weight_decay : float
+
+    Returns
+    -------
+    SpectralDescent
+    """
     problem = problems.factorization(case.target)
     start = networks.compressed_weights(problem, case.r_hat, case.depth, case.eps)
     options: dict[str, Any] = {"alpha": alpha, "weight_decay": weight_decay}
@@ -105,7 +119,25 @@ def descend(case: Case, *, eta: float, alpha: float, weight_decay: float) -> Spe
 
 
 def attack(tally: Tally, case: Case, share: float, alpha: float, decay: float = 0.0) -> float:
-    """Count one run of gradient descent, step by step; return how bad it is."""
+    """Count one run of gradient descent, step by step; return how bad it is.
+
+    Parameters
+    ----------
+    tally : Tally
+        Counts the instances.
+    case : Case
+    share : float
+        Step size as a share of the largest stable one.
+    alpha : float
+        Factor of the outer layers' step.
+    decay : float, optional
+        Weight decay as a share of the largest curvature.
+
+    Returns
+    -------
+    float
+        Minus the least margin, −∞ if a premise fails.
+    """
     step = theorem1.largest_step(max(case.spectrum[0], case.eps**case.depth), case.depth)
     options = {"eta": share * step, "alpha": alpha, "weight_decay": 2 * decay / step}
     run = descend(case, **options)
@@ -135,13 +167,37 @@ def _attack_residual(
 
 
 def residual_error(case: Case, run: SpectralDescent) -> float:
-    """Bound the error of β(t)^L, in units of ε^L."""
+    """Bound the error of β(t)^L, in units of ε^L.
+
+    Parameters
+    ----------
+    case : Case
+    run : SpectralDescent
+        Of this case.
+
+    Returns
+    -------
+    float
+    """
     start = case.eps**case.depth
     return run.error * max(case.spectrum[0], start) / start
 
 
 def step_next_to(case: Case, share: float) -> tuple[networks.Weights, np.ndarray, np.ndarray]:
-    """Return the start, and σ̃ before and after one step, of every value."""
+    """Take one step of descent next to the fixed point.
+
+    Parameters
+    ----------
+    case : Case
+    share : float
+        Step size as a share of the largest stable one.
+
+    Returns
+    -------
+    start : tuple of arrays
+    before, after : array, shape (r̂,)
+        The singular values σ̃_i.
+    """
     problem = problems.factorization(case.target)
     start = networks.compressed_weights(problem, case.r_hat, case.depth, case.eps)
     eta = share * theorem1.largest_step(case.spectrum[0], case.depth)
@@ -158,6 +214,15 @@ def step_error(depth: int) -> float:
 
     The recursion is a polynomial of degree 2L − 1: its curvature bends the multiplier by less than
     10 L² times the distance.
+
+    Parameters
+    ----------
+    depth : int
+        Depth L.
+
+    Returns
+    -------
+    float
     """
     return 10 * depth**2 * NUDGE
 
@@ -177,8 +242,8 @@ def _attack_step_size(tally: Tally, rng: np.random.Generator) -> None:
 
 
 def _random(tally: Tally, task: Task) -> None:
-    """Gradient descent on full matrices, rectangular ones and r̂ < r among them, with random α,
-    step sizes and weight decay, step by step against the recursion.
+    """Gradient descent on full matrices, including rectangular ones and r̂ < r, with random α, step
+    sizes and weight decay, compared with the recursion step by step.
     """
     rng = task.rng
     for _ in range(task.count):

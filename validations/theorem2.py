@@ -19,25 +19,29 @@ from dlnlab.lab.dynamics import Sighting
 from dlnlab.lab.flows import GROUPS
 from dlnlab.lab.suite import Part, Suite, Task
 
-__all__ = [
-    "QUESTION",
-    "SUITE",
-    "aligned",
-    "exact",
-]
+__all__ = ["QUESTION", "SUITE", "exact"]
 
 
 def exact(pair: Any) -> np.ndarray:
     """Return the margin −|‖W − M*‖² − ‖W̃ − M*‖² − (d − r̂)β^{2L}| / ‖M*‖².
 
     As d − r̂ ≥ 0, the inequality holds to within the error where the margin is not below it.
+
+    Parameters
+    ----------
+    pair : Pair
+        Both flows of a case.
+
+    Returns
+    -------
+    array, shape (records,)
     """
     case, errors = pair.case, (pair.original.errors, pair.compressed.errors)
     defect = theorem2.exact_margins(*errors, min(case.shape) - case.r_hat, pair.residual)
     return defect / np.sum(case.values**2)
 
 
-def aligned(sighting: Sighting) -> Premise:
+def _aligned(sighting: Sighting) -> Premise:
     """Measure the premise of an aligned start."""
     case = sighting[0].case
     start = networks.end_to_end(case.weights())
@@ -45,7 +49,7 @@ def aligned(sighting: Sighting) -> Premise:
 
 
 QUESTION = pairs.question(
-    theorem2.CLAIM, exact, pairs.balanced, pairs.same_start, pairs.enough_rank, aligned
+    theorem2.CLAIM, exact, pairs.balanced, pairs.same_start, pairs.enough_rank, _aligned
 )
 
 
@@ -70,7 +74,8 @@ SUITE = Suite(
         ),
         "random": Part(
             pairs.random(
-                QUESTION, told="Uniformly random starts, which must be found not to meet it."
+                QUESTION,
+                told="Uniformly random starts, which must be recognized as not meeting it.",
             ),
             share=0.1,
         ),

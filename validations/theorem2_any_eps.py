@@ -17,7 +17,16 @@ __all__ = [
 
 
 def spare(case: Case) -> int:
-    """Return r̂ + k − max(r, d − r)."""
+    """Return r̂ + k − max(r, d − r), the multiple of β^{2L} for any ε.
+
+    Parameters
+    ----------
+    case : Case
+
+    Returns
+    -------
+    int
+    """
     below = theorem2.below_start(case.values[: case.rank], case.eps**case.depth)
     return theorem2.allowance(case.r_hat, case.rank, min(case.shape)) + below
 

@@ -29,7 +29,18 @@ QUESTION = pairs.question(theorem2.REFINED_CLAIM, pairs.inequality(pairs.spare_r
 
 
 def suite(about: Claim, question: Question) -> Suite:
-    """Return the attack on the inequality with some correction."""
+    """Return the attack on the inequality with some correction.
+
+    Parameters
+    ----------
+    about : Claim
+    question : Question
+        Its margin and premises.
+
+    Returns
+    -------
+    Suite
+    """
     parts = {
         "random": Part(pairs.random(question, enough_rank=False)),
         "large start": pairs.large_start(question, eq13.LARGE_START),

@@ -18,7 +18,16 @@ __all__ = [
 
 
 def allowance(case: Case) -> int:
-    """Return r̂ − max(r, d − r)."""
+    """Return r̂ − max(r, d − r), the multiple of β^{2L} in the sharp form.
+
+    Parameters
+    ----------
+    case : Case
+
+    Returns
+    -------
+    int
+    """
     return theorem2.allowance(case.r_hat, case.rank, min(case.shape))
 
 

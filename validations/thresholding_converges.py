@@ -26,7 +26,19 @@ SETTLED = 1e-6
 
 
 def end(told: Mapping[str, Any]) -> tuple[np.ndarray, float, float, float]:
-    """Return the last W, how far its step came, α and L_s."""
+    """Run thresholding, and return how it ends.
+
+    Parameters
+    ----------
+    told : mapping
+        The instance, as a witness names it.
+
+    Returns
+    -------
+    W : array, shape (d_out, d_in)
+    moved, alpha, curvature : float
+        Norm of the last step, step size, and L_s.
+    """
     recovery, rng = Recovery.from_witness(told), np.random.default_rng(told["seed"])
     A, _, c = recovery.measurements()
     curvature = c * float(np.linalg.norm(A.reshape(len(A), -1), 2)) ** 2
@@ -41,10 +53,21 @@ def end(told: Mapping[str, Any]) -> tuple[np.ndarray, float, float, float]:
 
 
 def judge(told: Mapping[str, Any]) -> tuple[float, float, list[Premise]]:
-    """Return the margin of the end of a run, its error, and the premise that the run has settled.
+    """Judge the end of a run, provided that it has settled.
 
     The last step W → W⁺ drops −α∇ℓ(W) + (W − W⁺), and ∇ℓ(W⁺) differs from ∇ℓ(W) by L_s‖ΔW‖ at
     most: so W⁺ breaks the conditions by (1 + αL_s)‖ΔW‖ ≤ 2‖ΔW‖ at most, in units of τ, or of αλ.
+
+    Parameters
+    ----------
+    told : mapping
+        The instance, as a witness names it.
+
+    Returns
+    -------
+    margin, error : float
+        The scale-free margin, and the bound on its numerical error.
+    premises : list of Premise
     """
     W, moved, alpha, curvature = end(told)
     G, lam = Recovery.from_witness(told).problem().gradient(W), told["lam"] * curvature
@@ -61,7 +84,7 @@ def judge(told: Mapping[str, Any]) -> tuple[float, float, list[Premise]]:
 
 
 def _random(tally: Tally, task: Task) -> None:
-    """Both rules from random starts, 3000 steps; a run that still moves then says nothing."""
+    """Both rules from random starts, 3000 steps; runs that have not settled then do not count."""
     rng = task.rng
     for number in range(task.count):
         shape = (int(rng.integers(2, 6)), int(rng.integers(2, 6)))

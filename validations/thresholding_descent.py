@@ -23,7 +23,7 @@ STEPS = 40
 
 
 class Fall(NamedTuple):
-    """What a run left.
+    """The record of a run: Φ, squared steps and ranks.
 
     Attributes
     ----------
@@ -44,7 +44,17 @@ class Fall(NamedTuple):
 
 
 def run(told: Mapping[str, Any]) -> Fall:
-    """Threshold from a random start."""
+    """Run singular value thresholding from a random start.
+
+    Parameters
+    ----------
+    told : mapping
+        The instance, as a witness names it.
+
+    Returns
+    -------
+    Fall
+    """
     recovery, rng = Recovery.from_witness(told), np.random.default_rng(told["seed"])
     A, _, c = recovery.measurements()
     curvature = c * float(np.linalg.norm(A.reshape(len(A), -1), 2)) ** 2
@@ -67,6 +77,16 @@ def judge(told: Mapping[str, Any]) -> tuple[float, float]:
     """Return the worst step of a run, or its count of changes of rank, and the rounding.
 
     Φ is a sum of m squares and min(d) values; 100 of either cover the singular values, too.
+
+    Parameters
+    ----------
+    told : mapping
+        The instance, as a witness names it.
+
+    Returns
+    -------
+    margin, error : float
+        The scale-free margin, and the bound on its numerical error.
     """
     found = run(told)
     margin = float(np.min(claim.fall_margins(found.phi, found.moved, found.alpha, found.curvature)))

@@ -21,7 +21,17 @@ KINDS = ("fixed", "steep", "tangent", "small", "zero", "zero, steep")
 
 
 def step(told: Mapping[str, Any]) -> np.ndarray:
-    """Return W⁺ for ℓ = ½‖W − M‖² with M such that the gradient at W is the one told."""
+    """Take one step W⁺ on ℓ = ½‖W − M‖², where M gives W the gradient of the instance.
+
+    Parameters
+    ----------
+    told : mapping
+        The instance, as a witness names it.
+
+    Returns
+    -------
+    array, shape (d_out, d_in)
+    """
     W, G = np.array(told["matrix"]), np.array(told["gradient"])
     run = compression.singular_value_thresholding(
         problems.factorization(W - G), W, penalty=told["lam"], eta=told["alpha"], num_steps=1,
@@ -31,7 +41,18 @@ def step(told: Mapping[str, Any]) -> np.ndarray:
 
 
 def judge(told: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the margin of one matrix, and the bound on its rounding, in units of τ."""
+    """Judge one matrix, in units of the threshold τ.
+
+    Parameters
+    ----------
+    told : mapping
+        The instance, as a witness names it.
+
+    Returns
+    -------
+    margin, error : float
+        The scale-free margin, and the bound on its numerical error.
+    """
     W, G, lam, alpha = (np.array(told[key]) for key in ("matrix", "gradient", "lam", "alpha"))
     tau = claim.threshold(float(lam), float(alpha))
     size = float(np.linalg.norm(W) + alpha * np.linalg.norm(G))
@@ -70,8 +91,9 @@ def _instance(rng: np.random.Generator, kind: str) -> dict[str, Any]:
 
 
 def _random(tally: Tally, task: Task) -> None:
-    """Matrices that meet all conditions; with too steep a gradient, one in the tangent space, or a
-    singular value below the threshold, by a hundredth or more; and zero.
+    """Matrices that meet all conditions; matrices that violate one by a hundredth or more (a
+    gradient that is too large or has a tangent part, a singular value below the threshold); and
+    zero.
     """
     rng = task.rng
     for number in range(task.count):

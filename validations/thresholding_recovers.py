@@ -23,7 +23,16 @@ STEPS = 1000
 
 
 def told(known: Stuck) -> dict[str, Any]:
-    """Return the registered counterexample as plain numbers."""
+    """Return the registered counterexample as plain numbers.
+
+    Parameters
+    ----------
+    known : Stuck
+
+    Returns
+    -------
+    dict
+    """
     return {
         "target": [list(map(float, row)) for row in known.target],
         "mask": [list(row) for row in known.seen],
@@ -35,7 +44,17 @@ def told(known: Stuck) -> dict[str, Any]:
 
 
 def end(told: Mapping[str, Any]) -> np.ndarray:
-    """Return where the hard rule ends."""
+    """Return the matrix at which the hard rule ends.
+
+    Parameters
+    ----------
+    told : mapping
+        The instance, as a witness names it.
+
+    Returns
+    -------
+    array, shape (d_out, d_in)
+    """
     run = compression.singular_value_thresholding(
         problems.completion(np.array(told["target"]), np.array(told["mask"])),
         np.array(told["start"]), penalty=told["lam"], eta=told["eta"], num_steps=STEPS, record=(),
@@ -49,6 +68,17 @@ def judge(told: Mapping[str, Any]) -> tuple[float, float, list[Premise]]:
 
     A matrix of rank one without zeros is determined by entries that connect all rows and columns:
     along them each row of its factor follows from the others.
+
+    Parameters
+    ----------
+    told : mapping
+        The instance, as a witness names it.
+
+    Returns
+    -------
+    margin, error : float
+        The scale-free margin, and the bound on its numerical error.
+    premises : list of Premise
     """
     M, W, mask = np.array(told["target"]), end(told), np.array(told["mask"])
     rows = len(mask)
@@ -72,8 +102,8 @@ def _registered(tally: Tally, task: Task) -> None:
 
 
 def _random(tally: Tally, task: Task) -> None:
-    """Random matrices of rank one, two thirds of their entries seen, from random starts and from
-    zero.
+    """Random matrices of rank one, two thirds of their entries observed, from random starts and
+    from zero.
     """
     rng = task.rng
     for number in range(task.count):

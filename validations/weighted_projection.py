@@ -12,13 +12,13 @@ from dlnlab.lab.faults import REFUTED, Fault
 from dlnlab.lab.suite import Part, Suite, Task
 from dlnlab.lab.tally import Tally
 
-__all__ = ["FAULTS", "ROUNDS", "SUITE", "attack"]
+__all__ = ["FAULTS", "ROUNDS", "SUITE"]
 
 ROUNDS = 20
 """Of alternating least squares, each of which lowers the error of a competitor."""
 
 
-def attack(
+def _attack(
     tally: Tally, W: np.ndarray, V: np.ndarray, X: np.ndarray, rank: int, told: dict[str, Any]
 ) -> None:
     """Compare the projection with a competitor V, for inputs of covariance X Xᵀ."""
@@ -46,7 +46,7 @@ def _descended(W: np.ndarray, B: np.ndarray, X: np.ndarray) -> np.ndarray:
 
 
 def _random(tally: Tally, task: Task) -> None:
-    """Competitors of rank k: random ones, the truncated SVD, and a small change of the best."""
+    """Competitors of rank k: random ones, the truncated SVD, and a small change of the optimum."""
     rng = task.rng
     for number in range(task.count):
         W, X, k = _instance(rng)
@@ -61,7 +61,7 @@ def _random(tally: Tally, task: Task) -> None:
             near = best + 10.0 ** rng.uniform(-9, -1) * (B @ A)
             kind, V = "near", compression.truncated_svd(near, k)
         told = {"kind": kind, "seed": task.seed, "number": number, "shape": W.shape, "k": k}
-        attack(tally, W, V, X, k, told)
+        _attack(tally, W, V, X, k, told)
 
 
 def _alternating(tally: Tally, task: Task) -> None:
@@ -71,7 +71,7 @@ def _alternating(tally: Tally, task: Task) -> None:
         W, X, k = _instance(rng)
         V = _descended(W, rng.standard_normal((W.shape[0], k)), X)
         told = {"kind": "alternating", "seed": task.seed, "number": number, "shape": W.shape}
-        attack(tally, W, V, X, k, told | {"k": k})
+        _attack(tally, W, V, X, k, told | {"k": k})
 
 
 SUITE = Suite(

@@ -70,7 +70,7 @@ class Cell:
 
     @property
     def violated(self) -> bool:
-        """Whether any start violates the inequality beyond its error."""
+        """Whether any start violates the inequality by more than its error."""
         return bool(self.share)
 
     @property
@@ -80,7 +80,7 @@ class Cell:
 
     @property
     def covered(self) -> bool:
-        """Whether the refined theorem speaks of this cell: gradient flow and ε^L ≤ σ_r*."""
+        """Whether the refined theorem covers this cell: gradient flow and ε^L ≤ σ_r*."""
         return self.step is None and self.ratio <= 1
 
 
@@ -154,7 +154,7 @@ def write(found: Iterable[Cell], path: Path) -> None:
 
 
 def read(path: Path) -> list[Cell]:
-    """Read what `write` wrote.
+    """Read the cells of a file that `write` has written.
 
     Parameters
     ----------

@@ -114,7 +114,7 @@ def _region(name: str, group: Sequence[Cell]) -> Region:
 
 
 class Place(NamedTuple):
-    """Where gradient descent is tried: d, r, L, ε^L/σ_r* and r̂.
+    """An instance at which gradient descent is tried: d, r, L, ε^L/σ_r* and r̂.
 
     Parameters
     ----------

@@ -76,7 +76,7 @@ MORE = 4
 
 @dataclass(frozen=True)
 class Extent:
-    """How much of the atlas is drawn.
+    """The extent of a survey: how many starts, and which depths, ratios, widths and steps.
 
     Attributes
     ----------

@@ -59,7 +59,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Growth:
-    """A measured axis.
+    """Time and memory as functions of one size.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ class Growth:
     memory_exponent: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain data.
+        """Return all fields as plain data.
 
         Returns
         -------
@@ -97,7 +97,7 @@ class Growth:
 
 
 def grow(name: str, values: Sequence[int] | None = None) -> Growth:
-    """Measure one axis.
+    """Measure time and memory along one axis.
 
     Parameters
     ----------

@@ -80,7 +80,7 @@ def dense(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class NumpyLoop(LiteralLoop):
-    """The loop in plain NumPy.
+    """A literal loop of gradient descent in plain NumPy.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class NumpyLoop(LiteralLoop):
         self.loss = _LOSSES[instance.kind](dense(instance.data), np)
 
     def advance(self, weights: Weights, num_steps: int) -> Weights:
-        """Take steps.
+        """Take a number of steps.
 
         Parameters
         ----------

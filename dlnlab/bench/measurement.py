@@ -71,7 +71,7 @@ class Disagreement(ValueError):
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to measure.
+    """How often, and for how long, a row is measured.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ QUICK = Effort(seconds=0.01, repeats=2, divide=500)
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far the engine is from the literal loop.
+    """The difference between the results of the engine and of the literal loop.
 
     Attributes
     ----------
@@ -149,7 +149,7 @@ class Result:
 
     @property
     def met(self) -> bool | None:
-        """Whether the target is reached; None where there is none."""
+        """Whether the target is reached; None for a row without a target."""
         return None if self.target is None else self.ratio.median >= self.target
 
     @property
@@ -158,7 +158,7 @@ class Result:
         return self.limit / self.engine.median
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain data.
+        """Return all fields as plain data.
 
         Returns
         -------
@@ -177,7 +177,7 @@ def measure(
     threads: int | None = None,
     batch: int | None = None,
 ) -> Result:
-    """Check and time one row.
+    """Check one row against the literal loop, and time it.
 
     Parameters
     ----------

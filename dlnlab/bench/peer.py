@@ -30,7 +30,7 @@ REPOSITORY = "soominkwon/comp-deep-nets"
 
 
 class Peer:
-    """The modules of a checkout.
+    """A checkout of the paper's code, with the modules that the benchmark runs.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Peer:
 
     @property
     def name(self) -> str:
-        """What the table calls it."""
+        """The name of the code in the table."""
         return f"authors' code ({self.commit})"
 
     @property

@@ -18,7 +18,7 @@ __all__ = ["ROWS", "Row"]
 
 @dataclass(frozen=True)
 class Row:
-    """One row.
+    """A row of the benchmark table: a workload and its target.
 
     Attributes
     ----------

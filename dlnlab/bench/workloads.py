@@ -48,7 +48,7 @@ TOP = 10.0
 
 @dataclass(frozen=True)
 class Workload:
-    """One problem with a start.
+    """A problem with a starting network and a step size.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class Workload:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """d_0, …, d_L."""
+        """The widths d_0, …, d_L."""
         return (self.weights[0].shape[-1], *(W.shape[-2] for W in self.weights))
 
     @property
@@ -167,7 +167,7 @@ _PROBLEMS = {
 
 
 def factorization(d: int, rank: int, factored: bool = False) -> Workload:
-    """A d × d target.
+    """Make the factorization of a random d × d target.
 
     Parameters
     ----------

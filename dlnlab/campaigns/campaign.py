@@ -21,9 +21,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from dlnlab.campaigns import executors
+from dlnlab.campaigns import executors, states
 from dlnlab.files import fingerprints, locks, storage
 from dlnlab.numerics import checks
 from dlnlab.progress import Progress
@@ -165,6 +166,8 @@ def as_completed(
     with ExitStack() as stack:
         ledger = stack.enter_context(_Ledger(path))
         known = [key for key in numbers if key in ledger.results]
+        kept = states.folder_of(path)
+        states.sweep(kept, known)
         missing = [tasks[same[0]] for key, same in numbers.items() if key not in ledger.results]
         bar = Progress(progress, len(numbers), "task", has_loss=False)
         stack.callback(bar.close)
@@ -174,8 +177,9 @@ def as_completed(
             return
         pool = stack.enter_context(executors.using(executor))
         done = len(known)
-        for outcomes in _outcomes(function, missing, pool):
+        for outcomes in _outcomes(function, missing, pool, kept):
             done += ledger.write(outcomes)
+            states.sweep(kept, [outcome.task.key for outcome in outcomes if not outcome.error])
             bar.update(done)
             for outcome in outcomes:
                 if outcome.error:
@@ -307,9 +311,12 @@ def _key(identity: _Identity, configuration: Mapping[str, Any]) -> str:
 
 
 def _outcomes(
-    function: Function, tasks: Sequence[_Keyed], executor: Executor
+    function: Function, tasks: Sequence[_Keyed], executor: Executor, kept: Path | None
 ) -> Iterator[list[_Finished]]:
-    """Yield the outcomes of tasks as they come, in their order, keeping the executor busy."""
+    """Yield the outcomes of tasks as they come, in their order, keeping the executor busy.
+
+    Tasks keep their states in the folder `kept`.
+    """
     waiting, most = deque(tasks), _under_way(executor)
     running: dict[Future[list[_Finished]], list[_Keyed]] = {}
     lost: dict[str, int] = {}
@@ -320,7 +327,7 @@ def _outcomes(
             alone = waiting[0].key in lost  # a task that may kill its worker shall take no other
             chunk = [waiting.popleft() for _ in range(1 if alone else size)]
             try:
-                running[executor.submit(_carry_out, function, chunk)] = chunk
+                running[executor.submit(_carry_out, function, chunk, kept)] = chunk
             except BrokenExecutor as error:  # a pool of the user's own, which is not mended
                 waiting.extendleft(reversed(chunk))
                 if not running:
@@ -349,13 +356,14 @@ def _chunk_size(spent: float, finished: float, waiting: int, most: int) -> int:
     return int(max(1, min(wanted, waiting / most)))
 
 
-def _carry_out(function: Function, chunk: Sequence[_Keyed]) -> list[_Finished]:
+def _carry_out(function: Function, chunk: Sequence[_Keyed], kept: Path | None) -> list[_Finished]:
     """Run the tasks of a chunk, in a worker, up to the first that raises."""
     outcomes = []
     for task in chunk:
         started = time.perf_counter()
         try:
-            result = json.dumps(function(task.configuration))
+            with states.keeping(kept, task.key):
+                result = json.dumps(function(task.configuration))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # sys.exit, too: the client must learn of it

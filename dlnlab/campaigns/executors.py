@@ -161,7 +161,7 @@ class Processes(Executor):
 
     @property
     def workers(self) -> int:
-        """Largest number of processes."""
+        """The largest number of processes at one time."""
         return self._most
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:

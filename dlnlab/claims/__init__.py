@@ -37,7 +37,9 @@ MODULES = (
     "thresholding",
     "few_directions",
     "small_turns",
+    "invariant_subspace",
     "fewer_products",
+    "less_time",
     "low_rank_change",
     "equal_accuracy",
 )

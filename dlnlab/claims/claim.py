@@ -41,7 +41,7 @@ _STRENGTH = {"refuted": 0, "conjecture": 1, "conditional": 2, "proved": 3}
 
 @dataclass(frozen=True)
 class Setting:
-    """What the standing of a claim may depend on.
+    """The properties of an instance on which the standing of a claim may depend.
 
     Attributes
     ----------
@@ -68,12 +68,12 @@ class Setting:
 
     @property
     def size(self) -> int:
-        """d = min(d_out, d_in)."""
+        """The smaller dimension d = min(d_out, d_in)."""
         return min(self.shape)
 
     @property
     def rank(self) -> int:
-        """r."""
+        """The rank r of the target."""
         return int(np.size(self.targets))
 
 
@@ -142,7 +142,7 @@ class Witness:
 
 
 def everywhere(setting: Setting) -> bool:
-    """Cover every instance.
+    """Return True: the scope that covers every instance.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def everywhere(setting: Setting) -> bool:
 
 @dataclass(frozen=True)
 class Standing:
-    """What is known of a claim in one scope.
+    """The status of a claim within one scope, and the evidence for it.
 
     Attributes
     ----------
@@ -256,7 +256,7 @@ def refuted(witness: Contradiction, *proofs: str) -> tuple[Standing, ...]:
 
 @dataclass(frozen=True)
 class Claim:
-    """One statement.
+    """A statement that can be true or false, and what is known of it.
 
     Attributes
     ----------

@@ -66,14 +66,14 @@ SETTLED = (
     Standing("proved", "2 × 2 targets", covers=_is_plane, proofs=("plane_blocks",)),
     Standing(
         "proved",
-        "targets that are σ_1* or at most 2ε^L, r = 1 and equal σ_i* among them",
+        "targets with every σ_i* equal to σ_1* or at most 2ε^L, such as r = 1",
         covers=_leading_or_small,
         proofs=("dominance", "small_targets"),
     ),
     Standing(
         "proved",
-        "square QᵀM* that are normal, or a sum of blocks of size one and two in some orthonormal "
-        "basis",
+        "square QᵀM* that are normal, or block diagonal with blocks of size one and two in some "
+        "orthonormal basis",
         covers=_splits,
         proofs=("plane_blocks",),
     ),

@@ -15,8 +15,8 @@ __all__ = ["CLAIM", "FITTED", "SLACK", "SOURCE", "STATEMENT", "fitted", "margin"
 
 STATEMENT = (
     "Where a perceptron with a wide linear block and one with a compressed block of r̂ = 4c, "
-    "trained alike, both classify 99 % of their samples rightly, the compressed one is at most "
-    "ten points less accurate on others."
+    "trained alike, both classify 99 % of their training samples correctly, the compressed one is "
+    "at most ten points less accurate on held-out samples."
 )
 SOURCE = "Kwon et al. 2024, Section 4.2 and Figure 21; the premise and the ten points are dlnlab's"
 CLAIM = Claim("equal_accuracy", "Equal accuracy", STATEMENT, SOURCE, (CONJECTURE,))

@@ -41,9 +41,9 @@ __all__ = [
 
 STATEMENT = (
     "In a deep linear classifier of c classes whose last two layers V, W start as ε times "
-    "orthogonal ones, W square, after any steps of gradient descent on whatever samples and loss: "
-    "|σ_i(W)² − ε²| ≤ δ for c < i ≤ d − c, and σ_i(W − W(0)) ≤ ε + √(ε² + δ) for i > c, where δ is "
-    "the sum over the steps of max(‖ΔW‖², ‖ΔV‖²), which is 0 for gradient flow."
+    "orthogonal ones, W square, after any steps of gradient descent, for all samples and losses: "
+    "|σ_i(W)² − ε²| ≤ δ for c < i ≤ d − c, and σ_i(W − W(0)) ≤ ε + √(ε² + δ) for i > c, where δ "
+    "is the sum over the steps of max(‖ΔW‖², ‖ΔV‖²), which is 0 for gradient flow."
 )
 SOURCE = "dlnlab, for the caption of Kwon et al. 2024, Figure 1"
 CLAIM = Claim("few_directions", "Few directions", STATEMENT, SOURCE, proved("few_directions"))
@@ -52,7 +52,7 @@ UNIT = float(np.finfo(float).eps)
 
 
 def drift(W: np.ndarray, V: np.ndarray) -> float:
-    """Return δ of a run.
+    """Return δ, the sum of max(‖ΔW‖₂, ‖ΔV‖₂)² over the steps of a run.
 
     Parameters
     ----------

@@ -37,9 +37,9 @@ __all__ = [
 
 STATEMENT = (
     "A gradient of a compressed block, of inner widths r̂ < D = max(d_out, d_in), takes fewer "
-    "multiplications than one of the wide block of inner widths D, on every number of samples: "
-    "layer by layer 3n Σ_l d_l d_{l−1}, multiplied out 3n d_L d_0 + 3 Σ_{l≥2} d_l d_{l−1} d_0, "
-    "or the smaller one of both numbers for each block."
+    "multiplications than one of the wide block of inner widths D, for every number of samples: "
+    "layer by layer 3n Σ_l d_l d_{l−1}, multiplied out 3n d_L d_0 + 3 Σ_{l≥2} d_l d_{l−1} d_0, or "
+    "the smaller one of both numbers for each block."
 )
 SOURCE = "dlnlab, for Kwon et al. 2024, Table 1 and the caption of Figure 21"
 CLAIM = Claim("fewer_products", "Fewer products", STATEMENT, SOURCE, proved("fewer_products"))

@@ -21,9 +21,10 @@ from dlnlab.claims.verdict import Premise
 __all__ = ["CLAIM", "HALF", "SOURCE", "STATEMENT", "linear", "margin", "moved"]
 
 STATEMENT = (
-    "Of what gradient descent, with momentum or without, on all samples or on minibatches, changes "
-    "in the penultimate matrix of a perceptron of c classes, 2c directions hold at least half of "
-    "the energy that a matrix of independent entries would leave to the others."
+    "When a perceptron of c classes is trained by gradient descent, with or without momentum, on "
+    "all samples or on minibatches, 2c directions of the change of its penultimate matrix hold, "
+    "beyond their share in a matrix of independent entries, at least half of the energy that such "
+    "a matrix would leave to the others."
 )
 SOURCE = "Kwon et al. 2024, Figure 1; the null and the half are dlnlab's"
 CLAIM = Claim("low_rank_change", "Low-rank change", STATEMENT, SOURCE, (CONJECTURE,))

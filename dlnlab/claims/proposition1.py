@@ -253,7 +253,7 @@ def difference_margins(
 
 
 class VectorRates(NamedTuple):
-    """U̇ and V̇.
+    """The rates U̇ and V̇ of the singular vectors.
 
     Attributes
     ----------
@@ -314,7 +314,7 @@ def distinct_values(values: np.ndarray) -> Premise:
 
 
 class VectorSides(NamedTuple):
-    """What the equations for U̇ and V̇ say, beside what the layers do.
+    """Both sides of the equations for U̇ and V̇: the formula, and the layers' velocities.
 
     Attributes
     ----------

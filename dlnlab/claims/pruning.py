@@ -44,8 +44,9 @@ EPS = float(np.finfo(float).eps)
 FITS = Claim(
     "group_lasso_fits",
     "The group Lasso among exact fits",
-    "Of all U with U Uᵀ = M of rank r, exactly those with r non-zero columns, orthogonal and of "
-    "norms σ_i, have the least R_β(U), Σ σ_i²/√(σ_i² + β), for every β ≥ 0.",
+    "Among all U with U Uᵀ = M of rank r, exactly those with r non-zero columns that are "
+    "orthogonal with norms σ_i minimize R_β(U), for every β ≥ 0; the minimum is Σ σ_i²/√(σ_i² + "
+    "β).",
     "dlnlab; the penalty is Rajaraman et al. 2023",
     proved("group_lasso"),
 )
@@ -62,16 +63,16 @@ EMPTY = Claim(
     "empty_columns",
     "Empty columns",
     "A zero column of U has a direction of negative curvature of f iff λ < 2√β λ_max(M − U Uᵀ); "
-    "it has none, for every β > 0, where the other columns are orthogonal stationary ones for all "
-    "r eigenvalues of M.",
+    "it has none, for every β > 0, if the other columns are orthogonal stationary ones for all r "
+    "eigenvalues of M.",
     "dlnlab",
     proved("group_lasso"),
 )
 HAAR = Claim(
     "haar_columns",
     "Column norms without a penalty",
-    "Descent on ‖U Uᵀ − M‖² from a random U whose law is that of UO for every orthogonal O has, "
-    "where it ends at an exact fit, the limit U⋆Q with Q of Haar's law on r × k frames.",
+    "Where descent on ‖U Uᵀ − M‖² from a random U, whose law is that of UO for every orthogonal "
+    "O, converges to an exact fit, the limit is U⋆Q with Q Haar-distributed among r × k frames.",
     "dlnlab; that such limits are unfit for pruning is Rajaraman et al. 2023",
     proved("greedy_pruning"),
 )

@@ -22,8 +22,8 @@ __all__ = ["CLAIM", "SOURCE", "STATEMENT", "UNIT", "bound", "gap", "gapped", "ma
 
 STATEMENT = (
     "The distances (Eq. 14) of the leading left and right singular subspaces of dimension r, of "
-    "one matrix W from those of another W', add up to 2‖W' − W‖_F²/δ² at most, where "
-    "δ = σ_r(W') − σ_{r+1}(W) > 0."
+    "one matrix W from those of another W', sum to at most 2‖W' − W‖_F²/δ², where δ = σ_r(W') − "
+    "σ_{r+1}(W) > 0."
 )
 SOURCE = "Wedin 1972, for Kwon et al. 2024, Figure 20 and Eq. (14)"
 CLAIM = Claim("small_turns", "Small turns", STATEMENT, SOURCE, proved("small_turns"))

@@ -90,10 +90,9 @@ FIXED = Claim(
 CONVERGES = Claim(
     "thresholding_converges",
     "Thresholding converges",
-    "For α < 1/L_s a bounded sequence of the hard rule converges as a whole, to a W with "
-    "non-zero singular values of at least τ, no tangent gradient and ‖∇ℓ(W)‖ ≤ √(2λ/α), as "
-    "every one is bounded whose ℓ is coercive; and every sequence of the soft rule to a minimizer "
-    "of Φ.",
+    "For α < 1/L_s every bounded sequence of the hard rule converges to a W with non-zero "
+    "singular values of at least τ, no tangent gradient and ‖∇ℓ(W)‖ ≤ √(2λ/α), and every sequence "
+    "is bounded if ℓ is coercive; every sequence of the soft rule converges to a minimizer of Φ.",
     "dlnlab, by theorems of Attouch, Bolte and Svaiter 2013 and of Combettes and Wajs 2005; "
     "Shumaylov et al. 2025 prove convergence for training",
     proved("thresholding"),
@@ -101,8 +100,8 @@ CONVERGES = Claim(
 RECOVERS = Claim(
     "thresholding_recovers",
     "Convergence is recovery",
-    "Hard thresholding with α < 1/L_s ends from every start at M, where no other matrix of at most "
-    "its rank has its measurements.",
+    "Hard thresholding with α < 1/L_s converges from every start to M, if no other matrix of at "
+    "most its rank has its measurements.",
     "nobody claims it: what the convergence that Shumaylov et al. 2025 prove may be taken for",
     refuted(
         Stuck(
@@ -119,7 +118,7 @@ RECOVERS = Claim(
 
 
 def threshold(lam: float, alpha: float) -> float:
-    """Return τ = √(2αλ).
+    """Return τ = √(2αλ), below which the hard rule removes singular values.
 
     Parameters
     ----------
@@ -174,7 +173,7 @@ def changes_margin(
 
 @dataclass(frozen=True)
 class Conditions:
-    """What makes a fixed point of the hard rule, each in units of τ.
+    """The conditions for a fixed point of the hard rule, each in units of τ.
 
     Attributes
     ----------
@@ -281,7 +280,7 @@ def minimal_margin(W: np.ndarray, gradient: np.ndarray, lam: float) -> float:
 
 
 def recovery_margin(W: np.ndarray, M: np.ndarray) -> float:
-    """Return −‖W − M‖/‖M‖.
+    """Return −‖W − M‖/‖M‖, the margin of exact recovery.
 
     Parameters
     ----------

@@ -47,13 +47,13 @@ class Premise:
 
     @property
     def met(self) -> bool:
-        """Whether the premise holds to within the numerical error."""
+        """Whether the premise holds, up to the numerical error."""
         return bool(self.margin >= -self.error)
 
 
 @dataclass(frozen=True, repr=False)
 class Verdict:
-    """The verdict on one claim.
+    """The result of attacking one claim with many instances.
 
     It is neither true nor false: ask for its `status`, or whether the claim is `contradicted`.
 
@@ -112,13 +112,13 @@ class Verdict:
 
     @property
     def contradicted(self) -> bool:
-        """Whether an instance that meets the premises contradicts the claim beyond `error`."""
+        """Whether an instance that meets all premises contradicts the claim beyond `error`."""
         measured = not math.isnan(self.margin) and math.isfinite(self.error)
         return measured and not self.unmet and self.margin < -self.error
 
     @property
     def surprising(self) -> bool:
-        """Whether the instances speak against what is known.
+        """Whether the instances contradict what is known of the claim.
 
         So it is where one contradicts a claim that is not known to be refuted, and where none
         contradicts one that is, or its witness is not found again.
@@ -199,10 +199,12 @@ class Verdicts(dict[str, Verdict]):
         return presenter("report").verdicts_cell(self)
 
 
-def _check_error(error: float) -> None:
+def _check_error(error: Any) -> float:
     """A bound on an error may be infinite, or NaN where nothing was measured, but not negative."""
-    if checks.number("error", error) < 0:
+    found = checks.number("error", error)
+    if found < 0:
         raise ValueError(f"`error` must be >= 0, got {error}")
+    return found
 
 
 def judge(
@@ -241,8 +243,7 @@ def judge(
     TypeError, ValueError
         If an argument is of another type than it says, or `error` is negative.
     """
-    checks.number("margin", margin)
-    _check_error(error)
+    margin, error = checks.number("margin", margin), _check_error(error)
     checks.items("premises", premises, Premise, "dlnlab.Premise")
     checks.instance("witness", witness, Mapping, "a mapping")
     checks.instance("standing", standing, Standing, "a dlnlab.claims.claim.Standing")

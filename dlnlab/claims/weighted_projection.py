@@ -15,9 +15,9 @@ from dlnlab.claims.verdict import Premise
 __all__ = ["CLAIM", "EPS", "SOURCE", "STATEMENT", "at_most", "errors", "margins", "rounding"]
 
 STATEMENT = (
-    "Of all V of rank at most k, U_k U_kᵀ W, with U_k the first k left singular vectors of "
-    "W C^{1/2}, has the least E‖(W − V)x‖² for inputs with E[x xᵀ] = C, for every positive "
-    "semidefinite C."
+    "Among all V of rank at most k, U_k U_kᵀ W, with U_k the first k left singular vectors of W "
+    "C^{1/2}, minimizes E‖(W − V)x‖² for inputs with E[x xᵀ] = C, for every positive semidefinite "
+    "C."
 )
 SOURCE = "dlnlab; the projection of Shumaylov et al. 2025 for a Gaussian output"
 CLAIM = Claim(

@@ -13,7 +13,7 @@ __all__ = ["add_options", "options", "parameters", "show_progress", "told_in_one
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Declare ``--executor`` and ``--resume``.
+    """Declare the options ``--executor`` and ``--resume``.
 
     Parameters
     ----------

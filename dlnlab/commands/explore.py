@@ -73,7 +73,7 @@ def add(commands: Any, exit_codes: str) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve the page until Ctrl-C.
+    """Serve the interactive page until Ctrl-C is pressed.
 
     Parameters
     ----------

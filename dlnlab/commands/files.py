@@ -188,7 +188,7 @@ def strict_json(content: Mapping[str, Any]) -> str:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write strict JSON; see `write`.
+    """Write strict JSON, otherwise as `write` does.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a text in UTF-8.
+    """Write a text file in UTF-8.
 
     A file name that is no text (its bytes become lone surrogates in Python) is told as JSON has it,
     ``\\udcff`` for the byte ff.

@@ -30,8 +30,9 @@ examples:
   dlnlab reproduce --list
 
 Each figure leaves DIR/NAME/NAME.png, .pdf, .npz, .csv, .json (verdict) and -manifest.json; open
-DIR/index.html. Finished seeds are kept in DIR/NAME/NAME.jsonl: the same command continues a run
-that was interrupted.
+DIR/index.html. Finished seeds are kept in DIR/NAME/NAME.jsonl (those of fig20 and table1 with
+fig1's and fig21's, which they are other views of): the same command continues a run that was
+interrupted.
 
 readings:
   paper   the settings that the paper states
@@ -197,7 +198,8 @@ def _check_outputs(chosen: Sequence[Experiment], args: argparse.Namespace) -> No
     files.claim_folder("--out", args.out, ["index.html"])
     for experiment in chosen:
         path = _kept(experiment, args)
-        files.claim_folder("--out", path.parent, [*_names(experiment), path.name])
+        files.claim_folder("--out", path.parent, [path.name])
+        files.claim_folder("--out", args.out / experiment.name, _names(experiment))
     _held(args.out)
 
 
@@ -220,7 +222,7 @@ def _spent(experiment: Experiment, args: argparse.Namespace) -> dict[str, list[f
 
 def _kept(experiment: Experiment, args: argparse.Namespace) -> Path:
     """The file that keeps finished runs."""
-    path: Path = args.out / experiment.name / f"{experiment.name}.jsonl"
+    path: Path = args.out / experiment.kept_with / f"{experiment.kept_with}.jsonl"
     return path
 
 
@@ -232,8 +234,9 @@ def _carry_out(
     Returns the study, and the seconds that all of it took.
     """
     started = time.monotonic()
-    path = _kept(experiment, args)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path, folder = _kept(experiment, args), args.out / experiment.name
+    for each in (path.parent, folder):
+        each.mkdir(parents=True, exist_ok=True)
     study = experiments.study(
         experiment,
         _readings(experiment, args),
@@ -248,7 +251,7 @@ def _carry_out(
         data=args.data,
     )
     claims.show_status(f"{label}: drawing")
-    _write(study, path.parent, args, time.monotonic() - started)
+    _write(study, folder, args, time.monotonic() - started)
     _files_index(args.out)
     claims.show_status("")
     return study, time.monotonic() - started
@@ -274,6 +277,10 @@ def _write(study: Study, folder: Path, args: argparse.Namespace, seconds: float)
         "executor": args.executor,
         "data": args.data,
         "configurations": study.configurations,
+        "runs": {
+            "kept in": _kept(study.experiment, args).relative_to(args.out).as_posix(),
+            "seconds": _spent(study.experiment, args),
+        },
     }
     with files.replacing(folder) as directory:
         for suffix in ("png", "pdf"):

@@ -14,7 +14,7 @@ Spent = Mapping[str, Sequence[float | None]]
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in words.
+    """Return a duration in words, such as "1.6 minutes".
 
     Parameters
     ----------

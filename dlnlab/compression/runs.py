@@ -29,7 +29,7 @@ __all__ = ["Iteration", "Moving", "checked_factor", "checked_square"]
 
 
 class Moving(Protocol):
-    """A map on weights."""
+    """The interface of a step: a map from weights to weights."""
 
     def __call__(self, problem: Problem, weights: Weights, eta: Any, step: int, /) -> Weights:
         """Return new weights; the step is the `step`-th, from 0 on."""

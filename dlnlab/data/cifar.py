@@ -30,7 +30,7 @@ SIDE = 32
 
 @dataclass(frozen=True)
 class Batches:
-    """The files of CIFAR-10.
+    """The binary files of CIFAR-10, in the order in which they are read.
 
     Attributes
     ----------

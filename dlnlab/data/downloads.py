@@ -18,7 +18,7 @@ __all__ = ["Source", "check_checksum", "download", "find"]
 
 @dataclass(frozen=True)
 class Source:
-    """A published file.
+    """A published file: its address and its checksum.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Source:
 
     @property
     def name(self) -> str:
-        """The name of the file."""
+        """The file name, the last part of the address."""
         return self.url.rsplit("/", maxsplit=1)[-1]
 
 

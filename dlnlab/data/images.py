@@ -14,7 +14,7 @@ __all__ = ["ImageSet", "Images"]
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Images with their labels.
+    """A set of images with their labels.
 
     Parameters
     ----------

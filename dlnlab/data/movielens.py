@@ -29,7 +29,7 @@ _LINE = 100
 
 @dataclass(frozen=True)
 class RatingsFile:
-    """What a file of ratings must be: lines of user, item, rating and time, separated by tabs.
+    """A file of ratings: lines of user, item, rating and time, separated by tabs.
 
     Attributes
     ----------

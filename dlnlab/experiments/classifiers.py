@@ -2,7 +2,8 @@
 
 Parts of a figure differ in the network; they see the same samples in the same order, and layers
 outside the penultimate block start the same.  Time is processor time: the cost of a step, measured
-beside the run on the same samples, times the number of steps, so that records cost nothing.
+on the same samples before the runs, in turns, times the number of steps.  So records cost nothing,
+and what else the machine does meanwhile slows all parts alike.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -125,38 +127,75 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
         "curves" with, for each part, "steps", "seconds", "loss", "accuracy" (held out) and
         "training accuracy", in per cent; and with "spectra" the "update", the leading singular
         values of W(t) − W(0), and "distance", that of Eq. (14) from the record before.
-        "values" called "part: quantity" (see `_values`), and those that compare the parts.
+        "values" called "part: quantity" (see `_values`), for another network than the MLP "part:
+        small ViT quantity"; and those that compare the parts (see `_compared`).
     """
     common = {name: value for name, value in configuration.items() if name != "parts"}
+    train, test = images(common)
+    started = {
+        part: _start(common | differing, train)
+        for part, differing in configuration["parts"].items()
+    }
+    costs = _costs(started, train)
     curves: dict[str, Any] = {}
-    values: dict[str, float] = {}
-    for part, differing in configuration["parts"].items():
-        settings = common | differing
-        train, test = images(settings)
-        model = _model_of(settings, train.X.shape[1:])
-        curve, found = _train(model, train, test, settings)
+    found: dict[str, dict[str, float]] = {}
+    for part, start in started.items():
+        state = campaigns.state_file(f"{part}.npz")
+        curve, found[part] = _train(start, train, test, costs[part], state)
         curves[part] = thinned(curve)
-        values |= {f"{part}: {name}": value for name, value in found.items()}
-    return {"curves": curves, "values": values | _compared(curves, values)}
+    family = "small ViT " if common["network"] == "vit" else ""
+    values = {
+        f"{part}: {family}{name}": value
+        for part, several in found.items()
+        for name, value in several.items()
+    }
+    return {"curves": curves, "values": values | _compared(curves, found, family)}
+
+
+class _Start(NamedTuple):
+    """A network before it is trained."""
+
+    model: nets.Network
+    params: dict[str, Any]
+    settings: Mapping[str, Any]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What every step of `nets.train` needs to know."""
+        options = {name: self.settings[name] for name in ("method", "eta", "schedule")}
+        return options | {"batch": self.settings["batch"] or None, "rng": self.settings["seed"]}
+
+
+def _start(settings: Mapping[str, Any], train: Samples) -> _Start:
+    model = _model_of(settings, train.X.shape[1:])
+    correlation = None
+    if settings.get("correlation") and model.block.kind == "compressed":
+        correlation = nets.cross_correlation(*train, model.classes)
+    params = model.init(
+        settings["seed"],
+        settings["eps"],
+        like=train.X,
+        init=settings["init"],
+        correlation=correlation,
+    )
+    return _Start(model, params, settings)
 
 
 def _train(
-    model: nets.Network, train: Samples, test: Samples, settings: Mapping[str, Any]
+    start: _Start, train: Samples, test: Samples, cost: float, state: Path | None
 ) -> tuple[dict[str, Any], dict[str, float]]:
-    """Return the series and the values of one network."""
-    params = _start(model, train, settings)
-    options = {name: settings[name] for name in ("method", "eta", "schedule")}
-    options |= {"batch": settings["batch"] or None, "rng": settings["seed"]}
-    cost = _cost(model, params, train, options)
+    """Return the series and the values of one network, whose checkpoint is the file `state`."""
+    model, settings = start.model, start.settings
     run = nets.train(
         model,
-        params,
+        start.params,
         train,
         test=test,
         num_steps=settings["num_steps"],
         record_every=settings["record_every"],
         record=("loss", "accuracy", "test_accuracy", *(("layers",) if settings["spectra"] else ())),
-        **options,
+        checkpoint=state,
+        **start.options,
     )
     curve: dict[str, Any] = {
         "steps": run.steps,
@@ -177,43 +216,33 @@ def _train(
     return curve, values
 
 
-def _start(model: nets.Network, train: Samples, settings: Mapping[str, Any]) -> dict[str, Any]:
-    correlation = None
-    if settings.get("correlation") and model.block.kind == "compressed":
-        correlation = nets.cross_correlation(*train, model.classes)
-    return model.init(
-        settings["seed"],
-        settings["eps"],
-        like=train.X,
-        init=settings["init"],
-        correlation=correlation,
-    )
+def _costs(started: Mapping[str, _Start], train: Samples) -> dict[str, float]:
+    """Processor seconds of a step of each network: what 2n steps take more than n.
 
-
-def _cost(
-    model: nets.Network, params: dict[str, Any], train: Samples, options: Mapping[str, Any]
-) -> float:
-    """Processor seconds of a step: what 2n steps take more than n, each the smallest of three.
-
-    A run looks at its start and its end, too, which is not of a step.
+    A run looks at its start and its end, too, which is not of a step.  Each is the smallest of
+    three, taken in turns.
     """
-    counted = max(1, min(MEASURED_STEPS, len(train.y) // (options["batch"] or len(train.y))))
-    spent = {
-        steps: min(_processor_time(model, params, train, options, steps) for _ in range(3))
-        for steps in (counted, 2 * counted)
+    spent: dict[tuple[str, int], float] = {}
+    for _ in range(3):
+        for part, start in started.items():
+            for times in (1, 2):
+                seconds = _processor_time(start, train, times * _counted(start, train))
+                spent[part, times] = min(seconds, spent.get((part, times), math.inf))
+    return {
+        part: (spent[part, 2] - spent[part, 1]) / _counted(start, train)
+        for part, start in started.items()
     }
-    return (spent[2 * counted] - spent[counted]) / counted
 
 
-def _processor_time(
-    model: nets.Network,
-    params: dict[str, Any],
-    train: Samples,
-    options: Mapping[str, Any],
-    num_steps: int,
-) -> float:
+def _counted(start: _Start, train: Samples) -> int:
+    """How many steps are taken to know what one costs."""
+    n = len(train.y)
+    return max(1, min(MEASURED_STEPS, n // (start.settings["batch"] or n)))
+
+
+def _processor_time(start: _Start, train: Samples, num_steps: int) -> float:
     begun = time.process_time()
-    nets.train(model, params, train, num_steps=num_steps, record=(), **options)
+    nets.train(start.model, start.params, train, num_steps=num_steps, record=(), **start.options)
     return time.process_time() - begun
 
 
@@ -237,26 +266,47 @@ def _values(model: nets.Network, curve: Mapping[str, Any], cost: float) -> dict[
 
 
 def _compared(
-    curves: Mapping[str, Mapping[str, Any]], values: Mapping[str, float]
+    curves: Mapping[str, Mapping[str, Any]],
+    found: Mapping[str, Mapping[str, float]],
+    family: str,
 ) -> dict[str, float]:
-    """What sets the three networks of Table 1 side by side, or the parts of Figure 1."""
-    found: dict[str, float] = {}
+    """What sets the three networks of Table 1 side by side, or the parts of Figure 1.
+
+    Ratios that the authors' figure has are those of its MLPs, "MLP speedup".
+    """
+    values: dict[str, float] = {}
     if set(KINDS) <= set(curves):
-        wide, narrow = (np.asarray(curves[name]["accuracy"]) for name in ("DLN", "C-DLN"))
-        behind = values["DLN: accuracy"] - values["C-DLN: accuracy"]
-        found |= {
-            "behind": behind,
-            "behind throughout": math.nan if math.isnan(behind) else _later_mean(wide - narrow),
-            "ahead of the matrix": values["DLN: accuracy"] - values["original: accuracy"],
-            "speedup": values["DLN: seconds"] / values["C-DLN: seconds"],
-            "speedup over the matrix": values["original: seconds"] / values["C-DLN: seconds"],
-            "ratio of macs": values["DLN: macs"] / values["C-DLN: macs"],
+        original, wide, narrow = (found[name] for name in KINDS)
+        behind = wide["accuracy"] - narrow["accuracy"]
+        lead = np.asarray(curves["DLN"]["accuracy"]) - np.asarray(curves["C-DLN"]["accuracy"])
+        speedups = {
+            "speedup": wide["seconds"] / narrow["seconds"],
+            "speedup over the matrix": original["seconds"] / narrow["seconds"],
         }
+        values |= {
+            "behind": behind,
+            "behind throughout": math.nan if math.isnan(behind) else _later_mean(lead),
+            "ahead of the matrix": wide["accuracy"] - original["accuracy"],
+            "ratio of macs": wide["macs"] / narrow["macs"],
+            **speedups,
+            **_of_full_size(),
+        }
+        values |= {} if family else {f"MLP {name}": ratio for name, ratio in speedups.items()}
     for name, worst in WORST.items():
-        each = [values[f"{part}: {name}"] for part in curves if f"{part}: {name}" in values]
+        each = [several[name] for several in found.values() if name in several]
         if each:
-            found[name] = math.nan if any(map(math.isnan, each)) else worst(each)
-    return found
+            values[name] = math.nan if any(map(math.isnan, each)) else worst(each)
+    return values
+
+
+def _of_full_size() -> dict[str, float]:
+    """Parameters and multiplications of Table 1's ViTs, which are counted and not trained."""
+    counted = {part: nets.vit(penultimate=kind["penultimate"]) for part, kind in KINDS.items()}
+    return {
+        f"{part}: ViT {name}": float(count)
+        for part, model in counted.items()
+        for name, count in (("parameters", model.num_parameters), ("macs", model.macs()))
+    }
 
 
 MEASURED = ("accuracy", "training", "time", "seconds")
@@ -304,7 +354,7 @@ THREE_NETWORKS: dict[str, Any] = _IMAGES | {
     "settings": classifier_settings.TABLE1,
     "meanings": classifier_settings.MEANINGS,
     "quick": classifier_settings.QUICK,
-    "on_request": ("paper", "adam"),
+    "on_request": ("paper", "adam", "begun"),
     "without_data": ("vit-digits",),
 }
 """What Figure 21 and Table 1 share: three networks are trained."""

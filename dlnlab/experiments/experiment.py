@@ -30,7 +30,7 @@ MOST_SEEDS = 10**6
 
 @dataclass(frozen=True)
 class Yardstick:
-    """What a quantity must be, said before it is measured.
+    """A range in which a quantity must lie, declared before it is measured.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class Yardstick:
 
     @property
     def kind(self) -> str:
-        """Return "claim", "published" or "ours"."""
+        """The origin of the range: "claim", "published" or "ours"."""
         return "ours" if self.ours else "claim" if self.published is None else "published"
 
     def expected(self) -> str:
@@ -204,6 +204,9 @@ class Experiment:
         Raises an error unless a path is what `needs_data` says.
     quick_data : bool
         Whether a quick run needs the data, too.
+    runs_of : str
+        Name of the experiment that it is another view of: same settings, same runs, which are kept
+        with those of that one; its own by default.
 
     Raises
     ------
@@ -232,6 +235,7 @@ class Experiment:
     check_data: Callable[[str], Any] | None = None
     quick_data: bool = True
     without_data: tuple[str, ...] = ()
+    runs_of: str = ""
 
     def __post_init__(self) -> None:
         checks.fields(self)
@@ -239,6 +243,11 @@ class Experiment:
         checks.function("measure", self.measure, "a function of one configuration", 1)
         if self.check_data is not None:
             checks.function("check_data", self.check_data, "a function of one path", 1)
+
+    @property
+    def kept_with(self) -> str:
+        """Return the name of the experiment whose file keeps the runs."""
+        return self.runs_of or self.name
 
     @property
     def readings(self) -> tuple[str, ...]:

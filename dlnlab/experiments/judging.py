@@ -76,7 +76,7 @@ STATUSES = ("met", "missed", "undecided")
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a yardstick says about one reading.
+    """The verdict of a yardstick on one reading.
 
     Attributes
     ----------
@@ -122,7 +122,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class YardstickCounts:
-    """How many yardsticks of one reading are met, missed and undecided.
+    """How many yardsticks of one reading are met, missed or undecided.
 
     Attributes
     ----------

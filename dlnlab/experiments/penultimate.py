@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from dlnlab.claims.invariant_subspace import random_distance
 from dlnlab.numerics import spectra
 
-__all__ = ["KEPT", "POINTS", "SUBSPACE", "energy_share", "excess", "follow", "null_share"]
+__all__ = ["KEPT", "POINTS", "SUBSPACE", "energy_share", "excess", "follow", "null_share", "turns"]
 
 SUBSPACE = 10
 """r of Eq. (14) in Section A.4."""
@@ -115,11 +116,9 @@ def follow(
         of the first and last subspace, relative to it too.
     """
     change = matrices - matrices[:1]
-    shape, r = matrices.shape[-2:], SUBSPACE
-    frames = [_frames(matrix) for matrix in matrices[0 if defined else 1 :]]
-    steps = [_distance(*pair) for pair in itertools.pairwise(frames)]
+    shape, random = matrices.shape[-2:], random_distance(SUBSPACE, min(matrices.shape[-2:]))
+    steps, turned = turns(matrices[0 if defined else 1 :], SUBSPACE)
     pad = [math.nan] * (len(matrices) - len(steps))
-    random = r - r**2 / min(shape)
     share, null = energy_share(change[-1], 2 * classes), null_share(shape, 2 * classes)
     series = {
         "update": np.linalg.svd(change, compute_uv=False)[:, :KEPT],
@@ -131,13 +130,35 @@ def follow(
         "excess": excess(share, null),
         "distance": max(steps),
         "distance over random": max(steps) / random,
-        "turned": _distance(frames[0], frames[-1]) / random,
+        "turned": turned / random,
     }
 
 
-def _frames(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def turns(matrices: np.ndarray, r: int) -> tuple[list[float], float]:
+    """Return how far leading singular subspaces of dimension r are from each other (Eq. 14).
+
+    Parameters
+    ----------
+    matrices : array, shape (records, d_out, d_in)
+        Two records at least.
+    r : int
+
+    Returns
+    -------
+    list of float
+        From record to record, the larger one of both sides.
+    float
+        From the first to the last.
+    """
+    frames = [_frames(matrix, r) for matrix in matrices]
+    return [_distance(*pair) for pair in itertools.pairwise(frames)], _distance(
+        frames[0], frames[-1]
+    )
+
+
+def _frames(matrix: np.ndarray, r: int) -> tuple[np.ndarray, np.ndarray]:
     U, _, Vh = np.linalg.svd(matrix)
-    return U[:, :SUBSPACE], Vh.T[:, :SUBSPACE]
+    return U[:, :r], Vh.T[:, :r]
 
 
 def _distance(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> float:

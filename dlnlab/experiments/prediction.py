@@ -64,7 +64,7 @@ FOLDS = 5
 
 @dataclass(frozen=True)
 class Scored:
-    """What a method did, scored at every record.
+    """The training loss and the held-out error of a method at every record.
 
     Attributes
     ----------

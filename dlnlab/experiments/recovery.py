@@ -74,7 +74,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Curve:
-    """What one network did.
+    """The errors, the losses and the cost of one network along its run.
 
     Attributes
     ----------

@@ -20,7 +20,7 @@ __all__ = ["Study", "judged", "study"]
 
 @dataclass(frozen=True)
 class Study:
-    """An experiment carried out.
+    """The results of an experiment: all readings, all seeds.
 
     Attributes
     ----------

@@ -73,7 +73,7 @@ def numbers(values: Sequence[float]) -> str:
 
 
 def span(low: float, high: float) -> str:
-    """Return an interval.
+    """Return an interval in words.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ that needs more ends there, and says so."""
 
 
 class Slider(NamedTuple):
-    """What can be chosen, from where to where.
+    """A number that can be chosen on the page, with its limits.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ PARAMETERS = {
 
 @dataclass(frozen=True)
 class Shown:
-    """Which comparison is shown; each number between the limits in `PARAMETERS`.
+    """The comparison that is shown; each number lies between the limits in `PARAMETERS`.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ class Shown:
 
 
 def comparison(state: Shown) -> Comparison:
-    """Run both flows.
+    """Integrate both flows for the numbers chosen on the page.
 
     Parameters
     ----------

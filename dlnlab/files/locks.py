@@ -15,6 +15,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import math
 import os
 import platform
 import secrets
@@ -56,7 +57,7 @@ _held: set[Lock] = set()
 
 
 class Busy(ValueError):
-    """Somebody else has the right."""
+    """The file is locked by another process."""
 
 
 class Lock:
@@ -155,10 +156,13 @@ class Lock:
             os.close(descriptor)
 
     def _stirs(self) -> bool:
-        """Tell whether the owner gives a sign of life within its time."""
-        first, until = _touched(self._path), time.monotonic() + PATIENCE
-        while time.monotonic() < until:
-            time.sleep(min(BEAT / 2, PATIENCE / 10))
+        """Tell whether the owner gives a sign of life within its time.
+
+        Looks are counted, not seconds: who slept through them, as a machine may, has seen nothing.
+        """
+        first, pause = _touched(self._path), min(BEAT / 2, PATIENCE / 10)
+        for _ in range(math.ceil(PATIENCE / pause)):
+            time.sleep(pause)
             if _touched(self._path) != first:
                 return True
         return False

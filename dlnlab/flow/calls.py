@@ -32,7 +32,7 @@ Call = Callable[[], Any]
 
 
 def suits(problem: Problem, shapes: Sequence[tuple[int, ...]]) -> bool:
-    """Whether the problem is to fit every entry of one matrix, and the network a single one.
+    """Tell whether the problem fits every entry of one matrix, with a single network.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def suits(problem: Problem, shapes: Sequence[tuple[int, ...]]) -> bool:
 
 
 def suits_stack(problem: Problem, shapes: Sequence[tuple[int, ...]]) -> bool:
-    """Whether the same holds for every member of a stack of small networks.
+    """Tell whether every member of a stack of small networks meets the conditions of `suits`.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ MOST_RECORDS = 10**6
 
 
 class Pair(NamedTuple):
-    """One quantity for both networks.
+    """One quantity, measured on both networks.
 
     Attributes
     ----------

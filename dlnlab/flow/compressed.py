@@ -6,7 +6,6 @@ independent modes (`dlnlab.modes`) and its alignments are 1 at all times.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy as np
 from dlnlab.reductions import modes
 from dlnlab.training.trajectory import Status, Trajectory
 
-__all__ = ["STANDING", "CompressedFlow", "Evaluation", "evaluations"]
+__all__ = ["STANDING", "CompressedFlow", "Evaluation", "mode_rounding"]
 
 STANDING = 1e-12
 """A mode that starts this close to its target, as a fraction of it, has no rise to resolve: between
@@ -23,7 +22,7 @@ the two there are too few numbers for twenty different values."""
 
 @dataclass(frozen=True)
 class CompressedFlow:
-    """What determines the compressed flow.
+    """The compressed flow in closed form, given by targets, depth and start.
 
     Attributes
     ----------
@@ -127,7 +126,9 @@ class CompressedFlow:
         -------
         Evaluation
         """
-        return evaluations([self], times)[0]
+        every = np.append(self.targets, 0.0)
+        values = modes.flow(times, every, self.eps, self.depth, scale=self.scale)
+        return Evaluation(self, times, values[:, :-1], values[:, -1])
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ class Evaluation:
         return -np.sort(-own, axis=1)[:, :count]
 
     def errors(self) -> np.ndarray:
-        """Return ‖W̃ − M*‖_F.
+        """Return the recovery error ‖W̃ − M*‖_F.
 
         Returns
         -------
@@ -200,22 +201,16 @@ class Evaluation:
         return np.sqrt(squares + self.law.spare * self.residual**2)
 
     def rounding(self) -> np.ndarray:
-        """Bound the rounding error of every σ̃_i(t): units of σ̃ itself, and of t times its speed.
-
-        A time carries a rounding of u·t, which moves σ̃ by |dσ̃/dt| u t.  The closed form finds the
-        logit of σ̃/σ*, whose rounding is that of a logarithm, so relative to σ̃ it is u times
-        1 + |log(σ̃/σ*)|.  Eight units of each cover the evaluation and its inversion.
+        """Bound the rounding error of every σ̃_i(t) by the largest of `mode_rounding`.
 
         Returns
         -------
-        array, shape (records, modes)
+        array, shape (records,)
         """
-        depth, targets = self.law.depth, self.law.targets
-        speed = depth * self.law.scale * self.modes ** (2 - 2 / depth)
-        speed = speed * np.abs(self.modes - targets)
-        unit = 8 * float(np.finfo(float).eps)
-        digits = self.modes * (1 + np.abs(np.log(self.modes / targets)))
-        return unit * np.max(digits + speed * self.times[:, None], axis=1)
+        law = self.law
+        times = self.times[:, None]
+        found = mode_rounding(self.modes, law.targets, times, law.depth, scale=law.scale)
+        return np.max(found, axis=1)
 
     def matrix_rounding(self) -> np.ndarray:
         """Bound the Frobenius error of W̃(t), √r̂ times that of a singular value.
@@ -257,23 +252,32 @@ class Evaluation:
         )
 
 
-def evaluations(laws: Sequence[CompressedFlow], times: np.ndarray) -> list[Evaluation]:
-    """Evaluate flows of one ε, L and c at the same times, all of their modes together.
+def mode_rounding(
+    values: np.ndarray, targets: np.ndarray, times: np.ndarray, depth: int, *, scale: float = 1.0
+) -> np.ndarray:
+    """Bound the rounding error of σ̃(t): units of σ̃ itself, and of t times its speed.
+
+    A time carries a rounding of u·t, which moves σ̃ by |dσ̃/dt| u t.  The closed form finds the
+    logit of σ̃/σ*, whose rounding is that of a logarithm, so relative to σ̃ it is u times
+    1 + |log(σ̃/σ*)|.  Eight units of each cover the evaluation and its inversion; without a target
+    β^L is a power, of 1 plus t times a rate.
 
     Parameters
     ----------
-    laws : sequence of CompressedFlow
-    times : array, shape (records,)
+    values : array
+        σ̃.
+    targets, times : array
+        σ* and t, of shapes that broadcast with it.
+    depth : int
+        L.
+    scale : float
+        The problem's factor c.
 
     Returns
     -------
-    list of Evaluation
+    array
+        Of the shape of `values`.
     """
-    first = laws[0]
-    every = np.concatenate([*(law.targets for law in laws), [0.0]])
-    values = modes.flow(times, every, first.eps, first.depth, scale=first.scale)
-    ends = np.cumsum([law.targets.size for law in laws])
-    columns = np.split(values[:, :-1], ends[:-1], axis=1)
-    return [
-        Evaluation(law, times, own, values[:, -1]) for law, own in zip(laws, columns, strict=True)
-    ]
+    speed = depth * scale * values ** (2 - 2 / depth) * np.abs(values - targets)
+    logs = np.log(np.divide(values, targets, out=np.ones_like(values), where=targets > 0))
+    return 8 * float(np.finfo(float).eps) * (values * (1 + np.abs(logs)) + speed * times)

@@ -23,7 +23,7 @@ __all__ = ["INTEGRATORS", "Integrator", "Stiff"]
 
 
 class Integrator(Protocol):
-    """What a time-stepping method must offer."""
+    """The interface of a time-stepping method."""
 
     t: float
     y: np.ndarray
@@ -100,7 +100,7 @@ class Stiff:
 
     @property
     def velocity(self) -> np.ndarray:
-        """ẏ at the time reached."""
+        """The velocity ẏ at the time reached."""
         return self.system.velocity(self.t, self.y)
 
     def step(self) -> bool:

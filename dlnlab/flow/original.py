@@ -68,7 +68,7 @@ SURVEY, ROUNDS = 200, 6
 
 
 class Coverage(NamedTuple):
-    """Which part of the flow was seen.
+    """The part of the flow that was integrated.
 
     Attributes
     ----------

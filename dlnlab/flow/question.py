@@ -70,7 +70,7 @@ FRAME = 1e-7
 
 @dataclass(frozen=True)
 class Plan:
-    """What a comparison is going to do.
+    """What a comparison will compute, and what it is expected to take.
 
     Attributes
     ----------

@@ -85,7 +85,7 @@ class Records:
         }
 
     def cut(self, count: int) -> None:
-        """Keep the first records only.
+        """Keep only the first records.
 
         Parameters
         ----------

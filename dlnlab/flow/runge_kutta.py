@@ -53,7 +53,7 @@ flow does: without this limit it is followed until it overflows, in thousands of
 
 
 class RungeKutta:
-    """One explicit method.
+    """An explicit Runge–Kutta method, given by its tableau.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ class RungeKutta:
 
 
 class DormandPrince8(RungeKutta):
-    """DOP853, of order 8."""
+    """The explicit method DOP853 of Dormand and Prince, of order 8."""
 
     tableau, order = integrate.DOP853, 8
     stable_step = 4.0

@@ -163,7 +163,7 @@ class Staged:
 
     @property
     def t(self) -> float:
-        """The time reached."""
+        """The time reached by the integration."""
         return self.tight.t
 
     def _start(self, t: float, runs: Sequence[Weights]) -> None:
@@ -188,7 +188,7 @@ class Staged:
 
     @property
     def unresolved(self) -> bool:
-        """Whether the clock stood still: the steps are too short for it to tell."""
+        """Whether the clock stands still because its steps are below the rounding of the time."""
         return self.frozen > FROZEN
 
     def at_the_goal(self) -> bool:

@@ -122,7 +122,7 @@ class System:
         return [[functools.partial(self.slopes, weights, self.unpack(out))] for out in outs]
 
     def end_to_end(self, y: np.ndarray) -> np.ndarray:
-        """W_{L:1}.
+        """Return the end-to-end matrix W_{L:1} of a state.
 
         Parameters
         ----------

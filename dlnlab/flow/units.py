@@ -63,12 +63,12 @@ class Units:
 
     @property
     def time(self) -> float:
-        """1/(c σ_1*^{2−2/L})."""
+        """The unit of time, 1/(c σ_1*^{2−2/L})."""
         return self.matrix ** (2 / self.depth - 2) / self.scale
 
     @property
     def loss(self) -> float:
-        """c σ_1*²."""
+        """The unit of the loss, c σ_1*²."""
         return self.scale * self.matrix * self.matrix
 
     def applied(self, run: Trajectory) -> Trajectory:

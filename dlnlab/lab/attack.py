@@ -35,11 +35,13 @@ from dlnlab.progress import Progress
 
 __all__ = [
     "BATCH",
+    "BATCHES",
     "CLIMBING",
     "CLIMBS",
     "FAILURES",
     "FAR",
     "GENERATION",
+    "GENERATIONS",
     "KEPT",
     "LONG",
     "ROUND",
@@ -50,8 +52,12 @@ __all__ = [
     "search",
 ]
 
-BATCH = 16
-"""Instances of one task, integrated as one system."""
+BATCH = (16, 128)
+"""Instances of one task: few, so that few instances see all corners of the ranges, or many, of
+which those that last as long are integrated as one system."""
+
+BATCHES = 300
+"""Random batches of an attack, before they become larger."""
 
 ROUND = 8
 """Tasks between two looks at what was found."""
@@ -59,11 +65,11 @@ ROUND = 8
 CLIMBS = 4
 """From how many of the worst instances a climb starts, at least."""
 
-LONG = 500
+LONG = 2000
 """Instances of one climb, beyond which there are more climbs."""
 
-GENERATION = 8
-"""Instances of one step of a climb."""
+GENERATION, GENERATIONS = (8, 64), 60
+"""Instances of one step of a climb, and steps of a climb before they become larger."""
 
 CLIMBING = 0.3
 """Share of the instances that climbs may look at."""
@@ -96,7 +102,7 @@ class Sighted(NamedTuple):
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of an instance.
+    """A margin and its premises, as functions of an instance.
 
     Attributes
     ----------
@@ -273,8 +279,9 @@ class Attacker:
     ) -> None:
         """Step towards worse instances, a generation at a time, from the worst so far."""
         best, _ = self._look(Tally(self.question.claim), [case])
+        size = int(np.clip(count // GENERATIONS, *GENERATION))
         while count > 0:
-            cases = ranges.moved(rng, case, min(GENERATION, count))
+            cases = ranges.moved(rng, case, min(size, count))
             cases = [moved for moved in cases if ranges.holds(moved)]
             count -= max(len(cases), 1)
             if cases:
@@ -323,7 +330,7 @@ def _packed(question: Question) -> bytes:
 
 @dataclass
 class Search:
-    """What a search has found so far.
+    """The state of a search: what it has found so far.
 
     Attributes
     ----------
@@ -400,8 +407,9 @@ def search(
     -------
     Search
     """
-    climbing = int(CLIMBING * instances) if instances > BATCH else 0
-    batches = _shares(instances - climbing, BATCH)
+    climbing = int(CLIMBING * instances) if instances > BATCH[0] else 0
+    size = int(np.clip((instances - climbing) // BATCHES, *BATCH))
+    batches = _shares(instances - climbing, size)
     bar = Progress(progress, instances, "instance", has_loss=False)
     with contextlib.ExitStack() as stack:
         stack.callback(bar.close)
@@ -418,7 +426,7 @@ def search(
                     for k, (witness, count) in enumerate(zip(starts, shares, strict=False))
                 ]
             else:  # there is no slope to climb
-                rest = _shares(climbing, BATCH)
+                rest = _shares(climbing, size)
                 more = _random(question, ranges, rest, seed, first=len(batches))
             carry.rounds(more, found)
 

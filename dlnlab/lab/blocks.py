@@ -47,7 +47,7 @@ class Blocks:
 
     @property
     def start(self) -> float:
-        """ε^L."""
+        """The singular value ε^L of every start."""
         return self.eps**self.depth
 
     @property
@@ -63,7 +63,7 @@ class Blocks:
         )
 
     def law(self) -> CompressedFlow:
-        """The compressed network.
+        """The flow of the compressed network in closed form.
 
         Returns
         -------

@@ -41,9 +41,9 @@ class Frame:
     reflectors: tuple[tuple[int, ...], ...] = ()
     seed: int | None = None
 
-    @property
+    @cached_property
     def matrix(self) -> np.ndarray:
-        """The matrix, shape (size, size)."""
+        """The orthogonal matrix of the frame, shape (size, size); read-only."""
         if self.seed is None:
             Q = np.eye(self.size)
         else:
@@ -53,6 +53,7 @@ class Frame:
             length = float(v @ v)
             if length:
                 Q = Q - np.outer(v, v @ Q) * (2 / length)
+        Q.setflags(write=False)
         return Q
 
     def readable(self) -> Any:
@@ -116,7 +117,7 @@ class Case:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(d_out, d_in)."""
+        """The shape (d_out, d_in) of the target."""
         return self.left.size, self.right.size
 
     @cached_property

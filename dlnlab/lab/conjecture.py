@@ -148,17 +148,17 @@ class Conjecture:
 
     @property
     def statement(self) -> str:
-        """The sentence."""
+        """The sentence that the conjecture claims."""
         return self._question.statement
 
     @property
     def about(self) -> str:
-        """What it is about."""
+        """The dynamics it speaks of: "flows", "descent", "recovery" or "start"."""
         return self._question.about
 
     @property
     def premises(self) -> tuple[Callable[[Any], Any], ...]:
-        """The premises."""
+        """The premises, each with its description."""
         return self._question.premises
 
     def __call__(self, seen: Any) -> Any:
@@ -184,7 +184,7 @@ class Conjecture:
         path: str | os.PathLike[str] | None = None,
         progress: bool | Callable[[int, int], Any] = False,
     ) -> Outcome:
-        """Try to refute the conjecture.
+        """Search for instances that refute the conjecture.
 
         Parameters
         ----------

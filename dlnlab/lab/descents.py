@@ -57,7 +57,7 @@ GROUPS: tuple[tuple[str, int, int, tuple[float, ...]], ...] = (
 
 
 class Descents(NamedTuple):
-    """Both networks of a batch.
+    """The runs of both networks, for a batch of starts.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class Descents(NamedTuple):
 
 
 def follow(batch: Batch) -> Descents:
-    """Run a batch.
+    """Run gradient descent of both networks for a batch of starts.
 
     Parameters
     ----------

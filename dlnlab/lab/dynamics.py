@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from dlnlab import networks, problems
-from dlnlab.flow.compressed import evaluations
-from dlnlab.flow.two_runs import LOOSER
+from dlnlab.flow.compressed import mode_rounding
 from dlnlab.lab import flows
 from dlnlab.lab.cases import Case, stack
 from dlnlab.lab.observed import (
@@ -39,8 +39,10 @@ __all__ = [
     "BLOWN",
     "COPIES",
     "FEW",
+    "FEWEST",
     "LONGEST",
     "MOST_STEPS",
+    "STACK",
     "START_COPIES",
     "DescentCase",
     "Narrow",
@@ -67,6 +69,10 @@ LONGEST = 3000.0
 """No flow of a recovery problem is followed longer, in units of 1/(LS^{2−2/L}), S = max(σ_1*, ε^L),
 the shortest time it has: what is not observed of a large start stays, and keeps the flow stiff."""
 
+STACK, FEWEST = 6400, 16
+"""Numbers in the layers of a stack that is integrated as one system, so that the stages of a step
+fit into a core's cache, but at least so many networks, for which calls cost as much as products."""
+
 START_COPIES = 8
 """Perturbed starts: there is one record only, so that few copies may agree by chance."""
 
@@ -88,7 +94,7 @@ class DescentCase(Case):
 
     @property
     def eta(self) -> float:
-        """The step size η."""
+        """The step size η of gradient descent."""
         return self.share * 2 / (self.depth * self.spectrum[0] ** (2 - 2 / self.depth))
 
     def witness(self) -> dict[str, Any]:
@@ -138,7 +144,7 @@ class RecoveryCase(Case):
         return Recovery(self.left, self.spectrum, self.right, *told)
 
     def problem(self) -> problems.Problem:
-        """Return the library's problem.
+        """Return the recovery problem of the case.
 
         Returns
         -------
@@ -174,7 +180,7 @@ class RecoveryCase(Case):
 
 
 def observe(about: str, cases: Sequence[Case], options: Mapping[str, Any]) -> list[Sighting]:
-    """ObservedRun cases of one shape, depth, ε and width.
+    """Run cases of one shape, depth, ε and width.
 
     Parameters
     ----------
@@ -200,15 +206,26 @@ def observe(about: str, cases: Sequence[Case], options: Mapping[str, Any]) -> li
 
 
 def _flows(cases: Sequence[Case], options: Mapping[str, Any]) -> list[Sighting]:
-    """Both gradient flows, the compressed one in closed form."""
+    """Both gradient flows, the compressed one in closed form; those that last as long together."""
+    first = cases[0]
+    order = sorted(range(len(cases)), key=lambda k: cases[k].values[cases[k].rank - 1])
+    size = max(STACK // (first.depth * max(first.shape) ** 2), FEWEST)
+    found: dict[int, Sighting] = {}
+    for start in range(0, len(order), size):
+        some = order[start : start + size]
+        found |= zip(some, _stack_of_flows([cases[k] for k in some], options), strict=True)
+    return [found[k] for k in range(len(cases))]
+
+
+def _stack_of_flows(cases: Sequence[Case], options: Mapping[str, Any]) -> list[Sighting]:
     targets, weights = stack(cases)
     problem, rng = problems.factorization(targets), np.random.default_rng(cases[0].depth)
     grid = np.union1d(flows.time_grid(cases), options.get("also", ()))
     times, tight = flows.integrate(problem, weights, grid[1:], flows.RTOL)
-    loose = flows.integrate(problem, shaken(weights, rng), grid[1:], LOOSER * flows.RTOL)[1]
-    steps = np.arange(times.size)
-    wide = _wide(cases, times, steps, _copies(tight, [loose], rng), rng)
-    return _sightings(cases, wide, _closed_forms(cases, times, steps, rng), rng)
+    loose = flows.integrate_loosely(problem, shaken(weights, rng), grid[1:])
+    copies = _copies(tight, [loose], rng)
+    several = _several(cases, len(copies), rng)
+    return _sightings(several, times, copies, _closed_forms(several, times, rng))
 
 
 def _copies(layers: Weights, others: Sequence[Weights], rng: np.random.Generator) -> list[Weights]:
@@ -219,93 +236,62 @@ def _copies(layers: Weights, others: Sequence[Weights], rng: np.random.Generator
     return [layers, *others, *(shaken(layers, rng, FEW * flows.RTOL) for _ in range(COPIES))]
 
 
-def _wide(
-    cases: Sequence[Case],
-    times: np.ndarray,
-    steps: np.ndarray,
-    copies: Sequence[Weights],
-    rng: np.random.Generator,
-) -> list[list[ObservedRun]]:
-    """Return the wide runs, and their copies with targets of their own."""
-    return [
-        wide_runs([jittered(case, rng) for case in cases] if k else cases, times, steps, layers)
-        for k, layers in enumerate(copies)
-    ]
+def _several(cases: Sequence[Case], count: int, rng: np.random.Generator) -> list[Sequence[Case]]:
+    """Return the cases, and `count` − 1 times the same with ε and targets of their own."""
+    return [cases, *([jittered(case, rng) for case in cases] for _ in range(count - 1))]
 
 
-Narrow = list[tuple[np.ndarray, np.ndarray, ObservedRun]]
-"""β^L, the values for r̂ = d, and the compressed run: as they are, then perturbed."""
+Narrow = tuple[np.ndarray, np.ndarray, ObservedRun]
+"""β^L, the values for r̂ = d, and the compressed run."""
 
 
 def _closed_forms(
-    cases: Sequence[Case], times: np.ndarray, steps: np.ndarray, rng: np.random.Generator
-) -> list[Narrow]:
+    several: Sequence[Sequence[Case]], times: np.ndarray, rng: np.random.Generator
+) -> list[list[Narrow]]:
+    """Return the compressed runs of all cases, and as many times the same within rounding."""
+    cases, steps = several[0], np.arange(times.size)
+    goals = np.stack([case.values for case in cases])
+    eps, depth = cases[0].eps, cases[0].depth
+    every = modes.flow(times, np.append(goals, 0.0), eps, depth)
+    residual, values = every[:, -1], every[:, :-1].reshape(-1, *goals.shape)
+    bound = mode_rounding(values, goals, times[:, None, None], depth)
+    slack = SHAKE * values + np.max(bound, axis=-1, keepdims=True)
     found = []
-    for case, law in zip(
-        cases, evaluations([flows.law_of(case) for case in cases], times), strict=True
-    ):
-        idle = np.repeat(law.residual[:, None], min(case.shape) - case.rank + 1, axis=1)
-        values = np.hstack([law.modes, idle])
-        slack = SHAKE * values + law.rounding()[:, None]
-        found.append(_narrow(case, times, steps, values, slack, rng))
+    for k, some in enumerate(several):
+        moved, rest = values, residual
+        if k:
+            moved = values + slack * rng.standard_normal(values.shape)
+            rest = residual + SHAKE * residual * rng.standard_normal(residual.shape)
+        runs = [
+            narrow_run(case, times, steps, moved[:, j, : case.r_hat]) for j, case in enumerate(some)
+        ]
+        runs = [_rounded(run, depth, k) for run in runs] if k else runs
+        wide = -np.sort(-np.abs(moved), axis=-1)
+        found.append([(rest, wide[:, j], run) for j, run in enumerate(runs)])
     return found
 
 
-def _narrow(
-    case: Case,
-    times: np.ndarray,
-    steps: np.ndarray,
-    values: np.ndarray,
-    slack: np.ndarray,
-    rng: np.random.Generator,
-) -> Narrow:
-    """Return the compressed run, and as many copies within `slack` as there are of the wide one.
-
-    Parameters
-    ----------
-    values, slack : array, shape (records, d + 1)
-        In the order of the targets, for r̂ = d; β^L last.
-    """
-    noise = rng.standard_normal((COPIES + 1, *values.shape))
-    found = []
-    for k, some in enumerate([values, *(values + slack * move for move in noise)]):
-        mine = jittered(case, rng) if k else case
-        run = narrow_run(mine, times, steps, some[:, : case.r_hat])
-        full_width = -np.sort(-np.abs(some[:, :-1]), axis=1)
-        found.append((some[:, -1], full_width, _rounded(run, rng) if k else run))
-    return found
-
-
-def _rounded(run: ObservedRun, rng: np.random.Generator) -> ObservedRun:
+def _rounded(run: ObservedRun, *seed: int) -> ObservedRun:
     """Return a run whose layers are perturbed within rounding at every record."""
-    return ObservedRun(**{**vars(run), "layers": shaken(run.layers, rng)})
-
-
-def _own(case: Case, run: ObservedRun) -> ObservedRun:
-    """Return a run with the target of a case."""
-    return ObservedRun(**{**vars(run), "problem": problem_of(case)})
+    return run.with_parts(layers=lambda: shaken(run.layers, np.random.default_rng(seed)))
 
 
 def _sightings(
-    cases: Sequence[Case],
-    wide: Sequence[Sequence[ObservedRun]],
-    narrow: Sequence[Narrow],
-    rng: np.random.Generator,
+    several: Sequence[Sequence[Case]],
+    times: np.ndarray,
+    copies: Sequence[Weights],
+    narrow: Sequence[Sequence[Narrow]],
 ) -> list[Sighting]:
     """Pair the k-th copy of every wide run with the k-th of its compressed one."""
-    found = []
-    for k, (case, thin) in enumerate(zip(cases, narrow, strict=True)):
-        first, *others = (
-            _pair(jittered(case, rng) if number else case, runs[k], *parts)
-            for number, (runs, parts) in enumerate(zip(wide, thin, strict=True))
-        )
-        found.append((first, others))
-    return found
+    pairs = []
+    for some, layers, thin in zip(several, copies, narrow, strict=True):
+        wide = wide_runs(some, times, np.arange(times.size), layers)
+        pairs.append([_pair(*parts) for parts in zip(some, wide, thin, strict=True)])
+    return [(first, list(others)) for first, *others in zip(*pairs, strict=True)]
 
 
-def _pair(
-    case: Case, wide: ObservedRun, residual: np.ndarray, full_width: np.ndarray, narrow: ObservedRun
-) -> Observed:
+def _pair(case: Case, wide: ObservedRun, thin: Narrow) -> Observed:
+    residual, full_width, narrow = thin
     return Observed(
         case=case,
         times=wide.times,
@@ -370,7 +356,10 @@ def _one_descent(
     most = min(len(layers[0]) for layers in wide)
     mine = [case, *(jittered(case, rng) for _ in wide[1:])]
     thin = [_compressed_descent(case, most - 1, move, options) for move in moves]
-    thin[1:] = [_rounded(_own(jittered(case, rng), run), rng) for run in thin[1:]]
+    thin[1:] = [
+        _rounded(run.with_parts(problem=partial(problem_of, some)), case.depth, number)
+        for number, (some, run) in enumerate(zip(mine[1:], thin[1:], strict=True))
+    ]
     both = [(tuple(W[:most, k] for W in a), b) for a, b in zip(wide, thin, strict=True)]
     problems_seen = [problem_of(some) for some in mine]
     ends = [
@@ -388,9 +377,7 @@ def _one_descent(
         _pair(
             some,
             run_of(problem, times, steps, tuple(W[:end] for W in layers)),
-            residual,
-            full_width,
-            _cut(narrow, end),
+            (residual, full_width, _cut(narrow, end)),
         )
         for some, problem, (layers, narrow) in zip(mine, problems_seen, both, strict=True)
     )
@@ -417,11 +404,10 @@ def _compressed_descent(
 
 def _cut(run: ObservedRun, end: int) -> ObservedRun:
     """Return the first records of a run."""
-    return ObservedRun(
-        problem=run.problem,
+    return run.with_parts(
         times=run.times[:end],
         steps=run.steps[:end],
-        layers=tuple(W[:end] for W in run.layers),
+        layers=lambda: tuple(W[:end] for W in run.layers),
         values=lambda: run.singular_values[:end],
     )
 
@@ -449,7 +435,7 @@ def _recovery(case: RecoveryCase) -> Sighting:
     longest = LONGEST / (case.depth * largest ** (2 - 2 / case.depth))
     grid = grid[grid <= max(longest, grid[0])] / float(problem.curvature)
     times, tight = flows.integrate(problem, weights, grid, flows.RTOL)
-    loose = flows.integrate(problem, shaken(weights, rng), grid, LOOSER * flows.RTOL)[1]
+    loose = flows.integrate_loosely(problem, shaken(weights, rng), grid)
     steps = np.arange(times.size)
     copies = _copies(tight, [loose], rng)
     mine: list[Any] = [case, *(jittered(case, rng) for _ in copies[1:])]
@@ -478,21 +464,22 @@ def _starts(cases: Sequence[Case], options: Mapping[str, Any]) -> list[Sighting]
     rng, now = np.random.default_rng(cases[0].depth), np.zeros(1)
     start = tuple(W[None] for W in weights)
     copies = [start, *(shaken(start, rng) for _ in range(START_COPIES))]
-    wide = _wide(cases, now, np.arange(1), copies, rng)
-    return _sightings(cases, wide, [_narrow_start(case, rng) for case in cases], rng)
+    several = _several(cases, len(copies), rng)
+    narrow = [_narrow_starts(cases, some, k) for k, some in enumerate(several)]
+    return _sightings(several, now, copies, narrow)
 
 
-def _narrow_start(case: Case, rng: np.random.Generator) -> Narrow:
-    """The compressed network as the library starts it."""
-    problem = problem_of(case)
-    layers = networks.compressed_weights(problem, case.r_hat, case.depth, case.eps)
-    start = tuple(W[None] for W in layers)
+def _narrow_starts(cases: Sequence[Case], some: Sequence[Case], k: int) -> list[Narrow]:
+    """The compressed networks as the library starts them; the k-th copy has targets of its own."""
     found = []
-    for k in range(START_COPIES + 1):
-        mine = jittered(case, rng) if k else case
+    for case, mine in zip(cases, some, strict=True):
+        problem = problem_of(case)
+        layers = networks.compressed_weights(problem, case.r_hat, case.depth, case.eps)
+        run = run_of(problem, np.zeros(1), np.arange(1), tuple(W[None] for W in layers))
+        if k:
+            run = _rounded(run.with_parts(problem=partial(problem_of, mine)), case.depth, k)
         same = np.full((1, min(case.shape)), mine.eps**case.depth)
-        run = run_of(problem, np.zeros(1), np.arange(1), start)
-        found.append((same[:, 0], same, _rounded(_own(mine, run), rng) if k else run))
+        found.append((same[:, 0], same, run))
     return found
 
 

@@ -21,14 +21,17 @@ from dlnlab.numerics import decompositions
 from dlnlab.training.trajectory import Status, Trajectory
 
 __all__ = [
+    "EVEN",
     "GROUPS",
     "LARGEST_TIME",
+    "LOOSER_STEP",
     "PATIENCE",
     "RTOL",
     "Group",
     "bounded_flow",
     "draw_groups",
     "integrate",
+    "integrate_loosely",
     "law_of",
     "quiet_flow",
     "time_grid",
@@ -36,12 +39,19 @@ __all__ = [
 
 RTOL = 1e-10
 
+EVEN = 40
+"""Evenly spread times, beside those at which modes rise."""
+
 PATIENCE = 4.0
 """How long a flow is followed, in units of the time the compressed network takes: random starts
 take 1 to 3 of them."""
 
-LARGEST_TIME = 500.0
-"""No flow is followed longer than this over σ_1*^{2−2/L}, however slow its last mode."""
+LARGEST_TIME = 1500.0
+"""No flow is followed longer than this over Lσ_1*^{2−2/L}, the shortest time it has, once its first
+mode has fitted, however slow its last one."""
+
+LOOSER_STEP = 5.5
+"""Cap on the steps of a looser run, in units of 1/λ; the method is stable to about 6."""
 
 Group = tuple[tuple[int, int], int, float, int | None]
 """Shape, L, ε and hidden width of a batch."""
@@ -145,9 +155,10 @@ def time_grid(cases: Sequence[Case]) -> np.ndarray:
     largest = float(np.max(flat))
     law = CompressedFlow(np.quantile(flat, [1, 0.5, 0]), 1, first.depth, first.eps, 1.0)
     fitted = PATIENCE * law.horizon(0.05)
-    t_end = min(fitted, LARGEST_TIME / largest ** (2 - 2 / first.depth))
+    rate = first.depth * largest ** (2 - 2 / first.depth)
+    t_end = min(fitted, float(law.fitting_times(0.05)[0]) + LARGEST_TIME / rate)
     rises = law.rises(t_end)
-    even = np.linspace(0, t_end, 60)
+    even = np.linspace(0, t_end, EVEN)
     return np.unique(even if rises is None else np.concatenate([even, rises]))
 
 
@@ -192,8 +203,32 @@ def bounded_flow(
     return times, blocks, bound_nearby(distance) + _local_error(tight, rtol)
 
 
+def integrate_loosely(
+    problem: Any, weights: networks.Weights, times: np.ndarray
+) -> networks.Weights:
+    """Return the layers at 0 and at the times asked for, of a run of `LOOSER` tolerances.
+
+    Its steps are longer, too, once stability limits them.
+
+    Parameters
+    ----------
+    problem, weights, times
+        As in `integrate`.
+
+    Returns
+    -------
+    tuple of L arrays, shapes (..., d_l, d_{l−1})
+    """
+    return integrate(problem, weights, times, LOOSER * RTOL, stability=LOOSER_STEP)[1]
+
+
 def integrate(
-    problem: Any, weights: networks.Weights, times: np.ndarray, rtol: float, stop: Any = None
+    problem: Any,
+    weights: networks.Weights,
+    times: np.ndarray,
+    rtol: float,
+    stop: Any = None,
+    stability: float | None = None,
 ) -> tuple[np.ndarray, networks.Weights]:
     """Return 0 and the times that a flow reached of those asked for, and its layers there.
 
@@ -205,6 +240,8 @@ def integrate(
         Positive, increasing.
     rtol : float
     stop : callable, optional
+        As in `dlnlab.gradient_flow`.
+    stability : float, optional
         As in `dlnlab.gradient_flow`.
 
     Returns
@@ -225,6 +262,7 @@ def integrate(
         record=("layers",),
         stationarity=0.0,
         stop=stop,
+        stability=stability,
     )
     assert run.layers is not None  # asked for
     if run.status is Status.STOPPED:

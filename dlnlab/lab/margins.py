@@ -45,12 +45,12 @@ on that by chance."""
 
 
 class BadMargin(ValueError):
-    """What a conjecture's function returned is no margin, or it raised."""
+    """The function of a conjecture raised an error, or returned something that is no margin."""
 
 
 @dataclass(frozen=True)
 class MarginCurve:
-    """A margin along one instance.
+    """The margin at every record of one instance.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class MarginCurve:
 
     @property
     def is_finite(self) -> bool:
-        """Whether anything was measured."""
+        """Whether any record has a finite margin."""
         return bool(np.all(np.isfinite(self.margin)) and np.all(np.isfinite(self.error)))
 
 
@@ -171,14 +171,14 @@ def _rounding(case: Case) -> float:
 
 def _moved(seen: Observed) -> np.ndarray:
     """Tell of every record whether the first network is on its way, or the last one still is."""
-    first, last = (seen.compressed or seen.original).layers, seen.original.layers
-    return (_distance(first, 0) > MOVED) & (_distance(last, -1) > MOVED)
+    narrow, wide = seen.compressed, seen.original.end_to_end
+    first = wide if narrow is None else narrow.singular_values
+    return (_distance(first, 0) > MOVED) & (_distance(wide, -1) > MOVED)
 
 
-def _distance(layers: Any, record: int) -> np.ndarray:
+def _distance(records: np.ndarray, record: int) -> np.ndarray:
     """Return the distance of all records from one, in units of the largest."""
-    squares = sum(np.sum((W - W[record]) ** 2, axis=(-2, -1)) for W in layers)
-    way = np.sqrt(squares)
+    way = np.linalg.norm((records - records[record]).reshape(len(records), -1), axis=1)
     return np.asarray(way / max(float(np.max(way)), 1e-300))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -106,7 +106,7 @@ class _ReadOnly:
 
 
 class ObservedRun(_ReadOnly):
-    """One network along its way.
+    """What is known of one network at every record of its run.
 
     Attributes
     ----------
@@ -120,16 +120,58 @@ class ObservedRun(_ReadOnly):
     left_alignments, right_alignments : array, shape (records, r)
     problem : Problem
     status : Status
-    **parts
-        The attributes.
+
+    Parameters
+    ----------
+    times, steps : array, shape (records,)
+    problem, layers, product, values : callables
+        Return the problem, the layers, W_{L:1} (by default the product of the layers) and its
+        singular values (by default by decomposing it); asked when they are asked for.
     """
 
-    problem: Any
     times: np.ndarray
     steps: np.ndarray
-    layers: Weights
-    values: Callable[[], np.ndarray]
     status = Status.COMPLETED
+
+    def __init__(
+        self,
+        times: np.ndarray,
+        steps: np.ndarray,
+        *,
+        problem: Callable[[], Any],
+        layers: Callable[[], Weights],
+        product: Callable[[], np.ndarray] | None = None,
+        values: Callable[[], np.ndarray] | None = None,
+    ) -> None:
+        super().__init__(times=times, steps=steps)
+        parts = {"problem": problem, "layers": layers, "product": product, "values": values}
+        self.__dict__["_parts"] = parts
+
+    def with_parts(self, **parts: Any) -> ObservedRun:
+        """Return the same run but for some parts.
+
+        Parameters
+        ----------
+        **parts
+            As when it is made.
+
+        Returns
+        -------
+        ObservedRun
+        """
+        made = {"times": self.times, "steps": self.steps, **self.__dict__["_parts"]}
+        return ObservedRun(**{**made, **parts})
+
+    @cached_property
+    def problem(self) -> Any:
+        """What is trained for."""
+        return self.__dict__["_parts"]["problem"]()
+
+    @cached_property
+    def layers(self) -> Weights:
+        """W_1, …, W_L."""
+        found: Weights = _frozen(tuple(self.__dict__["_parts"]["layers"]()))
+        return found
 
     @cached_property
     def weights(self) -> Weights:
@@ -139,12 +181,14 @@ class ObservedRun(_ReadOnly):
     @cached_property
     def end_to_end(self) -> np.ndarray:
         """W_{L:1}."""
-        return _frozen(networks.prefix_products(self.layers)[-1])
+        product = self.__dict__["_parts"]["product"]
+        return _frozen(product() if product else networks.prefix_products(self.layers)[-1])
 
     @cached_property
     def singular_values(self) -> np.ndarray:
         """Of the end-to-end matrix, in decreasing order; those that a thin network lacks are 0."""
-        return _frozen(self.values())
+        values = self.__dict__["_parts"]["values"]
+        return _frozen(values() if values else spectra.singular_values(self.end_to_end))
 
     @cached_property
     def losses(self) -> np.ndarray:
@@ -168,12 +212,12 @@ class ObservedRun(_ReadOnly):
 
     @property
     def left_alignments(self) -> np.ndarray:
-        """See `dlnlab.spectra.alignments`."""
+        """Cosines of the left singular vectors with the target's (`dlnlab.spectra.alignments`)."""
         return _frozen(self._alignments.left)
 
     @property
     def right_alignments(self) -> np.ndarray:
-        """See `dlnlab.spectra.alignments`."""
+        """Cosines of the right singular vectors with the target's, likewise."""
         return _frozen(self._alignments.right)
 
 
@@ -217,6 +261,32 @@ class Observed(_ReadOnly):
         )
 
 
+class _Stack:
+    """A batch of wide networks: their products and singular values are those of all at once."""
+
+    def __init__(self, layers: Weights) -> None:
+        self._layers = layers
+
+    @cached_property
+    def _product(self) -> np.ndarray:
+        return networks.prefix_products(self._layers)[-1]
+
+    @cached_property
+    def _values(self) -> np.ndarray:
+        return spectra.singular_values(self._product)
+
+    def member(self, k: int, case: Case, times: np.ndarray, steps: np.ndarray) -> ObservedRun:
+        """Return the run of the k-th network."""
+        return ObservedRun(
+            times,
+            steps,
+            problem=partial(problem_of, case),
+            layers=lambda: tuple(W[:, k] for W in self._layers),
+            product=lambda: self._product[:, k],
+            values=lambda: self._values[:, k],
+        )
+
+
 def wide_runs(
     cases: Sequence[Case], times: np.ndarray, steps: np.ndarray, layers: Weights
 ) -> list[ObservedRun]:
@@ -226,32 +296,15 @@ def wide_runs(
     ----------
     cases : sequence of Case
         Of one shape and depth.
-    times : array, shape (records,) or (records, batch)
-    steps : array, shape (records,)
+    times, steps : array, shape (records,)
     layers : tuple of L arrays, shapes (records, batch, d_l, d_{l−1})
 
     Returns
     -------
     list of ObservedRun
     """
-    found: list[np.ndarray] = []
-
-    def values(k: int) -> np.ndarray:
-        if not found:  # of the whole batch at once, for the first member that is asked
-            found.append(spectra.singular_values(networks.prefix_products(layers)[-1]))
-        return found[0][:, k]
-
-    times = np.broadcast_to(times.reshape(len(steps), -1), (len(steps), len(cases)))
-    return [
-        ObservedRun(
-            problem=problem_of(case),
-            times=times[:, k],
-            steps=steps,
-            layers=tuple(W[:, k] for W in layers),
-            values=lambda k=k: values(k),
-        )
-        for k, case in enumerate(cases)
-    ]
+    stack = _Stack(layers)
+    return [stack.member(k, case, times, steps) for k, case in enumerate(cases)]
 
 
 def run_of(problem: Any, times: np.ndarray, steps: np.ndarray, layers: Weights) -> ObservedRun:
@@ -268,11 +321,7 @@ def run_of(problem: Any, times: np.ndarray, steps: np.ndarray, layers: Weights) 
     -------
     ObservedRun
     """
-
-    def values() -> np.ndarray:
-        return spectra.singular_values(networks.prefix_products(layers)[-1])
-
-    return ObservedRun(problem=problem, times=times, steps=steps, layers=layers, values=values)
+    return ObservedRun(times, steps, problem=lambda: problem, layers=lambda: layers)
 
 
 def frames(case: Case) -> tuple[np.ndarray, np.ndarray]:
@@ -303,22 +352,21 @@ def narrow_run(case: Case, times: np.ndarray, steps: np.ndarray, values: np.ndar
     -------
     ObservedRun
     """
-    U, V = frames(case)
-    roots = np.abs(values) ** (1 / case.depth)
-    core = roots[:, :, None] * np.eye(case.r_hat)
-    layers = (
-        roots[:, :, None] * V.T,
-        *[core] * (case.depth - 2),
-        np.sign(values)[:, None, :] * U * roots[:, None, :],
-    )
-    padded = np.zeros((len(values), min(case.shape)))
-    padded[:, : case.r_hat] = np.abs(values)
+
+    def layers() -> Weights:
+        U, V = frames(case)
+        roots = np.abs(values) ** (1 / case.depth)
+        core = roots[:, :, None] * np.eye(case.r_hat)
+        last = np.sign(values)[:, None, :] * U * roots[:, None, :]
+        return (roots[:, :, None] * V.T, *[core] * (case.depth - 2), last)
+
+    def padded() -> np.ndarray:
+        found = np.zeros((len(values), min(case.shape)))
+        found[:, : case.r_hat] = np.abs(values)
+        return -np.sort(-found, axis=1)
+
     return ObservedRun(
-        problem=problem_of(case),
-        times=times,
-        steps=steps,
-        layers=layers,
-        values=lambda: -np.sort(-padded, axis=1),
+        times, steps, problem=partial(problem_of, case), layers=layers, values=padded
     )
 
 

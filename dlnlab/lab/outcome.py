@@ -42,7 +42,7 @@ class Confirmation:
 
 @dataclass(frozen=True, repr=False)
 class Outcome:
-    """The verdict on a conjecture.
+    """The verdict on a conjecture, with what was tried.
 
     Attributes
     ----------
@@ -129,7 +129,7 @@ class Outcome:
 
     @property
     def standing(self) -> str:
-        """The status in words."""
+        """The status of the conjecture in words."""
         if self.status == "conjecture":
             return f"not refuted (tested {self.instances})"
         return self.status

@@ -311,7 +311,7 @@ def random(
         for cases in draw_groups(task.rng, task.count, enough_rank=enough_rank, groups=groups):
             yield [replace(case, r_hat=case.rank) for case in cases] if no_spare else cases
 
-    rest = "." if enough_rank else ", r̂ < r and ε^L > σ_r* among them."
+    rest = "." if enough_rank else ", including r̂ < r and ε^L > σ_r*."
     return trial(asked, drawn, told or f"Pairs of flows from uniformly random starts{rest}")
 
 

@@ -30,7 +30,7 @@ class Sketch(NamedTuple):
 
 
 def titled(panel: Callable[[Any], Any], title: str) -> Callable[[Any], Any]:
-    """A panel with a title.
+    """Give a panel a title.
 
     Parameters
     ----------

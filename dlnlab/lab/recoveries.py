@@ -42,7 +42,7 @@ Table = tuple[tuple[Any, ...], ...]
 
 @dataclass(frozen=True)
 class Mask:
-    """Which entries are observed.
+    """The set of observed entries.
 
     Attributes
     ----------
@@ -157,7 +157,7 @@ class Ensemble:
 
 @dataclass(frozen=True)
 class Recovery:
-    """A recovery problem.
+    """A recovery problem that can be built again from a few numbers.
 
     Attributes
     ----------
@@ -180,12 +180,12 @@ class Recovery:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(d_out, d_in)."""
+        """The shape (d_out, d_in) of the target."""
         return self.left.size, self.right.size
 
     @property
     def target(self) -> np.ndarray:
-        """M* = U diag(s) Vᵀ."""
+        """The target M* = U diag(s) Vᵀ."""
         count = len(self.spectrum)
         U, V = self.left.matrix[:, :count], self.right.matrix[:, :count]
         return (U * np.asarray(self.spectrum)) @ V.T
@@ -235,7 +235,7 @@ class Recovery:
         return 0.5 * c * np.sum((norms * size[..., None] + np.abs(y)) ** 2, axis=-1)
 
     def problem(self) -> problems.Problem:
-        """The library's problem.
+        """Return the loss as a problem of the package.
 
         Returns
         -------

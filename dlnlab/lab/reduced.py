@@ -152,7 +152,7 @@ class BlockRun:
         )
 
     def ahead(self) -> tuple[np.ndarray, np.ndarray]:
-        """How far the wide network is ahead, max_i σ_i − σ̃_i ≥ 0, and its error.
+        """Return how far the wide network is ahead, max_i σ_i − σ̃_i ≥ 0, and its error.
 
         Equal copies on both sides do not change the order, so the blocks' k values are compared
         with the first k of the compressed network with r̂ = d.
@@ -168,7 +168,7 @@ class BlockRun:
         return -margin, self.accuracy + self.rounding[:, None]
 
     def converged(self) -> np.ndarray:
-        """Whether both networks have fitted every mode when the run ends, shape (starts,).
+        """Tell for every start whether both networks have fitted every mode when the run ends.
 
         Returns
         -------

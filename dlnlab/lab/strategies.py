@@ -252,7 +252,7 @@ def cases(
     enough_rank: bool = False,
     seeds: bool = False,
 ) -> Case:
-    """Draw a whole case.
+    """Draw an instance: target, start, depth, ε and r̂.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Profile:
-    """How hard to try.
+    """How many instances an attack tries.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ def as_profile(profile: Profile | str) -> Profile:
 
 @dataclass(frozen=True)
 class Task:
-    """What one call of an attack has to do.
+    """The work of one call of an attack: how many instances, and their random numbers.
 
     Attributes
     ----------
@@ -137,7 +137,7 @@ class Part:
 
     @property
     def description(self) -> str:
-        """What the attack does, from its docstring."""
+        """The attack in words, from its docstring."""
         return " ".join((self.attack.__doc__ or "").split())
 
     def counts(self, profile: Profile) -> list[int]:
@@ -158,7 +158,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Suite:
-    """The attack on one claim.
+    """The attack on one claim, part by part.
 
     Attributes
     ----------
@@ -174,7 +174,7 @@ class Suite:
 
     @property
     def claim(self) -> str:
-        """Its name."""
+        """The name of the claim."""
         return self.about.name
 
     def tasks(self, profile: Profile, seed: int) -> list[dict[str, Any]]:

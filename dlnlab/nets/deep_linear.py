@@ -22,7 +22,7 @@ class DeepLinear(Network):
 
     @property
     def parameters(self) -> dict[str, Parameter]:
-        """W1, W2 and W3."""
+        """The parameters W1, W2 and W3 of the three layers."""
         return {
             f"W{k}": Parameter(shape, fan_in=shape[1])
             for k, shape in enumerate(self.block.shapes, 1)
@@ -30,7 +30,7 @@ class DeepLinear(Network):
 
     @property
     def block_names(self) -> tuple[str, ...]:
-        """All of them."""
+        """Names of the layers of the linear block: all three."""
         return tuple(self.parameters)
 
     def _activations(self, inner: int) -> tuple[int, int]:

@@ -177,7 +177,7 @@ def layer_norm(scale: Array, shift: Array, Z: Array) -> tuple[Array, Pullback]:
 
 
 def attention(Z: Array, heads: int, tokens: int) -> tuple[Array, Pullback]:
-    """What each token takes over from the tokens of its image, head by head.
+    """Apply softmax attention within every image, head by head.
 
     A column of Z holds queries, keys and values, each of `heads` parts of h numbers.  For one head
     of one image, with Q, K, V of shape (h, tokens), the scores are S = QᵀK/√h, the weights

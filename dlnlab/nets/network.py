@@ -63,7 +63,7 @@ class Network:
 
     @property
     def tokens(self) -> int:
-        """Columns of activations per sample."""
+        """Number of columns of activations per sample."""
         return 1
 
     def _forward(self, params: Named, block: Sequence[Array], X: Array) -> tuple[Array, Pullback]:

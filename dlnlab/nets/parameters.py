@@ -19,7 +19,7 @@ Named = dict[str, Array]
 
 
 class Parameter(NamedTuple):
-    """What there is to know of one parameter.
+    """The shape of one parameter of a classifier, its start, and how often it is used.
 
     Attributes
     ----------

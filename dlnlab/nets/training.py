@@ -288,7 +288,7 @@ class Classifier:
         return self.measure(look.params, (X[piece, ...], y[piece]))[0]
 
     def given(self, weights: Sequence[Array]) -> Named:
-        """Return the parameters by name.
+        """Return the parameters of the network by name.
 
         Parameters
         ----------
@@ -458,10 +458,11 @@ def _foreseen(
     recorded = records.count * item * sum(each)
     arrays_each = len(each) + 2 * len(recorder.quantities)  # a dict takes as much as two
     objects = memory.PER_RECORD + memory.PER_QUANTITY * arrays_each
+    free = checks.slack(2 * recorded)  # beside the numbers and their second copy
     return memory.Footprint(
         work=checks.resident(2 * copies + max(copies, step, losses)),
         records=recorded,
-        objects=records.count * objects + recorded // 20,
+        objects=records.count * objects + free,
         held=checks.resident(2 * copies),
     )
 

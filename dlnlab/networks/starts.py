@@ -114,7 +114,8 @@ def original_weights(
     what = f"`width`: a {depth}-layer network of widths {sizes}"
     ends = [sorted(pair, reverse=True) for pair in itertools.pairwise(sizes)]
     draws = [frame_bytes(*pair) if init == "orthogonal" else 16 * math.prod(pair) for pair in ends]
-    checks.fits_in_memory(what, 8 * count, working=max(draws))
+    size, drawing = 8 * count, max(draws)
+    checks.fits_in_memory(what, size, working=drawing + checks.slack(size + drawing))
     layers = []
     for rows, columns in zip(sizes[1:], sizes[:-1], strict=True):
         W = np.empty((members, rows, columns))
@@ -153,6 +154,7 @@ def _hidden_widths(width: Any, depth: int, default: int) -> tuple[int, ...]:
     if width is None:
         return (default,) * (depth - 1)
     if checks.is_sequence(width):
+        width = checks.sequence("width", width, "integers")
         if len(width) != depth - 1:
             raise ValueError(
                 f"`width` must be an integer or {depth - 1} of them (depth - 1), got {len(width)}"
@@ -408,9 +410,9 @@ def lambda_balanced_weights(
     most = d_out if lam > 0 else d_in if lam < 0 else None
     h = checks.integer("width", min(shape) if width is None else width, 1, most)
     largest = max(d_out, d_in, h)
-    checks.fits_in_memory(
-        "`width`: two layers", 8 * h * sum(shape), working=frame_bytes(largest, h)
-    )
+    size, drawing = 8 * h * sum(shape), frame_bytes(largest, h)
+    working = drawing + checks.slack(size + drawing)
+    checks.fits_in_memory("`width`: two layers", size, working=working)
     shared = np.zeros(h)
     shared[: min(h, *shape)] = eps  # a if λ ≥ 0, b if λ ≤ 0; its square may underflow
     a, b = (np.hypot(shared, math.sqrt(max(more, 0.0))) for more in (-lam, lam))

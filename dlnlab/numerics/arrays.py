@@ -163,9 +163,10 @@ def _from_torch(value: Any) -> Any:
             return importlib.import_module("cupy").from_dlpack(plain)
         return np.from_dlpack(plain)
     except Exception as error:  # of DLPack, whose refusals have many types
+        dense = "" if str(value.layout) == "torch.strided" else ".to_dense()"
         raise TypeError(
             f"a torch tensor of dtype {value.dtype} on {value.device} cannot be handed over "
-            f"({error}); pass .double().cpu().numpy()"
+            f"({error}); pass {dense}.double().cpu().numpy()"
         ) from error
 
 

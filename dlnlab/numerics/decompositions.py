@@ -55,7 +55,7 @@ class SVD(NamedTuple):
 
 
 class Alignments(NamedTuple):
-    """How well singular vectors fit the target's: cosines in [0, 1], NaN where undetermined.
+    """How close singular vectors are to the target's: cosines in [0, 1], NaN if undetermined.
 
     Attributes
     ----------

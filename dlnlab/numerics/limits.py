@@ -24,7 +24,7 @@ LEAST = 3
 
 
 class PowerLaw(NamedTuple):
-    """y ≈ factor · ε^power.
+    """A fitted power law y ≈ factor · ε^power.
 
     Attributes
     ----------

@@ -43,11 +43,11 @@ class FactoredMatrix:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(d_out, d_in)."""
+        """The shape (d_out, d_in) of the product."""
         return self.left.shape[0], self.right.shape[1]
 
     def to_dense(self) -> np.ndarray:
-        """Return A B.
+        """Return the product A B as one array.
 
         Returns
         -------

@@ -253,7 +253,7 @@ def _rounded(number: re.Match[bytes]) -> bytes:
 
 
 def shown(count: int) -> list[int]:
-    """Which of so many modes are drawn.
+    """Return the modes that are drawn, at most `CURVES` of them, evenly spaced.
 
     Parameters
     ----------

@@ -97,14 +97,14 @@ class GeneratedEnsemble:
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        checks.integer("count", self.count, 1)
+        object.__setattr__(self, "count", checks.integer("count", self.count, 1))
         object.__setattr__(self, "matrix_shape", checks.shape("matrix_shape", self.matrix_shape))
-        checks.seed("seed", self.seed)
-        checks.positive("scale", self.scale)
+        object.__setattr__(self, "seed", checks.seed("seed", self.seed))
+        object.__setattr__(self, "scale", checks.positive("scale", self.scale))
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(m, d_out, d_in)."""
+        """The shape (m, d_out, d_in) of the stack of sensing matrices."""
         return (self.count, *self.matrix_shape)
 
     def blocks(self, first: int = 0, last: int | None = None) -> Iterator[tuple[slice, np.ndarray]]:

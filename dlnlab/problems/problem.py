@@ -41,7 +41,7 @@ Target = Any
 
 
 class Workspace(NamedTuple):
-    """How many numbers a problem works with at most, beside W and its own data.
+    """The largest number of values in use at one time, besides W and the data of the problem.
 
     Attributes
     ----------
@@ -153,7 +153,7 @@ class Problem(abc.ABC):
 
     @abc.abstractmethod
     def residual(self, W: Array) -> Array:
-        """Return A(W) − y.
+        """Return the residual A(W) − y.
 
         Parameters
         ----------
@@ -201,7 +201,7 @@ class Problem(abc.ABC):
 
     @property
     def is_entrywise(self) -> bool:
-        """Whether `entrywise` gives something, without forming it."""
+        """Whether the problem overrides `entrywise`, found out without a call."""
         return type(self).entrywise is not Problem.entrywise
 
     def surrogate_for(self, count: int) -> Any:

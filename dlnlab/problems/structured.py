@@ -41,7 +41,7 @@ class StructuredEnsemble(abc.ABC):
     @property
     @abc.abstractmethod
     def shape(self) -> tuple[int, int, int]:
-        """(m, d_out, d_in)."""
+        """The shape (m, d_out, d_in) of the stack of sensing matrices."""
 
     def measure(self, W: Array) -> Array:
         """Return ⟨A_i, W⟩ for all i.
@@ -84,7 +84,7 @@ class StructuredEnsemble(abc.ABC):
 
     @abc.abstractmethod
     def workspace(self) -> tuple[int, int]:
-        """How many numbers the two maps work with for one matrix, their results included.
+        """Return how many numbers the two maps use for one matrix, their results included.
 
         Returns
         -------
@@ -143,7 +143,7 @@ class RankOneEnsemble(StructuredEnsemble):
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(m, d_out, d_in)."""
+        """The shape (m, d_out, d_in) of the stack of sensing matrices."""
         return self.left.shape[0], self.left.shape[1], self.right.shape[1]
 
     def _apply(self, W: Array) -> Array:
@@ -157,7 +157,7 @@ class RankOneEnsemble(StructuredEnsemble):
         return xp.matmul(self.left.mT * vectors[..., None, :], self.right)
 
     def parts(self) -> tuple[Array, ...]:
-        """a and b.
+        """The arrays that define the ensemble, a and b.
 
         Returns
         -------
@@ -221,13 +221,14 @@ class CosineEnsemble(StructuredEnsemble):
     def __post_init__(self) -> None:
         object.__setattr__(self, "matrix_shape", checks.shape("matrix_shape", self.matrix_shape))
         n = self.matrix_shape[0] * self.matrix_shape[1]
-        if checks.integer("count", self.count, 1) > n:
+        object.__setattr__(self, "count", checks.integer("count", self.count, 1))
+        if self.count > n:
             raise ValueError(
                 f"`matrix_shape` must have at least `count` = {self.count} entries, got "
                 f"{self.matrix_shape}: a transform has no more rows than entries"
             )
-        checks.seed("seed", self.seed)
-        checks.positive("scale", self.scale)
+        object.__setattr__(self, "seed", checks.seed("seed", self.seed))
+        object.__setattr__(self, "scale", checks.positive("scale", self.scale))
         checks.fits_in_memory(
             "`matrix_shape`: signs and rows", 8 * (n + self.count), working=16 * n
         )
@@ -235,7 +236,7 @@ class CosineEnsemble(StructuredEnsemble):
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(m, d_out, d_in)."""
+        """The shape (m, d_out, d_in) of the stack of sensing matrices."""
         return (self.count, *self.matrix_shape)
 
     def _draw(self) -> tuple[np.ndarray, np.ndarray]:
@@ -271,7 +272,7 @@ class CosineEnsemble(StructuredEnsemble):
         return self._drawn
 
     def workspace(self) -> tuple[int, int]:
-        """What is transformed, its transform, and as much again for a line and its plan.
+        """Return how many numbers the transforms use: input, output, and as many for their plan.
 
         Returns
         -------

@@ -67,7 +67,7 @@ class FactoredTarget:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(d_out, d_in)."""
+        """The shape (d_out, d_in) of the target."""
         return self.U.shape[0], self.Vh.shape[1]
 
     @property
@@ -77,7 +77,7 @@ class FactoredTarget:
 
     @property
     def svd(self) -> SVD:
-        """The factors as an SVD."""
+        """The singular value decomposition of the target."""
         return SVD(self.U, self.s, self.Vh)
 
     def to_dense(self) -> Array:
@@ -169,6 +169,7 @@ def random_target(
     frames = 8 * (d_out + d_in) * rank
     size = frames if factored else 8 * d_out * d_in
     working = max(drawing - size, 0 if factored else frames + 8 * d_out * rank)
+    working += checks.slack(size + working)
     checks.fits_in_memory(f"`shape`: a {d_out} x {d_in} target", size, working=working)
     U, V = orthonormal_frame(d_out, rank, rng), orthonormal_frame(d_in, rank, rng)
     if factored:
@@ -217,9 +218,10 @@ def random_mask(
     if like is not None and not arrays.is_array(like):
         raise TypeError(f"`like` must be an array, got {checks.describe(like)}")
     # Drawing needs 8 bytes for every entry, beside the mask itself, and an index of those chosen.
-    size = d_out * d_in
-    working = int(8 * fraction * size) if exact else 0
-    checks.fits_in_memory(f"`shape`: a {d_out} x {d_in} mask", 9 * size, working=working)
+    count = d_out * d_in
+    size, working = 9 * count, int(8 * fraction * count) if exact else 0
+    working += checks.slack(size + working)
+    checks.fits_in_memory(f"`shape`: a {d_out} x {d_in} mask", size, working=working)
     if exact:
         flat = np.zeros(d_out * d_in, dtype=bool)
         flat[rng.choice(flat.size, size=int(fraction * flat.size), replace=False)] = True
@@ -266,7 +268,8 @@ def gaussian_ensemble(
     scale = checks.positive("scale", scale)
     like = None if like is None else checks.like("like", like)
     size = 8 * count * d_out * d_in
-    checks.fits_in_memory(f"`count`: {count} sensing matrices {d_out} x {d_in}", size)
+    what = f"`count`: {count} sensing matrices {d_out} x {d_in}"
+    checks.fits_in_memory(what, size, working=checks.slack(size))
     matrices = rng.standard_normal((count, d_out, d_in))
     matrices *= scale
     return matrices if like is None else arrays.like(matrices, like)

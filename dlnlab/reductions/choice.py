@@ -40,7 +40,7 @@ speed of a matrix product: about 22 d³ flops at a quarter of that speed."""
 
 
 class Formulation(NamedTuple):
-    """What to run, and how to read the given network off it.
+    """The problem that is run, and how the given network is read off it.
 
     Attributes
     ----------

@@ -132,7 +132,10 @@ def _diverged(judgements: Sequence[Any]) -> bool:
 
 
 def _table_json(study: Study, reading: str) -> list[list[str]]:
-    """The rows of a table: words, and for each part the measured and, if any, the published."""
+    """The rows of a table: words, and for each part the measured and, if any, the published.
+
+    A row that the reading does not measure is left out.
+    """
     experiment = study.experiment
     if not experiment.rows or _diverged(study.judgements[reading]):
         return []
@@ -140,12 +143,14 @@ def _table_json(study: Study, reading: str) -> list[list[str]]:
     printed = any(published for *_, published in experiment.rows)
     rows = [["", *(cell for part in parts for cell in (part, "paper")[: 1 + printed])]]
     for words, quantity, published in experiment.rows:
+        names = [f"{part}: {quantity}" for part in parts]
+        if not all(name in result["values"] for result in study.results[reading] for name in names):
+            continue
         cells = []
-        for k, part in enumerate(parts):
-            seen = [result["values"][f"{part}: {quantity}"] for result in study.results[reading]]
-            cells.append(numbers(seen))
+        for k, name in enumerate(names):
+            cells.append(numbers([result["values"][name] for result in study.results[reading]]))
             if printed:
-                cells.append("–" if study.quick else number(published[k]))
+                cells.append(number(published[k]) if published and not study.quick else "–")
         rows.append([words, *cells])
     return rows
 

@@ -36,7 +36,7 @@ The integers of 32 bits are NumPy's own on some systems before its version 2."""
 
 @dataclass(frozen=True)
 class Layout:
-    """What one array of a file must be.
+    """The shape, the type and the range that an array of a file must have.
 
     Attributes
     ----------

@@ -87,7 +87,7 @@ class RecordSteps:
 
     @property
     def count(self) -> int:
-        """How many records that makes."""
+        """Number of records that a run of so many steps makes."""
         if self.every:
             return -(-self.num_steps // self.every) + 1
         return len({step for step in self.steps if step <= self.num_steps} | {0, self.num_steps})
@@ -111,8 +111,7 @@ def check_records(record_every: Any, num_steps: Any) -> RecordSteps:
         If an argument is malformed.
     """
     num_steps = checks.integer("num_steps", num_steps, 0, bits=48)
-    if isinstance(record_every, np.ndarray) and record_every.ndim == 1:
-        record_every = record_every.tolist()
+    record_every = checks.listed("record_every", record_every)
     if checks.is_sequence(record_every):
         listed = checks.sequence("record_every", record_every)
         steps = {checks.integer("record_every", step, 0) for step in listed}
@@ -125,7 +124,7 @@ LAYERED = {"layers", "layer_singular_values"}
 
 
 class State(NamedTuple):
-    """Where a run is, and all that its next steps depend on.
+    """The state of a run: everything that its next steps depend on.
 
     Attributes
     ----------
@@ -143,7 +142,7 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class Form:
-    """How the weights of a run are kept in its checkpoint.
+    """The layout of the weights of a run in its checkpoint.
 
     Attributes
     ----------

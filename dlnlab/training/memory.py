@@ -92,7 +92,8 @@ class Footprint:
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            checks.integer(item.name, getattr(self, item.name), 0)
+            value = checks.integer(item.name, getattr(self, item.name), 0)
+            object.__setattr__(self, item.name, value)
 
     @property
     def peak(self) -> int:
@@ -202,10 +203,11 @@ def of_descent(
         largest = max(_largest(given, record) * num_records * given.item, max(given.sizes) * 8)
         working += min(_CHUNK, largest)
         final = max(final, running.holding() + min(_CHUNK, largest))
+    free = checks.slack(2 * records)  # beside the numbers and their second copy
     return Footprint(
         work=_resident(converted + working, running),
         records=records,
-        objects=num_records * (PER_RECORD + PER_QUANTITY * arrays_each) + records // 20,
+        objects=num_records * (PER_RECORD + PER_QUANTITY * arrays_each) + free,
         held=_resident(converted + final, running),
     )
 
@@ -367,11 +369,12 @@ class _Sizes:
 
 def _stand_ins(weights: Any) -> Any:
     """Layers as they will be run, those of integers as of floating-point numbers, not formed."""
-    if not isinstance(weights, list | tuple):
+    if not checks.is_sequence(weights):
         return weights  # which is an error
+    layers = checks.sequence("weights", weights, "arrays")
     return tuple(
         np.broadcast_to(np.zeros((), dtype), W.shape) if dtype else W
-        for W, dtype in ((W, _converted_to(W)) for W in weights)
+        for W, dtype in zip(layers, map(_converted_to, layers), strict=True)
     )
 
 
@@ -420,7 +423,7 @@ def _told(count: int) -> str:
 
 @dataclass
 class Peak:
-    """What `watch` has seen.
+    """The growth of the process's memory that `watch` has measured.
 
     Attributes
     ----------

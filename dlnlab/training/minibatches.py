@@ -17,7 +17,7 @@ __all__ = ["Minibatches", "seed_of"]
 
 
 class Minibatches:
-    """The minibatches of a run.
+    """The sequence of minibatches of a run.
 
     Parameters
     ----------

@@ -78,7 +78,7 @@ class Objective(Protocol):
 
 
 class Look(NamedTuple):
-    """What quantities of a linear network are measured on.
+    """The point at which quantities of a linear network are measured.
 
     Attributes
     ----------
@@ -145,7 +145,7 @@ class LinearNetwork:
         return Look(self.problem, tuple(weights), W, self.view)
 
     def value(self, look: Look) -> Array:
-        """Return ℓ(W_{L:1}).
+        """Return the loss ℓ(W_{L:1}).
 
         Parameters
         ----------

@@ -15,7 +15,7 @@ __all__ = ["Quantity", "Recorder", "copied"]
 
 
 class Quantity(NamedTuple):
-    """How something is measured, and the fields of a trajectory that it fills.
+    """How a quantity is measured, and the fields of a trajectory that it fills.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ class Recorder:
         ]
 
     def finish(self, weights: Any, status: Any, seconds: float, **extra: Any) -> Trajectory:
-        """Return the trajectory.
+        """Return the trajectory of everything that was recorded.
 
         Parameters
         ----------

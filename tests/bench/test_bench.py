@@ -256,10 +256,6 @@ def test_a_run_is_given_as_many_steps_as_fill_the_time(step, wanted, monkeypatch
     assert timing.calibrate(taken.append, 1.0, most=10**6) == wanted
 
 
-def test_it_is_said_which_blas_there_is():
-    assert re.search(r"\d", timing.blas())
-
-
 def test_the_limit_is_the_slower_of_arithmetic_and_memory(monkeypatch):
     monkeypatch.setattr(limits, "gemm_rate", lambda *arguments: 100.0)
     monkeypatch.setattr(limits, "read_rate", lambda *arguments: 10.0)

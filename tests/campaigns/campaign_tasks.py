@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dlnlab import campaigns
+
 
 def draw(configuration):
     """Return random numbers, a sum that depends on the order of additions, and what JSON lacks."""
@@ -66,3 +68,15 @@ def die_at_three(configuration):
 def die(configuration):
     """Kill the worker, always."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def climb(configuration):
+    """Count to three, a step each time it is begun, and fail on the way."""
+    state = campaigns.state_file("height")
+    if state is None:
+        return {"height": 0}
+    height = int(state.read_text()) + 1 if state.exists() else 1
+    state.write_text(str(height))
+    if height < 3:
+        raise OSError("slipped")
+    return {"height": height}

@@ -19,7 +19,7 @@ import pytest
 
 import dlnlab
 from dlnlab import campaigns, validations
-from dlnlab.campaigns import campaign, executors
+from dlnlab.campaigns import campaign, executors, states
 
 SEEDS = [{"seed": n} for n in range(20)]
 
@@ -126,6 +126,30 @@ def test_a_failing_task_is_named_and_the_others_are_kept(tmp_path):
         )
     assert "in fail_on_odd" in info.value.__notes__[0]  # the worker's traceback
     assert path.read_bytes().count(b"\n") == 1
+
+
+@pytest.mark.parametrize("executor", ["serial", "processes=1"])
+def test_a_task_finds_the_state_it_left_and_none_stays_with_its_result(tmp_path, executor):
+    path = tmp_path / "results.jsonl"
+    options = {"path": path, "executor": executor}
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="slipped"):
+            campaigns.run(campaign_tasks.climb, [{"seed": 0}], **options)
+        assert (tmp_path / "results.jsonl.states").is_dir()
+    assert campaigns.run(campaign_tasks.climb, [{"seed": 0}], **options) == [{"height": 3}]
+    assert os.listdir(tmp_path) == ["results.jsonl"]
+
+
+def test_states_are_kept_beside_a_file_of_results_only(tmp_path):
+    assert campaigns.run(campaign_tasks.climb, [{}], executor="serial") == [{"height": 0}]
+    with states.keeping(tmp_path / "elsewhere" / "results.jsonl.states", "key"):
+        assert campaigns.state_file("height") is None  # its folder is not there, as on a cluster
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../height", "a/b", ".hidden"])
+def test_a_state_lies_in_the_folder_of_its_task(name):
+    with pytest.raises(ValueError, match="`name` must be the plain name of a file"):
+        campaigns.state_file(name)
 
 
 def test_one_file_serves_several_campaigns(tmp_path):
@@ -626,13 +650,14 @@ if __name__ == "__main__":
         pool.submit(time.sleep, 60)
     pids = [pid for worker in pool._workers for pid in worker.pool._processes]
     print(*pids, flush=True)
-    time.sleep(float(sys.argv[2]))
+    while sys.argv[2] == "importing" and not os.path.exists(sys.argv[1]):
+        time.sleep(0.05)
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
 def wait_for_the_end_of(pids):
-    left, until = set(pids), time.monotonic() + 10
+    left, until = set(pids), time.monotonic() + 40  # who does not notice stays for a minute
     while left and time.monotonic() < until:
         left = {pid for pid in left if Path(f"/proc/{pid}").exists()}
         time.sleep(0.05)
@@ -640,18 +665,16 @@ def wait_for_the_end_of(pids):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
-@pytest.mark.parametrize("delay", [0.0, 1.5])
-def test_workers_whose_parent_is_killed_while_they_start_do_not_stay(tmp_path, delay):
+@pytest.mark.parametrize("moment", ["starting", "importing"])
+def test_workers_whose_parent_is_killed_while_they_start_do_not_stay(tmp_path, moment):
     """They notice before they import, and while they do."""
     source, log = tmp_path / "script.py", tmp_path / "log"
     source.write_text(ORPHANS)
-    command = [sys.executable, str(source), str(log), str(delay)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    command = [sys.executable, str(source), str(log), moment]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     pids = [int(pid) for pid in done.stdout.split()]
     assert len(pids) == 6
     assert wait_for_the_end_of(pids) == set()
-    if delay:
-        assert log.exists()  # some had come so far; without delay a busy machine decides
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a process without a parent has another there")
@@ -663,7 +686,7 @@ def test_a_worker_whose_parent_is_gone_ends_before_it_imports(gone, monkeypatch)
     sent = pickle.dumps(executors._GuardedName("a worker")).hex()
     code = "import pickle, sys; pickle.loads(bytes.fromhex(sys.argv[1])); print('imports')"
     command = [sys.executable, "-c", code, sent]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, done.stdout) == ((1, "") if gone else (0, "imports\n"))
 
 
@@ -680,7 +703,7 @@ def test_an_interrupt_ends_the_workers_at_once(tmp_path):
     with pytest.raises(KeyboardInterrupt), executors.using(pool) as same:
         campaigns.run(campaign_tasks.log, configurations, executor=same, progress=interrupt)
     pool.shutdown(wait=True, cancel_futures=True)
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 40  # of the minute that its task takes
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     with pytest.raises(RuntimeError, match="shut down"):

@@ -37,9 +37,10 @@ LISTED = {
     "generally_c_vec_0": "refuted",
     "eq26": "refuted",
     "thresholding_recovers": "refuted",
+    "invariant_subspace": "refuted",
 }
 """What is known of the paper's Theorem 2, of what is read into it and what it rests on; and what
-convergence is taken for."""
+convergence, or a small distance from record to record, is taken for."""
 
 
 def setting(**changes):
@@ -83,9 +84,9 @@ def test_every_scope_can_be_met_and_the_first_decides():
         ({"depth": 2}, "L = 2"),
         ({"shape": (2, 2)}, "2 × 2"),
         ({"shape": (2, 5)}, "all other"),
-        ({"targets": np.array([3.0])}, "targets that are σ_1* or at most 2ε^L, r = 1"),
-        ({"targets": np.array([1.0, 1.0])}, "targets that are"),
-        ({"targets": np.array([1.0, 0.19])}, "targets that are"),
+        ({"targets": np.array([3.0])}, "targets with every σ_i* equal to σ_1* or at most 2ε^L"),
+        ({"targets": np.array([1.0, 1.0])}, "targets with every"),
+        ({"targets": np.array([1.0, 0.19])}, "targets with every"),
         ({"core": turn}, "square QᵀM* that are normal"),
         ({"core": np.kron(np.eye(2), core[:2, :2]), "shape": (4, 4)}, "square QᵀM*"),
         ({"core": turn, "shape": (5, 3)}, "all other"),
@@ -146,8 +147,8 @@ def witness(name: str) -> Witness:
 
 def test_only_refuted_claims_have_witnesses():
     assert {n for n, c in CLAIMS.items() if any(s.witness for s in c.standings)} == set(REFUTED)
-    assert set(REFUTED) - set(OF_NETWORKS) == {"thresholding_recovers"}
-    for name in ("lemma1", "thresholding_recovers"):
+    assert set(REFUTED) - set(OF_NETWORKS) == {"thresholding_recovers", "invariant_subspace"}
+    for name in ("lemma1", "thresholding_recovers", "invariant_subspace"):
         with pytest.raises(ValueError, match=f"`about` must be a refuted claim .* got {name}"):
             witnesses.of(CLAIMS[name])
 

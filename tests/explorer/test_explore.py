@@ -93,9 +93,16 @@ def test_nothing_is_lost_by_a_diagonal_target():
 @pytest.mark.parametrize("state", SLOWEST, ids=str)
 def test_an_answer_takes_well_under_a_second(state):
     shown(replace(state, seed=1))  # what is loaded once
+    # A fixed piece of work takes a tenth of a second where an answer was timed: 0.4 s at most.
+    slowness = max(seconds(lambda: [A @ A for A in [np.eye(10)] * 100_000]) / 0.1, 1.0)
+    assert seconds(lambda: shown(state)) < 1.0 * slowness
+
+
+def seconds(work):
+    """Return the seconds of the processor that it takes."""
     started = time.process_time()
-    shown(state)
-    assert time.process_time() - started < 1.0
+    work()
+    return time.process_time() - started
 
 
 # The server
@@ -198,7 +205,7 @@ def test_it_opens_a_browser_unless_told_not_to(monkeypatch, capsys):
     monkeypatch.setattr("webbrowser.open", lambda a: addresses.append(a) or came.set())
 
     def wait(server):
-        came.wait(5)
+        came.wait(60)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(explore.Server, "serve_forever", wait)

@@ -19,6 +19,7 @@ from dlnlab.proofs import (
     corollary1,
     counterexamples,
     dominance,
+    early_sums,
     exact,
     gauge,
     greedy_pruning,
@@ -30,6 +31,7 @@ from dlnlab.proofs import (
     parsimony,
     plane_blocks,
     proposition1,
+    short_times,
     small_targets,
     theorem1,
     theorem1_exact,
@@ -286,6 +288,42 @@ def test_planes(draw: dict[str, Any]) -> None:
         )
 
 
+@pytest.mark.parametrize(("L", "aligned"), [(2, 0), (3, 1), (5, 2)])
+def test_short_times(L: int, aligned: int) -> None:
+    """How far modes are behind at first, against both flows; an aligned mode is exact."""
+    rng, eps, goals = np.random.default_rng(L), 0.8, np.array([1.0, 0.7, 0.4, 0.0])
+    A, B = (np.linalg.qr(rng.standard_normal((3, 3)))[0] for _ in range(2))
+    P = np.zeros((4, 4))
+    P[0, 0], P[1:, 1:] = goals[aligned], A @ np.diag(np.delete(goals, aligned)) @ B.T
+    Q, turn = (np.linalg.qr(rng.standard_normal((4, 4)))[0] for _ in range(2))
+    P = turn @ P @ turn.T
+    problem, start = dlnlab.factorization(Q @ P), [eps * np.eye(4)] * (L - 1) + [eps * Q]
+    times = np.array([1e-3, 2e-3])
+    run = dlnlab.gradient_flow(problem, start, t_end=2e-3, times=times, rtol=1e-13)
+    behind = modes.flow(times, goals, eps, L) - run.singular_values[1:]
+    slopes = behind / times[:, None]
+    first = 2 * slopes[0] - slopes[1]  # without the next order
+    lowest = np.linalg.eigvalsh((P + P.T) / 2)[::-1]
+    for k in range(4):
+        known = {short_times.L: L, short_times.eps: eps}
+        known |= {short_times.goal: goals[k], short_times.eigenvalue: lowest[k]}
+        expected = _number(short_times.deficit(), known)
+        assert first[k] == pytest.approx(expected, abs=1e-4)
+        assert expected >= -TIGHT
+    assert np.max(first) > 0.01
+    x = turn[:, 0]
+    values = np.array([x @ Q.T @ W @ x for W in _products(problem, start, times)])
+    np.testing.assert_allclose(values, modes.flow(times, goals, eps, L)[:, aligned], rtol=1e-11)
+
+
+def _products(problem: Any, start: list[np.ndarray], times: np.ndarray) -> np.ndarray:
+    """W_{L:1} along the flow."""
+    options: dict[str, Any] = {"times": times, "rtol": 1e-13, "record": ("end_to_end",)}
+    run = dlnlab.gradient_flow(problem, start, t_end=float(times[-1]), **options)
+    assert run.end_to_end is not None
+    return np.asarray(run.end_to_end[1:])
+
+
 def _balanced_rate(W: np.ndarray, G: np.ndarray, L: int) -> np.ndarray:
     """−Σ_j [WWᵀ]^{(j−1)/L} G [WᵀW]^{(L−j)/L}."""
     U, s, Vh = np.linalg.svd(W)
@@ -414,6 +452,66 @@ def test_bounds_of_every_mode(
         gains = eps ** (2.0 - L) - run.singular_values[:, :live] ** (2 / L - 1)
         allowed = (L - 2) * run.times[:, None] * np.cumsum(goals[:live])
         assert np.all(np.cumsum(gains, axis=1) <= allowed + 1e-6 * (1 + allowed))
+
+
+@pytest.mark.parametrize(
+    ("widths", "targets", "eps"),
+    [
+        ((4, 4, 4, 4), (1.0, 0.9, 0.8), 0.3),
+        ((4, 3, 3, 5), (1.0, 0.7), 0.25),
+        ((3, 4, 3, 3, 3, 4), (1.0, 0.95, 0.4), 0.5),
+    ],
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_sums_lead_early(
+    widths: tuple[int, ...], targets: tuple[float, ...], eps: float, seed: int
+) -> None:
+    """Sums of σ^q, or of logarithms, as long as the modes in them are below the share."""
+    L, goals = len(widths) - 1, np.array(targets)
+    shape = widths[-1], widths[0]
+    M = dlnlab.random_target(shape, len(targets), rng=seed, singular_values=targets)
+    weights = _balanced(np.random.default_rng(seed), widths, eps)
+    half = float(modes.flow_times([0.5], goals[0], eps, L)[0])
+    options = {"times": np.linspace(0, half, 101), "rtol": 1e-11, "record": ("singular_values",)}
+    run = dlnlab.gradient_flow(dlnlab.factorization(M), weights, t_end=half, **options)
+    values = run.singular_values[:, : goals.size]
+    bound = modes.flow(run.times, goals, eps, L)
+    for q in (0, 1, 4):
+        known = {proposition1.L: L, early_sums.power: q}
+        coordinate = np.log if q == 0 else lambda x, q=q: x**q
+        below = bound <= _number(early_sums.share(), known) * goals
+        early = np.logical_and.accumulate(below, axis=1)
+        assert np.sum(early[:, -1]) > 9
+        ahead = np.cumsum(coordinate(bound) - coordinate(values), axis=1)
+        assert np.all(ahead[early] >= -1e-8)  # the integration's own error, with room
+
+
+@pytest.mark.parametrize("L", [3, 4, 6])
+@pytest.mark.parametrize("q", [0.5, 1.0, 4.0])
+def test_speeds_of_sums_are_convex_up_to_the_share(q: float, L: int) -> None:
+    """Two values brought closer, their sum kept, grow more slowly below it and faster above it."""
+    known = {proposition1.L: L, early_sums.power: q}
+    c = _number(early_sums.share(), known)
+
+    def speeds(mean: float, apart: float) -> float:
+        symbols = early_sums.value, early_sums.drive
+        rate = sp.lambdify(symbols, early_sums.speed(*symbols).subs(known))
+        return sum(rate((mean + move) ** (1 / q), 1.0) for move in (-apart, apart))
+
+    share = c**q
+    assert speeds(0.9 * share, 0.05 * share) > speeds(0.9 * share, 0.01 * share)
+    assert speeds(1.1 * share, 0.05 * share) < speeds(1.1 * share, 0.01 * share)
+
+
+@pytest.mark.parametrize("draw", _draws(), ids=str)
+def test_speeds_of_sums_are_those_of_the_compressed_flow(draw: dict[str, Any]) -> None:
+    L, q = draw["L"], 2
+    near = modes.flow([0.0, 1e-6], [1.0], float(draw["ε"]), L)[:, 0]
+    known = {proposition1.L: L, early_sums.power: q, early_sums.drive: 1}
+    expected = _number(early_sums.speed(sp.Float(near.mean()), early_sums.drive), known)
+    coordinate = _number(early_sums.coordinate(sp.Float(near[1])), known)
+    moved = coordinate - _number(early_sums.coordinate(sp.Float(near[0])), known)
+    assert moved / 1e-6 == pytest.approx(expected, rel=1e-6, abs=1e-9)  # of a difference
 
 
 def _pair_bound(times: np.ndarray, goals: np.ndarray, k: int, eps: float, L: int) -> np.ndarray:

@@ -31,7 +31,7 @@ NAMES = [
     pytest.param(name, marks=needs_flint) if name == "counterexamples" else name
     for name in proofs.MODULES
 ]
-WIDE = {"L": AtLeast(2), "k": AtLeast(1)}
+WIDE = {"L": AtLeast(2), "k": AtLeast(1), "q": AtLeast(-1)}
 """Scopes as wide as they can be."""
 
 

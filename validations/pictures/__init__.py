@@ -106,6 +106,14 @@ def draw(claim: str, witness: Mapping[str, Any]) -> Any:
 def message(margin: float, error: float) -> str:
     """Return what a picture says, in one line.
 
+    Parameters
+    ----------
+    margin, error : float
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> message(-0.156, 2e-14)
@@ -124,7 +132,17 @@ def message(margin: float, error: float) -> str:
 
 
 def draws(claim: str) -> bool:
-    """Whether instances of a claim are drawn."""
+    """Tell whether instances of a claim can be drawn.
+
+    Parameters
+    ----------
+    claim : str
+        Name of the claim.
+
+    Returns
+    -------
+    bool
+    """
     return claim in SHARED or _own(claim) is not None
 
 
@@ -142,6 +160,10 @@ def sketch(claim: str, witness: Mapping[str, Any]) -> Sketch | None:
     ----------
     claim, witness
         As for `draw`.
+
+    Returns
+    -------
+    Sketch or None
     """
     maker = MAKERS.get((claim, witness.get("part"))) if claim in SHARED else _own(claim)
     return None if maker is None else maker(witness)

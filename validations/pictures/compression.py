@@ -57,7 +57,17 @@ def _beside(title: str, ylabel: str, **series: Any) -> Any:
 
 
 def sketch_fits(witness: Mapping[str, Any]) -> Sketch:
-    """Column norms of an exact fit next to those of the least group norm."""
+    """Draw column norms of an exact fit, next to those of the least group norm.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     norms = _falling(np.linalg.norm(np.array(witness["factor"]), axis=0))
     panel = _beside("Column norms", SIZE, exact_fit=norms, least_penalty=_falling(witness["sigma"]))
     title = rf"$U$ of {_size(witness)}, $\beta={witness['beta']:.3g}$"
@@ -65,7 +75,17 @@ def sketch_fits(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_columns(witness: Mapping[str, Any]) -> Sketch:
-    """Squared column norms at the end of descent next to the eigenvalues of M."""
+    """Draw squared column norms at the end of descent, next to the eigenvalues of M.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     end = group_lasso_columns.descend(witness)
     found = _falling(np.sum(end.factor**2, axis=0))
     panel = _beside(
@@ -81,7 +101,17 @@ def sketch_columns(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_empty(witness: Mapping[str, Any]) -> Sketch:
-    """Curvatures of f on an empty column, by products with the Hessian and by the formula."""
+    """Draw curvatures of an empty column, by products with the Hessian and by the formula.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     M, U = np.array(witness["target"]), np.array(witness["factor"])
     left = np.linalg.eigvalsh(M - U @ U.T)
     expected = 2 * witness["lam"] / np.sqrt(witness["beta"]) - 4 * left[::-1]
@@ -98,7 +128,17 @@ def sketch_empty(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_haar(witness: Mapping[str, Any]) -> Sketch:
-    """The law of a squared column norm over many runs, next to Haar's."""
+    """Draw the law of a squared column norm over many runs, next to Haar's.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     found, rank, width = haar_columns.descend(witness), len(witness["sigma"]), witness["shape"][1]
     norms = np.sort(found.norms)
     shares = np.arange(1, norms.size + 1) / norms.size
@@ -118,7 +158,17 @@ def sketch_haar(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_rate(witness: Mapping[str, Any]) -> Sketch:
-    """The Hessian's eigenvalues, or the contraction that was measured, next to the claim's."""
+    """Draw the Hessian's eigenvalues, or the contraction measured, next to the claim's.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     squares, d = np.array(witness["sigma"]) ** 2, witness["shape"][0]
     if witness["part"] == "hessian":
         found, expected = fine_tuning_rate.spectrum(witness), pruning.curvatures(squares, d)
@@ -133,7 +183,17 @@ def sketch_rate(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_descent(witness: Mapping[str, Any]) -> Sketch:
-    """What each step lowers Φ by beyond the bound."""
+    """Draw by how much each step lowers Φ beyond the bound.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     found = thresholding_descent.run(witness)
     margins = claim.fall_margins(found.phi, found.moved, found.alpha, found.curvature)
     margin, error = thresholding_descent.judge(witness)
@@ -153,7 +213,17 @@ def sketch_descent(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_fixed(witness: Mapping[str, Any]) -> Sketch:
-    """Singular values before and after a step."""
+    """Draw singular values before and after a step.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     before, after = (
         np.linalg.svd(W, compute_uv=False)
         for W in (np.array(witness["matrix"]), thresholding_fixed_points.step(witness))
@@ -164,7 +234,17 @@ def sketch_fixed(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_end(witness: Mapping[str, Any]) -> Sketch:
-    """Singular values of the end of a run, and of the gradient there, below the threshold."""
+    """Draw singular values of the end of a run and of its gradient, and the threshold.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     W, _, alpha, curvature = thresholding_converges.end(witness)
     G = Recovery.from_witness(witness).problem().gradient(W)
     lam = witness["lam"] * curvature
@@ -183,7 +263,17 @@ def sketch_end(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_stuck(witness: Mapping[str, Any]) -> Sketch:
-    """Singular values of the end of a completion next to those of the target."""
+    """Draw singular values of the end of a completion, next to those of the target.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     end, M = thresholding_recovers.end(witness), np.array(witness["target"])
     panel = _beside(
         "Convergence is not recovery",

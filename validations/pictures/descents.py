@@ -54,7 +54,19 @@ SIDES = {
 
 
 def sketch_descent(witness: Mapping[str, Any], kind: str = "inequality") -> Sketch:
-    """σ_i and σ̃_i step by step, and the margin of Eq. (13) or of dominance."""
+    """Draw σ_i and σ̃_i step by step, and the margin of Eq. (13) or of dominance.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+    kind : {"inequality", "dominance"}, optional
+        Which margin.
+
+    Returns
+    -------
+    Sketch
+    """
     found, start = descents.from_witness(witness), int(witness["start"])
     run, (sides, title, label) = found.run, SIDES[kind]
     margins, errors = (part[:, start] for part in sides(found))
@@ -77,7 +89,19 @@ def sketch_descent(witness: Mapping[str, Any], kind: str = "inequality") -> Sket
 
 
 def sketch_registered_descent(witness: Mapping[str, Any], kind: str = "inequality") -> Sketch:
-    """The registered instance, until twice as many steps as its witness has."""
+    """Draw the registered instance, for twice as many steps as its witness has.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+    kind : {"inequality", "dominance"}, optional
+        Which margin.
+
+    Returns
+    -------
+    Sketch
+    """
     run, at = witnesses.descent(witness), int(witness["time"])
     _, title, label = SIDES[kind]
     sides = {"inequality": eq13_descent, "dominance": dominance_descent}[kind].registered_sides
@@ -100,7 +124,17 @@ def sketch_registered_descent(witness: Mapping[str, Any], kind: str = "inequalit
 
 
 def sketch_plane(witness: Mapping[str, Any]) -> Sketch:
-    """The original flow in two dimensions, in closed form and as integrated."""
+    """Draw the original flow in two dimensions, in closed form and as integrated.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     angle, eps, sigma = (float(witness[name]) for name in ("angle", "eps", "sigma"))
     times, found, accuracy = closed_form_plane.integrate(np.array([angle]), eps, sigma)
     formula = closed_form_claim.plane_flow(times, sigma, eps, angle)
@@ -122,7 +156,17 @@ def sketch_plane(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_small_c_vec(witness: Mapping[str, Any]) -> Sketch:
-    """Both recovery errors after the vectors are within c_vec of the target's, and the margin."""
+    """Draw both recovery errors once the vectors are within c_vec of the target's, and the margin.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     sigma, eps, angle = (float(witness[name]) for name in ("sigma", "eps", "angle"))
     at = float(witness["time"])
     times = np.union1d(at * np.linspace(0, 2, 200), [at])
@@ -144,7 +188,17 @@ def sketch_small_c_vec(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_eq26(witness: Mapping[str, Any]) -> Sketch:
-    """The compressed network's second value, which should wait until the first is fitted."""
+    """Draw the compressed network's second value, which should wait until the first is fitted.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     targets, eps, depth = witness["spectrum"], float(witness["eps"]), int(witness["depth"])
     times, values = eq26.before(targets, eps, depth)
     margin = eq26_claim.margins(values, eps**depth, targets[1])

@@ -56,7 +56,17 @@ DOMINANCE = (
 
 
 def sketch_closed_form(witness: Mapping[str, Any]) -> Sketch:
-    """The compressed flow in closed form and as integrated."""
+    """Draw the compressed flow in closed form and as integrated.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     case = Case.from_witness(witness)
     run = closed_form.integrate(case)
     margin = closed_form_claim.margins(run.matrices, run.left, run.values, run.right)
@@ -76,7 +86,17 @@ def sketch_closed_form(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_fitting_time(witness: Mapping[str, Any]) -> Sketch:
-    """How a fitting time exceeds its leading term, and by how much it may."""
+    """Draw how far a fitting time exceeds its leading term, and the bound on it.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     sigma, share, eps, depth = (witness[name] for name in ("sigma", "share", "eps", "depth"))
     time = float(modes.fitting_times([sigma], eps, depth, within=1 - share)[0])
     leading = closed_form_claim.leading_time(sigma, share, eps, depth)
@@ -97,7 +117,17 @@ def sketch_fitting_time(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_proposition1(witness: Mapping[str, Any]) -> Sketch:
-    """σ̇_i by the formula, and from the layers' velocities."""
+    """Draw σ̇_i by the formula, and from the layers' velocities.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     case = Case.from_witness(witness)
     run = proposition1.integrate([case])
     measured, formula, _ = proposition1_claim.sides(run.layers, run.gradient)
@@ -118,7 +148,17 @@ def sketch_proposition1(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_differencing(witness: Mapping[str, Any]) -> Sketch | None:
-    """σ̇_i by the formula and by differencing; None if the flow diverged."""
+    """Draw σ̇_i by the formula and by differencing; None if the flow diverged.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch or None
+    """
     case = Case.from_witness(witness)
     found = proposition1.difference(case, float(witness["time"]))
     if found is None:
@@ -148,7 +188,17 @@ def sketch_differencing(witness: Mapping[str, Any]) -> Sketch | None:
 
 
 def sketch_assumption1(witness: Mapping[str, Any]) -> Sketch:
-    """The diagnostics of Assumption 1."""
+    """Draw the diagnostics of Assumption 1.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     case = Case.from_witness(witness)
     c = assumption1.compare(case)
     names = (plotting.singular_values, plotting.alignments, plotting.c_val, plotting.c_vec)
@@ -161,7 +211,17 @@ def sketch_assumption1(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_dominance(witness: Mapping[str, Any]) -> Sketch:
-    """σ_i and σ̃_i, and the least of their differences."""
+    """Draw σ_i and σ̃_i, and the least of their differences.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     curve, pair = _looked(dominance.QUESTION, witness)
     assert pair.full_width is not None  # it is a pair
     values = partial(
@@ -175,7 +235,17 @@ def sketch_dominance(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_adversary(witness: Mapping[str, Any]) -> Sketch:
-    """σ_i and σ̃_i of the worst instance of a continuous climb."""
+    """Draw σ_i and σ̃_i of the worst instance of a continuous climb.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     told = witness["instance"]
     rows = tuple(tuple(row) for row in told["turn"])
     instance = adversary.TurnedStart(tuple(told["spectrum"]), rows, told["depth"], told["eps"])
@@ -193,9 +263,20 @@ def sketch_adversary(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_theorem2(witness: Mapping[str, Any], form: str = "stated") -> Sketch:
-    """Both recovery errors, and the margin of the inequality as stated, refined or sharp.
+    """Draw both recovery errors, and the margin of the inequality.
 
     In the "exact" form it is the distance of both sides, for aligned starts.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+    form : str, optional
+        "stated", "refined", "sharp", "any ε" or "exact".
+
+    Returns
+    -------
+    Sketch
     """
     question, spare = {
         "exact": (theorem2.QUESTION, None),

@@ -51,7 +51,17 @@ def _descent(turn: gauge.Turn) -> str:
 
 
 def sketch_gauge(witness: Mapping[str, Any]) -> Sketch | None:
-    """Gradient descent from a start and from the turned start; None if one diverged."""
+    """Draw gradient descent from a start and from the turned start; None if one diverged.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch or None
+    """
     turn = gauge.Turn.from_witness(witness)
     run = gauge.descend(turn)
     if not run.whole:
@@ -75,7 +85,17 @@ def sketch_gauge(witness: Mapping[str, Any]) -> Sketch | None:
 
 
 def sketch_loss(witness: Mapping[str, Any]) -> Sketch:
-    """The loss of the iterates, and of the iterates turned."""
+    """Draw the loss of the iterates, and of the iterates turned.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     turn = gauge.Turn.from_witness(witness)
     run = gauge.descend(turn)
     apart = gauge_claim.loss_deviations(*run.losses, run.scale)
@@ -93,7 +113,17 @@ def sketch_loss(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_gradients(witness: Mapping[str, Any]) -> Sketch:
-    """The slope of the loss if one layer moves, and if all do."""
+    """Draw the slope of the loss if one layer moves, and if all do.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     line = gradients.LineThrough.from_witness(witness)
     move = line.move()
     depth = len(move)

@@ -35,7 +35,17 @@ DISTANCE = "squared Frobenius norm"
 
 
 def sketch_lemma1(witness: Mapping[str, Any]) -> Sketch:
-    """Both spectra, and both distances."""
+    """Draw both spectra, and both distances.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     A, B = lemma1.pair(witness)
     first, second = spectra.singular_values(A), spectra.singular_values(B)
     parts = [
@@ -57,10 +67,19 @@ def sketch_lemma1(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_corollary1(witness: Mapping[str, Any]) -> Sketch:
-    """Singular values of both initial errors, and both sides of the exact form.
+    """Draw singular values of both initial errors, and both sides of the exact form.
 
     ‖W − M*‖² = ‖W̃ − M*‖² + (d − r̂) ε^{2L} + ε^L Σ σ_i* ‖u_i* − Q v_i*‖², the last two terms being
     what the inequality leaves out.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
     """
     case = Case.from_witness(witness)
     target, start = case.target, case.eps**case.depth
@@ -107,7 +126,17 @@ def _steps(witness: Mapping[str, Any]) -> str:
 
 
 def sketch_theorem1(witness: Mapping[str, Any]) -> Sketch | None:
-    """The recursion and gradient descent, step by step; None if it diverged."""
+    """Draw the recursion and gradient descent, step by step; None if it diverged.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch or None
+    """
     case = Case.from_witness(witness)
     run = theorem1.descend(case, **_descent(witness))
     margin = theorem1_claim.margins(run.matrices, run.left, run.values, run.right)
@@ -135,7 +164,17 @@ def sketch_theorem1(witness: Mapping[str, Any]) -> Sketch | None:
 
 
 def sketch_residual(witness: Mapping[str, Any]) -> Sketch:
-    """β(t)^L, and what it loses per step."""
+    """Draw β(t)^L, and what it loses per step.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     case = Case.from_witness(witness)
     run = theorem1.descend(case, **_descent(witness))
     residual, start = run.diagonal[:, case.rank :], case.eps**case.depth
@@ -162,7 +201,17 @@ def sketch_residual(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_step_size(witness: Mapping[str, Any]) -> Sketch:
-    """The multiplier of one step next to σ*, and 1 − 2θ."""
+    """Draw the multiplier of one step next to σ*, and 1 − 2θ.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     case, share = Case.from_witness(witness), float(witness["share"])
     _, before, after = theorem1.step_next_to(case, share)
     fixed = case.spectrum[0]
@@ -184,7 +233,17 @@ def sketch_step_size(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_parsimony(witness: Mapping[str, Any]) -> Sketch:
-    """The full and the reduced network, step by step."""
+    """Draw the full and the reduced network, step by step.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     case = Case.from_witness(witness)
     run = parsimony.descend(case, **_descent(witness))
     full, lifted = (
@@ -209,7 +268,17 @@ def sketch_parsimony(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_residual_scalar(witness: Mapping[str, Any]) -> Sketch:
-    """ρ_l, and ρ_l as the recursion makes it from the step before."""
+    """Draw ρ_l, and ρ_l predicted from the step before.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
+    """
     case = Case.from_witness(witness)
     run = parsimony.descend(case, **_descent(witness))
     now = run.scalars[:-1]

@@ -19,9 +19,18 @@ __all__ = ["sketch_differencing", "sketch_velocities"]
 
 
 def sketch_velocities(witness: Mapping[str, Any]) -> Sketch:
-    """Ẇ put together from U̇, Ṡ and V̇, and from the layers, at the verdict's record.
+    """Draw Ẇ from U̇, Ṡ and V̇ and from the layers, at the verdict's record.
 
     Which record is the worst may depend on the integration error, which is that of a batch there.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch
     """
     case = Case.from_witness(witness)
     run = proposition1.integrate([case])
@@ -51,7 +60,17 @@ def sketch_velocities(witness: Mapping[str, Any]) -> Sketch:
 
 
 def sketch_differencing(witness: Mapping[str, Any]) -> Sketch | None:
-    """u̇_i and v̇_i by the formula and by differencing; None if the flow diverged."""
+    """Draw u̇_i and v̇_i by the formula and by differencing; None if the flow diverged.
+
+    Parameters
+    ----------
+    witness : mapping
+        `Verdict.witness`, as it is or read from JSON.
+
+    Returns
+    -------
+    Sketch or None
+    """
     case = Case.from_witness(witness)
     found = proposition1_vectors.difference(case, float(witness["time"]))
     if found is None:

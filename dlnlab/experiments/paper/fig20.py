@@ -36,5 +36,6 @@ EXPERIMENT = Experiment(
         "do not show that the subspace stays; that of the first and the last one does.",
         "VGG and ViT-B are not run.",
     ),
+    runs_of="fig1",
     **classifiers.PENULTIMATE,
 )

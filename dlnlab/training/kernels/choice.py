@@ -38,7 +38,7 @@ def stepper(run: Run) -> Stepper:
 
 
 def fits_in_place(problem: Problem, weights: Weights, batch: tuple[int, ...]) -> bool:
-    """Whether the run is on the host, in one precision, with dense gradients of each member.
+    """Tell whether a run is on the host, in one precision, with dense gradients of each member.
 
     The precision is one that BLAS has; others it would be handed copies of.
 
