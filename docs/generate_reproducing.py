@@ -29,7 +29,7 @@ DOCS = Path(__file__).parent
 DATA = DOCS / "data" / "experiments.json"
 PAGE = DOCS / "reproducing.md"
 FIGURES = DOCS / "figures" / "experiments"
-KEPT = ("command", "finished", "seconds", "versions", "platform", "processors")
+KEPT = ("command", "finished", "seconds", "versions", "platform", "processors", "blas")
 """What the page's data keep of a manifest; the settings are with the verdict."""
 
 DPI = 200
@@ -71,7 +71,10 @@ def collected(folder: Path, name: str) -> dict[str, Any]:
     )
     FIGURES.mkdir(parents=True, exist_ok=True)
     again.plot().savefig(FIGURES / f"{name}.png", dpi=DPI)
-    return {"study": report.study_json(again), "manifest": {k: manifest[k] for k in KEPT}}
+    kept = {k: manifest[k] for k in KEPT if k in manifest}
+    if "runs" in manifest["parameters"]:
+        kept["runs"] = manifest["parameters"]["runs"]
+    return {"study": report.study_json(again), "manifest": kept}
 
 
 def joined(old: Mapping[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:

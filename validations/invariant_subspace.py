@@ -88,20 +88,21 @@ def _random(tally: Tally, task: Task) -> None:
     for number in range(task.count):
         inputs, width, classes = (int(n) for n in rng.integers((3, 6, 2), (9, 17, 5)))
         X, y = samples.clusters(rng, 40, inputs, classes)
-        method, eta = (("sgd", 0.3), ("adam", 0.01))[number % 2]
+        method, largest = (("sgd", 0.3), ("adam", 0.01))[number % 2]
+        eta = largest * 10.0 ** rng.uniform(-1, 0)
         model = nets.mlp(inputs, width, classes)
         run = nets.train(
             model,
             model.init(rng),
             (np.sqrt(inputs) * X, y),
             method=method,
-            eta=eta * 10.0 ** rng.uniform(-1, 0),
+            eta=eta,
             num_steps=5 * RECORDS,
             schedule="constant",
             record_every=5,
             record=("end_to_end",),
         )
-        told = {"method": method, "seed": task.seed, "number": number}
+        told = {"method": method, "eta": eta, "seed": task.seed, "number": number}
         told |= {"inputs": inputs, "width": width, "classes": classes}
         judge(tally, np.asarray(run.end_to_end), int(rng.integers(1, classes + 1)), told)
 

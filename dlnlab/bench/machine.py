@@ -6,7 +6,6 @@ import importlib.metadata
 import os
 from typing import Any
 
-from dlnlab.bench import timing
 from dlnlab.bench.limits import gemm_rate, read_rate
 from dlnlab.bench.measurement import Effort
 from dlnlab.numerics import arrays, threads
@@ -43,7 +42,7 @@ def describe(reference: Array, effort: Effort) -> dict[str, Any]:
     return {
         "processor": arrays.device_name(reference),
         "cores": threads.cores(),
-        "blas": timing.blas(),
+        "blas": threads.blas(),
         "gemm": gemm,
         "read": read,
         "versions": dict(_versions()),

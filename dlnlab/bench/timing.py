@@ -12,9 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import threadpoolctl
 
-__all__ = ["Sample", "alternate", "blas", "calibrate", "clock"]
+__all__ = ["Sample", "alternate", "calibrate", "clock"]
 
 
 @dataclass(frozen=True)
@@ -125,18 +124,3 @@ def alternate(calls: Sequence[Callable[[], object]], repeats: int) -> np.ndarray
         for k in order:
             times[turn, k] = clock(calls[k])
     return times
-
-
-def blas() -> str:
-    """Return which BLAS NumPy and SciPy run on, and for which processor its kernels are.
-
-    Returns
-    -------
-    str
-    """
-    found = [pool for pool in threadpoolctl.threadpool_info() if "version" in pool]
-    names = {
-        f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}".strip()
-        for pool in found
-    }
-    return ", ".join(sorted(names)) or "unknown"

@@ -25,6 +25,7 @@ __all__ = [
     "LARGE",
     "PER_CORE",
     "available",
+    "blas",
     "cores",
     "for_layers",
     "for_matrices",
@@ -75,6 +76,23 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def blas() -> str:
+    """Return which BLAS NumPy and SciPy run on, and for which processor its kernels are.
+
+    Returns
+    -------
+    str
+    """
+    import threadpoolctl
+
+    found = [pool for pool in threadpoolctl.threadpool_info() if "version" in pool]
+    names = {
+        f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}".strip()
+        for pool in found
+    }
+    return ", ".join(sorted(names)) or "unknown"
 
 
 class _ThreadLimits:

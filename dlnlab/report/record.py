@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import scipy
 
+from dlnlab.numerics import threads
 from dlnlab.results import plain
 from dlnlab.version import VERSION
 
@@ -48,4 +49,5 @@ def manifest(command: str, parameters: Mapping[str, Any], seconds: float) -> dic
         },
         "platform": platform.platform(),
         "processors": os.cpu_count(),
+        "blas": threads.blas(),
     }

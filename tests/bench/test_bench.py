@@ -256,10 +256,6 @@ def test_a_run_is_given_as_many_steps_as_fill_the_time(step, wanted, monkeypatch
     assert timing.calibrate(taken.append, 1.0, most=10**6) == wanted
 
 
-def test_it_is_said_which_blas_there_is():
-    assert re.search(r"\d", timing.blas())
-
-
 def test_the_limit_is_the_slower_of_arithmetic_and_memory(monkeypatch):
     monkeypatch.setattr(limits, "gemm_rate", lambda *arguments: 100.0)
     monkeypatch.setattr(limits, "read_rate", lambda *arguments: 10.0)
@@ -374,13 +370,13 @@ def test_what_the_peer_lacks_is_named(run, checkout):
 def test_rows_are_listed(run):
     code, out, _ = run("--list")
     listed = [line.split()[0] for line in out.splitlines() if not line.startswith(" ")]
-    assert (code, listed) == (0, [*ROWS, "growth"])
+    assert (code, listed) == (0, [*ROWS, "growth", "flows", "suites"])
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nothing"], "`ROW` must be one of wide-100, .*, growth, got 'nothing'"),
+        (["nothing"], "`ROW` must be one of wide-100, .*, growth, flows, suites, got 'nothing'"),
         (["--threads", "0"], "--threads must be an integer >= 1, got 0"),
         (["growth", "--profile"], "`ROW` growth must be measured .* without --profile"),
         (["growth", "--device", "gpu"], "`ROW` growth must be measured with --device cpu"),
@@ -402,8 +398,8 @@ def test_a_quick_run_writes_everything(run, numpy_only, tmp_path):
     assert "stack-20 ×512" in out
     assert "mean little" in out
     record = json.loads((tmp_path / "b.json").read_text("utf-8"))
-    assert set(record) == {"machine", "rows", "growth", "manifest"}
-    assert record["growth"] == []
+    assert set(record) == {"machine", "rows", "growth", "flows", "suites", "manifest"}
+    assert record["growth"] == record["flows"] == record["suites"] == []
     assert [row["row"] for row in record["rows"]] == ["stack-20", "notebook"]
     check_row(record["rows"][0])
     check_row(record["rows"][1])

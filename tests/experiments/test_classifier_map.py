@@ -24,8 +24,13 @@ def generate():
 
 
 @pytest.fixture(scope="module")
-def cells():
-    return json.loads((DOCS / "data" / "classifiers.json").read_text("utf-8"))["cells"]
+def record():
+    return json.loads((DOCS / "data" / "classifiers.json").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def cells(record):
+    return record["cells"]
 
 
 def test_a_cell_measures_what_is_drawn(generate, monkeypatch):
@@ -46,6 +51,15 @@ def test_the_map_has_a_panel_for_every_quantity_and_method(cells):
     texts = [text.get_text() for text in figure.axes[4].texts]
     assert len(texts) == 16
     assert texts.count("div.") == sum(c["behind"] is None for c in cells if c["method"] == "sgd")
+
+
+def test_the_map_of_times_has_a_panel_for_each_ratio_and_what_its_cells_measure(generate, record):
+    figure = classifiers.times(record["times"])
+    assert len(figure.axes) == len(classifiers.RATIOS) == 2
+    first = record["times"][0]["seconds"]
+    told = figure.axes[0].texts[0].get_text()
+    assert told == f"{first['dln'] / first['compressed']:.2f}"
+    assert generate.seconds(16, 2).keys() == first.keys()
 
 
 def test_the_page_says_what_the_map_shows(cells):

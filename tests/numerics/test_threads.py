@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 
@@ -222,3 +223,7 @@ def test_threads_do_not_change_a_number(count):
             return dlnlab.gradient_descent(problem, stack, **options).losses
 
     assert (losses(count) == losses(1)).all()
+
+
+def test_it_is_said_which_blas_there_is_and_for_which_processor():
+    assert re.search(r"\d", threads.blas())
