@@ -38,7 +38,7 @@ from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import L, singular_value_rate
 from .scopes import AtLeast
 
-__all__ = ["build", "deficit", "eigenvalue", "eps", "goal", "layer_share", "speed"]
+__all__ = ["build", "deficit", "eps", "speed"]
 
 eps = sp.Symbol("ε", positive=True)
 goal = sp.Symbol("s", nonnegative=True)
@@ -46,27 +46,17 @@ eigenvalue = sp.Symbol("λ", real=True)
 P, unit = matrix("P", "d", "d"), matrix("x", "d", "1")
 
 
-def layer_share(layer: sp.Expr) -> sp.Expr:
-    """Return what layer l adds to Ẇ in units of P − W, all layers being εI.
-
-    Parameters
-    ----------
-    layer : sympy expression
-        l.
-
-    Returns
-    -------
-    sympy expression
-    """
+def _layer_share(layer: sp.Expr) -> sp.Expr:
+    """Return what layer l adds to Ẇ in units of P − W, all layers being εI."""
     return eps ** (2 * (L - layer)) * eps ** (2 * (layer - 1))
 
 
 def speed() -> sp.Expr:
-    """Return Lε^{2L−2}, the factor of all rates at the start.
+    """Return Lε^{2L−2}.
 
     Returns
     -------
-    sympy expression
+    expression
     """
     return L * eps ** (2 * L - 2)
 
@@ -76,7 +66,7 @@ def deficit() -> sp.Expr:
 
     Returns
     -------
-    sympy expression
+    expression
     """
     return speed() * (goal - eigenvalue)
 
@@ -84,7 +74,7 @@ def deficit() -> sp.Expr:
 def _first_velocity() -> None:
     """Each of the L layers adds ε^{2L−2}(P − W), and a mode starts as Proposition 1 says."""
     layer = sp.Symbol("l", positive=True)
-    one = sp.powsimp(layer_share(layer))
+    one = sp.powsimp(_layer_share(layer))
     require_zero(sp.simplify(sp.diff(one, layer)), "d/dl of the share of layer l")
     require_identity(L * one, speed(), "L shares")
     gap = sp.Symbol("g", real=True)
