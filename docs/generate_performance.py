@@ -2,11 +2,13 @@
 
     dlnlab bench --peer ../comp-deep-nets --json docs/data/bench.json
     dlnlab bench growth --json docs/data/growth.json
+    dlnlab bench flows --json docs/data/flows.json
+    dlnlab bench suites --json docs/data/suites.json
     dlnlab bench --device gpu --json docs/data/gpu.json
     python docs/generate_performance.py
 
-Between ``<!-- bench -->``, ``<!-- growth -->`` or ``<!-- gpu -->`` and ``<!-- end -->`` the page
-says what those files hold; nothing in there is written by hand.
+Between ``<!-- bench -->``, and the other names of files, and ``<!-- end -->`` the page says what
+those files hold; nothing in there is written by hand.
 """
 
 from __future__ import annotations
@@ -26,16 +28,15 @@ PAGE = DOCS / "performance.md"
 def main() -> None:
     """Rewrite the blocks, and draw the figures."""
     text = PAGE.read_text("utf-8")
-    for name in ("bench", "growth", "gpu"):
+    for name in ("bench", "growth", "flows", "suites", "gpu"):
         record = json.loads((DOCS / "data" / f"{name}.json").read_text("utf-8"))
         block = f"<!-- {name} -->\n{bench_report.markdown(record)}\n<!-- end -->"
         marks = re.compile(rf"<!-- {name} -->\n.*?<!-- end -->", re.DOTALL)
         text = marks.sub(lambda _, block=block: block, text)
-        if name == "gpu":
-            continue  # the table says it all
-        draw = speed.rows if name == "bench" else speed.growth
-        figure = draw(record["rows"] or record["growth"])
-        plotting.save(figure, DOCS / "figures" / f"{name}.svg")
+        draw = {"bench": speed.rows, "growth": speed.growth}.get(name)
+        if draw is not None:  # of the others the table says it all
+            figure = draw(record["rows"] or record["growth"])
+            plotting.save(figure, DOCS / "figures" / f"{name}.svg")
     PAGE.write_text(text, encoding="utf-8")
 
 

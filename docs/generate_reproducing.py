@@ -1,12 +1,12 @@
-"""Write the results on the page about reproducing the paper, from what `dlnlab reproduce` left.
+"""Write the results on the page about reproducing the paper, from results of `dlnlab reproduce`.
 
     dlnlab reproduce all --out results
     python docs/generate_reproducing.py results
     python docs/generate_reproducing.py            # from the data alone
 
 Verdicts and every measured quantity of every seed go to ``docs/data/experiments.json``, figures to
-``docs/figures/experiments``; experiments and readings that a directory does not hold keep what the
-data have of them.  The page's blocks, between marks such as ``<!-- findings -->`` and ``<!-- end
+``docs/figures/experiments``; experiments and readings that a directory does not hold keep their
+old data.  The page's blocks, between marks such as ``<!-- findings -->`` and ``<!-- end
 -->``, are made from the data alone, so that every measured number on the page is one of theirs.
 """
 
@@ -193,12 +193,12 @@ def findings(data: Data) -> str:
     folds = f"u1 … u{len(seen.values('fig6-movielens', 'folds', 'rmse: compressed'))}"
     items = (
         (
-            "The stated step does not go with the stated loss.",
+            "The stated step does not fit the stated loss.",
             f"With η = 10 (5, 0.5) on the sum of the loss {lost} of {len(descents)} experiments of "
             "descent diverge; as a step on the mean of the loss they converge.",
         ),
         (
-            "The plots of Figures 3, 5, 6, 14 and 19 show the largest singular values as target.",
+            "The targets of Figures 3, 5, 6, 14 and 19 have the largest singular values.",
             f"Figure 5 starts at ½ MSE {seen.published('fig5', 'start_half_mse')}: with that "
             f"target at {seen('fig5', 'top', 'start_half_mse')}, with the committed one at "
             f"{seen('fig5', 'code', 'start_half_mse')}.",
@@ -216,25 +216,25 @@ def findings(data: Data) -> str:
             f"{seen('fig19', 'matched', two)} from the same ε, the reverse of Figure 19.",
         ),
         (
-            "α = 1 is mostly not on the slow side (Figure 15).",
-            f"The sentence puts all α ≤ 1 there; the plot crosses at α = "
+            "α = 1 is mostly not too small (Figure 15).",
+            f"The text says that all α ≤ 1 are; the plot crosses at α = "
             f"{seen.published('fig15', 'crossing')}, our runs at "
             f"{seen('fig15', 'top', 'crossing')}.",
         ),
         (
-            "Close singular values do not always take turns.",
-            "With the target of the largest ten (Figure 9) a value has come to "
-            f"{seen('fig9', 'top', 'overlap')} of its own when the one before it is fitted; with "
-            f"the spread one, to {seen('fig9', 'code', 'overlap')}.",
+            "Close singular values are not always fitted one after the other.",
+            "With the ten largest values as target (Figure 9) a value has reached the shares "
+            f"{seen('fig9', 'top', 'overlap')} of its target when the one before it is fitted; "
+            f"with spread values, {seen('fig9', 'code', 'overlap')}.",
         ),
         (
-            "The MovieLens plot agrees with learning from a fifth of the ratings, not from four.",
+            "The MovieLens plot agrees with training on a fifth of the ratings, not on four.",
             f"It levels off at ½ MSE {seen.published('fig6-movielens', 'half_mse: compressed')}: "
             f"from a fifth {seen('fig6-movielens', 'fifth', 'half_mse: compressed')}, from four "
             f"fifths {seen('fig6-movielens', 'code', 'half_mse: compressed')}.",
         ),
         (
-            "On MovieLens the network is worth as much as least squares of rank one.",
+            "On MovieLens the network is as good as least squares of rank one.",
             f"RMSE on {folds}: network {seen.mean('fig6-movielens', 'folds', 'rmse: compressed')}, "
             f"rank one {seen.mean('fig6-movielens', 'folds', 'rmse: rank one')}; a number for each "
             f"user and item {seen.mean('fig6-movielens', 'folds', 'rmse: biases')}, with factors "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import decimal
 import fractions
 import pathlib
@@ -41,6 +42,45 @@ class Broken:
 
     __len__ = __iter__ = __getitem__ = __array__ = __float__ = __index__ = __repr__ = _raise
     __bool__ = __eq__ = __hash__ = __fspath__ = _raise
+
+
+class BrokenInteger(int):
+    """A number that cannot be read."""
+
+    def _raise(self) -> Any:
+        raise ArithmeticError("broken on purpose")
+
+    __int__ = __index__ = __float__ = _raise
+
+
+class BrokenFloat(float):
+    """Another one."""
+
+    def __float__(self) -> float:
+        raise ArithmeticError("broken on purpose")
+
+
+class BrokenList(list):
+    """A list that cannot be read."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __iter__(self) -> Any:
+        raise LookupError("broken on purpose")
+
+
+class Long(collections.abc.Sequence):
+    """So many ones, none of them there."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: Any) -> float:
+        return 1.0
 
 
 def anything(*arguments: Any, **options: Any) -> None:
@@ -157,6 +197,15 @@ VALUES: dict[str, Any] = {
     "list of masked matrices": [MASKED, MASKED],
     "stack": np.stack([EYE, EYE]),
     "many axes": EYE.reshape((1,) * 40 + (3, 3)),
+    "broken integer": BrokenInteger(2),
+    "broken float": BrokenFloat(2),
+    "broken list": BrokenList([1.0, 2.0]),
+    "long sequence": Long(10**12),
+    "negative length": Long(-1),
+    "repeated number": np.broadcast_to(1.0, 10**12),
+    "repeated matrix": np.broadcast_to(1.0, (10**6, 10**6)),
+    "repeated bytes": np.broadcast_to(np.int8(1), (10**6, 10**6)),
+    "tall sparse matrix": scipy.sparse.coo_array(([1.0], ([0], [0])), shape=(10**12, 3)),
 }
 
 # ------------------------------------------------------------------ what arguments may take
@@ -195,5 +244,7 @@ LIKE |= {
     "infinite matrix",
     "1e308 matrix",
     "many axes",
+    "repeated number",
+    "repeated matrix",
 }
 NETWORK = {"list of matrices"}

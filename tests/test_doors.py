@@ -1035,6 +1035,7 @@ INNER = {
         "adjoint",
         "chosen_numbers",
         "compose",
+        "factor_gradients",
         "gradient_of",
         "residual",
         "samples",

@@ -457,3 +457,30 @@ def test_minus_zero_is_zero():
     """Or a logarithm, or a division, would have a sign that nobody meant."""
     assert math.copysign(1, checks.nonnegative("x", -0.0)) == 1
     assert not np.signbit(checks.nonnegative_array("x", [-0.0, 1.0])).any()
+
+
+def test_numbers_of_numpy_do_not_wrap_around():
+    """−np.uint64(3) is 18446744073709551613, and 100 + 100 of eight bits are −56."""
+    unsigned = {"margin": -1.0, "error": np.uint64(3)}
+    assert dlnlab.Premise("p", "holds", **unsigned).met
+    standing = dlnlab.claims.Standing("conjecture")
+    verdict = dlnlab.claims.judge(
+        "c", "holds", **unsigned, premises=(), witness={}, standing=standing
+    )
+    assert not verdict.contradicted
+    assert type(verdict.error) is float
+    hundred = np.int8(100)
+    assert dlnlab.memory.Footprint(hundred, hundred, hundred).peak == 300
+    ensemble = dlnlab.GeneratedEnsemble(hundred, (3, 3), np.int8(7))
+    assert ensemble == dlnlab.GeneratedEnsemble(100, (3, 3), 7)
+    assert type(ensemble.count) is int
+
+
+def test_the_memory_of_a_network_is_foreseen_that_is_not_there():
+    """Numbers that are repeated take no room, and nothing looks at them; a run would need it."""
+    shape = (10**6, 10**6)
+    problem = dlnlab.factorization(dlnlab.random_target(shape, 1, rng=0, factored=True))
+    weights = (np.broadcast_to(0.0, shape),) * 2
+    assert dlnlab.memory.of_descent(problem, weights, 1, ("loss",)).peak > 2 * 8 * 10**12
+    with pytest.raises(ValueError, match=r"`weights\[0\]`: an array of shape .* would need"):
+        dlnlab.gradient_descent(problem, weights, eta=0.1, num_steps=1)

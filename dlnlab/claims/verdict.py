@@ -199,10 +199,12 @@ class Verdicts(dict[str, Verdict]):
         return presenter("report").verdicts_cell(self)
 
 
-def _check_error(error: float) -> None:
+def _check_error(error: Any) -> float:
     """A bound on an error may be infinite, or NaN where nothing was measured, but not negative."""
-    if checks.number("error", error) < 0:
+    found = checks.number("error", error)
+    if found < 0:
         raise ValueError(f"`error` must be >= 0, got {error}")
+    return found
 
 
 def judge(
@@ -241,8 +243,7 @@ def judge(
     TypeError, ValueError
         If an argument is of another type than it says, or `error` is negative.
     """
-    checks.number("margin", margin)
-    _check_error(error)
+    margin, error = checks.number("margin", margin), _check_error(error)
     checks.items("premises", premises, Premise, "dlnlab.Premise")
     checks.instance("witness", witness, Mapping, "a mapping")
     checks.instance("standing", standing, Standing, "a dlnlab.claims.claim.Standing")

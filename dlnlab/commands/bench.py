@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dlnlab import bench, report, results, terminal
-from dlnlab.bench import growth, literal, machine, measurement, peer, profile
+from dlnlab.bench import flows, growth, literal, machine, measurement, peer, profile
 from dlnlab.bench.rows import ROWS
 from dlnlab.bench.workloads import Workload
 from dlnlab.commands import RunFailed, claims, files, numerals
+from dlnlab.lab import rates, suite
 from dlnlab.numerics import arrays
 from dlnlab.numerics.arrays import Array
 from dlnlab.report import bench as bench_report
 from dlnlab.report import page
 
-__all__ = ["EPILOG", "GROWTH", "add", "run"]
+__all__ = ["EPILOG", "FLOWS", "GROWTH", "SUITES", "TABLES", "add", "run"]
 
-GROWTH = "growth"
+GROWTH, FLOWS, SUITES = "growth", "flows", "suites"
+
+TABLES = {
+    GROWTH: f"time and memory against {', '.join(growth.AXES)}",
+    FLOWS: "the comparison of two gradient flows, against diffrax on JAX",
+    SUITES: "instances per second of the attack on each claim, and what a hunt would take",
+}
+"""What is measured beside rows."""
 
 EPILOG = """\
 examples:
@@ -31,6 +41,8 @@ examples:
   dlnlab bench wide-100 sensing-wide           two rows
   dlnlab bench --peer ../comp-deep-nets        all rows, against the authors' code
   dlnlab bench growth                          time and memory against every size
+  dlnlab bench flows                           flow.compare against a compiled solver (diffrax)
+  dlnlab bench suites                          instances per second of the attack on each claim
   dlnlab bench compressed-100 --profile        where the time of a step goes
   dlnlab bench --device gpu --json gpu.json    all rows on a GPU, single and in full batches
 
@@ -59,7 +71,9 @@ def add(commands: Any, exit_codes: str) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run, prog=parser.prog)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help="rows, or growth; default: all rows")
+    parser.add_argument(
+        "rows", nargs="*", metavar="ROW", help=f"rows, or {', '.join(TABLES)}; default: all rows"
+    )
     parser.add_argument("--list", action="store_true", help="list the rows and stop")
     parser.add_argument(
         "--peer", type=files.path, metavar="PATH", help="a checkout of soominkwon/comp-deep-nets"
@@ -97,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.list:
         titles = {name: row.title for name, row in ROWS.items()}
-        claims.show_list(titles | {GROWTH: f"time and memory against {', '.join(growth.AXES)}"})
+        claims.show_list(titles | TABLES)
         return 0
     names = _chosen(args)
     reference = arrays.gpu_reference() if args.device == "gpu" else np.empty(0)
@@ -124,14 +138,17 @@ def run(args: argparse.Namespace) -> int:
 def _chosen(args: argparse.Namespace) -> list[str]:
     """Return the names asked for, each once, or all rows; raise ValueError for what is wrong."""
     names = list(dict.fromkeys(args.rows)) or list(ROWS)
-    known = [*ROWS, GROWTH]
+    known = [*ROWS, *TABLES]
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(f"`ROW` must be one of {', '.join(known)}, got {unknown[0]!r}")
     if args.threads is not None and args.threads < 1:
         raise ValueError(f"`threads` must be an integer >= 1, got {args.threads}")
-    if GROWTH in names and (args.device == "gpu" or args.profile):
-        raise ValueError("`ROW` growth must be measured with --device cpu, and without --profile")
+    tables = [name for name in names if name in TABLES]
+    if tables and (args.device == "gpu" or args.profile):
+        raise ValueError(
+            f"`ROW` {tables[0]} must be measured with --device cpu, and without --profile"
+        )
     files.claim({"--json": args.json, "--html": args.html})
     return names
 
@@ -157,13 +174,15 @@ def _measure(
     claims.show_status("measuring what the machine can do")
     told: dict[str, Any] = {"machine": machine.describe(reference, effort), "rows": []}
     claims.show_status("")
-    rows = [name for name in names if name != GROWTH]
+    rows = [name for name in names if name not in TABLES]
     if rows:
         print(bench_report.line(bench_report.ROW_HEADER))
     for name in rows:
         for batch in _batches(name, reference, args, effort):
             told["rows"].append(_row(name, batch, make_loop, reference, args, effort))
     told["growth"] = list(_growths(args.quick)) if GROWTH in names else []
+    told["flows"] = list(_flows(args.quick)) if FLOWS in names else []
+    told["suites"] = list(_suites(args.quick)) if SUITES in names else []
     told["machine"]["load"].append(machine.load())
     for line in bench_report.machine_lines(told["machine"]):
         print("\n".join(terminal.paragraph(line, hanging="  ")))
@@ -218,6 +237,29 @@ def _growths(quick: bool) -> Iterator[dict[str, Any]]:
         for cells in [bench_report.GROWTH_HEADER, *bench_report.growth_cells(found)]:
             print(bench_report.line(cells), flush=True)
         yield found
+
+
+def _flows(quick: bool) -> Iterator[dict[str, Any]]:
+    for name, one in list(flows.FLOWS.items())[-1 if quick else 0 :]:
+        claims.show_status(f"measuring {name}")
+        found = flows.measure(name, one, 2 if quick else 5).to_dict()
+        claims.show_status("")
+        for cells in bench_report.flow_cells(found):
+            print(bench_report.line(cells), flush=True)
+        yield found
+
+
+def _suites(quick: bool) -> Iterator[dict[str, Any]]:
+    names = importlib.import_module("dlnlab.validations").MODULES  # Hypothesis is loaded here
+    print(bench_report.line(bench_report.SUITE_HEADER))
+    for name in names[:1] if quick else names:
+        claims.show_status(f"measuring the attack on {name}")
+        found = rates.of_suite(suite.load(name), "hunt", 0.01 if quick else 1.0)
+        claims.show_status("")
+        told = [asdict(rate) | {"total": rate.total} for rate in found]
+        for cells in bench_report.suite_cells(told):
+            print(bench_report.line(cells), flush=True)
+        yield from told
 
 
 def _profile(names: Sequence[str], reference: Array) -> int:

@@ -221,7 +221,7 @@ def _shrunk(W: Array, amount: Any, rule: str) -> Array:
 
 def _start(problem: Problem, weights: Any) -> Weights:
     """Return the layers that are iterated: of a network, or one matrix."""
-    if isinstance(weights, list | tuple):
+    if checks.is_sequence(weights):
         return check_network(problem, weights)
     if weights is None:
         return (arrays.like(np.zeros(problem.shape), problem.reference),)
@@ -237,7 +237,7 @@ def _start(problem: Problem, weights: Any) -> Weights:
 
 def _factors(schedule: Any, num_steps: int) -> tuple[float, ...]:
     """Return the factors on λ."""
-    listed = schedule.tolist() if isinstance(schedule, np.ndarray) and schedule.ndim else schedule
+    listed = checks.listed("schedule", schedule)
     listed = checks.sequence("schedule", listed, "numbers >= 0, factors on `penalty`")
     if not listed:
         raise ValueError("`schedule` must hold at least one number >= 0, got none")

@@ -264,6 +264,6 @@ def _where_it_ends(plot: tuple[str, float, float] | None) -> tuple[str, ...]:
     return (
         f"A plot in the authors' repository, figs/{plot[0]}, is almost surely this figure. It ends "
         "at singular values that no target with d = 100 has; the spread target has them with a "
-        "larger d. Reading figs takes that; the plot tells neither η nor the number of "
+        "larger d. Reading figs uses that; the plot gives neither η nor the number of "
         "measurements.",
     )

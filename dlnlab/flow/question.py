@@ -25,6 +25,7 @@ __all__ = [
     "AFFORDABLE",
     "EVALUATIONS",
     "FLOPS",
+    "FRAME",
     "GAP",
     "LOW_RANK",
     "OVERHEAD",
@@ -61,6 +62,10 @@ OVERHEAD, FLOPS = 2e-4, 8e9
 
 EVALUATIONS, SURVEYED = 20, 1000
 """Velocities computed in a step of both runs; evaluations of a closed form."""
+
+
+FRAME = 1e-7
+"""Seconds for an entry of the target's frames, which are turned into the reduced network."""
 
 
 @dataclass(frozen=True)
@@ -209,4 +214,5 @@ def plan(
     Plan
     """
     steps, seconds = predicted(rank, block, 2 if method == CLOSED else max(depth, 3))
+    seconds += FRAME * rank * max(problem.shape)
     return Plan(rank, of, why, method, steps, seconds)

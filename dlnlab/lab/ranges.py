@@ -438,7 +438,8 @@ def checked(
 def _integers(name: str, value: Any, least: int) -> tuple[int, ...]:
     """Return an integer, or a sequence of them, as a tuple."""
     if checks.is_sequence(value):
-        return tuple(checks.integer(f"{name}[{k}]", n, least, 64) for k, n in enumerate(value))
+        listed = checks.sequence(name, value, "integers")
+        return tuple(checks.integer(f"{name}[{k}]", n, least, 64) for k, n in enumerate(listed))
     return (checks.integer(name, value, least, 64),)
 
 
@@ -447,6 +448,7 @@ def _interval(name: str, value: Any) -> tuple[float, float]:
     if not checks.is_sequence(value):
         number = checks.positive(name, value)
         return number, number
+    value = checks.sequence(name, value, "two numbers")
     if len(value) != 2:
         raise ValueError(
             f"`{name}` must be a number or a pair (low, high), got {checks.describe(value)}"

@@ -303,10 +303,11 @@ def vit(
 
 
 def _check_image(image: Any) -> tuple[int, int, int]:
-    if not isinstance(image, Sequence) or isinstance(image, str) or len(image) != 3:
+    sides = checks.sequence("image", image, "three integers, (height, width, channels)")
+    if len(sides) != 3:
         requirement = "three integers (height, width, channels)"
         raise TypeError(f"`image` must be {requirement}, got {checks.describe(image)}")
     height, width, channels = (
-        checks.integer(f"image[{k}]", side, 1) for k, side in enumerate(image)
+        checks.integer(f"image[{k}]", side, 1) for k, side in enumerate(sides)
     )
     return height, width, channels

@@ -313,6 +313,7 @@ def check_weights(weights: Any, *, are_finite: bool = False) -> Weights:
             "`weights` must be a tuple of arrays (W_1, ..., W_L), W_1 applied first, "
             f"got {checks.describe(weights)}"
         )
+    weights = checks.sequence("weights", weights, "arrays")
     if len(weights) < 2:
         raise ValueError(f"`weights` must have depth >= 2 layers, got {len(weights)}")
     for index, W in enumerate(weights):
@@ -324,7 +325,9 @@ def check_weights(weights: Any, *, are_finite: bool = False) -> Weights:
     size = 8 * sum(W.size for W in converted)
     checks.fits_in_memory("`weights`: the layers in double precision", size, weights[0])
     layers = [
-        checks.matrix(f"weights[{index}]", W, are_finite=are_finite, are_sized=False)
+        checks.matrix(
+            f"weights[{index}]", W, are_finite=are_finite, are_sized=False, are_read=are_finite
+        )
         for index, W in enumerate(weights)
     ]
     arrays.namespace(*layers, names=("weights",))

@@ -154,6 +154,7 @@ def _hidden_widths(width: Any, depth: int, default: int) -> tuple[int, ...]:
     if width is None:
         return (default,) * (depth - 1)
     if checks.is_sequence(width):
+        width = checks.sequence("width", width, "integers")
         if len(width) != depth - 1:
             raise ValueError(
                 f"`width` must be an integer or {depth - 1} of them (depth - 1), got {len(width)}"

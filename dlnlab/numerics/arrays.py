@@ -25,6 +25,8 @@ Array = Any
 """An array of any library that follows the array API standard."""
 
 __all__ = [
+    "STEP",
+    "VERY_TALL",
     "Array",
     "adopted",
     "available_bytes",
@@ -46,6 +48,9 @@ __all__ = [
     "triangular_factor",
 ]
 
+VERY_TALL, STEP = 2**17, 2**12
+"""Rows from which on a matrix is factored block by block, and those of a block, which with twenty
+columns stays in a core's cache: three to four times as fast as all at once."""
 
 device_of = array_api_compat.device
 """Returns the device of an array."""
@@ -261,19 +266,30 @@ def feed(digest: Any, array: Array) -> None:
     digest.update(host.reshape(-1).view(np.uint8))
 
 
-def triangular_factor(A: Array) -> Array:
+def triangular_factor(*parts: Array) -> Array:
     """Return the factor R of A = QR, without forming Q where the library allows it.
 
-    The array API standard always forms Q, which for a tall matrix doubles time and memory.
+    The array API standard always forms Q, which for a tall matrix doubles time and memory.  A very
+    tall one is factored block by block on the host: with A = [A_1; A_2] and A_1 = Q_1 R_1, the R of
+    A is that of [R_1; A_2], so that nothing of the size of A is made beside it.
 
     Parameters
     ----------
-    A : array, shape (..., m, n)
+    *parts : arrays, shapes (..., m, n_1), (..., m, n_2), …
+        A, or the parts of it that stand side by side.
 
     Returns
     -------
-    array
+    array, shape (..., min(m, n), n)
     """
+    first = parts[0]
+    if is_host(first) and first.ndim == 2 and first.shape[0] >= VERY_TALL:
+        R: Any = np.empty((0, sum(part.shape[1] for part in parts)), first.dtype)
+        for start in range(0, first.shape[0], STEP):
+            block = np.concatenate([part[start : start + STEP] for part in parts], axis=1)
+            R = np.linalg.qr(np.concatenate([R, block]), mode="r")
+        return R
+    A = first if len(parts) == 1 else namespace(*parts).concat(parts, axis=-1)
     if is_host(A):
         return np.linalg.qr(A, mode="r")
     if on_gpu(A):

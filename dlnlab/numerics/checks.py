@@ -50,6 +50,7 @@ __all__ = [
     "adopted",
     "array",
     "choice",
+    "compressed_rows",
     "dense",
     "describe",
     "fields",
@@ -66,6 +67,7 @@ __all__ = [
     "items",
     "last_axes",
     "like",
+    "listed",
     "matrix",
     "nonnegative",
     "nonnegative_array",
@@ -114,6 +116,9 @@ LONGEST_NAME = 255
 
 MOST_ITEMS = 10**7
 """Of a Python sequence; they take half a gigabyte."""
+
+_SOON = 2**24
+"""Bytes of an array that takes longer to convert than to look at what is free."""
 
 PURPOSES = ("target", "network", "mask", "ensemble")
 
@@ -173,7 +178,10 @@ def integer(name: str, value: Any, low: int, high: int | None = None, *, bits: i
     bounds = f">= {low}" if high is None else f"between {low} and {high}"
     if not _is_of(value, numbers.Integral):
         raise TypeError(f"`{name}` must be an integer {bounds}, got {describe(value)}")
-    number = int(value)
+    try:
+        number = int(value)
+    except Exception as error:  # of an object's own making
+        raise TypeError(f"`{name}` must be an integer {bounds}, got {describe(value)}") from error
     if number < low or (high is not None and number > high):
         raise ValueError(f"`{name}` must be an integer {bounds}, got {describe(number)}")
     if high is None and number.bit_length() > bits:
@@ -210,6 +218,8 @@ def real(name: str, value: Any, requirement: str) -> float:
         found = float(value)
     except OverflowError:
         found = math.inf
+    except Exception as error:  # of an object's own making
+        raise TypeError(f"`{name}` must be {requirement}, got {describe(value)}") from error
     if not math.isfinite(found):
         raise ValueError(f"`{name}` must be {requirement}, got {describe(value)}")
     if abs(found) > BIGGEST:
@@ -245,6 +255,8 @@ def number(name: str, value: Any) -> float:
         return float(value)
     except OverflowError:
         raise ValueError(f"`{name}` must fit in a double, got {describe(value)}") from None
+    except Exception as error:  # of an object's own making
+        raise TypeError(f"`{name}` must be a number, got {describe(value)}") from error
 
 
 def positive(name: str, value: Any) -> float:
@@ -588,9 +600,17 @@ def sequence(name: str, value: Any, what: str = "values") -> tuple[Any, ...]:
     """
     if not is_sequence(value):
         raise TypeError(f"`{name}` must be a sequence of {what}, got {describe(value)}")
-    if len(value) > MOST_ITEMS:
+    try:
+        few = len(value) <= MOST_ITEMS
+        listed = tuple(value) if few else ()
+    except Exception as error:  # of an object's own making
+        raise TypeError(
+            f"`{name}` must be a sequence of {what}, got {describe(value)}, which cannot be read: "
+            f"{error}"
+        ) from error
+    if not few:
         raise ValueError(f"`{name}` must hold at most {MOST_ITEMS} {what}, got {describe(value)}")
-    return tuple(value)
+    return listed
 
 
 def items(name: str, value: Any, kind: type | tuple[type, ...], what: str) -> tuple[Any, ...]:
@@ -615,12 +635,39 @@ def items(name: str, value: Any, kind: type | tuple[type, ...], what: str) -> tu
     TypeError, ValueError
         If it is not.
     """
-    for k, item in enumerate(sequence(name, value, what)):
+    listed = sequence(name, value, what)
+    for k, item in enumerate(listed):
         if not isinstance(item, kind):
             raise TypeError(
                 f"`{name}[{k}]` must be one of a sequence of {what}, got {describe(item)}"
             )
-    return tuple(value)
+    return listed
+
+
+def listed(name: str, value: Any) -> Any:
+    """Return a NumPy array of one axis as a list, and all else as it is.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    value : object
+        What was passed.
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    ValueError
+        If there are too many numbers for a Python sequence.
+    """
+    if not isinstance(value, np.ndarray) or value.ndim != 1:
+        return value
+    if value.size > MOST_ITEMS:
+        raise ValueError(f"`{name}` must hold at most {MOST_ITEMS} numbers, got {describe(value)}")
+    return value.tolist()
 
 
 def choice(name: str, value: Any, options: Iterable[str]) -> str:
@@ -749,9 +796,10 @@ def shape(name: str, value: Any) -> tuple[int, int]:
     TypeError, ValueError
         If it is not.
     """
-    if not is_sequence(value) or len(value) != 2:
+    pair = sequence(name, value, "two integers, (d_out, d_in)") if is_sequence(value) else ()
+    if len(pair) != 2:
         raise TypeError(f"`{name}` must be a pair (d_out, d_in), got {describe(value)}")
-    return integer(f"{name}[0]", value[0], 1), integer(f"{name}[1]", value[1], 1)
+    return integer(f"{name}[0]", pair[0], 1), integer(f"{name}[1]", pair[1], 1)
 
 
 def array(
@@ -762,6 +810,7 @@ def array(
     least: int = 0,
     are_finite: bool = True,
     are_sized: bool = True,
+    are_read: bool = True,
 ) -> Array:
     """Return `value` as a plain array of real numbers, in single or double precision.
 
@@ -778,6 +827,8 @@ def array(
         How many axes it must have, exactly or at least.
     are_finite, are_sized : bool
         Whether NaN and infinite entries are refused, and finite ones too large to be squared.
+    are_read : bool
+        Whether those that `numpy.broadcast_to` repeats must have room, as what looks at them needs.
 
     Returns
     -------
@@ -796,7 +847,11 @@ def array(
         raise ValueError(f"`{name}` must have {axes}, got {describe(found)}")
     if found.ndim > MOST_AXES:
         raise ValueError(f"`{name}` must have at most {MOST_AXES} axes, got {describe(found)}")
-    return finite(name, found, are_sized=are_sized) if are_finite else found
+    if are_finite:
+        return finite(name, found, are_sized=are_sized)
+    if are_read and _is_repeated(found):
+        _require_room(name, found)
+    return found
 
 
 def _is_plain(value: Any) -> bool:
@@ -815,7 +870,22 @@ def _plain(name: str, value: Any) -> Array:
         raise TypeError(
             f"`{name}` must be numeric, got {describe(found)}; convert it with .astype(float)"
         )
+    if arrays.dtype_name(found) not in LARGEST:
+        _require_room(name, found)
     return _working(name, found)
+
+
+def _require_room(name: str, found: Array) -> None:
+    """Raise ValueError unless numbers that are not there in memory yet have room."""
+    size = 8 * math.prod(found.shape)
+    if size > _SOON:
+        fits_in_memory(f"`{name}`: {describe(found)} in double precision", size, found)
+
+
+def _is_repeated(found: Array) -> bool:
+    """Tell whether not all numbers are there in memory, as of what `numpy.broadcast_to` returns."""
+    strides = found.strides if isinstance(found, np.ndarray) else ()
+    return any(stride == 0 and n > 1 for stride, n in zip(strides, found.shape, strict=False))
 
 
 def adopted(name: str, value: Any) -> Any:
@@ -889,14 +959,35 @@ def stored_once(name: str, sparse: Any) -> Any:
     ValueError
         If one is stored twice.
     """
-    entries = sparse.tocoo()
-    rows = entries.tocsr()
-    if rows.nnz != entries.nnz:
+    rows, stored = compressed_rows(name, sparse), sparse.tocoo().nnz
+    if rows.nnz != stored:
         raise ValueError(
-            f"`{name}` must store every entry once, got {entries.nnz} stored entries in "
+            f"`{name}` must store every entry once, got {stored} stored entries in "
             f"{rows.nnz} places; add them up with sum_duplicates() if that is meant"
         )
     return rows
+
+
+def compressed_rows(name: str, sparse: Any) -> Any:
+    """Return a sparse matrix in compressed rows of its own, which must fit in memory.
+
+    There is a number for every row, empty ones too; what is stored twice is added up.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the message.
+    sparse : scipy.sparse array, shape (d_out, d_in)
+        Or one of CuPy's.
+
+    Returns
+    -------
+    scipy.sparse array, shape (d_out, d_in)
+    """
+    size = 8 * (sparse.shape[0] + 1) + 2 * 8 * sparse.nnz
+    what = f"`{name}`: {sparse.nnz} entries in {sparse.shape[0]} rows"
+    fits_in_memory(what, size, remedy="leave out empty rows, or transpose it")
+    return sparse.tocoo().tocsr()
 
 
 def _is_elsewhere(value: Any) -> bool:
@@ -971,6 +1062,7 @@ def matrix(
     ndim: int | None = None,
     are_finite: bool = True,
     are_sized: bool = True,
+    are_read: bool = True,
 ) -> Array:
     """Return `value` as `array` does, with at least two axes, none of them empty.
 
@@ -986,6 +1078,8 @@ def matrix(
         Whether entries must be finite.
     are_sized : bool
         Whether their squares must be finite, too.
+    are_read : bool
+        As for `array`.
 
     Returns
     -------
@@ -996,7 +1090,7 @@ def matrix(
     TypeError, ValueError
         If it is not.
     """
-    found = array(name, value, ndim=ndim, least=2, are_finite=False)
+    found = array(name, value, ndim=ndim, least=2, are_finite=False, are_read=are_read)
     if 0 in found.shape:
         raise ValueError(f"`{name}` must not be empty, got {describe(found)}")
     return finite(name, found, are_sized=are_sized) if are_finite else found
@@ -1046,6 +1140,8 @@ def finite(name: str, array: Array, *, are_sized: bool = True) -> Array:
     """
     if 0 in array.shape or _is_small(array):
         return array
+    if _is_repeated(array):
+        _require_room(name, array)
     xp = arrays.namespace(array)
     bound = LARGEST[arrays.dtype_name(array)] if are_sized else sys.float_info.max
     low, high = float(xp.min(array)), float(xp.max(array))  # NaN, if there is one
@@ -1337,15 +1433,30 @@ def plain_array(name: str, value: Any) -> np.ndarray:
     TypeError, ValueError
         If it is not.
     """
-    if _is_masked(value):
+    if _is_read_by_item(value):
+        value = sequence(name, value, "numbers")
+    try:
+        is_masked = _is_masked(value)
+        found = np.empty(0) if is_masked else np.asarray(value)
+    except Exception as error:  # of lists that are no rectangle, or of an object's own making
+        raise ValueError(f"`{name}` must be a rectangular array of numbers, got {error}") from error
+    if is_masked:
         raise TypeError(
             f"`{name}` must be a plain array, got a masked one; for matrix completion pass it to "
             "dlnlab.completion, which takes what is masked as unobserved"
         )
+    return found
+
+
+def _is_read_by_item(value: Any) -> bool:
+    """Tell whether a value is a sequence of somebody else's making that NumPy does not know."""
+    if type(value) in (list, tuple) or not is_sequence(value) or hasattr(value, "__array__"):
+        return False
     try:
-        return np.asarray(value)
-    except Exception as error:  # of lists that are no rectangle, or of an object's own making
-        raise ValueError(f"`{name}` must be a rectangular array of numbers, got {error}") from error
+        memoryview(value)
+    except TypeError:
+        return True
+    return False
 
 
 def _is_masked(value: Any) -> bool:
@@ -1374,7 +1485,8 @@ def fields(record: Any) -> None:
     """Raise TypeError unless every field of a dataclass holds what its annotation says.
 
     To be called by `__post_init__`, which checks values by itself.  A number is real and no bool,
-    and may be infinite or NaN where nothing else is asked for.
+    and may be infinite or NaN where nothing else is asked for.  It becomes one of Python's: those
+    of NumPy wrap around, −np.uint64(3) is 18446744073709551613.
 
     Parameters
     ----------
@@ -1393,6 +1505,8 @@ def fields(record: Any) -> None:
             raise TypeError(
                 f"`{item.name}` of {type(record).__name__} must be {what}, got {describe(value)}"
             )
+        if kinds[item.name] in (int, float):
+            object.__setattr__(record, item.name, kinds[item.name](value))
 
 
 @functools.cache
@@ -1406,7 +1520,7 @@ def _is_number(value: Any, kind: type) -> bool:
         return False
     try:
         float(value)
-    except OverflowError:
+    except Exception:  # beyond a double, or of an object's own making
         return False
     return True
 

@@ -151,7 +151,7 @@ def leading_svd(A: Any, count: int) -> SVD | None:
     """
     if not scipy.sparse.issparse(A) or len(A.shape) != 2:
         raise TypeError(f"`A` must be a SciPy sparse matrix, got {checks.describe(A)}")
-    checks.array("A", A.tocsr().data)
+    checks.array("A", checks.compressed_rows("A", A).data)
     count = checks.integer("count", count, 1, min(A.shape))
     found = krylov.leading_triples(A.astype(np.float64), count)
     return None if found is None else SVD(*found)

@@ -146,7 +146,7 @@ def _pattern(name: str, sparse: Any) -> Any:
     if len(sparse.shape) != 2:
         raise ValueError(f"`{name}` must have exactly 2 axes, got shape {tuple(sparse.shape)}")
     # a mask says of an entry that it is observed, however often
-    pattern = checks.stored_once(name, sparse) if name == "M" else sparse.tocoo().tocsr()
+    pattern = (checks.stored_once if name == "M" else checks.compressed_rows)(name, sparse)
     if pattern.nnz == 0:
         raise ValueError(f"`{name}` must have at least one observed entry, got none")
     pattern.sort_indices()

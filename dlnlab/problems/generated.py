@@ -97,10 +97,10 @@ class GeneratedEnsemble:
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        checks.integer("count", self.count, 1)
+        object.__setattr__(self, "count", checks.integer("count", self.count, 1))
         object.__setattr__(self, "matrix_shape", checks.shape("matrix_shape", self.matrix_shape))
-        checks.seed("seed", self.seed)
-        checks.positive("scale", self.scale)
+        object.__setattr__(self, "seed", checks.seed("seed", self.seed))
+        object.__setattr__(self, "scale", checks.positive("scale", self.scale))
 
     @property
     def shape(self) -> tuple[int, int, int]:

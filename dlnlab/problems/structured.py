@@ -221,13 +221,14 @@ class CosineEnsemble(StructuredEnsemble):
     def __post_init__(self) -> None:
         object.__setattr__(self, "matrix_shape", checks.shape("matrix_shape", self.matrix_shape))
         n = self.matrix_shape[0] * self.matrix_shape[1]
-        if checks.integer("count", self.count, 1) > n:
+        object.__setattr__(self, "count", checks.integer("count", self.count, 1))
+        if self.count > n:
             raise ValueError(
                 f"`matrix_shape` must have at least `count` = {self.count} entries, got "
                 f"{self.matrix_shape}: a transform has no more rows than entries"
             )
-        checks.seed("seed", self.seed)
-        checks.positive("scale", self.scale)
+        object.__setattr__(self, "seed", checks.seed("seed", self.seed))
+        object.__setattr__(self, "scale", checks.positive("scale", self.scale))
         checks.fits_in_memory(
             "`matrix_shape`: signs and rows", 8 * (n + self.count), working=16 * n
         )

@@ -41,7 +41,7 @@ from dlnlab import networks
 from dlnlab.networks import Weights
 from dlnlab.numerics import arrays, checks
 from dlnlab.numerics.arrays import Array
-from dlnlab.numerics.frames import orthonormal_frame
+from dlnlab.numerics.frames import frame_bytes, orthonormal_frame
 from dlnlab.problems import Problem
 from dlnlab.problems.targets import FactoredTarget
 from dlnlab.reductions.reduced import NoReductionError as NoReductionError
@@ -268,7 +268,7 @@ def reduce_random(
     Raises
     ------
     TypeError, ValueError
-        If an argument is out of range.
+        If an argument is out of range, or the frame would not fit in memory.
     """
     check_factorization(problem)
     eps, depth = checks.start(eps, depth)
@@ -283,6 +283,8 @@ def reduce_random(
     U, s, Vh = problem.target_svd
     shrinking = problem.shape[0] <= problem.shape[1]
     near = U if shrinking else Vh.mT
+    size = frame_bytes(high, s.shape[0])
+    checks.fits_in_memory("`problem`: a random frame, one of its columns for each mode", size, U)
     frame = arrays.like(orthonormal_frame(high, s.shape[0], rng), near)
     left, right, k = _random_coordinates(near, frame)
     if not shrinking:
@@ -300,7 +302,7 @@ def _random_coordinates(near: Array, frame: Array) -> tuple[Array, Array, int]:
     """Coordinates of U and V from U and F, for d_out ≤ d_in: [U, F_1] = Z_L R."""
     xp = arrays.namespace(near, frame)
     d, r = near.shape
-    R = arrays.triangular_factor(xp.concat([near, frame[:d, :]], axis=-1))
+    R = arrays.triangular_factor(near, frame[:d, :])
     kernel = frame[d:, :]
     parts = [R[:, r:], _range(kernel)[1]] if kernel.shape[0] else [R[:, r:]]
     return R[:, :r], xp.concat(parts, axis=0), R.shape[0]

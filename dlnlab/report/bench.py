@@ -12,16 +12,20 @@ from typing import Any
 from dlnlab import terminal
 
 __all__ = [
+    "FLOW_HEADER",
     "GROWTH_HEADER",
     "LEAST",
     "ROW_HEADER",
+    "SUITE_HEADER",
     "WIDTHS",
     "duration",
+    "flow_cells",
     "growth_cells",
     "line",
     "machine_lines",
     "markdown",
     "row_cells",
+    "suite_cells",
 ]
 
 ROW_HEADER = (
@@ -35,7 +39,9 @@ ROW_HEADER = (
     "set-up",
     "runs",
 )
-GROWTH_HEADER = ("size", "time", "peak memory")
+GROWTH_HEADER = ("size", "time", "of limit", "peak memory")
+FLOW_HEADER = ("who", "seconds", "compilation", "steps")
+SUITE_HEADER = ("claim", "part", "instances per CPU second", "planned", "CPU minutes")
 WIDTHS = (31, 27, 27, 21, 7, 4, 9, 9, 7)
 LEAST = (14, 6, 9, 6, 6, 3, 6, 6, 7)
 """Widths of columns where the terminal has room for them, and of those that are narrow."""
@@ -95,12 +101,70 @@ def growth_cells(growth: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """
     sizes, seconds, peaks = growth["values"], growth["seconds"], growth["bytes"]
     cells = [
-        (f"{growth['symbol']} = {size:,}", duration(time), _bytes(peak))
-        for size, time, peak in zip(sizes, seconds, peaks, strict=True)
+        (f"{growth['symbol']} = {size:,}", duration(time), _share(limit, time), _bytes(peak))
+        for size, time, limit, peak in zip(sizes, seconds, growth["limits"], peaks, strict=True)
     ]
     powers = (growth["time_exponent"], growth["memory_exponent"])
-    told = ("–" if p is None else f"{growth['symbol'][:1]}^{p:.2f}" for p in powers)
-    return [*cells, ("fitted to the upper half", *told)]
+    time, memory = ("–" if p is None else f"{growth['symbol'][:1]}^{p:.2f}" for p in powers)
+    return [*cells, ("fitted to the upper half", time, "–", memory)]
+
+
+def flow_cells(flow: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return the engine's line and those of its peers.
+
+    Parameters
+    ----------
+    flow : mapping
+
+    Returns
+    -------
+    list[tuple[str, ...]]
+    """
+    own = f"{_sample(flow['engine'])}, {_short(flow['cpu'])} of CPU"
+    cells: list[tuple[str, ...]] = [
+        ("compare, both flows and bounds", own, "–", f"{flow['steps']:,}")
+    ]
+    for peer in flow["peers"]:
+        name = f"diffrax, the network {peer['network']}"
+        steps = f"{peer['steps']:,}"
+        cells.append((name, _sample(peer["time"]), f"{_short(peer['compilation'])} s", steps))
+    if not flow["peers"]:
+        cells.append(("an explicit method, at steps of 6/λ", "–", "–", f"{flow['limited']:,.0f}"))
+    return cells
+
+
+def suite_cells(rates: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Return a line for each part of the attacks.
+
+    Parameters
+    ----------
+    rates : sequence of mappings
+
+    Returns
+    -------
+    list[tuple[str, ...]]
+    """
+    return [
+        (
+            rate["claim"],
+            rate["part"],
+            _short(rate["per_second"]),
+            f"{rate['planned']:,}",
+            _short(rate["total"] / 60),
+        )
+        for rate in rates
+        if rate["planned"] > 1
+    ]
+
+
+def _suites(rates: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the table, with the parts that take longest first, and the sum."""
+    slowest = sorted(rates, key=lambda rate: -rate["total"])
+    total = sum(rate["total"] for rate in rates) / 60
+    return [
+        _markdown_table(SUITE_HEADER, suite_cells(slowest)),
+        f"All parts: {total:,.0f} minutes of one processor, {total / 2:,.0f} on two cores.",
+    ]
 
 
 def machine_lines(machine: Mapping[str, Any]) -> list[str]:
@@ -148,6 +212,10 @@ def markdown(record: Mapping[str, Any]) -> str:
             f"Reference: {record['rows'][0]['reference_name']}. Largest deviation of the engine "
             f"from the literal loop: {worst['deviation']:.1e} (bound {worst['bound']:.1e})."
         )
+    for flow in record.get("flows", ()):
+        parts += [f"**{flow['title']}**", _markdown_table(FLOW_HEADER, flow_cells(flow))]
+    if record.get("suites"):
+        parts += _suites(record["suites"])
     for growth in record["growth"]:
         unit = "a step" if growth["per_step"] else "a call"
         parts.append(f"**{growth['title']}** (time of {unit})")
@@ -189,6 +257,10 @@ def duration(seconds: float) -> str:
         if seconds * factor >= 1:
             return f"{_short(seconds * factor)} {unit}"
     return f"{_short(1e6 * seconds)} µs"
+
+
+def _share(limit: float | None, seconds: float) -> str:
+    return "–" if limit is None else f"{_short(100 * limit / seconds)} %"
 
 
 def _bytes(count: int | None) -> str:

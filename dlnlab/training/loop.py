@@ -111,8 +111,7 @@ def check_records(record_every: Any, num_steps: Any) -> RecordSteps:
         If an argument is malformed.
     """
     num_steps = checks.integer("num_steps", num_steps, 0, bits=48)
-    if isinstance(record_every, np.ndarray) and record_every.ndim == 1:
-        record_every = record_every.tolist()
+    record_every = checks.listed("record_every", record_every)
     if checks.is_sequence(record_every):
         listed = checks.sequence("record_every", record_every)
         steps = {checks.integer("record_every", step, 0) for step in listed}

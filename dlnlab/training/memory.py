@@ -92,7 +92,8 @@ class Footprint:
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            checks.integer(item.name, getattr(self, item.name), 0)
+            value = checks.integer(item.name, getattr(self, item.name), 0)
+            object.__setattr__(self, item.name, value)
 
     @property
     def peak(self) -> int:
@@ -368,11 +369,12 @@ class _Sizes:
 
 def _stand_ins(weights: Any) -> Any:
     """Layers as they will be run, those of integers as of floating-point numbers, not formed."""
-    if not isinstance(weights, list | tuple):
+    if not checks.is_sequence(weights):
         return weights  # which is an error
+    layers = checks.sequence("weights", weights, "arrays")
     return tuple(
         np.broadcast_to(np.zeros((), dtype), W.shape) if dtype else W
-        for W, dtype in ((W, _converted_to(W)) for W in weights)
+        for W, dtype in zip(layers, map(_converted_to, layers), strict=True)
     )
 
 

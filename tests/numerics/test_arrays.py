@@ -64,6 +64,28 @@ def test_triangular_factor_is_that_of_a_qr_factorization(backend):
     assert np.array_equal(R, np.triu(R))
 
 
+def test_very_tall_matrices_are_factored_block_by_block(monkeypatch):
+    A = np.random.default_rng(0).standard_normal((24, 5))
+    monkeypatch.setattr(arrays, "VERY_TALL", 20)
+    monkeypatch.setattr(arrays, "STEP", 8)
+    for parts in ((A,), (A[:, :2], A[:, 2:]), (np.asfortranarray(A),)):
+        R = arrays.triangular_factor(*parts)
+        assert R.shape == (5, 5)
+        assert_close(R.T @ R, A.T @ A, 200 * np.finfo(float).eps)
+        assert np.array_equal(R, np.triu(R))
+    right = np.concatenate  # forget R
+    wrong = lambda parts, axis=0: right(parts, axis) if axis else parts[-1]  # noqa: E731
+    monkeypatch.setattr(arrays.np, "concatenate", wrong)
+    assert not np.allclose(np.abs(arrays.triangular_factor(A)), np.abs(R))
+
+
+def test_parts_side_by_side_are_factored_as_one(backend):
+    A = np.random.default_rng(0).standard_normal((7, 3))
+    whole = backend.to_host(arrays.triangular_factor(backend.asarray(A)))
+    parts = [backend.asarray(part) for part in (A[:, :1], A[:, 1:])]
+    assert np.array_equal(backend.to_host(arrays.triangular_factor(*parts)), whole)
+
+
 def test_available_memory_is_the_kernel_s_estimate_or_what_is_installed(monkeypatch):
     installed = arrays.os.sysconf("SC_PAGE_SIZE") * arrays.os.sysconf("SC_PHYS_PAGES")
     assert 0 < arrays.available_bytes() <= installed

@@ -31,6 +31,7 @@ from dlnlab.proofs import (
     parsimony,
     plane_blocks,
     proposition1,
+    short_times,
     small_targets,
     theorem1,
     theorem1_exact,
@@ -285,6 +286,42 @@ def test_planes(draw: dict[str, Any]) -> None:
         np.testing.assert_allclose(
             np.array(moving.subs(known), dtype=float), expected, rtol=1e-9, atol=1e-12
         )
+
+
+@pytest.mark.parametrize(("L", "aligned"), [(2, 0), (3, 1), (5, 2)])
+def test_short_times(L: int, aligned: int) -> None:
+    """How far modes are behind at first, against both flows; an aligned mode is exact."""
+    rng, eps, goals = np.random.default_rng(L), 0.8, np.array([1.0, 0.7, 0.4, 0.0])
+    A, B = (np.linalg.qr(rng.standard_normal((3, 3)))[0] for _ in range(2))
+    P = np.zeros((4, 4))
+    P[0, 0], P[1:, 1:] = goals[aligned], A @ np.diag(np.delete(goals, aligned)) @ B.T
+    Q, turn = (np.linalg.qr(rng.standard_normal((4, 4)))[0] for _ in range(2))
+    P = turn @ P @ turn.T
+    problem, start = dlnlab.factorization(Q @ P), [eps * np.eye(4)] * (L - 1) + [eps * Q]
+    times = np.array([1e-3, 2e-3])
+    run = dlnlab.gradient_flow(problem, start, t_end=2e-3, times=times, rtol=1e-13)
+    behind = modes.flow(times, goals, eps, L) - run.singular_values[1:]
+    slopes = behind / times[:, None]
+    first = 2 * slopes[0] - slopes[1]  # without the next order
+    lowest = np.linalg.eigvalsh((P + P.T) / 2)[::-1]
+    for k in range(4):
+        known = {short_times.L: L, short_times.eps: eps}
+        known |= {short_times.goal: goals[k], short_times.eigenvalue: lowest[k]}
+        expected = _number(short_times.deficit(), known)
+        assert first[k] == pytest.approx(expected, abs=1e-4)
+        assert expected >= -TIGHT
+    assert np.max(first) > 0.01
+    x = turn[:, 0]
+    values = np.array([x @ Q.T @ W @ x for W in _products(problem, start, times)])
+    np.testing.assert_allclose(values, modes.flow(times, goals, eps, L)[:, aligned], rtol=1e-11)
+
+
+def _products(problem: Any, start: list[np.ndarray], times: np.ndarray) -> np.ndarray:
+    """W_{L:1} along the flow."""
+    options: dict[str, Any] = {"times": times, "rtol": 1e-13, "record": ("end_to_end",)}
+    run = dlnlab.gradient_flow(problem, start, t_end=float(times[-1]), **options)
+    assert run.end_to_end is not None
+    return np.asarray(run.end_to_end[1:])
 
 
 def _balanced_rate(W: np.ndarray, G: np.ndarray, L: int) -> np.ndarray:

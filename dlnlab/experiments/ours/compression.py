@@ -76,13 +76,13 @@ AFTERWARDS = "the bound was set after five seeds, those of the page on compressi
 EXPERIMENT = Experiment(
     name="compression",
     title="One wide network, compressed to one width in several ways",
-    claim="Which way leaves the least error, at once and after the same fine-tuning, at what cost? "
-    "Algorithm 1 from the start; truncated and weighted SVD, hard and soft thresholding of a "
-    "trained network; group Lasso with pruning.",
+    claim="Which method leaves the smallest error, before and after the same fine-tuning, and at "
+          "what cost? Algorithm 1 from the start; truncated and weighted SVD, hard and soft "
+          "thresholding of a trained network; group Lasso with pruning.",
     settings={kind: _settings(kind) for kind in compressing.KINDS},
     meanings={
-        "factorization": "every entry seen with noise",
-        "completion": "half of the entries seen with noise",
+        "factorization": "every entry observed with noise",
+        "completion": "half of the entries observed with noise",
         "sensing": "Gaussian measurements with noise",
         "digits": "the penultimate layer of an MLP",
     },
@@ -98,7 +98,8 @@ EXPERIMENT = Experiment(
             "cut_over_narrow",
             "least error of a trained network cut and fine-tuned, over that of Algorithm 1",
             low=0.9,
-            source="ours: training narrow from a spectral start loses nothing that matters; "
+            source="ours: training a narrow network from a spectral start loses nothing "
+                   "substantial; "
             + AFTERWARDS,
             ours=True,
         ),
@@ -106,16 +107,16 @@ EXPERIMENT = Experiment(
             "hard_over_plain",
             "error at once, hard gradual thresholding over truncated SVD",
             high=1.01,
-            source="ours: a rank lowered gradually is lost with less error than one cut at once, "
-            "and where nothing is lost both agree to a percent; " + AFTERWARDS,
+            source="ours: lowering the rank gradually causes less error than reducing it at once, "
+                   "and where neither causes any both agree to a percent; " + AFTERWARDS,
             ours=True,
         ),
         Yardstick(
             "worst_over_best",
             "largest over smallest error after fine-tuning, of all ways to cut a trained network",
             high=1.5,
-            source="ours, after the abstract of Shumaylov et al. 2025: after fine-tuning it hardly "
-            "matters how the rank was cut; " + AFTERWARDS,
+            source="ours, after the abstract of Shumaylov et al. 2025: after fine-tuning it "
+                   "hardly matters how the rank was reduced; " + AFTERWARDS,
             ours=True,
         ),
     ),
@@ -134,9 +135,9 @@ EXPERIMENT = Experiment(
     apart="an experiment of our own",
     notes=(
         "Errors are relative recovery errors against the target without noise, or error rates on "
-        "held-out digits. Processor times include the training of what is compressed.",
-        "A line joins the errors before and after fine-tuning; the way between was not recorded.",
+        "held-out digits. Processor times include training the network that is compressed.",
+        "A line joins the errors before and after fine-tuning; those in between were not recorded.",
         "Weighted projections need inputs with a covariance, and group Lasso a symmetric model: "
-        "each stands only where it has a meaning.",
+        "each is run only where it is defined.",
     ),
 )  # fmt: skip

@@ -50,16 +50,16 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 
 BEFORE = (
-    "declared before the five seeds were run; the grid of scales was then widened once, for LoRA's "
-    "best lay at an end of it"
+    "declared before the five seeds were run; the grid of scales was then widened once, because "
+    "LoRA's optimum was at its end"
 )
 
 EXPERIMENT = Experiment(
     name="lora",
     title="Fine-tuning a layer by LoRA, and by a compressed DLN",
     claim="Does an update by three factors with a spectral start, a compressed DLN, end with a "
-    "smaller error than LoRA's two factors with equally many parameters, as the conclusion of "
-    "Kwon et al. suggests to try; and if so, is it for its depth or its start?",
+          "smaller error than LoRA's two factors with equally many parameters, as the conclusion "
+          "of Kwon et al. proposes; and if so, because of its depth or of its start?",
     settings={
         "difference": {
             "kind": "difference", "d": 32, "rank": 4, "samples": 64, "noise": 0.05, "r_hat": 8,
@@ -88,7 +88,7 @@ EXPERIMENT = Experiment(
             "dln_over_lora",
             "test error, compressed DLN over LoRA",
             high=1.0,
-            source="ours: what the conclusion of Kwon et al. 2024 hopes for; " + BEFORE,
+            source="ours: the hope expressed in the conclusion of Kwon et al. 2024; " + BEFORE,
             ours=True,
         ),
         Yardstick(
@@ -121,7 +121,7 @@ EXPERIMENT = Experiment(
     apart="an experiment of our own",
     notes=(
         "Errors: of outputs, relative to those of the untouched layer, or error rates on test "
-        "digits. Each method has the step size, the scale and the step to stop at that are best "
-        "on validation data, from the same grid; the test data tuned nothing.",
+        "digits. For each method, step size, scale and stopping step are chosen on validation "
+        "data from the same grid; test data are not used for tuning.",
     ),
 )  # fmt: skip

@@ -72,7 +72,7 @@ EXPERIMENT = Experiment(
         "fifth": CODE | {"test_share": 0.8},
     },
     meanings={
-        "fifth": "the code's settings, learnt from a fifth of the ratings and scored on the others",
+        "fifth": "the code's settings, trained on a fifth of the ratings and scored on the others",
     },
     quick={"active": 100, "num_steps": 8_000, "record_every": 100},
     measure=measure,

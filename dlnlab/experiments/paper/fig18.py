@@ -22,7 +22,7 @@ SMALL = {"init": "gaussian"}
 EXPERIMENT = Experiment(
     name="fig18",
     title="Small random start of the original network",
-    claim="The compressed network is ahead of the original also if the latter starts with small "
+    claim="The compressed network is ahead of the original even if the latter starts with small "
     "random weights that are not orthogonal, in factorization and in completion.",
     settings={
         "paper": PAPER | SMALL | {"parts": _parts(COMPLETION_PAPER)},

@@ -48,7 +48,7 @@ EXPERIMENT = Experiment(
         "equal": "the code's settings with α = 1: all layers take equal steps",
         "mean": "the paper's settings, with its η as a step on the mean of the loss, in more steps",
         "folds": "the code's settings on the published splits: u1 for the first seed, …, u5",
-        "fifth": "as equal, but learnt from a fifth of the ratings and scored on the others, and "
+        "fifth": "as equal, but trained on a fifth of the ratings and scored on the others, and "
         "with two factors that start without ε, as the code's network of depth 2 does",
     },
     quick={"active": 100, "num_steps": 8_000, "record_every": 100},
@@ -130,12 +130,12 @@ EXPERIMENT = Experiment(
         Panel("iterations", "rmse", "iterations", "RMSE, held out", title="untuned alternation"),
     ),
     seeds=5,
-    why=f"{DIVERGES}; the plot agrees with α = 1, learnt from a fifth of the ratings",
+    why=f"{DIVERGES}; the plot agrees with α = 1, trained on a fifth of the ratings",
     notes=(
-        "What the network is worth: its estimate has rank one, and its error is that of "
-        "alternating least squares of rank one; a mean with a number for every user and item is "
-        "better, learnt from four fifths of the ratings and from one. Tuned on a part of the "
-        "ratings to learn from; the paper compares with AltMin alone.",
+        "The network's estimate has rank one, and its error is that of alternating least squares "
+        "of rank one. A mean with a number for every user and item is better, trained on four "
+        "fifths of the ratings or on one. Ridges are tuned on a part of the training ratings; the "
+        "paper compares with AltMin alone.",
         'No notebook makes this figure. "AltMin" falls smoothly from the error of W = 0 over tens '
         "of thousands of iterations, as gradient descent on two factors does and alternating "
         "minimization does not; both are run, under their own names.",

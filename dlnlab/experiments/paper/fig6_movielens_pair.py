@@ -55,9 +55,9 @@ EXPERIMENT = Experiment(
     },
     meanings={
         "equal": "the code's settings with α = 1: all layers take equal steps",
-        "whole": "as equal, at full size, learnt from a fifth of the ratings, with which "
+        "whole": "as equal, at full size, trained on a fifth of the ratings, with which "
         "fig6-movielens meets the plot; from ε = 1, since the waiting goes as 1/ε",
-        "long": "as whole, from ε = 0.01: what the plot shows, some hours a seed",
+        "long": "as whole, from ε = 0.01: what the plot shows, in some hours for each seed",
     },
     on_request=("long",),
     quick={
@@ -99,12 +99,12 @@ EXPERIMENT = Experiment(
     why=f"{DIVERGES}; the step ratio and the time are those of α = 1",
     notes=(
         "At full size a step of the original network takes 0.4 s on a core of its own, and one of "
-        "the compressed network 1.4 ms, so that the published 39,000 steps would take 4 hours. The "
-        "readings but one keep the ratings of the 200 most active users for the 200 most rated "
-        "items, with every other setting as it is, and run both networks to the end.",
+        "the compressed network 1.4 ms, so that the published 39,000 steps would take 4 hours. "
+        "The readings but one keep the ratings of the 200 most active users for the 200 most "
+        "rated items, with all other settings unchanged, and run both networks to the end.",
         "The waiting of both networks goes as 1/ε, so that its ratio does not depend on it. In "
         "reading whole the errors are still falling after the 500 steps that it takes, so that "
-        "their ratio says nothing of where they end.",
+        "their ratio says nothing about the final errors.",
         "The original network's hidden layers have 943 nodes, the smaller side.",
         "A quick run takes the 60 most active users and most rated items.",
     ),
