@@ -65,7 +65,12 @@ class Flow:
     has_peer: bool = True
 
     def target(self) -> np.ndarray:
-        """Return the target, of shape (d, d)."""
+        """Return the target.
+
+        Returns
+        -------
+        array, shape (d, d)
+        """
         values = np.geomspace(1.0, 1 / self.condition, self.rank)
         shape = (self.size, self.size)
         return np.asarray(targets.random_target(shape, self.rank, rng=0, singular_values=values))

@@ -204,12 +204,12 @@ def _sensed(count: int) -> Built:
 def _observed(count: int) -> Built:
     shape, r_hat = (69_878, 10_677), 10
     instance = make.narrow(make.sampled(shape, 5, count), shape, r_hat)
-    return _descent(instance, 2, Cost(6 * r_hat * count, 12 * count))
+    return _descent(instance, 10, Cost(6 * r_hat * count, 12 * count))
 
 
 def _stack(batch: int) -> Built:
     single = make.compressed(make.completion(100, 5, 0.3), (100, 100), 10)
-    return _descent(make.stacked(single, batch), max(4, min(100, 6400 // batch)))
+    return _descent(make.stacked(single, batch), max(20, min(100, 6400 // batch)))
 
 
 AXES = {

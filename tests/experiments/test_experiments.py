@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import html
-import importlib.util
 import json
 import math
 import re
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scripts
 
 import dlnlab
 from dlnlab import cli, experiments
@@ -951,10 +951,7 @@ def test_bad_arguments(call, error, message):
 
 
 def test_the_page_says_what_the_last_results_hold():
-    path = Path(__file__).parents[2] / "docs" / "generate_reproducing.py"
-    spec = importlib.util.spec_from_file_location("generate_reproducing", path)
-    generate = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generate)
+    generate = scripts.load("generate_reproducing")
     data = json.loads(generate.DATA.read_text("utf-8"))
     text = generate.PAGE.read_text("utf-8")
     assert generate.page(text, data) == text
