@@ -53,8 +53,7 @@ def main(results: Path | None = None) -> None:
             new, again = collected(results / name, name)
             data[name] = joined(data.get(name), new)
             if data[name]["study"]["shown"] in new["study"]["readings"]:  # or it is drawn already
-                FIGURES.mkdir(parents=True, exist_ok=True)
-                again.plot().savefig(FIGURES / f"{name}.png", dpi=DPI)
+                draw(again)
     data = {name: data[name] for name in EXPERIMENTS if name in data}
     DATA.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     PAGE.write_text(page(PAGE.read_text("utf-8"), data), encoding="utf-8")
@@ -84,6 +83,12 @@ def collected(folder: Path, name: str) -> tuple[dict[str, Any], Study]:
         for reading in told["readings"]
     }
     return {"study": report.study_json(again), "manifest": kept | {"readings": each}}, again
+
+
+def draw(results: Study) -> None:
+    """Save the figure of an experiment where the page looks for it."""
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    results.plot().savefig(FIGURES / f"{results.experiment.name}.png", dpi=DPI)
 
 
 def joined(old: Mapping[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
