@@ -32,6 +32,10 @@ FIGURES = DOCS / "figures" / "experiments"
 KEPT = ("command", "finished", "seconds", "versions", "platform", "processors", "blas")
 """What the page's data keep of a manifest; the settings are with the verdict."""
 
+OF_READINGS = ("command", "finished", "versions", "blas")
+"""What is kept for each reading besides, with the seconds that each seed of it took: readings are
+not all run by one command."""
+
 DPI = 200
 
 EXPERIMENTS = {name: e for name, e in experiments.EXPERIMENTS.items() if not e.ours}
@@ -72,9 +76,12 @@ def collected(folder: Path, name: str) -> dict[str, Any]:
     FIGURES.mkdir(parents=True, exist_ok=True)
     again.plot().savefig(FIGURES / f"{name}.png", dpi=DPI)
     kept = {k: manifest[k] for k in KEPT if k in manifest}
-    if "runs" in manifest["parameters"]:
-        kept["runs"] = manifest["parameters"]["runs"]
-    return {"study": report.study_json(again), "manifest": kept}
+    took = manifest["parameters"].get("runs", {}).get("seconds", {})
+    each = {
+        reading: {k: kept[k] for k in OF_READINGS if k in kept} | {"seconds": took.get(reading)}
+        for reading in told["readings"]
+    }
+    return {"study": report.study_json(again), "manifest": kept | {"readings": each}}
 
 
 def joined(old: Mapping[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
@@ -84,9 +91,9 @@ def joined(old: Mapping[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]
     order = EXPERIMENTS[new["study"]["name"]].settings
     both = old["study"]["readings"] | new["study"]["readings"]
     readings = {name: both[name] for name in order if name in both}
-    return judged_anew(
-        {"study": new["study"] | {"readings": readings}} | {"manifest": new["manifest"]}
-    )
+    each = old["manifest"].get("readings", {}) | new["manifest"]["readings"]
+    manifest = new["manifest"] | {"readings": {name: each[name] for name in order if name in each}}
+    return judged_anew({"study": new["study"] | {"readings": readings}, "manifest": manifest})
 
 
 def judged_anew(entry: Mapping[str, Any]) -> dict[str, Any]:

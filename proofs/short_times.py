@@ -38,15 +38,7 @@ from .proof import Clause, Proof, Step, argument, cited, main, symbolic
 from .proposition1 import L, singular_value_rate
 from .scopes import AtLeast
 
-__all__ = [
-    "build",
-    "deficit",
-    "eigenvalue",
-    "eps",
-    "goal",
-    "layer_share",
-    "speed",
-]
+__all__ = ["build", "deficit", "eps", "speed"]
 
 eps = sp.Symbol("ε", positive=True)
 goal = sp.Symbol("s", nonnegative=True)
@@ -54,32 +46,42 @@ eigenvalue = sp.Symbol("λ", real=True)
 P, unit = matrix("P", "d", "d"), matrix("x", "d", "1")
 
 
-def layer_share(layer: sp.Expr) -> sp.Expr:
+def _layer_share(layer: sp.Expr) -> sp.Expr:
     """Return what layer l adds to Ẇ in units of P − W, all layers being εI."""
     return eps ** (2 * (L - layer)) * eps ** (2 * (layer - 1))
 
 
 def speed() -> sp.Expr:
-    """Return Lε^{2L−2}."""
+    """Return Lε^{2L−2}.
+
+    Returns
+    -------
+    expression
+    """
     return L * eps ** (2 * L - 2)
 
 
 def deficit() -> sp.Expr:
-    """Return the first order of σ̃_i − σ_i, Lε^{2L−2}(s_i − λ_i)."""
+    """Return the first order of σ̃_i − σ_i, Lε^{2L−2}(s_i − λ_i).
+
+    Returns
+    -------
+    expression
+    """
     return speed() * (goal - eigenvalue)
 
 
-def first_velocity() -> None:
+def _first_velocity() -> None:
     """Each of the L layers adds ε^{2L−2}(P − W), and a mode starts as Proposition 1 says."""
     layer = sp.Symbol("l", positive=True)
-    one = sp.powsimp(layer_share(layer))
+    one = sp.powsimp(_layer_share(layer))
     require_zero(sp.simplify(sp.diff(one, layer)), "d/dl of the share of layer l")
     require_identity(L * one, speed(), "L shares")
     gap = sp.Symbol("g", real=True)
     require_identity(singular_value_rate(eps**L, gap), -speed() * gap, "Eq. (23) at σ = ε^L")
 
 
-def first_order() -> None:
+def _first_order() -> None:
     """(aI + tN)ᵀ(aI + tN) has the first order a(N + Nᵀ)."""
     a, t = sp.symbols("a t", positive=True)
     N = matrix("N", "d", "d")
@@ -90,7 +92,7 @@ def first_order() -> None:
     require_identity(root.diff(t).subs(t, 0), eigenvalue, "d/dt of √(a² + 2taλ) at t = 0")
 
 
-def how_far_behind() -> None:
+def _how_far_behind() -> None:
     """The compressed rate at ε^L less the wide one is `deficit`, of the sign of s − λ."""
     wide = speed() * (eigenvalue - eps**L)
     compressed = rate(eps**L).subs(target, goal)
@@ -99,30 +101,30 @@ def how_far_behind() -> None:
     require_nonnegative(deficit().subs(goal, eigenvalue + more), "its sign for s = λ + g")
 
 
-def residual() -> Words:
+def _residual() -> Words:
     """Return Px − sx."""
     return P @ unit - goal * unit
 
 
-def equality() -> None:
+def _equality() -> None:
     """|Px − sx|² is at most 0 if |Px| ≤ s, xᵀPx ≥ s and |x| = 1."""
     squares = (P @ unit).T @ (P @ unit) + goal**2 * (unit.T @ unit)
     cross = unit.T @ P @ unit
     claimed = squares - goal * (cross + cross.T)
-    require_same(residual().T @ residual(), claimed, {}, "|Px − sx|²")
+    require_same(_residual().T @ _residual(), claimed, {}, "|Px − sx|²")
     short, long = sp.symbols("a b", nonnegative=True)
     bound = (goal**2 - short) - 2 * goal * (goal + long) + goal**2
     require_nonnegative(-sp.expand(bound), "−|Px − sx|² for |Px|² = s² − a, xᵀPx = s + b")
 
 
-def both_sides() -> None:
+def _both_sides() -> None:
     """With Px = sx and PᵀPx = s²x also s(Pᵀx − sx) = 0."""
     other = P.T @ unit - goal * unit
     gram = P.T @ P @ unit - goal**2 * unit
-    require_same(goal * other, gram - P.T @ residual(), {}, "s(Pᵀx − sx)")
+    require_same(goal * other, gram - P.T @ _residual(), {}, "s(Pᵀx − sx)")
 
 
-def largest_image() -> None:
+def _largest_image() -> None:
     """s² − |Px|² for x = Σc_jv_j with s_j² = s² − g_j is Σg_jc_j², here for two of them."""
     c1, c2 = sp.symbols("c_1 c_2", real=True)
     g1, g2 = sp.symbols("g_1 g_2", nonnegative=True)
@@ -135,13 +137,13 @@ def largest_image() -> None:
 ALL_DEPTHS = AtLeast(2)
 
 STEPS: tuple[Step, ...] = (
-    symbolic("the velocity at the start", first_velocity),
-    symbolic("the first order of WᵀW", first_order),
+    symbolic("the velocity at the start", _first_velocity),
+    symbolic("the first order of WᵀW", _first_order),
     cited(
         "Weyl",
         "Eigenvalues of symmetric matrices move by at most the norm of what is added to them.",
     ),
-    symbolic("how far behind", how_far_behind),
+    symbolic("how far behind", _how_far_behind),
     argument(
         "the first order",
         "By `gauge` (ends turned too) all layers start at εI and M is P = QᵀM. W is analytic in t: "
@@ -152,9 +154,9 @@ STEPS: tuple[Step, ...] = (
         "Weyl",
         "how far behind",
     ),
-    symbolic("equality in Cauchy's inequality", equality),
-    symbolic("the largest image", largest_image),
-    symbolic("the transpose", both_sides),
+    symbolic("equality in Cauchy's inequality", _equality),
+    symbolic("the largest image", _largest_image),
+    symbolic("the transpose", _both_sides),
     argument(
         "which modes are not behind",
         "The eigenvectors for λ_1, …, λ_i and the right singular vectors v_i, …, v_d span spaces "
@@ -179,7 +181,17 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(*, thorough: bool = False) -> Proof:
-    """Return the proof; `thorough` changes nothing, every step being symbolic."""
+    """Return the proof of `short_times`, to be run or verified.
+
+    Parameters
+    ----------
+    thorough : bool, optional
+        Changes nothing: every step is symbolic.
+
+    Returns
+    -------
+    Proof
+    """
     del thorough
     start = "Let W(0) = ε^LQ with balanced square layers and Q orthogonal"
     return Proof(

@@ -117,10 +117,17 @@ def _attack(conjecture: Conjecture, instances: int, args: argparse.Namespace) ->
         If its function fails on every instance.
     RunFailed
         If a task failed; what was computed by then is in the file of ``--resume``.
+    KeyboardInterrupt
+        On Ctrl-C; what was found by then is printed.
     """
     try:
         return conjecture.attack(instances, args.seed, progress=_progress, **campaign.options(args))
     except ConjectureError:
+        raise
+    except KeyboardInterrupt as stop:
+        claims.show_status("")
+        if hasattr(stop, "verdict"):
+            print(f"{stop.verdict}\n", flush=True)
         raise
     except RuntimeError as error:
         raise RunFailed(str(error)) from error

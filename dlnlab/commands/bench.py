@@ -86,13 +86,15 @@ def add(commands: Any, exit_codes: str) -> None:
         "--threads",
         type=numerals.integer,
         metavar="N",
-        help="as many threads as may be used (default: one per core)",
+        help="largest number of threads (default: one per core)",
     )
     parser.add_argument(
-        "--quick", action="store_true", help="see that everything runs; the times mean little"
+        "--quick",
+        action="store_true",
+        help="check that everything runs; the times are not meaningful",
     )
     parser.add_argument(
-        "--profile", action="store_true", help="tell where the time of a step goes instead"
+        "--profile", action="store_true", help="report where the time of a step goes instead"
     )
     parser.add_argument("--json", type=files.path, metavar="FILE", help="write the results to FILE")
     parser.add_argument("--html", type=files.path, metavar="FILE", help="write a page to FILE")

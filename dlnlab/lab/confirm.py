@@ -187,7 +187,6 @@ def _seen(seen: Observed, wide: Weights, narrow: Weights | None) -> Observed:
     return Observed(
         case=case,
         times=seen.times,
-        targets=seen.targets,
         residual=seen.residual,
         full_width=seen.full_width,
         original=run_of(problem, seen.times, steps, wide),

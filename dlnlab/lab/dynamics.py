@@ -295,7 +295,6 @@ def _pair(case: Case, wide: ObservedRun, thin: Narrow) -> Observed:
     return Observed(
         case=case,
         times=wide.times,
-        targets=case.values[: case.rank],
         residual=residual,
         full_width=full_width,
         original=wide,
@@ -319,11 +318,20 @@ def _descents(cases: Sequence[Any], options: Mapping[str, Any]) -> list[Sighting
     eta = np.array([case.eta for case in cases])
     steps = max(_plan_steps(case) for case in cases)
     starts = [weights, *(shaken(weights, rng) for _ in range(COPIES))]
-    found = [_descend(problem, start, eta, steps, options) for start in starts]
+    wide = [_descend(problem, start, eta, steps, options) for start in starts]
     # where a run contracts, what every step rounds is all that is left of it
-    found[1:] = [shaken(layers, rng) for layers in found[1:]]
-    moves = [0.0, *(SHAKE * rng.standard_normal(COPIES))]
-    return [_one_descent(case, k, found, moves, options, rng) for k, case in enumerate(cases)]
+    wide[1:] = [shaken(layers, rng) for layers in wide[1:]]
+    counts = np.arange(min(len(layers[0]) for layers in wide))
+    several = _several(cases, COPIES + 1, rng)
+    moves = 1 + SHAKE * np.append(0.0, rng.standard_normal(COPIES))
+    thin = _compressed_descents(several, moves, counts, options)
+    original = [
+        wide_runs(some, counts[:, None] * eta, counts, tuple(W[: counts.size] for W in layers))
+        for some, layers in zip(several, wide, strict=True)
+    ]
+    rows = zip(several, original, thin, strict=True)
+    members = zip(*(zip(*row, strict=True) for row in rows), strict=True)
+    return [_until_divergence(list(copies)) for copies in members]
 
 
 def _descend(
@@ -344,62 +352,62 @@ def _descend(
     return run.layers
 
 
-def _one_descent(
-    case: DescentCase,
-    k: int,
-    wide: Sequence[Weights],
-    moves: Sequence[float],
+def _compressed_descents(
+    several: Sequence[Sequence[Any]],
+    moves: np.ndarray,
+    counts: np.ndarray,
     options: Mapping[str, Any],
-    rng: np.random.Generator,
-) -> Sighting:
-    """Pair the runs of one member with the compressed ones, up to where any of them diverges."""
-    most = min(len(layers[0]) for layers in wide)
-    mine = [case, *(jittered(case, rng) for _ in wide[1:])]
-    thin = [_compressed_descent(case, most - 1, move, options) for move in moves]
-    thin[1:] = [
-        _rounded(run.with_parts(problem=partial(problem_of, some)), case.depth, number)
-        for number, (some, run) in enumerate(zip(mine[1:], thin[1:], strict=True))
-    ]
-    both = [(tuple(W[:most, k] for W in a), b) for a, b in zip(wide, thin, strict=True)]
-    problems_seen = [problem_of(some) for some in mine]
-    ends = [
-        _finite_until(problems_seen[0], layers)
-        for pair in both
-        for layers in (pair[0], pair[1].layers)
-    ]
-    end = max(min(ends), 1)
-    steps = np.arange(end)
-    times = case.eta * steps
-    values = modes.descent(case.values, case.eps, case.depth, case.eta, end - 1)
-    residual = modes.descent([0.0], case.eps, case.depth, case.eta, end - 1)[:, 0]
-    full_width = -np.sort(-np.abs(values), axis=1)
-    first, *others = (
-        _pair(
-            some,
-            run_of(problem, times, steps, tuple(W[:end] for W in layers)),
-            (residual, full_width, _cut(narrow, end)),
-        )
-        for some, problem, (layers, narrow) in zip(mine, problems_seen, both, strict=True)
-    )
-    return first, others
+) -> list[list[Narrow]]:
+    """Theorem 1's recursion, or with another method the compressed networks as they are."""
+    cases = several[0]
+    goals = np.stack([np.append(case.values, 0.0) for case in cases])
+    eta = np.array([[case.eta] for case in cases])
+    layer = cases[0].eps * moves[:, None, None] * np.ones_like(goals)
+    values = np.empty((counts.size, *layer.shape))
+    for step in counts:
+        values[step] = layer ** cases[0].depth
+        layer = layer * (1 - eta * (values[step] - goals) * layer ** (cases[0].depth - 2))
+    full_width = -np.sort(-np.abs(values[..., :-1]), axis=-1)
+    found = []
+    for k, some in enumerate(several):
+        runs = [
+            _compressed_descent(cases[j], case, moves[k], counts, values[:, k, j], options)
+            for j, case in enumerate(some)
+        ]
+        runs = [_rounded(run, cases[0].depth, k) for run in runs] if k else runs
+        rest = values[:, k, :, -1], full_width[:, k]
+        found.append([(rest[0][:, j], rest[1][:, j], run) for j, run in enumerate(runs)])
+    return found
 
 
 def _compressed_descent(
-    case: DescentCase, steps: int, move: float, options: Mapping[str, Any]
+    case: DescentCase,
+    mine: DescentCase,
+    move: float,
+    counts: np.ndarray,
+    values: np.ndarray,
+    options: Mapping[str, Any],
 ) -> ObservedRun:
-    """Theorem 1's recursion, or with another method the compressed network as it is."""
-    counts = np.arange(steps + 1)
-    eps = case.eps * (1 + move)
-    if "method" in options:
-        problem = problem_of(case)
-        start = networks.compressed_weights(problem, case.r_hat, case.depth, eps)
-        layers = _descend(problem, start, case.eta, steps, options)
-        return run_of(problem, case.eta * counts[: len(layers[0])], counts, layers)
-    goals = np.zeros(case.r_hat)
-    kept = min(case.rank, case.r_hat)
-    goals[:kept] = case.values[:kept]
-    values = modes.descent(goals, eps, case.depth, case.eta, steps)
-    return narrow_run(case, case.eta * counts, counts, values)
+    """Return the compressed run of a case, seen with the target of `mine`."""
+    times = case.eta * counts
+    if "method" not in options:
+        return narrow_run(mine, times, counts, values[:, : case.r_hat])
+    problem, steps = problem_of(case), counts.size - 1
+    start = networks.compressed_weights(problem, case.r_hat, case.depth, move * case.eps)
+    layers = _descend(problem, start, case.eta, steps, options)
+    run = run_of(problem, times[: len(layers[0])], counts[: len(layers[0])], layers)
+    return run.with_parts(problem=partial(problem_of, mine))
+
+
+def _until_divergence(copies: list[tuple[DescentCase, ObservedRun, Narrow]]) -> Sighting:
+    """Pair the runs of one member and its copies, up to where any of them diverges."""
+    runs = [run for _, wide, (_, _, narrow) in copies for run in (wide, narrow)]
+    end = max(min(_finite_until(run.losses) for run in runs), 1)
+    first, *others = (
+        _pair(case, _cut(wide, end), (rest[:end], full_width[:end], _cut(narrow, end)))
+        for case, wide, (rest, full_width, narrow) in copies
+    )
+    return first, others
 
 
 def _cut(run: ObservedRun, end: int) -> ObservedRun:
@@ -408,15 +416,14 @@ def _cut(run: ObservedRun, end: int) -> ObservedRun:
         times=run.times[:end],
         steps=run.steps[:end],
         layers=lambda: tuple(W[:end] for W in run.layers),
+        product=lambda: run.end_to_end[:end],
         values=lambda: run.singular_values[:end],
     )
 
 
-def _finite_until(problem: Any, layers: Weights) -> int:
+def _finite_until(losses: np.ndarray) -> int:
     """Return how many records there are before a run diverges."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        losses = np.asarray(problem.loss(networks.prefix_products(layers)[-1]))
-        tame = np.isfinite(losses) & (losses <= BLOWN * max(losses[0], 1e-300))
+    tame = np.isfinite(losses) & (losses <= BLOWN * max(losses[0], 1e-300))
     return len(losses) if tame.all() else int(np.argmin(tame))
 
 
@@ -450,7 +457,6 @@ def _single(case: Case, run: ObservedRun) -> Observed:
     return Observed(
         case=case,
         times=run.times,
-        targets=case.values[: case.rank],
         residual=None,
         full_width=None,
         original=run,
@@ -465,22 +471,27 @@ def _starts(cases: Sequence[Case], options: Mapping[str, Any]) -> list[Sighting]
     start = tuple(W[None] for W in weights)
     copies = [start, *(shaken(start, rng) for _ in range(START_COPIES))]
     several = _several(cases, len(copies), rng)
-    narrow = [_narrow_starts(cases, some, k) for k, some in enumerate(several)]
+    thin = [_compressed_start(case) for case in cases]
+    narrow = [
+        [_narrow_start(*parts, k) for parts in zip(some, thin, strict=True)]
+        for k, some in enumerate(several)
+    ]
     return _sightings(several, now, copies, narrow)
 
 
-def _narrow_starts(cases: Sequence[Case], some: Sequence[Case], k: int) -> list[Narrow]:
-    """The compressed networks as the library starts them; the k-th copy has targets of its own."""
-    found = []
-    for case, mine in zip(cases, some, strict=True):
-        problem = problem_of(case)
-        layers = networks.compressed_weights(problem, case.r_hat, case.depth, case.eps)
-        run = run_of(problem, np.zeros(1), np.arange(1), tuple(W[None] for W in layers))
-        if k:
-            run = _rounded(run.with_parts(problem=partial(problem_of, mine)), case.depth, k)
-        same = np.full((1, min(case.shape)), mine.eps**case.depth)
-        found.append((same[:, 0], same, run))
-    return found
+def _compressed_start(case: Case) -> ObservedRun:
+    """The compressed network as the library starts it."""
+    problem = problem_of(case)
+    layers = networks.compressed_weights(problem, case.r_hat, case.depth, case.eps)
+    return run_of(problem, np.zeros(1), np.arange(1), tuple(W[None] for W in layers))
+
+
+def _narrow_start(case: Case, run: ObservedRun, k: int) -> Narrow:
+    """The start of a compressed network; the k-th copy has a target of its own."""
+    if k:
+        run = _rounded(run.with_parts(problem=partial(problem_of, case)), case.depth, k)
+    same = np.full((1, min(case.shape)), case.eps**case.depth)
+    return same[:, 0], same, run
 
 
 ABOUT: dict[str, Callable[[Sequence[Any], Mapping[str, Any]], list[Sighting]]] = {

@@ -27,7 +27,6 @@ __all__ = [
     "Margin",
     "MarginCurve",
     "curve",
-    "measure",
     "premises",
     "value_of",
 ]
@@ -113,6 +112,8 @@ def value_of(function: Margin, seen: Observed) -> np.ndarray:
             "returned a boolean, must return a margin: a number >= 0 where the statement holds, as "
             "the right side of an inequality minus the left one"
         )
+    if found.shape[:1] == (0,) and seen.times.size == 1:  # there is no second record
+        return np.full((1, 1), np.nan)
     if found.dtype.kind not in "fiu" or found.size == 0:
         raise BadMargin(
             f"returned {checks.describe(value)}, must return a real number or an array of them"
@@ -182,24 +183,6 @@ def _distance(records: np.ndarray, record: int) -> np.ndarray:
     return np.asarray(way / max(float(np.max(way)), 1e-300))
 
 
-def measure(function: Margin, sighting: Sighting) -> MarginCurve | None:
-    """Return the margin along one instance, None where it is not finite.
-
-    Parameters
-    ----------
-    function : callable
-        Takes what is seen of an instance.
-    sighting : (Observed, sequence of Observed)
-        An instance, and the same with perturbations.
-
-    Returns
-    -------
-    MarginCurve or None
-    """
-    found = curve(function, sighting)
-    return found if found.is_finite else None
-
-
 def premises(functions: Sequence[Margin], sighting: Sighting) -> list[Premise]:
     """Return the premises as measured; one whose margin is not finite is not met.
 
@@ -223,10 +206,10 @@ def premises(functions: Sequence[Margin], sighting: Sighting) -> list[Premise]:
         name = getattr(function, "__name__", "premise").strip("<>")
         told = " ".join((function.__doc__ or name).split())
         try:
-            measured = measure(function, sighting)
+            measured = curve(function, sighting)
         except BadMargin as error:
             raise BadMargin(f"premise {name}: {error}") from error
-        if measured is None:
+        if not measured.is_finite:
             found.append(Premise(name, told, -float("inf")))
             continue
         k = measured.worst

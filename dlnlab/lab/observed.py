@@ -26,7 +26,6 @@ __all__ = [
     "SHAKE",
     "Observed",
     "ObservedRun",
-    "frames",
     "jittered",
     "narrow_run",
     "problem_of",
@@ -244,11 +243,16 @@ class Observed(_ReadOnly):
 
     case: Any
     times: np.ndarray
-    targets: np.ndarray
     residual: np.ndarray | None
     full_width: np.ndarray | None
     original: ObservedRun
     compressed: ObservedRun | None
+
+    @cached_property
+    def targets(self) -> np.ndarray:
+        """σ_i*."""
+        found: np.ndarray = self.case.values[: self.case.rank]
+        return found
 
     def __getattr__(self, name: str) -> Any:
         """Attributes of the network, where there is one only."""
@@ -296,7 +300,8 @@ def wide_runs(
     ----------
     cases : sequence of Case
         Of one shape and depth.
-    times, steps : array, shape (records,)
+    times : array, shape (records,) or (records, batch)
+    steps : array, shape (records,)
     layers : tuple of L arrays, shapes (records, batch, d_l, d_{l−1})
 
     Returns
@@ -304,7 +309,8 @@ def wide_runs(
     list of ObservedRun
     """
     stack = _Stack(layers)
-    return [stack.member(k, case, times, steps) for k, case in enumerate(cases)]
+    clocks = np.broadcast_to(times.reshape(len(steps), -1), (len(steps), len(cases)))
+    return [stack.member(k, case, clocks[:, k], steps) for k, case in enumerate(cases)]
 
 
 def run_of(problem: Any, times: np.ndarray, steps: np.ndarray, layers: Weights) -> ObservedRun:
@@ -324,20 +330,6 @@ def run_of(problem: Any, times: np.ndarray, steps: np.ndarray, layers: Weights) 
     return ObservedRun(times, steps, problem=lambda: problem, layers=lambda: layers)
 
 
-def frames(case: Case) -> tuple[np.ndarray, np.ndarray]:
-    """Return U_r̂ and V_r̂ of the compressed network of a case, shapes (d_out, r̂), (d_in, r̂).
-
-    Parameters
-    ----------
-    case : Case
-
-    Returns
-    -------
-    tuple of 2 arrays
-    """
-    return case.left.matrix[:, : case.r_hat], case.right.matrix[:, : case.r_hat]
-
-
 def narrow_run(case: Case, times: np.ndarray, steps: np.ndarray, values: np.ndarray) -> ObservedRun:
     """Return the run of a compressed network, which stays diagonal (Theorem 1).
 
@@ -354,7 +346,7 @@ def narrow_run(case: Case, times: np.ndarray, steps: np.ndarray, values: np.ndar
     """
 
     def layers() -> Weights:
-        U, V = frames(case)
+        U, V = (frame.matrix[:, : case.r_hat] for frame in (case.left, case.right))
         roots = np.abs(values) ** (1 / case.depth)
         core = roots[:, :, None] * np.eye(case.r_hat)
         last = np.sign(values)[:, None, :] * U * roots[:, None, :]

@@ -53,7 +53,7 @@ def failures(cells: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def _panel(ax: Axes, method: str, name: str, cells: Sequence[Mapping[str, Any]]) -> Axes:
-    _map(ax, QUANTITIES[name], [c | {"value": c[name]} for c in cells], "eta")
+    _map(ax, QUANTITIES[name], [{**c, "value": c[name]} for c in cells], "eta")
     ax.set_title(f"{QUANTITIES[name][0]}, {method}")
     ax.set_xlabel("step size")
     return ax
@@ -76,7 +76,7 @@ def times(cells: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def _ratio(ax: Axes, name: str, cells: Sequence[Mapping[str, Any]]) -> Axes:
-    each = [c | {"value": c["seconds"][name] / c["seconds"]["compressed"]} for c in cells]
+    each = [{**c, "value": c["seconds"][name] / c["seconds"]["compressed"]} for c in cells]
     _map(ax, RATIOS[name], each, "width")
     ax.set_title(RATIOS[name][0])
     ax.set_xlabel("width")

@@ -19,6 +19,12 @@ from dlnlab.lab.dynamics import DescentCase
 from dlnlab.lab.ranges import Ranges
 
 
+@pytest.fixture
+def soon(monkeypatch):
+    """Look after every other batch, so that nothing is looked at beyond the first hit."""
+    monkeypatch.setattr(attack, "ROUND", 2)
+
+
 @dlnlab.conjecture("No singular value of the original network exceeds the compressed one's.")
 def dominance(pair):
     few = pair.case.r_hat
@@ -60,6 +66,7 @@ def test_sums_over_layers_are_not_refuted():
     assert sums.attack(instances=32, seed=1, shapes=[(3, 3)]).status == "conjecture"
 
 
+@pytest.mark.usefixtures("soon")
 def test_eq13_for_full_width_is_refuted_by_two_dimensions():
     verdict = eq13.attack(instances=500, seed=0, r_hat="full")
     case = verdict.instance()
@@ -71,6 +78,7 @@ def test_eq13_for_full_width_is_refuted_by_two_dimensions():
     assert np.min(compared.margin + compared.margin_error) < 0
 
 
+@pytest.mark.usefixtures("soon")
 def test_the_nuclear_norm_needs_as_many_directions():
     verdict = nuclear.attack(instances=100, seed=0)
     assert verdict.status == "refuted"
@@ -78,6 +86,7 @@ def test_the_nuclear_norm_needs_as_many_directions():
     assert nuclear.attack(instances=32, seed=0, r_hat="full", depths=2).status == "conjecture"
 
 
+@pytest.mark.usefixtures("soon")
 def test_descent_from_above_the_target_is_refuted_with_many_digits():
     verdict = falls.attack(instances=400, seed=0, depths=2, shapes=[(1, 1), (2, 2)])
     case = verdict.instance()
@@ -124,6 +133,9 @@ CORNERS = {
         ratio(c) == 1 and min(c.shape) >= 4 and c.eps**c.depth > c.spectrum[c.rank - 1]
     ),
     "large units": lambda c: c.spectrum[0] > 2,
+    "wide, L = 5": lambda c: c.shape[0] < c.shape[1] and c.depth == 5,
+    "small σ_r": lambda c: c.spectrum[c.rank - 1] < 0.05,
+    "above": lambda c: c.eps**c.depth > c.spectrum[0],
 }
 """Where a statement may be false and nowhere else."""
 
@@ -150,13 +162,25 @@ def test_corners_are_met_by_every_seed():
         assert all(0 < count <= 1400 for count in counts), name
 
 
-@pytest.mark.parametrize("name", ["close, L >= 4", "negative", "d >= 4", "far apart"])
-def test_a_planted_falsehood_is_found(name, monkeypatch):
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize(
+    ("name", "about"),
+    [
+        ("close, L >= 4", "flows"),
+        ("negative", "flows"),
+        ("d >= 4", "start"),
+        ("far apart", "start"),
+        ("wide, L = 5", "start"),
+        ("small σ_r", "start"),
+        ("above", "start"),
+        ("close and negative", "start"),
+    ],
+)
+def test_a_planted_falsehood_is_found(name, about):
     """The corner is all that is false, and it is what the smallest instance is in."""
     corner = CORNERS[name]
-    monkeypatch.setattr(attack, "ROUND", 2)  # nothing is looked at beyond the first hit
 
-    @dlnlab.conjecture("Never in the corner.")
+    @dlnlab.conjecture("Never in the corner.", about=about)
     def never(pair):
         return np.where(corner(pair.case), -1.0, 1.0) * pair.original.losses[0]
 
@@ -338,7 +362,7 @@ def test_methods_of_descent_are_run_and_confirmed(method):
     def falling(pair):
         return -np.diff(pair.original.losses)
 
-    where = {"instances": 32, "shapes": [(1, 1)], "depths": [2], "eps": 0.5}
+    where = {"instances": 16, "shapes": [(1, 1)], "depths": [2], "eps": 0.5}
     options = {"about": "descent", "eta": 0.1}
     verdict = dlnlab.conjecture("It falls.", method=method, **options)(falling).attack(**where)
     assert verdict.status == "refuted"
@@ -377,7 +401,7 @@ def test_recovery_of_any_operator():
 
 
 def test_the_code_that_is_printed_builds_the_instance():
-    verdict = nuclear.attack(instances=16, seed=0)
+    verdict = nuclear.attack(instances=16, seed=0, shrinks=0)
     text = str(verdict)
     assert text.splitlines()[0] == nuclear.statement
     names: dict[str, object] = {}
@@ -388,7 +412,7 @@ def test_the_code_that_is_printed_builds_the_instance():
 
 def test_an_unconfirmed_counterexample_is_none(monkeypatch):
     monkeypatch.setattr(confirm, "again", lambda *seen: (_ for _ in ()).throw(RuntimeError("x")))
-    verdict = nuclear.attack(instances=16, seed=0)
+    verdict = nuclear.attack(instances=16, seed=0, shrinks=0)
     assert verdict.status == "conjecture"
     assert "not confirmed" in str(verdict)
 
@@ -444,6 +468,19 @@ def test_the_command(tmp_path, capsys):
     assert main(["attack", f"{file}:other", *options]) == 2
     assert main(["attack", str(tmp_path / "none.py"), *options]) == 2
     assert main(["attack", f"{file}:true", "--instances", "0"]) == 2
+
+
+def test_the_command_tells_what_was_found_before_ctrl_c(tmp_path, capsys):
+    file = tmp_path / "slow.py"
+    slow = "\ncalls = []\n" + FILE.replace(
+        "return 1.0",
+        "calls.append(1)\n    if len(calls) > 400:\n"
+        "        raise KeyboardInterrupt\n    return 1.0",
+    )
+    file.write_text(slow, "utf-8")
+    command = ["attack", f"{file}:true", "--instances", "400", "--executor", "serial"]
+    assert main(command) == 130
+    assert "not refuted (tested 32)" in capsys.readouterr().out
 
 
 def test_any_statement_is_shown_as_it_stands(tmp_path):
