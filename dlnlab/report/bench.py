@@ -208,7 +208,7 @@ def machine_lines(machine: Mapping[str, Any]) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     load = " to ".join(f"{value:.1f}" for value in machine["load"])
     return [
-        f"{machine['processor']}, {machine['cores']} cores, load {load}",
+        f"{machine['processor']}, {machine['cores']} core{'s' * (machine['cores'] > 1)}, load {load}",
         f"BLAS: {machine['blas']}; {versions}",
         f"Products of n × n matrices, Gflop/s, one thread: {gemm}",
         f"Reading, GB/s, one thread: {read}",
