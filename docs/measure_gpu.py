@@ -110,7 +110,7 @@ def classifier(case: str, precision: str, device: str, out: Path) -> None:
             "mlp": nets.mlp(20, 16, 3, "dln"),
             "vit": nets.vit((8, 8, 3), 4, 16, 2, 2, 24, 3, "dln"),
         }
-        one, seconds = classifiers.Workload("small", small[case], 16), 0.02
+        one, seconds = classifiers.ClassifierCase("small", small[case], 16), 0.02
     found = classifiers.measure(case, one, precision, reference, seconds)
     out.write_text(json.dumps(found.to_dict()), encoding="utf-8")
 

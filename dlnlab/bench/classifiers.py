@@ -21,7 +21,16 @@ from dlnlab.nets.transformer import ViT, positions
 from dlnlab.numerics import arrays
 from dlnlab.numerics.arrays import Array
 
-__all__ = ["CASES", "ETA", "PRECISIONS", "STEPS", "Result", "Workload", "measure", "torch_run"]
+__all__ = [
+    "CASES",
+    "ETA",
+    "PRECISIONS",
+    "STEPS",
+    "ClassifierCase",
+    "StepTime",
+    "measure",
+    "torch_run",
+]
 
 PRECISIONS = {
     "float64": (np.float64, 1e-9),
@@ -36,7 +45,7 @@ STEPS, ETA = 3, 0.1
 
 
 @dataclass(frozen=True)
-class Workload:
+class ClassifierCase:
     """A classifier and a number of samples, all of which are in every step.
 
     Attributes
@@ -52,13 +61,13 @@ class Workload:
 
 
 CASES = {
-    "mlp": Workload("MLP, full batch of 2048", nets.mlp(penultimate="dln"), 2048),
-    "vit": Workload("ViT, batch of 128", nets.vit(penultimate="dln"), 128),
+    "mlp": ClassifierCase("MLP, full batch of 2048", nets.mlp(penultimate="dln"), 2048),
+    "vit": ClassifierCase("ViT, batch of 128", nets.vit(penultimate="dln"), 128),
 }
 
 
 @dataclass(frozen=True)
-class Result:
+class StepTime:
     """A measured training step; times are in milliseconds.
 
     Attributes
@@ -92,18 +101,18 @@ class Result:
 
 def measure(
     name: str,
-    one: Workload,
+    one: ClassifierCase,
     precision: str,
     reference: Array,
     seconds: float = 1.0,
     repeats: int = 5,
-) -> Result:
+) -> StepTime:
     """Check and time the training step of a classifier.
 
     Parameters
     ----------
     name : str
-    one : Workload
+    one : ClassifierCase
     precision : {"float64", "float32", "tf32"}
         TF32 is the process's own matter in CuPy: it is started with ``CUPY_TF32=1``.
     reference : array
@@ -115,7 +124,7 @@ def measure(
 
     Returns
     -------
-    Result
+    StepTime
 
     Raises
     ------
@@ -149,7 +158,7 @@ def measure(
     calls = (lambda: ours(counts[0]), lambda: theirs(counts[1]), lambda: ours(0))
     mine, peers, idle = timing.alternate(calls, repeats).T
     engine = np.maximum(mine - np.median(idle), 0.01 * mine) / counts[0]
-    return Result(
+    return StepTime(
         case=name,
         title=one.title,
         precision=precision,

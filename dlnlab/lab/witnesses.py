@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from math import lcm
 from typing import Any, NamedTuple
 
@@ -19,7 +18,6 @@ __all__ = [
     "DescentPair",
     "case",
     "descent",
-    "exact_descent",
     "of",
     "share",
     "told",
@@ -148,37 +146,3 @@ def share(witness: Witness) -> float:
     assert witness.eta is not None
     limit = 2 / (witness.depth * float(witness.targets[0]) ** (2 - 2 / witness.depth))
     return float(witness.eta) / limit
-
-
-def exact_descent(witness: Witness) -> tuple[np.ndarray, list[Fraction]]:
-    """Return W after the witness's steps of descent, and σ̃_i, both rational: L = 2.
-
-    Parameters
-    ----------
-    witness : Witness
-
-    Returns
-    -------
-    tuple[np.ndarray, list[Fraction]]
-
-    Raises
-    ------
-    ValueError
-        If the witness is one of a flow, or of another depth.
-    """
-    if witness.eta is None or witness.depth != 2:
-        raise ValueError("`witness` must be one of gradient descent with L = 2")
-    eps, eta, c, s = witness.eps, witness.eta, witness.cosine, witness.sine
-    zero = Fraction(0)
-    first = np.array([[eps, zero], [zero, eps]])
-    second = eps * np.array([[c, -s], [s, c]])
-    target = np.array([[witness.targets[0], zero], [zero, witness.targets[1]]])
-    layers = [eps, eps]
-    for _ in range(int(witness.time)):
-        gap = second @ first - target
-        first, second = first - eta * second.T @ gap, second - eta * gap @ first.T
-        layers = [
-            layer * (1 - eta * (layer**2 - goal))
-            for layer, goal in zip(layers, witness.targets, strict=True)
-        ]
-    return second @ first, [layer**2 for layer in layers]

@@ -14,8 +14,8 @@ from dlnlab.bench import ROWS, classifiers
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "measure_gpu.py"
 SMALL = {
-    "mlp": classifiers.Workload("small", nets.mlp(20, 16, 3, "dln"), 16),
-    "vit": classifiers.Workload("small", nets.vit((8, 8, 3), 4, 16, 2, 2, 24, 3, "dln"), 8),
+    "mlp": classifiers.ClassifierCase("small", nets.mlp(20, 16, 3, "dln"), 16),
+    "vit": classifiers.ClassifierCase("small", nets.vit((8, 8, 3), 4, 16, 2, 2, 24, 3, "dln"), 8),
 }
 
 

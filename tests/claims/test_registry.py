@@ -203,9 +203,29 @@ def test_a_flow_whose_vectors_are_off_in_60_digits():
         assert float(low) < -(1 - mpmath.cos(a)) < float(high)
 
 
+def exact_descent(witness: Witness) -> tuple[np.ndarray, list[Fraction]]:
+    """W after the steps of descent of a witness with L = 2, and σ̃_i, both rational."""
+    assert witness.eta is not None
+    assert witness.depth == 2
+    eps, eta, c, s = witness.eps, witness.eta, witness.cosine, witness.sine
+    zero = Fraction(0)
+    first = np.array([[eps, zero], [zero, eps]])
+    second = eps * np.array([[c, -s], [s, c]])
+    target = np.array([[witness.targets[0], zero], [zero, witness.targets[1]]])
+    layers = [eps, eps]
+    for _ in range(int(witness.time)):
+        gap = second @ first - target
+        first, second = first - eta * second.T @ gap, second - eta * gap @ first.T
+        layers = [
+            layer * (1 - eta * (layer**2 - goal))
+            for layer, goal in zip(layers, witness.targets, strict=True)
+        ]
+    return second @ first, [layer**2 for layer in layers]
+
+
 def test_descent_that_refutes_eq13_in_rational_numbers():
     known = witness("eq13_descent")
-    W, values = witnesses.exact_descent(known)
+    W, values = exact_descent(known)
     wide = np.sum((W - np.array([[1, 0], [0, 0]])) ** 2)
     margin = wide - (values[0] - 1) ** 2
     assert isinstance(margin, Fraction)
@@ -215,7 +235,7 @@ def test_descent_that_refutes_eq13_in_rational_numbers():
 def test_descent_that_refutes_dominance_in_rational_numbers():
     """σ_1 > s for a 2 × 2 matrix with σ_2 < s if and only if det(s² − WᵀW) < 0."""
     known = witness("dominance_descent")
-    W, values = witnesses.exact_descent(known)
+    W, values = exact_descent(known)
 
     def beyond(s):
         gap = s**2 * np.array([[Fraction(1), 0], [0, Fraction(1)]]) - W.T @ W
@@ -229,7 +249,7 @@ def test_descent_that_refutes_dominance_in_rational_numbers():
 @pytest.mark.parametrize("name", ["eq13_descent", "dominance_descent"])
 def test_the_library_descends_as_rational_numbers_do(name):
     known = witness(name)
-    run, (W, values) = witnesses.descent(witnesses.told(known)), witnesses.exact_descent(known)
+    run, (W, values) = witnesses.descent(witnesses.told(known)), exact_descent(known)
     at = int(known.time)
     exact = np.array(W, dtype=float)
     assert np.linalg.norm(run.original[at] - exact) <= run.error

@@ -18,7 +18,7 @@ __all__ = ["EXPERIMENT", "PARTS", "SIDES", "measure"]
 
 SIDES = (100, 300)
 PARTS = {f"d = {d}": {"d": d} for d in SIDES}
-LONG = {"num_steps": 600_000, "record_every": 400, "parts": PARTS}
+_LONG = {"num_steps": 600_000, "record_every": 400, "parts": PARTS}
 
 
 @campaigns.task("dlnlab.experiments.table3.measure")
@@ -86,7 +86,7 @@ EXPERIMENT = Experiment(
     title="The cost of the singular value decomposition",
     claim="Decomposing the surrogate takes a negligible time beside training, so that the "
     "compressed network is faster in total.",
-    **four_readings(PAPER | LONG, CODE | LONG),
+    **four_readings(PAPER | _LONG, CODE | _LONG),
     why=f"{DIVERGES}; its seconds are those of its machine and its stopping rule",
     rows=(
         ("original: training (s)", "seconds_original", (184.3, 511.2)),
