@@ -252,7 +252,7 @@ def _parser() -> argparse.ArgumentParser:
         "--print-completion",
         action=_PrintCompletion,
         choices=("bash", "zsh", "tcsh"),
-        help="print what lets a shell complete commands and options (needs shtab)",
+        help="print a script by which a shell completes commands and options (needs shtab)",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for add in COMMANDS:

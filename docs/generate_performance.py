@@ -2,6 +2,10 @@
 
     dlnlab bench --peer ../comp-deep-nets --json docs/data/bench.json
     dlnlab bench growth --json docs/data/growth.json
+    OPENBLAS_CORETYPE=SkylakeX taskset -c 0 \\
+        dlnlab bench alone --peer ../comp-deep-nets --json docs/data/alone.json
+    OPENBLAS_CORETYPE=Haswell taskset -c 0 \\
+        dlnlab bench alone --peer ../comp-deep-nets --json docs/data/alone_avx2.json
     dlnlab bench flows --json docs/data/flows.json
     dlnlab bench suites --json docs/data/suites.json
     dlnlab bench --device gpu --json docs/data/gpu.json
@@ -28,7 +32,7 @@ PAGE = DOCS / "performance.md"
 def main() -> None:
     """Rewrite the blocks, and draw the figures."""
     text = PAGE.read_text("utf-8")
-    for name in ("bench", "growth", "flows", "suites", "gpu"):
+    for name in ("bench", "alone", "alone_avx2", "growth", "flows", "suites", "gpu"):
         record = json.loads((DOCS / "data" / f"{name}.json").read_text("utf-8"))
         block = f"<!-- {name} -->\n{bench_report.markdown(record)}\n<!-- end -->"
         marks = re.compile(rf"<!-- {name} -->\n.*?<!-- end -->", re.DOTALL)

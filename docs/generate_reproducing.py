@@ -22,7 +22,7 @@ from typing import Any
 
 from dlnlab import experiments, report
 from dlnlab.experiments import study
-from dlnlab.experiments.study import judged
+from dlnlab.experiments.study import Study, judged
 from dlnlab.experiments.wording import number, numbers
 
 DOCS = Path(__file__).parent
@@ -31,6 +31,10 @@ PAGE = DOCS / "reproducing.md"
 FIGURES = DOCS / "figures" / "experiments"
 KEPT = ("command", "finished", "seconds", "versions", "platform", "processors", "blas")
 """What the page's data keep of a manifest; the settings are with the verdict."""
+
+OF_READINGS = ("command", "finished", "versions", "blas")
+"""What is kept for each reading besides, with the seconds that each seed of it took: readings are
+not all run by one command."""
 
 DPI = 200
 
@@ -46,14 +50,17 @@ def main(results: Path | None = None) -> None:
     data = {name: judged_anew(entry) for name, entry in data.items()}
     for name in EXPERIMENTS if results else ():
         if (results / name / f"{name}.json").is_file():
-            data[name] = joined(data.get(name), collected(results / name, name))
+            new, again = collected(results / name, name)
+            data[name] = joined(data.get(name), new)
+            if data[name]["study"]["shown"] in new["study"]["readings"]:  # or it is drawn already
+                draw(again)
     data = {name: data[name] for name in EXPERIMENTS if name in data}
     DATA.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     PAGE.write_text(page(PAGE.read_text("utf-8"), data), encoding="utf-8")
 
 
-def collected(folder: Path, name: str) -> dict[str, Any]:
-    """Judge and draw an experiment from the runs kept in its folder; return that, and how it ran.
+def collected(folder: Path, name: str) -> tuple[dict[str, Any], Study]:
+    """Judge an experiment from the runs kept in its folder; return that, and how it ran.
 
     Data that the runs needed are not read again.
     """
@@ -69,12 +76,19 @@ def collected(folder: Path, name: str) -> dict[str, Any]:
         path=folder.parent / kept_with / f"{kept_with}.jsonl",
         data=manifest["parameters"]["data"],
     )
-    FIGURES.mkdir(parents=True, exist_ok=True)
-    again.plot().savefig(FIGURES / f"{name}.png", dpi=DPI)
     kept = {k: manifest[k] for k in KEPT if k in manifest}
-    if "runs" in manifest["parameters"]:
-        kept["runs"] = manifest["parameters"]["runs"]
-    return {"study": report.study_json(again), "manifest": kept}
+    took = manifest["parameters"].get("runs", {}).get("seconds", {})
+    each = {
+        reading: {k: kept[k] for k in OF_READINGS if k in kept} | {"seconds": took.get(reading)}
+        for reading in told["readings"]
+    }
+    return {"study": report.study_json(again), "manifest": kept | {"readings": each}}, again
+
+
+def draw(results: Study) -> None:
+    """Save the figure of an experiment where the page looks for it."""
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    results.plot().savefig(FIGURES / f"{results.experiment.name}.png", dpi=DPI)
 
 
 def joined(old: Mapping[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
@@ -84,9 +98,9 @@ def joined(old: Mapping[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]
     order = EXPERIMENTS[new["study"]["name"]].settings
     both = old["study"]["readings"] | new["study"]["readings"]
     readings = {name: both[name] for name in order if name in both}
-    return judged_anew(
-        {"study": new["study"] | {"readings": readings}} | {"manifest": new["manifest"]}
-    )
+    each = old["manifest"].get("readings", {}) | new["manifest"]["readings"]
+    manifest = new["manifest"] | {"readings": {name: each[name] for name in order if name in each}}
+    return judged_anew({"study": new["study"] | {"readings": readings}, "manifest": manifest})
 
 
 def judged_anew(entry: Mapping[str, Any]) -> dict[str, Any]:

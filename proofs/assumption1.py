@@ -56,6 +56,7 @@ from .noncommutative import (
     matrix,
     orthonormal_columns,
     require_same,
+    transported,
 )
 from .noncommutative import diagonal as diagonal_letter
 from .proof import Clause, Proof, Step, argument, cited, exact, main, symbolic
@@ -84,18 +85,7 @@ def transport_rules() -> Rules:
     dict
         Rewriting rules.
     """
-    rules = orthonormal_columns(*FRAMES.values())
-    for turn in (below_q, layer_q, above_q):
-        start, end = FRAMES[turn.cols], FRAMES[turn.rows]
-        rules |= {
-            letters(turn, start): end,
-            letters(turn.T, end): start,
-            letters(start.T, turn.T): end.T,
-            letters(end.T, turn): start.T,
-            letters(turn.T, turn): identity(turn.cols),
-            letters(turn, turn.T): identity(turn.rows),
-        }
-    return rules
+    return transported(FRAMES, (below_q, layer_q, above_q))
 
 
 def _aligned(power: Any, turn: Words) -> Words:

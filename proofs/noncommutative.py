@@ -14,7 +14,7 @@ symbolic depth L and layer l is a word.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,6 +34,7 @@ __all__ = [
     "orthonormal_columns",
     "require_same",
     "symmetric",
+    "transported",
     "zero",
 ]
 
@@ -317,6 +318,35 @@ def orthonormal_columns(*frames: Words) -> dict[tuple[Letter, ...], Words]:
         Rewriting rules.
     """
     return {letters(frame.T, frame): identity(frame.cols) for frame in frames}
+
+
+def transported(frames: Mapping[str, Words], turns: Sequence[Words]) -> Rules:
+    """Return the rules of orthogonal turns that carry frames: Z_t = Q Z_b, and all that follows.
+
+    Parameters
+    ----------
+    frames : mapping
+        From the name of a space to its frame, with orthonormal columns.
+    turns : sequence of Words
+        Orthogonal letters, each from one of these spaces to another.
+
+    Returns
+    -------
+    dict
+        Rewriting rules.
+    """
+    rules: dict[tuple[Letter, ...], Words] = orthonormal_columns(*frames.values())
+    for turn in turns:
+        start, end = frames[turn.cols], frames[turn.rows]
+        rules |= {
+            letters(turn, start): end,
+            letters(turn.T, end): start,
+            letters(start.T, turn.T): end.T,
+            letters(end.T, turn): start.T,
+            letters(turn.T, turn): identity(turn.cols),
+            letters(turn, turn.T): identity(turn.rows),
+        }
+    return rules
 
 
 def diagonal_entry(expression: Words, values: Mapping[str, Any]) -> sp.Expr:

@@ -71,8 +71,8 @@ from .noncommutative import (
     identity,
     letters,
     matrix,
-    orthonormal_columns,
     require_same,
+    transported,
 )
 from .proof import Clause, Proof, Step, argument, cited, exact, main, symbolic
 from .scopes import AtLeast
@@ -114,16 +114,7 @@ def transport_rules(*turns: Words) -> Rules:
     dict
         Rewriting rules.
     """
-    rules = orthonormal_columns(*FRAMES.values())
-    for turn in turns or (below_q, layer_q, above_q):
-        start, end = FRAMES[turn.cols], FRAMES[turn.rows]
-        rules[letters(turn, start)] = end
-        rules[letters(turn.T, end)] = start
-        rules[letters(start.T, turn.T)] = end.T
-        rules[letters(end.T, turn)] = start.T
-        rules[letters(turn.T, turn)] = identity(turn.cols)
-        rules[letters(turn, turn.T)] = identity(turn.rows)
-    return rules
+    return transported(FRAMES, turns or (below_q, layer_q, above_q))
 
 
 def parsimonious(block: Words, scalar: sp.Expr, turn: Words) -> Words:

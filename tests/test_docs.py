@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import scripts
 from dlnlab.validations import MODULES, pictures
 
 import dlnlab
@@ -23,10 +24,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 @pytest.fixture(scope="module")
 def generate():
     """The script docs/generate.py, as a module."""
-    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return scripts.load("generate")
 
 
 @pytest.fixture(scope="module")

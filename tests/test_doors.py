@@ -765,7 +765,9 @@ DOORS: dict[str, Door] = {
     ),
     "experiments.Experiment": door(
         experiments.Experiment,
-        **dict.fromkeys(("name", "title", "claim", "needs_data", "why", "apart"), ("text", TEXT)),
+        **dict.fromkeys(
+            ("name", "title", "claim", "needs_data", "why", "apart", "runs_of"), ("text", TEXT)
+        ),
         settings=({"paper": {"a": 1}}, {"{}"}),
         measure=(measured, CALL),
         yardsticks=((YARDSTICK,), {"()"}),

@@ -74,6 +74,16 @@ def test_the_house_is_low():
     assert max(structure.floors(ROOMS).values()) <= FLOORS
 
 
+def test_the_guide_draws_the_house_as_it_is():
+    """The table in CONTRIBUTING.md has every room, and the line above it counts them."""
+    guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    floors = max(structure.floors(ROOMS).values())
+    assert f"{len(ROOMS)} rooms on {floors} floors" in guide
+    beside = {"dlnlab", "__main__", "proofs", "validations"}  # told of in words, or not at all
+    table = "".join(line for line in guide.splitlines() if line.startswith("| `"))
+    assert set(re.findall(r"`(\w+)`", table.replace("/", ""))) >= set(ROOMS) - beside
+
+
 @pytest.mark.parametrize("graph", [ROOMS, HOUSE], ids=["rooms", "modules"])
 def test_no_circles(graph):
     """Imports inside functions are counted; there is no list of exceptions."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import ast
 import copy
-import importlib.util
 import json
 from pathlib import Path
 
 import mutants
 import pytest
+import scripts
 
 ROOT = Path(__file__).parent.parent
 DEFINED = (ast.FunctionDef, ast.ClassDef)
@@ -19,11 +19,7 @@ DEFINED = (ast.FunctionDef, ast.ClassDef)
 @pytest.fixture(scope="module")
 def generate():
     """The script docs/generate_mutants.py, as a module."""
-    path = ROOT / "docs" / "generate_mutants.py"
-    spec = importlib.util.spec_from_file_location("generate_mutants", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return scripts.load("generate_mutants")
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,13 @@ against the reference; the lowest versions are those of pyproject.toml."""
 from __future__ import annotations
 
 import copy
-import importlib.util
 import json
 import math
 import tomllib
 from pathlib import Path
 
 import pytest
+import scripts
 
 from dlnlab.claims import CLAIMS
 
@@ -20,11 +20,7 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture(scope="module")
 def generate():
     """The script docs/generate_platforms.py, as a module."""
-    path = ROOT / "docs" / "generate_platforms.py"
-    spec = importlib.util.spec_from_file_location("generate_platforms", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return scripts.load("generate_platforms")
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,16 @@ from dlnlab.networks import Weights
 from dlnlab.problems import targets
 from dlnlab.reductions import parsimony
 
-__all__ = ["AGREEMENT", "FLOWS", "RTOL", "Flow", "Peer", "Result", "measure", "peer_run"]
+__all__ = [
+    "AGREEMENT",
+    "FLOWS",
+    "RTOL",
+    "FlowResult",
+    "FlowRow",
+    "SolverRun",
+    "measure",
+    "peer_run",
+]
 
 RTOL = 1e-12
 """Of the tighter run, and of the peer."""
@@ -41,7 +50,7 @@ about a millionth where it was measured."""
 
 
 @dataclass(frozen=True)
-class Flow:
+class FlowRow:
     """One comparison of the two flows.
 
     Attributes
@@ -77,15 +86,15 @@ class Flow:
 
 
 FLOWS = {
-    "flow": Flow("d = 100, r = 10, L = 3, ε = 1e-2, σ_1/σ_r = 10", 100, 10, 3, 1e-2, 10),
-    "ill-conditioned": Flow(
+    "flow": FlowRow("d = 100, r = 10, L = 3, ε = 1e-2, σ_1/σ_r = 10", 100, 10, 3, 1e-2, 10),
+    "ill-conditioned": FlowRow(
         "d = 100, r = 3, L = 3, ε = 1e-3, σ_1/σ_r = 1e4", 100, 3, 3, 1e-3, 1e4, has_peer=False
     ),
 }
 
 
 @dataclass(frozen=True)
-class Peer:
+class SolverRun:
     """A run of diffrax, in seconds.
 
     Attributes
@@ -108,7 +117,7 @@ class Peer:
 
 
 @dataclass(frozen=True)
-class Result:
+class FlowResult:
     """A measured flow.
 
     Attributes
@@ -122,7 +131,7 @@ class Result:
         Of the tighter of its two runs.
     limited : float
         Steps of 6/λ until its last record.
-    peers : tuple of Peer
+    peers : tuple of SolverRun
     """
 
     flow: str
@@ -131,7 +140,7 @@ class Result:
     cpu: float
     steps: int
     limited: float
-    peers: tuple[Peer, ...]
+    peers: tuple[SolverRun, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain data.
@@ -143,19 +152,19 @@ class Result:
         return asdict(self)
 
 
-def measure(name: str, one: Flow, repeats: int = 5) -> Result:
+def measure(name: str, one: FlowRow, repeats: int = 5) -> FlowResult:
     """Check and time one flow.
 
     Parameters
     ----------
     name : str
-    one : Flow
+    one : FlowRow
     repeats : int
         Turns; the network as it is takes so long that it is timed once.
 
     Returns
     -------
-    Result
+    FlowResult
 
     Raises
     ------
@@ -186,13 +195,15 @@ def measure(name: str, one: Flow, repeats: int = 5) -> Result:
         values, steps = run()
         again = time.perf_counter() - began
         deviation = _deviation(name, found, values)
-        peers.append(Peer(network, Sample.of([again]), max(first - again, 0.0), steps, deviation))
+        peers.append(
+            SolverRun(network, Sample.of([again]), max(first - again, 0.0), steps, deviation)
+        )
         if network == "reduced":
             calls.append(run)
     times = timing.alternate(calls, repeats).T
     peers[:1] = [replace(peer, time=Sample.of(times[1])) for peer in peers[:1]]
     limit = 6 / (one.depth * 1.0 ** (2 - 2 / one.depth))
-    return Result(
+    return FlowResult(
         flow=name,
         title=one.title,
         engine=Sample.of(times[0]),

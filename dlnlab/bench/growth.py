@@ -1,9 +1,10 @@
 """How time and memory grow with each size of an experiment.
 
-Every point is measured in a process of its own, with one BLAS thread: the time of a call, or of one
-step of descent, and the peak resident memory of drawing the data and running, less what was
-resident before.  Small points say little of memory, since a few megabytes of libraries are loaded
-on the way.  The exponent is the slope of a straight line through the upper half of the points on
+Every point is measured in a process of its own, on one thread, in the time of the processor, which
+other work on the machine changes less than the time on the clock: of a call, or of one step of
+descent; and the peak resident memory of drawing the data and running, less what was resident
+before.  Small points say little of memory, since a few megabytes of libraries are loaded on the
+way.  The exponent is the slope of a straight line through the upper half of the points on
 logarithmic axes.  The limit of a step is the time that its arithmetic, or reading its data once,
 would take at the rates that the same process reaches: of the step as the theory writes it
 (`bench.costs`), and where only observed entries are looked at, of 6 r̂ flops and 12 bytes for each.
@@ -26,6 +27,7 @@ from dlnlab.bench.limits import Limits
 from dlnlab.bench.measurement import engine_run
 from dlnlab.bench.workloads import Workload
 from dlnlab.campaigns.executors import Processes
+from dlnlab.numerics import threads
 from dlnlab.problems import targets
 from dlnlab.training import memory
 
@@ -172,17 +174,18 @@ def point(name: str, value: int) -> tuple[float, int | None, bool, float | None]
     -------
     (float, int or None, bool, float or None)
     """
-    with memory.watch() as peak:
-        call, steps, cost = AXES[name].build(value)
-        seconds = timing.clock(functools.partial(call, steps))
-    if steps:
-        seconds = (_least(call, steps) - _least(call, 0)) / steps
-    limit = None if cost is None else Limits(np.empty(0), 0.05).seconds_for(cost)
+    with threads.limited(1):
+        with memory.watch() as peak:
+            call, steps, cost = AXES[name].build(value)
+            seconds = timing.spent(functools.partial(call, steps))
+        if steps:
+            seconds = (_least(call, steps) - _least(call, 0)) / steps
+        limit = None if cost is None else Limits(np.empty(0), 0.05, timing.spent).seconds_for(cost)
     return seconds, peak.bytes, steps > 0, limit
 
 
 def _least(call: Call, steps: int) -> float:
-    return min(timing.clock(functools.partial(call, steps)) for _ in range(3))
+    return min(timing.spent(functools.partial(call, steps)) for _ in range(3))
 
 
 def _comparison(d: int, rank: int) -> Built:
@@ -204,12 +207,12 @@ def _sensed(count: int) -> Built:
 def _observed(count: int) -> Built:
     shape, r_hat = (69_878, 10_677), 10
     instance = make.narrow(make.sampled(shape, 5, count), shape, r_hat)
-    return _descent(instance, 2, Cost(6 * r_hat * count, 12 * count))
+    return _descent(instance, 10, Cost(6 * r_hat * count, 12 * count))
 
 
 def _stack(batch: int) -> Built:
     single = make.compressed(make.completion(100, 5, 0.3), (100, 100), 10)
-    return _descent(make.stacked(single, batch), max(4, min(100, 6400 // batch)))
+    return _descent(make.stacked(single, batch), max(20, min(100, 6400 // batch)))
 
 
 AXES = {

@@ -17,7 +17,7 @@ SIZES = (20, 100, 300, 1024)
 """Of matrices: products of small ones are far from the machine's rate."""
 
 AMOUNTS = {"1 MiB": 2**20, "16 MiB": 2**24, "256 MiB": 2**28}
-LIBRARIES = ("numpy", "scipy", "jax", "cupy-cuda12x", "cupy-cuda13x")
+LIBRARIES = ("numpy", "scipy", "numba", "jax", "diffrax", "cupy-cuda12x", "cupy-cuda13x")
 
 
 def describe(reference: Array, effort: Effort) -> dict[str, Any]:

@@ -89,7 +89,7 @@ class Effort:
 
 
 QUICK = Effort(seconds=0.01, repeats=2, divide=500)
-"""Enough to see that everything runs; the times mean little."""
+"""Enough to check that everything runs; the times are not meaningful."""
 
 
 @dataclass(frozen=True)

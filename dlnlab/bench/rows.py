@@ -103,12 +103,12 @@ ROWS: dict[str, Row] = {
         20,
         records=(1000, 100),
     ),
-    "completion-wide": Row("completion 30 %, wide, d = 100, r = 5", lambda: _completion(None), 1.0),
+    "completion-wide": Row("completion 30 %, wide, d = 100, r = 5", lambda: _completion(None), 2.0),
     "completion-wide-stack": Row(
         "completion 30 %, wide, d = 100, stack of 16", lambda: _completion(None, 16), 1.7
     ),
     "completion-compressed": Row(
-        "completion 30 %, compressed, d = 100, r̂ = 10", lambda: _completion(10), 1.1
+        "completion 30 %, compressed, d = 100, r̂ = 10", lambda: _completion(10), 2.0
     ),
     "completion-compressed-stack": Row(
         "completion 30 %, compressed, d = 100, r̂ = 10, stack of 64",
@@ -119,6 +119,6 @@ ROWS: dict[str, Row] = {
     "sensing-compressed": Row(
         "sensing, compressed, d = 100, r̂ = 10, m = 2000", lambda: _sensing(10), 14
     ),
-    "movielens": Row("MovieLens size, 943 × 1682, 80 000 entries, r̂ = 10", _movielens, 1.3),
+    "movielens": Row("MovieLens size, 943 × 1682, 80 000 entries, r̂ = 10", _movielens, 4.5),
     "stack-20": Row("completion 50 %, wide, d = 20, stack of 512", _small, None),
 }

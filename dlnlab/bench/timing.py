@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Sample", "alternate", "calibrate", "clock"]
+__all__ = ["Sample", "alternate", "calibrate", "clock", "spent"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,22 @@ def clock(call: Callable[[], object]) -> float:
     started = time.perf_counter()
     call()
     return time.perf_counter() - started
+
+
+def spent(call: Callable[[], object]) -> float:
+    """Return the processor's time for one call, all threads together, in seconds.
+
+    Parameters
+    ----------
+    call : callable
+
+    Returns
+    -------
+    float
+    """
+    started = time.process_time()
+    call()
+    return time.process_time() - started
 
 
 def calibrate(

@@ -32,7 +32,7 @@ examples:
                                                1000 starts in each cell; run again to continue
 
 files in DIR:
-  index.html                 everything below on a page that can be read alone
+  index.html                 all of the following on one self-contained page
   atlas.csv                  one line for each L, ε^L/σ_r*, d, r̂, kind of start and step size
   atlas.json                 regions, exponents, manifest
   map, width, descent, threshold

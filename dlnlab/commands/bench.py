@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from dlnlab import bench, report, results, terminal
-from dlnlab.bench import flows, growth, literal, machine, measurement, peer, profile
+from dlnlab.bench import alone, flows, growth, literal, machine, measurement, peer, profile
 from dlnlab.bench.rows import ROWS
 from dlnlab.bench.workloads import Workload
 from dlnlab.commands import RunFailed, claims, files, numerals
@@ -24,12 +24,13 @@ from dlnlab.numerics.arrays import Array
 from dlnlab.report import bench as bench_report
 from dlnlab.report import page
 
-__all__ = ["EPILOG", "FLOWS", "GROWTH", "SUITES", "TABLES", "add", "run"]
+__all__ = ["ALONE", "EPILOG", "FLOWS", "GROWTH", "SUITES", "TABLES", "add", "run"]
 
-GROWTH, FLOWS, SUITES = "growth", "flows", "suites"
+GROWTH, ALONE, FLOWS, SUITES = "growth", "alone", "flows", "suites"
 
 TABLES = {
     GROWTH: f"time and memory against {', '.join(growth.AXES)}",
+    ALONE: "rows on one thread, in the processor's time, and what of it cannot be saved",
     FLOWS: "the comparison of two gradient flows, against diffrax on JAX",
     SUITES: "instances per second of the attack on each claim, and what a hunt would take",
 }
@@ -85,13 +86,15 @@ def add(commands: Any, exit_codes: str) -> None:
         "--threads",
         type=numerals.integer,
         metavar="N",
-        help="as many threads as may be used (default: one per core)",
+        help="largest number of threads (default: one per core)",
     )
     parser.add_argument(
-        "--quick", action="store_true", help="see that everything runs; the times mean little"
+        "--quick",
+        action="store_true",
+        help="check that everything runs; the times are not meaningful",
     )
     parser.add_argument(
-        "--profile", action="store_true", help="tell where the time of a step goes instead"
+        "--profile", action="store_true", help="report where the time of a step goes instead"
     )
     parser.add_argument("--json", type=files.path, metavar="FILE", help="write the results to FILE")
     parser.add_argument("--html", type=files.path, metavar="FILE", help="write a page to FILE")
@@ -181,6 +184,7 @@ def _measure(
         for batch in _batches(name, reference, args, effort):
             told["rows"].append(_row(name, batch, make_loop, reference, args, effort))
     told["growth"] = list(_growths(args.quick)) if GROWTH in names else []
+    told["alone"] = list(_alone(make_loop, args.quick)) if ALONE in names else []
     told["flows"] = list(_flows(args.quick)) if FLOWS in names else []
     told["suites"] = list(_suites(args.quick)) if SUITES in names else []
     told["machine"]["load"].append(machine.load())
@@ -236,6 +240,19 @@ def _growths(quick: bool) -> Iterator[dict[str, Any]]:
         print(f"\n{found['title']}, time of a {'step' if found['per_step'] else 'call'}")
         for cells in [bench_report.GROWTH_HEADER, *bench_report.growth_cells(found)]:
             print(bench_report.line(cells), flush=True)
+        yield found
+
+
+def _alone(
+    make_loop: Callable[[Workload], literal.LiteralLoop], quick: bool
+) -> Iterator[dict[str, Any]]:
+    print(bench_report.line(bench_report.ALONE_HEADER))
+    for name in alone.ALONE[1:2] if quick else alone.ALONE:
+        claims.show_status(f"measuring {name}")
+        settings = (0.001, 2) if quick else (0.1, 15)
+        found = alone.measure(name, make_loop, *settings).to_dict()
+        claims.show_status("")
+        print(bench_report.line(bench_report.alone_cells(found)), flush=True)
         yield found
 
 

@@ -91,7 +91,7 @@ def add(commands: Any, exit_codes: str) -> None:
         "compare",
         help="the gradient flows of the original and the compressed network side by side",
         description="Run the gradient flows of the original and the compressed network (Theorem\n"
-        "2) and judge every claim that can be seen on them.",
+        "2) and judge every claim that applies to them.",
         epilog=f"{EPILOG}\n{exit_codes}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -108,17 +108,17 @@ def _target_options(parser: argparse.ArgumentParser) -> None:
     )
     option("target", nargs="?", type=files.path, metavar="TARGET", help=text)
     for flag, part in (("--header", "first row"), ("--index", "first column")):
-        text = f"whether the {part} of a text file are names (default: seen from its cells)"
+        text = f"whether the {part} of a text file holds names (default: detected)"
         option(flag, choices=("yes", "no"), help=text)
     text = "which array of an .npz or .mat file, if there are several"
     option("--name", metavar="ARRAY", help=text)
     text = "d_out and d_in, or one number for a square target (default: 100)"
     option("--shape", nargs="+", type=numerals.integer, metavar="D", help=text)
     text = (
-        "rank r of a generated target (default: 10, if it fits); of a TARGET the modes that are "
-        "asked about, a number, full for all, or auto: all modes if that takes seconds, else those "
-        "in front of a gap or 99.9 %% of ‖M*‖² (default: auto); of singular values that fade into "
-        "rounding those above ε^L"
+        "rank r of a generated target (default: 10, if it fits); for a TARGET the number of its "
+        "leading modes to ask about, full for all, or auto: all if that takes seconds, else those "
+        "above a gap, or with 99.9 %% of ‖M*‖² (default: auto); where singular values fade into "
+        "rounding, those above ε^L"
     )
     option("--rank", type=_rank, metavar="R", help=text)
     text = "singular values σ_1* ≥ … ≥ σ_r* > 0 (default: evenly spaced from 1 to 1/r)"
@@ -144,15 +144,15 @@ def _network_options(parser: argparse.ArgumentParser) -> None:
         "for which the start is balanced; the paper has max(d_out, d_in))"
     )
     option("--width", nargs="+", type=numerals.integer, metavar="D", help=text)
-    text = "loss ½‖W − M*‖² as it is, or divided by the number of entries"
+    text = "loss ½‖W − M*‖², or that divided by the number of entries"
     _default(option, "--normalization", "normalization", text, choices=("sum", "mean"))
 
 
 def _run_options(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument_group("integration").add_argument
     text = (
-        "latest time (default: many times what the compressed network needs; a run ends before, "
-        "once the original network has fitted the target)"
+        "latest time (default: many times the time that the compressed network needs; a run ends "
+        "earlier once the original network has fitted the target)"
     )
     option("--t-end", type=numerals.number, metavar="T", help=text)
     _default(

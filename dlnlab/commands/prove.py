@@ -20,7 +20,7 @@ examples:
   dlnlab prove dominance theorem2     these two, every step
   dlnlab prove --json proofs.json
 
-Below the proofs stand the claims that rest on them, with what is known of each: a proof is about
+The proofs are followed by the claims that rest on them, with what is known of each: a proof covers
 one scope, and a claim may have several.
 
 A step is "symbolic", "exact" (rational or modular arithmetic) or an "enclosure" (ball arithmetic):
@@ -55,7 +55,9 @@ def add(commands: Any, exit_codes: str) -> None:
     )
     parser.set_defaults(run=run, prog=parser.prog)
     claims.add_options(parser, "verdicts and steps")
-    parser.add_argument("--steps", action="store_true", help="show every step also for many proofs")
+    parser.add_argument(
+        "--steps", action="store_true", help="show every step, even of several proofs"
+    )
     parser.add_argument("--thorough", action="store_true", help="longer exact campaigns")
 
 

@@ -30,15 +30,15 @@ examples:
   dlnlab reproduce --list
 
 Each figure leaves DIR/NAME/NAME.png, .pdf, .npz, .csv, .json (verdict) and -manifest.json; open
-DIR/index.html. Finished seeds are kept in DIR/NAME/NAME.jsonl (those of fig20 and table1 with
-fig1's and fig21's, which they are other views of): the same command continues a run that was
-interrupted.
+DIR/index.html. Finished seeds are kept in DIR/NAME/NAME.jsonl (those of fig20 and table1
+with fig1's and fig21's, since they show the same runs): the same command continues an interrupted
+run.
 
 readings:
   paper   the settings that the paper states
   code    those of its authors' public notebooks
   both    these two
-  every   also those that test what explains a difference, but not those that take hours (default)
+  every   also those that test explanations of a difference, except those that take hours (default)
   NAME    any of those by its name, or several: top or code,top
 The experiment compression is ours; its readings are factorization, completion, sensing and digits.
 
@@ -56,7 +56,7 @@ def add(commands: Any, exit_codes: str) -> None:
     """
     parser = commands.add_parser(
         "reproduce",
-        help="the paper's figures and tables, as its text and as its code have them",
+        help="the paper's figures and tables, in the settings of its text and of its code",
         description="Run the paper's matrix-recovery experiments and compare each with a yardstick "
         "that was declared beforehand.",
         epilog=EPILOG + exit_codes,
@@ -69,7 +69,7 @@ def add(commands: Any, exit_codes: str) -> None:
     option("--out", type=files.path, metavar="DIR", help="where results go; created if missing")
     text = "which settings to run: paper, code, both, every, or names of readings"
     option("--as", dest="reading", default="every", metavar="READING", help=text)
-    text = "small settings: nothing is judged, only whether the claims hold there is told"
+    text = "small settings, for which no verdict is given, only whether the claims hold there"
     option("--quick", action="store_true", help=text)
     option(
         "--seeds",

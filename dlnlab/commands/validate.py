@@ -45,13 +45,13 @@ examples:
   dlnlab validate --executor dask=tcp://head-node:8786   on a Dask cluster
 
 A verdict is "proved", "conditional on" another claim, "conjecture", "refuted", or "not applicable"
-(no instance met the premises). The margin is scale-free, and at least 0 where the claim holds. That
-a claim known to be false is refuted again is no failure; in capitals stands what was not known.
+(no instance met the premises). The margin is scale-free, and at least 0 where the claim holds.
+Refuting a claim that is known to be false is no failure; what was not known is in capitals.
 
 exit codes:
-  0    every claim came out as it is known: the false ones refuted, and no other
-  1    a claim was refuted that is not known to be false, or one that is was not, or was not tried;
-       or the run failed
+  0    the results agree with what is known: false claims were refuted, and no others
+  1    a claim was refuted that is not known to be false, or a claim known to be false was not
+       refuted or not tried; or the run failed
   2    bad usage or bad input
   130  interrupted (Ctrl-C)
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dlnlab.experiments.experiment import Panel, Yardstick
 from dlnlab.experiments.instance import CODE, PAPER
 
@@ -14,6 +16,7 @@ __all__ = [
     "READINGS",
     "SENSING_CODE",
     "SENSING_PAPER",
+    "four_readings",
 ]
 
 COMPLETION_PAPER = PAPER | {
@@ -76,6 +79,31 @@ READINGS = {
     "figs": "the code's settings, at the size that the plots in the authors' repository fit",
 }
 """What further readings test, of any figure."""
+
+
+def four_readings(paper: dict[str, Any], code: dict[str, Any], **mean: Any) -> dict[str, Any]:
+    """Return the fields of an experiment with the readings "paper", "code", "mean" and "top".
+
+    Parameters
+    ----------
+    paper, code : dict
+        Settings of the text and of the notebooks.
+    **mean
+        Further settings of the reading "mean".
+
+    Returns
+    -------
+    dict
+        `settings` and `meanings`.
+    """
+    settings = {
+        "paper": paper,
+        "code": code,
+        "mean": paper | {"loss": "mean"} | mean,
+        "top": code | {"target": "top"},
+    }
+    return {"settings": settings, "meanings": {name: READINGS[name] for name in ("mean", "top")}}
+
 
 DIVERGES = "the stated η diverges on the stated loss"
 """Why hardly any figure comes out as printed."""

@@ -115,7 +115,7 @@ def study(
     seeds : int, optional
         Seeds 0, …, seeds − 1; by default the experiment's number, or one for a quick run.
     quick : bool
-        Small settings, on which nothing is judged: only whether the claims hold there is told.
+        Small settings, for which no verdict is given, only whether the claims hold there.
     executor, path, progress
         See `dlnlab.campaigns.run`: where seeds run, and the file that keeps their results.
     data : str

@@ -8,6 +8,7 @@ shares the reading already, and a device has better use for two large products.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Iterator
 from itertools import pairwise
@@ -25,9 +26,9 @@ from dlnlab.problems.structured import StructuredEnsemble, StructuredSensing
 
 __all__ = ["PARTS", "Sensing", "sensing"]
 
-PARTS = 16
-"""Partial sums that a gradient of at least twice as many blocks, 20 MiB, is added up from, whatever
-the number of threads: so it does not depend on that number."""
+PARTS = 8
+"""Partial sums that a gradient of at least four times as many blocks, 20 MiB, is added up from,
+whatever the number of threads: so it does not depend on that number."""
 
 
 class Sensing(Measured):
@@ -83,12 +84,14 @@ class Sensing(Measured):
         if not self._reads_once(W):
             return super().gradient(W)
         flat, count = np.ravel(W), -(-self.matrices.shape[0] // block_rows(W.size))
-        if count < 2 * PARTS:
+        if count < 4 * PARTS:
             total = self._sum(flat, 0, count)
         else:
             cuts = [count * k // PARTS for k in range(PARTS + 1)]
-            part_sum = self._compiled_sum if self._compiles() else self._sum
-            with threads.for_matrices(1, 1):
+            part_sum, held = self._sum, threads.for_matrices(1, 1)
+            if self._compiles():
+                part_sum, held = self._compiled_sum, contextlib.nullcontext()
+            with held:
                 sums = threads.share(lambda part: part_sum(flat, *part), list(pairwise(cuts)))
             total = functools.reduce(np.add, sums)
         gradient = total.reshape(self.shape)
@@ -106,9 +109,12 @@ class Sensing(Measured):
         residual = measured - xp.take(self.measurements, numbers, axis=-1)
         return xp.reshape(xp.matmul(scale * residual, rows), W.shape)
 
-    def chosen_numbers(self, count: int) -> int:
-        """Return the numbers of so many A_i, and those of a copy in another precision."""
-        return 2 * count * self.shape[0] * self.shape[1]
+    def chosen_numbers(self, count: int, members: int) -> int:
+        """Return the numbers of so many A_i, of a copy in another precision, and of residuals."""
+        if isinstance(self.matrices, GeneratedEnsemble):
+            return super().chosen_numbers(count, members)
+        needed = 2 * count * self.shape[0] * self.shape[1] + 3 * members * count
+        return max(needed - self.workspace(members).gradient, 0)
 
     def _sum(self, flat: np.ndarray, first: int, last: int) -> np.ndarray:
         """Return Σ_i (⟨A_i, W⟩ − y_i) A_i over some blocks."""

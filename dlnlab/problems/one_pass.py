@@ -1,8 +1,8 @@
 """Gradients that look at every measurement once, in loops that are compiled (`numerics.compiled`).
 
 The gradient of a sum of squares uses what it is measured with twice: for the residual, and to carry
-it back.  **Sensing**: of four A_i together all inner products ⟨A_i, W⟩ are formed, and then
-Σ r_i A_i is added up while the four are still in the cache.  **Completion** of W = A B: for every
+it back.  **Sensing**: of eight A_i together all inner products ⟨A_i, W⟩ are formed, and then
+Σ r_i A_i is added up while the eight are still in the cache.  **Completion** of W = A B: for every
 observed place (i, j) the row a_i of A and the column b_j of B give the residual
 r_ij = a_i · b_j − y_ij, and then r_ij b_j and r_ij a_i, which are what it adds to G Bᵀ and AᵀG.
 
@@ -98,25 +98,29 @@ def factor_gradients(
 @compiled.compiled
 def _add_normal(rows, w, y, total):
     m, n = rows.shape
-    fours = m - m % 4
-    for i in range(0, fours, 4):
-        r, s, t, u = -y[i], -y[i + 1], -y[i + 2], -y[i + 3]
+    eights = m - m % 8
+    r = np.empty(8, w.dtype)
+    for i in range(0, eights, 8):
+        for k in range(0, 8, 4):  # four streams from memory at a time
+            s, t, u, v = -y[i + k], -y[i + k + 1], -y[i + k + 2], -y[i + k + 3]
+            for j in range(n):
+                x = w[j]
+                s += rows[i + k, j] * x
+                t += rows[i + k + 1, j] * x
+                u += rows[i + k + 2, j] * x
+                v += rows[i + k + 3, j] * x
+            r[k], r[k + 1], r[k + 2], r[k + 3] = s, t, u, v
+        a, b, c, d, e, f, g, h = r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7]
+        for j in range(n):  # all of them from the cache
+            first = a * rows[i, j] + b * rows[i + 1, j] + c * rows[i + 2, j] + d * rows[i + 3, j]
+            last = e * rows[i + 4, j] + f * rows[i + 5, j] + g * rows[i + 6, j] + h * rows[i + 7, j]
+            total[j] += first + last
+    for i in range(eights, m):
+        s = -y[i]
         for j in range(n):
-            x = w[j]
-            r += rows[i, j] * x
-            s += rows[i + 1, j] * x
-            t += rows[i + 2, j] * x
-            u += rows[i + 3, j] * x
+            s += rows[i, j] * w[j]
         for j in range(n):
-            total[j] += (
-                r * rows[i, j] + s * rows[i + 1, j] + t * rows[i + 2, j] + u * rows[i + 3, j]
-            )
-    for i in range(fours, m):
-        r = -y[i]
-        for j in range(n):
-            r += rows[i, j] * w[j]
-        for j in range(n):
-            total[j] += r * rows[i, j]
+            total[j] += s * rows[i, j]
 
 
 @compiled.compiled

@@ -1,4 +1,4 @@
-"""The atlas of Theorem 2 as text, and as a page that can be read alone."""
+"""The atlas of Theorem 2 as text, and as a self-contained page."""
 
 from __future__ import annotations
 

@@ -12,12 +12,14 @@ from typing import Any
 from dlnlab import terminal
 
 __all__ = [
+    "ALONE_HEADER",
     "FLOW_HEADER",
     "GROWTH_HEADER",
     "LEAST",
     "ROW_HEADER",
     "SUITE_HEADER",
     "WIDTHS",
+    "alone_cells",
     "duration",
     "flow_cells",
     "growth_cells",
@@ -40,6 +42,7 @@ ROW_HEADER = (
     "runs",
 )
 GROWTH_HEADER = ("size", "time", "of limit", "peak memory")
+ALONE_HEADER = ("row", "CPU µs per step", "cannot be saved", "share", "reference", "ratio")
 FLOW_HEADER = ("who", "seconds", "compilation", "steps")
 SUITE_HEADER = ("claim", "part", "instances per CPU second", "planned", "CPU minutes")
 WIDTHS = (31, 27, 27, 21, 7, 4, 9, 9, 7)
@@ -107,6 +110,28 @@ def growth_cells(growth: Mapping[str, Any]) -> list[tuple[str, ...]]:
     powers = (growth["time_exponent"], growth["memory_exponent"])
     time, memory = ("–" if p is None else f"{growth['symbol'][:1]}^{p:.2f}" for p in powers)
     return [*cells, ("fitted to the upper half", time, "–", memory)]
+
+
+def alone_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what the table says of a row on one thread.
+
+    Parameters
+    ----------
+    row : mapping
+
+    Returns
+    -------
+    tuple of str
+    """
+    least, engine = row["least"], row["engine"]
+    return (
+        row["row"],
+        _sample(engine),
+        row["least_name"] + ("" if least is None else f" {_sample(least)}"),
+        _share(None if least is None else least["median"], engine["median"]),
+        _sample(row["reference"]),
+        _sample(row["ratio"]),
+    )
 
 
 def flow_cells(flow: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -182,8 +207,9 @@ def machine_lines(machine: Mapping[str, Any]) -> list[str]:
     read = ", ".join(f"{size}: {rate / 1e9:.3g}" for size, rate in machine["read"].items())
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     load = " to ".join(f"{value:.1f}" for value in machine["load"])
+    cores = "1 core" if machine["cores"] == 1 else f"{machine['cores']} cores"
     return [
-        f"{machine['processor']}, {machine['cores']} cores, load {load}",
+        f"{machine['processor']}, {cores}, load {load}",
         f"BLAS: {machine['blas']}; {versions}",
         f"Products of n × n matrices, Gflop/s, one thread: {gemm}",
         f"Reading, GB/s, one thread: {read}",
@@ -212,13 +238,16 @@ def markdown(record: Mapping[str, Any]) -> str:
             f"Reference: {record['rows'][0]['reference_name']}. Largest deviation of the engine "
             f"from the literal loop: {worst['deviation']:.1e} (bound {worst['bound']:.1e})."
         )
+    if record.get("alone"):
+        cells = [alone_cells(row) for row in record["alone"]]
+        parts.append(_markdown_table(ALONE_HEADER, cells))
     for flow in record.get("flows", ()):
         parts += [f"**{flow['title']}**", _markdown_table(FLOW_HEADER, flow_cells(flow))]
     if record.get("suites"):
         parts += _suites(record["suites"])
     for growth in record["growth"]:
         unit = "a step" if growth["per_step"] else "a call"
-        parts.append(f"**{growth['title']}** (time of {unit})")
+        parts.append(f"**{growth['title']}** (processor time of {unit})")
         parts.append(_markdown_table(GROWTH_HEADER, growth_cells(growth)))
     return "\n\n".join(parts)
 

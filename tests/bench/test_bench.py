@@ -370,13 +370,16 @@ def test_what_the_peer_lacks_is_named(run, checkout):
 def test_rows_are_listed(run):
     code, out, _ = run("--list")
     listed = [line.split()[0] for line in out.splitlines() if not line.startswith(" ")]
-    assert (code, listed) == (0, [*ROWS, "growth", "flows", "suites"])
+    assert (code, listed) == (0, [*ROWS, "growth", "alone", "flows", "suites"])
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nothing"], "`ROW` must be one of wide-100, .*, growth, flows, suites, got 'nothing'"),
+        (
+            ["nothing"],
+            "`ROW` must be one of wide-100, .*, growth, alone, flows, suites, got 'nothing'",
+        ),
         (["--threads", "0"], "--threads must be an integer >= 1, got 0"),
         (["growth", "--profile"], "`ROW` growth must be measured .* without --profile"),
         (["growth", "--device", "gpu"], "`ROW` growth must be measured with --device cpu"),
@@ -398,8 +401,8 @@ def test_a_quick_run_writes_everything(run, numpy_only, tmp_path):
     assert "stack-20 ×512" in out
     assert "mean little" in out
     record = json.loads((tmp_path / "b.json").read_text("utf-8"))
-    assert set(record) == {"machine", "rows", "growth", "flows", "suites", "manifest"}
-    assert record["growth"] == record["flows"] == record["suites"] == []
+    assert set(record) == {"machine", "rows", "growth", "alone", "flows", "suites", "manifest"}
+    assert record["growth"] == record["alone"] == record["flows"] == record["suites"] == []
     assert [row["row"] for row in record["rows"]] == ["stack-20", "notebook"]
     check_row(record["rows"][0])
     check_row(record["rows"][1])
@@ -555,7 +558,7 @@ def test_entries_are_drawn_without_repetition():
 def stored():
     """The measurements that the docs tell of."""
     read = {}
-    for name in ("bench", "growth", "gpu"):
+    for name in ("bench", "alone", "alone_avx2", "growth", "flows", "suites", "gpu"):
         read[name] = json.loads((DOCS / "data" / f"{name}.json").read_text("utf-8"))
     return read
 

@@ -11,7 +11,7 @@ from dlnlab import cli, flow
 from dlnlab.bench import flows
 from dlnlab.report import bench as bench_report
 
-SMALL = flows.Flow("small", 8, 1, 3, 0.2, 1.0)
+SMALL = flows.FlowRow("small", 8, 1, 3, 0.2, 1.0)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_another_flow_is_not_timed(monkeypatch):
 
 
 def test_the_command_tells_of_a_flow_without_a_peer(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(flows, "FLOWS", {"alone": flows.Flow("alone", 8, 1, 3, 0.2, 1.0, False)})
+    monkeypatch.setattr(flows, "FLOWS", {"alone": flows.FlowRow("alone", 8, 1, 3, 0.2, 1.0, False)})
     code = cli.main(["bench", "flows", "--quick", "--json", str(tmp_path / "f.json")])
     out = capsys.readouterr().out
     assert code == 0

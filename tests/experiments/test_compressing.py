@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import scripts
 
 from dlnlab.experiments import compressing
 
@@ -17,10 +17,7 @@ SMALL = {"d": 12, "rank": 2, "noise": 0.01, "steps": 600, "tune": 200}
 
 @pytest.fixture(scope="module")
 def generate():
-    spec = importlib.util.spec_from_file_location("made", DOCS / "generate_compression.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return scripts.load("generate_compression")
 
 
 @pytest.mark.parametrize("kind", ["factorization", "completion", "sensing"])

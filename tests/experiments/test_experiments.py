@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import html
-import importlib.util
 import json
 import math
 import re
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scripts
 
 import dlnlab
 from dlnlab import cli, experiments
@@ -817,6 +817,21 @@ def test_a_table_holds_the_rows_that_a_reading_measures(run, tmp_path):
     assert counts == {"original": [25_230_858], "DLN": [44_105_226], "C-DLN": [23_802_954]}
 
 
+def test_the_page_knows_by_which_command_each_reading_was_run(run, tmp_path):
+    generate = scripts.load("generate_reproducing")
+    kept = None
+    for reading in ("code", "paper"):
+        run("fig22", *QUICK, "--as", reading, "--out", tmp_path)
+        kept = generate.joined(kept, generate.collected(tmp_path / "fig22", "fig22")[0])
+    assert list(kept["study"]["readings"]) == ["paper", "code"]
+    told = kept["manifest"]["readings"]
+    assert list(told) == ["paper", "code"]
+    for reading, each in told.items():
+        assert f"--as {reading}" in each["command"]
+        assert len(each["seconds"]) == 1
+        assert each["blas"]
+
+
 def test_finished_runs_are_not_repeated(run, tmp_path, monkeypatch):
     run("fig22", *QUICK, "--out", tmp_path)
     before = (tmp_path / "fig22" / "fig22.jsonl").read_bytes()
@@ -932,10 +947,7 @@ def test_bad_arguments(call, error, message):
 
 
 def test_the_page_says_what_the_last_results_hold():
-    path = Path(__file__).parents[2] / "docs" / "generate_reproducing.py"
-    spec = importlib.util.spec_from_file_location("generate_reproducing", path)
-    generate = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generate)
+    generate = scripts.load("generate_reproducing")
     data = json.loads(generate.DATA.read_text("utf-8"))
     text = generate.PAGE.read_text("utf-8")
     assert generate.page(text, data) == text

@@ -5,12 +5,11 @@ The ratings are generated (`small_movielens`); the real ones are not ours to shi
 
 from __future__ import annotations
 
-import importlib.util
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
+import scripts
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -247,11 +246,9 @@ def test_a_quick_run_and_its_page(small_movielens, tmp_path, capsys, monkeypatch
     err = capsys.readouterr().err
     assert "--data must be the MovieLens-100K ratings" in err
     assert f"for fig17, but {small_movielens} does not exist" in err
-    source = Path(__file__).parents[2] / "docs" / "generate_reproducing.py"
-    spec = importlib.util.spec_from_file_location("generate_reproducing", source)
-    generate = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generate)
+    generate = scripts.load("generate_reproducing")
     monkeypatch.setattr(generate, "FIGURES", tmp_path)
-    told = generate.collected(out / name, name)["study"]
-    assert list(told["readings"]) == ["equal"]
+    told, again = generate.collected(out / name, name)
+    assert list(told["study"]["readings"]) == ["equal"]
+    generate.draw(again)
     assert (tmp_path / f"{name}.png").is_file()

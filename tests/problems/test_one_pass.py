@@ -49,9 +49,9 @@ def check_normal_sum(rows, w, y):
     check(one_pass.normal_sum(rows, w, y), (wide @ w - y) @ wide, size, sum(rows.shape) + 2)
 
 
-@given(st.integers(1, 13), st.integers(1, 9), st.sampled_from([np.float32, float]), st.integers(0))
+@given(st.integers(1, 19), st.integers(1, 9), st.sampled_from([np.float32, float]), st.integers(0))
 def test_sums_of_any_number_of_rows(m, n, dtype, seed):
-    """Rows are taken by fours, and the rest one by one; single precision is summed in double."""
+    """Rows are taken by eights, and the rest one by one; single precision is summed in double."""
     check_normal_sum(*draw_sensing(m, n, seed % 2**32, dtype))
 
 
@@ -78,7 +78,7 @@ def blocks(monkeypatch):
 @pytest.mark.parametrize("dtype", [np.float32, float])
 @pytest.mark.parametrize("normalization", ["sum", "mean"])
 def test_a_large_ensemble_is_compiled_and_gives_the_same(blocks, monkeypatch, dtype, normalization):
-    count, calls, loop = 4 * 2 * ensemble.PARTS + 3, [], one_pass.normal_sum
+    count, calls, loop = 4 * 4 * ensemble.PARTS + 3, [], one_pass.normal_sum
     monkeypatch.setattr(one_pass, "normal_sum", lambda *a: calls.append(a) or loop(*a))
     rows, w, y = draw_sensing(count, 35, dtype=dtype)
     problem = dlnlab.sensing(rows.reshape(count, 7, 5), y, normalization)
@@ -96,7 +96,7 @@ def test_a_large_ensemble_is_compiled_and_gives_the_same(blocks, monkeypatch, dt
 
 
 def test_matrices_that_do_not_lie_one_after_the_other_are_left_to_numpy(blocks, monkeypatch):
-    count = 4 * 2 * ensemble.PARTS
+    count = 4 * 4 * ensemble.PARTS
     rows, _, y = draw_sensing(count, 35)
     spread = rows.reshape(count, 7, 5)[::-1]
     problem = dlnlab.sensing(spread, y)

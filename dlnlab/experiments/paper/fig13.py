@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from dlnlab import campaigns
-from dlnlab.experiments.common import DIVERGES, READINGS
+from dlnlab.experiments.common import DIVERGES, four_readings
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.instance import CODE, PAPER
 from dlnlab.experiments.pair import original_run, thinned
@@ -121,13 +121,7 @@ EXPERIMENT = Experiment(
     title="c_val and c_vec along gradient descent",
     claim="After a principal component has been learned, its singular value and vectors differ "
     "from the target's by rounding only: c_val and c_vec are below about 1e-15.",
-    settings={
-        "paper": PAPER | THREE,
-        "code": CODE | THREE | {"num_steps": 40_000},
-        "mean": PAPER | THREE | {"loss": "mean"},
-        "top": CODE | THREE | {"num_steps": 40_000, "target": "top"},
-    },
-    meanings={name: READINGS[name] for name in ("mean", "top")},
+    **four_readings(PAPER | THREE, CODE | THREE | {"num_steps": 40_000}),
     why=f"{DIVERGES}; the paper does not say when t_i is",
     quick={"d": 40, "num_steps": 60_000},
     measure=measure,

@@ -10,7 +10,7 @@ import numpy as np
 
 from dlnlab import campaigns
 from dlnlab.experiments import recovery
-from dlnlab.experiments.common import COMPLETION_CODE, COMPLETION_PAPER, DIVERGES, READINGS
+from dlnlab.experiments.common import COMPLETION_CODE, COMPLETION_PAPER, DIVERGES, four_readings
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.instance import build
 from dlnlab.experiments.recovery import Network
@@ -127,13 +127,7 @@ EXPERIMENT = Experiment(
     title="The effect of α",
     claim="A larger factor α on the outer layers' step makes the compressed network converge in "
     "fewer iterations; for a small α it needs more than the original, but far less time.",
-    settings={
-        "paper": PAPER,
-        "code": CODE,
-        "mean": PAPER | {"loss": "mean"},
-        "top": CODE | {"target": "top"},
-    },
-    meanings={name: READINGS[name] for name in ("mean", "top")},
+    **four_readings(PAPER, CODE),
     quick={
         "d": 40,
         "rank": 2,

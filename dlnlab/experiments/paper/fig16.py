@@ -10,7 +10,7 @@ import numpy as np
 
 from dlnlab import campaigns
 from dlnlab.experiments import pair, recovery
-from dlnlab.experiments.common import COMPLETION_CODE, COMPLETION_PAPER, DIVERGES, READINGS
+from dlnlab.experiments.common import COMPLETION_CODE, COMPLETION_PAPER, DIVERGES, four_readings
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.instance import build
 
@@ -70,13 +70,7 @@ EXPERIMENT = Experiment(
     title="The best step size of each network, α = 1",
     claim="Without the advantage of α > 1, and with the best of 20 step sizes for each network, "
     "the compressed network still converges in fewer iterations.",
-    settings={
-        "paper": PAPER,
-        "code": CODE,
-        "mean": PAPER | {"loss": "mean"},
-        "top": CODE | {"target": "top"},
-    },
-    meanings={name: READINGS[name] for name in ("mean", "top")},
+    **four_readings(PAPER, CODE),
     quick={
         "d": 40,
         "rank": 2,

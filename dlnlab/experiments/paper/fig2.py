@@ -9,7 +9,7 @@ from dlnlab.experiments.common import (
     COMPLETION_PAPER,
     DIVERGES,
     PANELS,
-    READINGS,
+    four_readings,
 )
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 
@@ -22,13 +22,7 @@ EXPERIMENT = Experiment(
     title="Singular values and errors in completion, r = 10",
     claim="In completion of a target of rank 10, only ten singular values of the original network "
     "leave their start; the compressed network is ahead in iterations and in time.",
-    settings={
-        "paper": COMPLETION_PAPER | TEN,
-        "code": COMPLETION_CODE | TEN,
-        "mean": COMPLETION_PAPER | TEN | {"loss": "mean", "num_steps": 200_000},
-        "top": COMPLETION_CODE | TEN | {"target": "top"},
-    },
-    meanings={name: READINGS[name] for name in ("mean", "top")},
+    **four_readings(COMPLETION_PAPER | TEN, COMPLETION_CODE | TEN, num_steps=200_000),
     why=DIVERGES,
     quick={"d": 40, "rank": 2, "r_hat": 4, "observed": 0.5, "singular_values": 4}
     | {"num_steps": 20_000},

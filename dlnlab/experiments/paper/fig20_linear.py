@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dlnlab import campaigns
-from dlnlab.experiments.common import READINGS
+from dlnlab.experiments.common import four_readings
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.instance import CODE, PAPER
 from dlnlab.experiments.pair import original_run, thinned
@@ -60,13 +60,7 @@ EXPERIMENT = Experiment(
     title="Distance of consecutive singular subspaces (Eq. 14), in matrix factorization",
     claim="The top-r singular subspaces of a weight matrix hardly change from one step to the "
     "next, so that training happens in an invariant subspace.",
-    settings={
-        "paper": PAPER,
-        "code": CODE,
-        "mean": PAPER | {"loss": "mean"},
-        "top": CODE | {"target": "top"},
-    },
-    meanings={name: READINGS[name] for name in ("mean", "top")},
+    **four_readings(PAPER, CODE),
     apart="another experiment: the paper's is on classifiers, this one on matrix factorization",
     quick={"d": 40, "rank": 3, "r_hat": 6, "num_steps": 30_000},
     measure=measure,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dlnlab.experiments import pair
-from dlnlab.experiments.common import CLAIMS, DIVERGES, PANELS, READINGS
+from dlnlab.experiments.common import CLAIMS, DIVERGES, PANELS, four_readings
 from dlnlab.experiments.experiment import Experiment, Yardstick
 from dlnlab.experiments.instance import CODE, PAPER
 
@@ -18,13 +18,7 @@ EXPERIMENT = Experiment(
     title="Deep matrix factorization",
     claim="The compressed network's recovery error is below the original's at every iteration, so "
     "that it needs fewer iterations, and far less time.",
-    settings={
-        "paper": PAPER,
-        "code": CODE,
-        "mean": PAPER | {"loss": "mean"},
-        "top": CODE | {"target": "top"},
-    },
-    meanings={name: READINGS[name] for name in ("mean", "top")},
+    **four_readings(PAPER, CODE),
     quick={"d": 40, "rank": 4, "r_hat": 8, "num_steps": 30_000},
     measure=pair.measure,
     yardsticks=(

@@ -16,7 +16,7 @@ from dlnlab.experiments.common import (
     COMPLETION_PAPER,
     DIVERGES,
     PANELS,
-    READINGS,
+    four_readings,
 )
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.instance import build
@@ -83,13 +83,7 @@ EXPERIMENT = Experiment(
     claim="With 30 % of the entries observed, the compressed network recovers the target in fewer "
     "iterations and less time than the original, with a consistently lower error; alternating "
     "minimization of the same width fits the entries and does not recover it.",
-    settings={
-        "paper": COMPLETION_PAPER | ALTERNATIONS,
-        "code": COMPLETION_CODE | ALTERNATIONS,
-        "mean": COMPLETION_PAPER | ALTERNATIONS | {"loss": "mean"},
-        "top": COMPLETION_CODE | ALTERNATIONS | {"target": "top"},
-    },
-    meanings={name: READINGS[name] for name in ("mean", "top")},
+    **four_readings(COMPLETION_PAPER | ALTERNATIONS, COMPLETION_CODE | ALTERNATIONS),
     why=f"{DIVERGES}; the plot shows r = 5, a mean loss and a top-r target",
     quick={"d": 40, "rank": 2, "r_hat": 8, "observed": 0.5, "num_steps": 20_000},
     measure=measure,

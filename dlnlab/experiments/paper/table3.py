@@ -10,7 +10,7 @@ import numpy as np
 
 from dlnlab import campaigns
 from dlnlab.experiments import pair
-from dlnlab.experiments.common import DIVERGES, READINGS
+from dlnlab.experiments.common import DIVERGES, four_readings
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 from dlnlab.experiments.instance import CODE, PAPER, build
 
@@ -18,6 +18,7 @@ __all__ = ["EXPERIMENT", "PARTS", "SIDES", "measure"]
 
 SIDES = (100, 300)
 PARTS = {f"d = {d}": {"d": d} for d in SIDES}
+_LONG = {"num_steps": 600_000, "record_every": 400, "parts": PARTS}
 
 
 @campaigns.task("dlnlab.experiments.table3.measure")
@@ -85,13 +86,7 @@ EXPERIMENT = Experiment(
     title="The cost of the singular value decomposition",
     claim="Decomposing the surrogate takes a negligible time beside training, so that the "
     "compressed network is faster in total.",
-    settings={
-        "paper": PAPER | {"num_steps": 600_000, "record_every": 400, "parts": PARTS},
-        "code": CODE | {"num_steps": 600_000, "record_every": 400, "parts": PARTS},
-        "mean": PAPER | {"loss": "mean", "num_steps": 600_000, "record_every": 400, "parts": PARTS},
-        "top": CODE | {"target": "top", "num_steps": 600_000, "record_every": 400, "parts": PARTS},
-    },
-    meanings={name: READINGS[name] for name in ("mean", "top")},
+    **four_readings(PAPER | _LONG, CODE | _LONG),
     why=f"{DIVERGES}; its seconds are those of its machine and its stopping rule",
     rows=(
         ("original: training (s)", "seconds_original", (184.3, 511.2)),

@@ -17,7 +17,7 @@ array for every product (`Plain`).
 from dlnlab.training.kernels.choice import fits_in_place, stepper
 from dlnlab.training.kernels.in_place import CACHE, InPlace, scratch_bytes
 from dlnlab.training.kernels.plain import Plain
-from dlnlab.training.kernels.protocol import Run, Slots, Stepper
+from dlnlab.training.kernels.protocol import Run, Slots, Stepper, repeat
 from dlnlab.training.kernels.scalars import Bordered, Diagonal
 from dlnlab.training.kernels.stateful import Stateful, zeros
 
@@ -32,6 +32,7 @@ __all__ = [
     "Stateful",
     "Stepper",
     "fits_in_place",
+    "repeat",
     "scratch_bytes",
     "stepper",
     "zeros",
