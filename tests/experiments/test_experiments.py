@@ -818,10 +818,7 @@ def test_a_table_holds_the_rows_that_a_reading_measures(run, tmp_path):
 
 
 def test_the_page_knows_by_which_command_each_reading_was_run(run, tmp_path, monkeypatch):
-    path = Path(__file__).parents[2] / "docs" / "generate_reproducing.py"
-    spec = importlib.util.spec_from_file_location("reproducing", path)
-    generate = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generate)
+    generate = scripts.load("generate_reproducing")
     monkeypatch.setattr(generate, "FIGURES", tmp_path / "figures")
     kept = None
     for reading in ("code", "paper"):
