@@ -2,9 +2,10 @@
 
     dlnlab bench --peer ../comp-deep-nets --json docs/data/bench.json
     dlnlab bench growth --json docs/data/growth.json
-    XLA_FLAGS=--xla_cpu_multi_thread_eigen=false OPENBLAS_CORETYPE=SkylakeX \
+    OPENBLAS_CORETYPE=SkylakeX taskset -c 0 \\
         dlnlab bench alone --peer ../comp-deep-nets --json docs/data/alone.json
-    (the same with OPENBLAS_CORETYPE=Haswell, alone_avx2.json)
+    OPENBLAS_CORETYPE=Haswell taskset -c 0 \\
+        dlnlab bench alone --peer ../comp-deep-nets --json docs/data/alone_avx2.json
     dlnlab bench flows --json docs/data/flows.json
     dlnlab bench suites --json docs/data/suites.json
     dlnlab bench --device gpu --json docs/data/gpu.json

@@ -22,7 +22,7 @@ from typing import Any
 
 from dlnlab import experiments, report
 from dlnlab.experiments import study
-from dlnlab.experiments.study import judged
+from dlnlab.experiments.study import Study, judged
 from dlnlab.experiments.wording import number, numbers
 
 DOCS = Path(__file__).parent
@@ -50,14 +50,17 @@ def main(results: Path | None = None) -> None:
     data = {name: judged_anew(entry) for name, entry in data.items()}
     for name in EXPERIMENTS if results else ():
         if (results / name / f"{name}.json").is_file():
-            data[name] = joined(data.get(name), collected(results / name, name))
+            new, again = collected(results / name, name)
+            data[name] = joined(data.get(name), new)
+            if data[name]["study"]["shown"] in new["study"]["readings"]:  # or it is drawn already
+                draw(again)
     data = {name: data[name] for name in EXPERIMENTS if name in data}
     DATA.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     PAGE.write_text(page(PAGE.read_text("utf-8"), data), encoding="utf-8")
 
 
-def collected(folder: Path, name: str) -> dict[str, Any]:
-    """Judge and draw an experiment from the runs kept in its folder; return that, and how it ran.
+def collected(folder: Path, name: str) -> tuple[dict[str, Any], Study]:
+    """Judge an experiment from the runs kept in its folder; return that, and how it ran.
 
     Data that the runs needed are not read again.
     """
@@ -73,15 +76,19 @@ def collected(folder: Path, name: str) -> dict[str, Any]:
         path=folder.parent / kept_with / f"{kept_with}.jsonl",
         data=manifest["parameters"]["data"],
     )
-    FIGURES.mkdir(parents=True, exist_ok=True)
-    again.plot().savefig(FIGURES / f"{name}.png", dpi=DPI)
     kept = {k: manifest[k] for k in KEPT if k in manifest}
     took = manifest["parameters"].get("runs", {}).get("seconds", {})
     each = {
         reading: {k: kept[k] for k in OF_READINGS if k in kept} | {"seconds": took.get(reading)}
         for reading in told["readings"]
     }
-    return {"study": report.study_json(again), "manifest": kept | {"readings": each}}
+    return {"study": report.study_json(again), "manifest": kept | {"readings": each}}, again
+
+
+def draw(results: Study) -> None:
+    """Save the figure of an experiment where the page looks for it."""
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    results.plot().savefig(FIGURES / f"{results.experiment.name}.png", dpi=DPI)
 
 
 def joined(old: Mapping[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:

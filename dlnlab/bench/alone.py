@@ -3,7 +3,8 @@
 On a machine that others use the time on the clock says more of them than of the engine; the time
 of the processor changes by a few per cent.  What cannot be saved is the products of matrices, of
 the sizes that the step has and by the BLAS that it has, and reading an ensemble once.  All threads
-of the reference count; XLA is held to one by ``XLA_FLAGS=--xla_cpu_multi_thread_eigen=false``.
+of the reference count, and those that wait for work too: JAX has one thread where there is one core
+(``taskset -c 0``).
 """
 
 from __future__ import annotations

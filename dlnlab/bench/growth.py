@@ -180,7 +180,7 @@ def point(name: str, value: int) -> tuple[float, int | None, bool, float | None]
             seconds = timing.spent(functools.partial(call, steps))
         if steps:
             seconds = (_least(call, steps) - _least(call, 0)) / steps
-        limit = None if cost is None else Limits(np.empty(0), 0.05).seconds_for(cost)
+        limit = None if cost is None else Limits(np.empty(0), 0.05, timing.spent).seconds_for(cost)
     return seconds, peak.bytes, steps > 0, limit
 
 

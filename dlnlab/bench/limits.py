@@ -7,6 +7,7 @@ a row works on.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,9 @@ from dlnlab.bench.costs import Cost
 from dlnlab.numerics import arrays
 from dlnlab.numerics.arrays import Array
 
-__all__ = ["LARGEST", "SIZE", "SMALLEST", "Limits", "gemm_rate", "read_rate"]
+__all__ = ["LARGEST", "SIZE", "SMALLEST", "Clock", "Limits", "gemm_rate", "read_rate"]
+
+Clock = Callable[[Callable[[], object]], float]
 
 SMALLEST = 2**18
 """Bytes: below this the overhead of a call, not memory, is what would be measured."""
@@ -29,7 +32,9 @@ LARGEST = 2**28
 """Bytes: far beyond any cache; more would only take longer."""
 
 
-def gemm_rate(size: int, reference: Array, seconds: float = 0.1) -> float:
+def gemm_rate(
+    size: int, reference: Array, seconds: float = 0.1, clock: Clock = timing.clock
+) -> float:
     """Return the flops per second of products of `size` × `size` matrices where `reference` lives.
 
     Parameters
@@ -38,6 +43,8 @@ def gemm_rate(size: int, reference: Array, seconds: float = 0.1) -> float:
     reference : array
     seconds : float
         How long to measure.
+    clock : callable
+        Times a call: `timing.clock`, or `timing.spent` for the processor's time.
 
     Returns
     -------
@@ -46,10 +53,12 @@ def gemm_rate(size: int, reference: Array, seconds: float = 0.1) -> float:
     rng = np.random.default_rng(0)
     A = arrays.like(rng.standard_normal((size, size)), reference)
     B = arrays.like(rng.standard_normal((size, size)), reference)
-    return 2 * size**3 / _best(lambda: A @ B, reference, seconds)
+    return 2 * size**3 / _best(lambda: A @ B, reference, seconds, clock)
 
 
-def read_rate(num_bytes: int, reference: Array, seconds: float = 0.1) -> float:
+def read_rate(
+    num_bytes: int, reference: Array, seconds: float = 0.1, clock: Clock = timing.clock
+) -> float:
     """Return the bytes per second at which a dot product reads two arrays.
 
     Parameters
@@ -58,6 +67,8 @@ def read_rate(num_bytes: int, reference: Array, seconds: float = 0.1) -> float:
         Of both arrays together; between 256 KiB and 256 MiB is measured.
     reference : array
     seconds : float
+    clock : callable
+        As for `gemm_rate`.
 
     Returns
     -------
@@ -66,10 +77,10 @@ def read_rate(num_bytes: int, reference: Array, seconds: float = 0.1) -> float:
     count = min(max(num_bytes, SMALLEST), LARGEST) // 16
     x = arrays.like(np.ones(count), reference)
     y = arrays.like(np.full(count, 2.0), reference)
-    return 16 * count / _best(lambda: x @ y, reference, seconds)
+    return 16 * count / _best(lambda: x @ y, reference, seconds, clock)
 
 
-def _best(call: Any, reference: Array, seconds: float) -> float:
+def _best(call: Any, reference: Array, seconds: float, clock: Clock) -> float:
     def repeat(times: int) -> None:
         for _ in range(times):
             call()
@@ -77,7 +88,7 @@ def _best(call: Any, reference: Array, seconds: float) -> float:
 
     repeat(1)
     count = timing.calibrate(repeat, seconds / 5)
-    return min(timing.clock(lambda: repeat(count)) for _ in range(5)) / count
+    return min(clock(lambda: repeat(count)) for _ in range(5)) / count
 
 
 @dataclass(frozen=True)
@@ -90,10 +101,13 @@ class Limits:
         An array that lives there.
     seconds : float
         How long to measure each.
+    clock : callable
+        As for `gemm_rate`.
     """
 
     reference: Array
     seconds: float = 0.3
+    clock: Clock = timing.clock
 
     def seconds_for(self, cost: Cost) -> float:
         """Return the least time for a cost: its flops or its bytes, whichever take longer.
@@ -107,7 +121,5 @@ class Limits:
         float
         """
         size = SIZE if self.seconds > 0.1 else SIZE // 4
-        rate = gemm_rate(size, self.reference, self.seconds)
-        return max(
-            cost.flops / rate, cost.bytes / read_rate(cost.bytes, self.reference, self.seconds)
-        )
+        how = (self.reference, self.seconds, self.clock)
+        return max(cost.flops / gemm_rate(size, *how), cost.bytes / read_rate(cost.bytes, *how))

@@ -78,7 +78,13 @@ def stationarity(
             f"`factor` must have no batch axes, nor `problem`, got shape {tuple(U.shape)}; look at "
             "the members one by one"
         )
-    gradient = arrays.to_host(smooth.gradient(problem, U, lam, beta))
+    with np.errstate(over="ignore", invalid="ignore"):
+        gradient = arrays.to_host(smooth.gradient(problem, U, lam, beta))
+    if not np.isfinite(gradient).all():
+        raise ValueError(
+            f"`factor` must have a finite gradient, got {checks.describe(U)} with entries up to "
+            f"{float(np.max(np.abs(arrays.to_host(U)))):.3g}; use other units"
+        )
 
     def product(vector: np.ndarray) -> np.ndarray:
         D = arrays.like(vector.reshape(U.shape), U)

@@ -170,7 +170,7 @@ def group_lasso(
         U = checked_factor("factor", problem, factor, width)
     iteration = Iteration(
         problem, (U.mT, U), f"group lasso {penalty!r} {smoothing!r}",
-        {"penalty": penalty, "smoothing": smoothing, "eta": eta}, U,
+        {"penalty": penalty, "smoothing": smoothing, "eta": eta}, U, is_drawn=factor is None,
     )  # fmt: skip
     step = _Penalized(iteration.spread(penalty), iteration.spread(smoothing))
     run = iteration.run(

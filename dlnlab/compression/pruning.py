@@ -51,6 +51,8 @@ def prune(factor: Array, threshold: Any = "auto") -> Array:
     else:
         limit = np.asarray(checks.nonnegative("threshold", threshold))
     norms = arrays.to_host(column_norms(U))
+    if not np.max(norms, axis=-1).all():
+        raise ValueError(f"`factor` must have a column that is not zero, got {checks.describe(U)}")
     kept = norms > limit[..., None]
     counts = np.sum(kept, axis=-1)
     if not counts.all():

@@ -65,6 +65,8 @@ class Iteration:
         What it depends on, numbers or arrays with an entry for each member; "eta" is the step size.
     own : array, optional
         What is iterated, where all layers are views of one array.
+    is_drawn : bool
+        Whether the start was drawn for this run, and memory has gaps from that.
 
     Raises
     ------
@@ -79,8 +81,10 @@ class Iteration:
         name: str,
         numbers: Mapping[str, Any],
         own: Array | None = None,
+        *,
+        is_drawn: bool = False,
     ) -> None:
-        self.problem, self.name, self.own = problem, name, own
+        self.problem, self.name, self.own, self.is_drawn = problem, name, own, is_drawn
         self.numbers = dict(numbers) | {"eta": checks.per_member("eta", numbers["eta"])}
         self.batch = descent.batch_shape(problem, weights, self.numbers)
         self.weights = weights
@@ -194,6 +198,8 @@ class Iteration:
             image = checks.resident(item * members * d_out * d_in)
             # arrays come and go in every step, which leaves more gaps than arrays that stay
             work = checks.resident(held + max(thin.work, image + besides))
+            if self.is_drawn:  # gaps of as much as was drawn beside it, and what does not fit there
+                work += held // 2 + image
             foreseen = replace(recorded, work=work, held=thin.held + held)
         foreseen.require(layers[0])
 

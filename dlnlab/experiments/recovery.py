@@ -211,7 +211,7 @@ def run(
     ['converged', 'converged']
     """
     check_problem(problem)
-    if not isinstance(networks, Mapping) or not networks:
+    if not isinstance(networks, Mapping) or len(networks) == 0:
         raise TypeError(
             "`networks` must be a mapping from names to dlnlab.experiments.Network, "
             f"got {checks.describe(networks)}"

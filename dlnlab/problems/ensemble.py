@@ -109,9 +109,12 @@ class Sensing(Measured):
         residual = measured - xp.take(self.measurements, numbers, axis=-1)
         return xp.reshape(xp.matmul(scale * residual, rows), W.shape)
 
-    def chosen_numbers(self, count: int) -> int:
-        """Return the numbers of so many A_i, and those of a copy in another precision."""
-        return 2 * count * self.shape[0] * self.shape[1]
+    def chosen_numbers(self, count: int, members: int) -> int:
+        """Return the numbers of so many A_i, of a copy in another precision, and of residuals."""
+        if isinstance(self.matrices, GeneratedEnsemble):
+            return super().chosen_numbers(count, members)
+        needed = 2 * count * self.shape[0] * self.shape[1] + 3 * members * count
+        return max(needed - self.workspace(members).gradient, 0)
 
     def _sum(self, flat: np.ndarray, first: int, last: int) -> np.ndarray:
         """Return Σ_i (⟨A_i, W⟩ − y_i) A_i over some blocks."""

@@ -320,15 +320,17 @@ class Problem(abc.ABC):
         xp, axes = arrays.namespace(residual), residual.ndim - len(W.shape) + 2
         kept = np.zeros(math.prod(residual.shape[-axes:]))
         kept[self.places[chosen]] = self.scale * (self.places.size / chosen.size)
-        weights = xp.reshape(arrays.like(kept, residual), tuple(residual.shape[-axes:]))
-        return self.adjoint(xp.multiply(residual, weights))
+        residual *= xp.reshape(arrays.like(kept, residual), tuple(residual.shape[-axes:]))
+        return self.adjoint(residual)
 
-    def chosen_numbers(self, count: int) -> int:
+    def chosen_numbers(self, count: int, members: int) -> int:
         """Return how many numbers `gradient_of` so many measurements takes beyond `workspace`.
 
         Parameters
         ----------
         count : int
+        members : int
+            How many there are in a batch.
 
         Returns
         -------

@@ -173,6 +173,12 @@ class SampledCompletion(Problem):
         """All n numbers of a residual."""
         return np.arange(self.values.shape[-1])
 
+    def chosen_numbers(self, count: int, members: int) -> int:
+        """Return the numbers of so many entries, their places, and the sparse matrix of both."""
+        if not self._sampled or members > 1:
+            return 2 * self.values.size
+        return max(6 * count - self.workspace(members).gradient, 0)
+
     def gradient_of(self, W: Array | FactoredMatrix, chosen: np.ndarray) -> Any:
         """Return the gradient of some observed entries, sparse for a `FactoredMatrix`."""
         if not isinstance(W, FactoredMatrix):

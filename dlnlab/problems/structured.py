@@ -156,6 +156,13 @@ class RankOneEnsemble(StructuredEnsemble):
         xp = arrays.namespace(vectors)
         return xp.matmul(self.left.mT * vectors[..., None, :], self.right)
 
+    def _chosen(self, numbers: Array) -> RankOneEnsemble:
+        """Return the ensemble of some A_i, which have been checked."""
+        xp, some = arrays.namespace(self.left), object.__new__(RankOneEnsemble)
+        object.__setattr__(some, "left", xp.take(self.left, numbers, axis=0))
+        object.__setattr__(some, "right", xp.take(self.right, numbers, axis=0))
+        return some
+
     def parts(self) -> tuple[Array, ...]:
         """The arrays that define the ensemble, a and b.
 
@@ -321,6 +328,27 @@ class StructuredSensing(Measured):
         loss, gradient = super().workspace(members)
         there, back = (members * numbers for numbers in self.matrices.workspace())
         return Workspace(loss + there, gradient + max(there, back))
+
+    def gradient_of(self, W: Array, chosen: np.ndarray) -> Array:
+        """Return the gradient of some measurements; of matrices of rank one, only theirs are read.
+
+        A fast transform computes all of them.
+        """
+        if not isinstance(self.matrices, RankOneEnsemble):
+            return super().gradient_of(W, chosen)
+        xp, scale = arrays.namespace(W), self.scale * (self.places.size / chosen.size)
+        numbers = arrays.like(np.sort(chosen), W, keep_dtype=True)
+        some = self.matrices._chosen(numbers)
+        residual = some._apply(W) - xp.take(self.measurements, numbers, axis=-1)
+        return some._adjoint(scale * residual)
+
+    def chosen_numbers(self, count: int, members: int) -> int:
+        """Return the numbers of so many vectors a_i and b_i, and of what they are applied to."""
+        if not isinstance(self.matrices, RankOneEnsemble):
+            return super().chosen_numbers(count, members)
+        d_out, d_in = self.shape
+        needed = count * (d_out + d_in + members * (max(d_out, d_in) + 3))
+        return max(needed - self.workspace(members).gradient, 0)
 
     def _measure(self, W: Array) -> Array:
         return self.matrices._apply(W)

@@ -207,8 +207,9 @@ def machine_lines(machine: Mapping[str, Any]) -> list[str]:
     read = ", ".join(f"{size}: {rate / 1e9:.3g}" for size, rate in machine["read"].items())
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     load = " to ".join(f"{value:.1f}" for value in machine["load"])
+    cores = "1 core" if machine["cores"] == 1 else f"{machine['cores']} cores"
     return [
-        f"{machine['processor']}, {machine['cores']} cores, load {load}",
+        f"{machine['processor']}, {cores}, load {load}",
         f"BLAS: {machine['blas']}; {versions}",
         f"Products of n × n matrices, Gflop/s, one thread: {gemm}",
         f"Reading, GB/s, one thread: {read}",

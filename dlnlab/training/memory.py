@@ -292,8 +292,8 @@ class _Sizes:
         """What some measurements take beside all of them, in numbers: their order, and A_i."""
         if self.minibatch is None:
             return 0
-        chosen = self.problem.chosen_numbers(min(self.minibatch, self.problem.places.size))
-        return 2 * self.problem.places.size + chosen
+        count = min(self.minibatch, self.problem.places.size)
+        return 2 * self.problem.places.size + self.problem.chosen_numbers(count, self.members)
 
     def _plain_step(self, gradient: int) -> int:
         """Prefix products, and the gradient, and then the gradients of layers and the new ones."""

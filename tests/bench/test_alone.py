@@ -42,6 +42,6 @@ def test_the_command_tells_of_a_row(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr("dlnlab.commands.bench._reference_loops", lambda path: literal.NumpyLoop)
     code = cli.main(["bench", "alone", "--quick", "--json", str(tmp_path / "a.json")])
     assert code == 0
-    assert "completion-comp" in capsys.readouterr().out
+    assert "completion" in capsys.readouterr().out
     (found,) = json.loads((tmp_path / "a.json").read_text("utf-8"))["alone"]
     assert found["row"] == alone.ALONE[1]

@@ -476,6 +476,9 @@ BAD = [
     ("`factor` must have shape (..., 3, k)", lambda: compression.fine_tune(
         SQUARE, np.eye(2), eta=0.1, num_steps=1)),
     ("`threshold` must leave at least one column", lambda: compression.prune(np.eye(3), 2.0)),
+    ("`factor` must have a column that is not zero", lambda: compression.prune(np.zeros((3, 3)))),
+    ("`factor` must have a finite gradient", lambda: compression.stationarity(
+        dlnlab.factorization(np.eye(3)), 1e149 * np.eye(3))),
     ("`threshold` must be one of ['auto']", lambda: compression.prune(np.eye(3), "gap")),
     ("`factor`", lambda: compression.prune(np.array([1.0, np.nan]))),
     ("`rule` must be one of", lambda: threshold(SQUARE, rule="medium")),

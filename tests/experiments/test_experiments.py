@@ -817,13 +817,12 @@ def test_a_table_holds_the_rows_that_a_reading_measures(run, tmp_path):
     assert counts == {"original": [25_230_858], "DLN": [44_105_226], "C-DLN": [23_802_954]}
 
 
-def test_the_page_knows_by_which_command_each_reading_was_run(run, tmp_path, monkeypatch):
+def test_the_page_knows_by_which_command_each_reading_was_run(run, tmp_path):
     generate = scripts.load("generate_reproducing")
-    monkeypatch.setattr(generate, "FIGURES", tmp_path / "figures")
     kept = None
     for reading in ("code", "paper"):
         run("fig22", *QUICK, "--as", reading, "--out", tmp_path)
-        kept = generate.joined(kept, generate.collected(tmp_path / "fig22", "fig22"))
+        kept = generate.joined(kept, generate.collected(tmp_path / "fig22", "fig22")[0])
     assert list(kept["study"]["readings"]) == ["paper", "code"]
     told = kept["manifest"]["readings"]
     assert list(told) == ["paper", "code"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import dlnlab
+from dlnlab.numerics import checks
 
 
 @pytest.mark.parametrize("normalization", ["sum", "mean"])
@@ -20,9 +21,10 @@ def test_measured_problems_work_with_two_copies_of_the_measurements(normalizatio
 
 
 def test_a_mask_that_is_drawn_exactly_needs_an_index_of_its_entries(monkeypatch):
-    """Nine bytes for every entry, and eight more for those chosen."""
+    """Nine bytes for every entry, and eight more for those chosen; and what the allocator takes."""
     size, fraction = 300 * 200, 0.5
-    for exact, needed in ((False, 9 * size), (True, int((9 + 8 * fraction) * size))):
+    for exact, arrays in ((False, 9 * size), (True, int((9 + 8 * fraction) * size))):
+        needed = checks.resident(arrays)
         for free, fits in ((needed, True), (needed - 1, False)):
             monkeypatch.setattr(
                 "dlnlab.numerics.arrays.available_bytes", lambda reference=None, free=free: free

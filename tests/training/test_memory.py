@@ -169,6 +169,23 @@ CASES = {
     "a cosine ensemble": lambda: (cosines(100_000, 700), start(700), FULL),
     "a single-precision ensemble": lambda: (single(60_000, 20), start(20, batch=(64,)), {}),
     "an operator": lambda: (operator(100_000, 5), start(5, batch=(64,)), {}),
+    "some observed entries": lambda: (
+        sampled(3000, 3_000_000, factored(3000)),
+        dlnlab.original_weights((3000, 3000), 3, 0.1, rng=0, width=10),
+        {"minibatch": 100_000},
+    ),
+    "some matrices of rank one": lambda: (rank_one(60_000, 60), start(60), {"minibatch": 30_000}),
+    "some values of an operator": lambda: (
+        operator(100_000, 5),
+        start(5, batch=(64,)),
+        {"minibatch": 50_000},
+    ),
+    "some measurements": lambda: (
+        sensing(100_000, 10, "mean"),
+        start(10, batch=(64,)),
+        {"minibatch": 50_000},
+    ),
+    "adam": lambda: (dlnlab.factorization(target(700)), start(700), {"method": "adam"}),
     "sampled, wide": lambda: (sampled(1000, 50_000), start(1000), {}),
     "sampled, narrow": lambda: (
         sampled(3000, 3_000_000, factored(3000)),
@@ -233,6 +250,13 @@ def fine_tuned(d, width):
     return lambda: dlnlab.compression.fine_tune(problem, U, eta=1e-9, **options)
 
 
+def penalized(d, width):
+    problem, steps = dlnlab.factorization(target(d)), {"eta": 1e-9, "num_steps": 3}
+    return lambda: dlnlab.compression.group_lasso(
+        problem, width, penalty=0.1, smoothing=0.1, record=("loss",), **steps
+    )
+
+
 def thresholded(d, penalty):
     problem = dlnlab.completion(target(d), np.eye(d) + np.eye(d, k=1) > 0, computation="dense")
     options = {"num_steps": 3, "record": ("loss",), "eta": 0.1}
@@ -262,6 +286,7 @@ LATER = {
     ),
     "a factor": lambda: fine_tuned(1000, 10),
     "a wide factor": lambda: fine_tuned(800, 700),
+    "a drawn factor": lambda: penalized(1000, 300),
     "singular values cut": lambda: thresholded(500, 0.1),
     "singular values cut in batches": lambda: thresholded(100, np.linspace(0.1, 0.2, 64)),
 }

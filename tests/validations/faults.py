@@ -67,7 +67,7 @@ def descent_with(change: Callable[..., tuple]) -> Callable[[Any], Any]:
 
 def stretched(run: Any) -> Any:
     """A compressed network whose last layer is too large."""
-    return type(run)(**{**vars(run), "layers": (*run.layers[:-1], 1.5 * run.layers[-1])})
+    return run.with_parts(layers=lambda: (*run.layers[:-1], 1.5 * run.layers[-1]))
 
 
 def without_decay(applies: Callable[..., bool]) -> Callable[[Any], Any]:
