@@ -24,7 +24,7 @@ from dlnlab.bench.workloads import Workload
 from dlnlab.numerics import threads
 from dlnlab.training import kernels
 
-__all__ = ["ALONE", "Result", "measure"]
+__all__ = ["ALONE", "AloneRow", "measure"]
 
 ALONE = (
     "completion-wide",
@@ -37,7 +37,7 @@ ALONE = (
 
 
 @dataclass(frozen=True)
-class Result:
+class AloneRow:
     """A measured row; times are microseconds of the processor per step.
 
     Attributes
@@ -74,7 +74,7 @@ def measure(
     loop: Callable[[Workload], LiteralLoop],
     seconds: float = 0.1,
     repeats: int = 15,
-) -> Result:
+) -> AloneRow:
     """Time a row in turns with what it is compared with.
 
     Parameters
@@ -90,7 +90,7 @@ def measure(
 
     Returns
     -------
-    Result
+    AloneRow
     """
     (part,) = ROWS[name].build()
     host = np.empty(0)
@@ -108,7 +108,7 @@ def measure(
                 for _ in range(repeats)
             ]
         ).T
-    return Result(
+    return AloneRow(
         row=name,
         engine=Sample.of(times[0]),
         least=None if least is None else Sample.of(times[2]),
