@@ -96,7 +96,8 @@ def _told(call: Callable[[], Any]) -> str:
 def _profiled(part: Workload, reference: Array, seconds: float) -> list[tuple[str, float]]:
     run = engine_run(part, reference, long_run_formulation(part, reference))
     run(1)
-    steps = timing.calibrate(run, seconds)
+    idle = timing.clock(lambda: run(0))  # the set-up shall not stand out
+    steps = timing.calibrate(run, seconds, idle=idle)
     profiler = cProfile.Profile()
     profiler.runcall(run, steps)
     found: Any = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
