@@ -59,7 +59,8 @@ def judge(told: Mapping[str, Any]) -> tuple[float, float]:
     error = 100 * sum(W.shape) * EPS * size / tau
     found = claim.conditions(W, G, told["rank"], float(lam), float(alpha))
     moved = float(np.linalg.norm(step(told) - W)) / tau
-    return claim.fixed_margin(found, moved, error), error
+    given = found, moved, error
+    return claim.fixed_margin(*given), claim.fixed_error(*given)
 
 
 def _instance(rng: np.random.Generator, kind: str) -> dict[str, Any]:

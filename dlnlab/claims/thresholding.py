@@ -26,6 +26,7 @@ __all__ = [
     "changes_margin",
     "conditions",
     "fall_margins",
+    "fixed_error",
     "fixed_margin",
     "minimal_margin",
     "recovery_margin",
@@ -239,11 +240,36 @@ def fixed_margin(found: Conditions, moved: float, rounding: float) -> float:
     -------
     float
     """
+    least = _least_move(found, rounding)
+    return moved / least - 1 if least else -moved
+
+
+def fixed_error(found: Conditions, moved: float, rounding: float) -> float:
+    """Return the error of `fixed_margin`: that of ‖ΔW‖ over its bound, and that of the bound.
+
+    Parameters
+    ----------
+    found : Conditions
+    moved : float
+        ‖ΔW‖/τ.
+    rounding : float
+        Of ‖ΔW‖, σ_r and the tangent gradient, in units of τ.
+
+    Returns
+    -------
+    float
+    """
+    least = _least_move(found, rounding)
+    return 3 * rounding * (1 + moved / least) / least if least else rounding
+
+
+def _least_move(found: Conditions, rounding: float) -> float:
+    """Return the bound below ‖ΔW‖/τ where a condition does not hold, 0 where all do."""
     if found.smallest <= 0:
-        return moved / (found.smallest + 1) - 1
+        return found.smallest + 1
     if found.tangent > rounding:
-        return 3 * moved / found.tangent - 1
-    return -moved if found.steepest >= 0 else moved - 1
+        return found.tangent / 3
+    return 0.0 if found.steepest >= 0 else 1.0
 
 
 def settled_margin(found: Conditions) -> float:
