@@ -19,7 +19,7 @@ from dlnlab.numerics import threads
 
 __all__ = ["FAULTS", "ROUNDS", "SUITE", "attack", "times"]
 
-ROUNDS = 3
+ROUNDS = 9
 
 
 def times(models: Mapping[str, nets.Network], n: int, least: float = 0.0) -> dict[str, np.ndarray]:
