@@ -202,7 +202,7 @@ def measure(name: str, one: FlowRow, repeats: int = 5) -> FlowResult:
             calls.append(run)
     times = timing.alternate(calls, repeats).T
     peers[:1] = [replace(peer, time=Sample.of(times[1])) for peer in peers[:1]]
-    limit = 6 / (one.depth * 1.0 ** (2 - 2 / one.depth))
+    limit = 6 / one.depth  # as σ_1* = 1
     return FlowResult(
         flow=name,
         title=one.title,

@@ -32,6 +32,7 @@ from dlnlab.lab.observed import (
 from dlnlab.lab.recoveries import Ensemble, Mask, Recovery
 from dlnlab.networks import Weights
 from dlnlab.reductions import modes
+from dlnlab.reductions.recursion import recursion
 from dlnlab.training.descent import gradient_descent
 
 __all__ = [
@@ -362,11 +363,8 @@ def _compressed_descents(
     cases = several[0]
     goals = np.stack([np.append(case.values, 0.0) for case in cases])
     eta = np.array([[case.eta] for case in cases])
-    layer = cases[0].eps * moves[:, None, None] * np.ones_like(goals)
-    values = np.empty((counts.size, *layer.shape))
-    for step in counts:
-        values[step] = layer ** cases[0].depth
-        layer = layer * (1 - eta * (values[step] - goals) * layer ** (cases[0].depth - 2))
+    eps = cases[0].eps * moves[:, None, None]
+    values = recursion(goals, eps, cases[0].depth, eta, counts.size - 1)
     full_width = -np.sort(-np.abs(values[..., :-1]), axis=-1)
     found = []
     for k, some in enumerate(several):

@@ -27,6 +27,7 @@ from numpy.polynomial.polynomial import polyval
 from scipy import special
 
 from dlnlab.numerics import checks
+from dlnlab.reductions.recursion import recursion
 
 __all__ = ["descent", "fitting_times", "flow", "flow_times"]
 
@@ -86,17 +87,7 @@ def descent(
     num_steps = checks.integer("num_steps", num_steps, 0)
     decay = checks.nonnegative("weight_decay", weight_decay)
     _check_room("`num_steps`", num_steps + 1, sigma)
-    a, b = np.full_like(sigma, eps), np.full_like(sigma, eps)
-    values = np.empty((num_steps + 1, sigma.size))
-    with np.errstate(over="ignore", invalid="ignore"):  # too large a step diverges
-        for step in range(num_steps + 1):
-            inner = b ** (depth - 2)
-            values[step] = a * a * inner
-            gap = values[step] - sigma
-            inner_slope = a * a * b ** (depth - 3) if depth > 2 else np.zeros_like(a)
-            outer_slope = gap * a * inner + decay * a
-            a, b = a - alpha * eta * outer_slope, b - eta * (gap * inner_slope + decay * b)
-    return values
+    return recursion(sigma, eps, depth, eta, num_steps, alpha=alpha, weight_decay=decay)
 
 
 def flow(times: Any, targets: Any, eps: float, depth: int, *, scale: float = 1.0) -> np.ndarray:
