@@ -50,7 +50,9 @@ def suits(problem: Problem, shapes: Sequence[tuple[int, ...]]) -> bool:
     return data is not None and data[0] is None and data[1].dtype == np.float64
 
 
-def suits_stack(problem: Problem, shapes: Sequence[tuple[int, ...]]) -> bool:
+def suits_stack(
+    problem: Problem, shapes: Sequence[tuple[int, ...]], largest: int = LARGEST_STACKED
+) -> bool:
     """Tell whether every member of a stack of small networks meets the conditions of `suits`.
 
     Parameters
@@ -58,12 +60,14 @@ def suits_stack(problem: Problem, shapes: Sequence[tuple[int, ...]]) -> bool:
     problem : Problem
     shapes : sequence of tuples of int
         Of the layers, batch axes first.
+    largest : int
+        Rows or columns they may have.
 
     Returns
     -------
     bool
     """
-    if any(len(shape) != 3 or max(shape[-2:]) > LARGEST_STACKED for shape in shapes):
+    if any(len(shape) != 3 or max(shape[-2:]) > largest for shape in shapes):
         return False
     data = problem.entrywise()
     if data is None or data[0] is not None or np.ndim(problem.matrix_scale):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dlnlab import networks
-from dlnlab.flow import calls
+from dlnlab.flow import calls, stacked
 from dlnlab.networks import Weights
 from dlnlab.numerics import decompositions
 from dlnlab.problems import Problem
@@ -34,7 +34,9 @@ class System:
         )
         self.problem, self.decay = problem, weight_decay
         self.shapes = [(*batch, *W.shape[-2:]) for W in weights]
-        self._stacked = not weight_decay and calls.suits_stack(problem, self.shapes)
+        self._compiled = stacked.pays(self.shapes)
+        largest = stacked.LARGEST if self._compiled else calls.LARGEST_STACKED
+        self._stacked = not weight_decay and calls.suits_stack(problem, self.shapes, largest)
         ends = np.cumsum([math.prod(shape) for shape in self.shapes]).tolist()
         parts = [slice(a, b) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
         self.places = list(zip(parts, self.shapes, strict=True))
@@ -116,6 +118,8 @@ class System:
         -------
         list of lists of callables
         """
+        if self._stacked and self._compiled:
+            return stacked.downhill(self.problem, self.shapes, y, outs)
         if self._by_blas or self._stacked:
             return calls.downhill(self.problem, self._apart(y), [self._apart(out) for out in outs])
         weights = self.unpack(y)

@@ -12,8 +12,9 @@ from scipy import integrate, linalg
 
 import dlnlab
 from dlnlab import networks
-from dlnlab.flow import calls
+from dlnlab.flow import calls, stacked
 from dlnlab.flow.system import System
+from dlnlab.numerics import compiled
 from dlnlab.reductions import modes
 
 
@@ -187,14 +188,22 @@ def test_the_velocity_by_blas_calls_is_the_chain_rule(sizes, normalization):
             np.testing.assert_allclose(velocity_of_layer, -G, rtol=0, atol=1e-14 * size)
 
 
-@pytest.mark.parametrize("target_batch", [(), (7,)])
-@pytest.mark.parametrize("sizes", [(3, 3, 3), (2, 5, 4), (1, 2, 1, 3)])
-def test_the_velocity_of_a_stack_is_the_chain_rule_of_each_member(sizes, target_batch):
+@pytest.mark.parametrize("normalization", ["sum", "mean"])
+@pytest.mark.parametrize("own_targets", [False, True])
+@pytest.mark.parametrize("members", [7, stacked.FEWEST, 33])
+@pytest.mark.parametrize("sizes", [(3, 3, 3), (2, 5, 4), (1, 2, 1, 3), (4, 4, 4, 4, 4)])
+def test_the_velocity_of_a_stack_is_the_chain_rule(sizes, members, own_targets, normalization):
     rng = np.random.default_rng(len(sizes))
-    problem = dlnlab.factorization(rng.standard_normal((*target_batch, sizes[-1], sizes[0])))
-    weights = tuple(rng.standard_normal((7, b, a)) for a, b in pairwise(sizes))
+    target = rng.standard_normal((members, sizes[-1], sizes[0]))
+    problem = dlnlab.factorization(target if own_targets else target[0], normalization)
+    weights = tuple(rng.standard_normal((members, b, a)) for a, b in pairwise(sizes))
     assert calls.suits_stack(problem, [W.shape for W in weights])
-    system, out = System(problem, weights), np.full(sum(W.size for W in weights), np.nan)
+    check_velocity(System(problem, weights), weights)
+
+
+def check_velocity(system, weights):
+    """Raise unless the prepared calls write the gradients of a batch of networks."""
+    problem, out = system.problem, np.full(system.start.size, np.nan)
     for call in system.prepared(system.start, [out])[0]:
         call()
     gradients = networks.layer_gradients(weights, problem.gradient(dlnlab.end_to_end(weights)))
@@ -204,6 +213,24 @@ def test_the_velocity_of_a_stack_is_the_chain_rule_of_each_member(sizes, target_
     ):
         np.testing.assert_array_equal(again, W)
         np.testing.assert_allclose(rate, -G, rtol=0, atol=1e-14 * size)
+
+
+@pytest.mark.skipif(not compiled.installed(), reason="numba is not installed")
+@pytest.mark.parametrize("sizes", [(6, 6, 6), (5, 8, 2, 7), (8,) * 4])
+def test_larger_members_are_a_stack_where_loops_are_compiled(sizes, monkeypatch):
+    rng = np.random.default_rng(0)
+    weights = tuple(rng.standard_normal((12, b, a)) for a, b in pairwise(sizes))
+    problem = dlnlab.factorization(rng.standard_normal((12, sizes[-1], sizes[0])))
+    check_velocity(System(problem, weights), weights)
+    right = stacked._downhill
+    turned = [1, 1, 1, -1, 1, 1, 1]  # the scale, c
+    monkeypatch.setattr(
+        stacked,
+        "_downhill",
+        lambda *given: right(*(x * t if t < 0 else x for x, t in zip(given, turned, strict=True))),
+    )
+    with pytest.raises(AssertionError):
+        check_velocity(System(problem, weights), weights)
 
 
 def test_large_members_and_several_axes_are_no_stack():
