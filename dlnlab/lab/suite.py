@@ -50,18 +50,22 @@ class Profile:
         Instances a search may look at.
     shrinks : int
         Instances it may look at to simplify the worst one.
+    settled : float
+        The share of these numbers that a claim is tried with which is proved or refuted for all
+        that it speaks of: a long attack spends its time where it is not known what it will find.
     """
 
     name: str
     batch: int
     examples: int
     shrinks: int
+    settled: float = 1.0
 
 
 PROFILES = {
     "ci": Profile("ci", 240, 60, 150),
     "dev": Profile("dev", 2_400, 400, 400),
-    "hunt": Profile("hunt", 100_000, 5_000, 2_000),
+    "hunt": Profile("hunt", 100_000, 5_000, 2_000, settled=0.1),
 }
 
 
@@ -140,18 +144,21 @@ class Part:
         """The attack in words, from its docstring."""
         return " ".join((self.attack.__doc__ or "").split())
 
-    def counts(self, profile: Profile) -> list[int]:
+    def counts(self, profile: Profile, share: float = 1.0) -> list[int]:
         """Return the sizes of the tasks.
 
         Parameters
         ----------
         profile : Profile, or its name
+        share : float
+            How many of the instances to try.
 
         Returns
         -------
         list of int
         """
-        total = max(1, round(self.share * (profile.examples if self.search else profile.batch)))
+        whole = profile.examples if self.search else profile.batch
+        total = max(1, round(share * self.share * whole))
         tasks = 1 if self.most is None else -(-total // self.most)
         return [total // tasks + (k < total % tasks) for k in range(tasks)]
 
@@ -198,8 +205,12 @@ class Suite:
                 "seed": [seed, number, k],
             }
             for number, (name, part) in enumerate(self.parts.items())
-            for k, count in enumerate(part.counts(profile))
+            for k, count in enumerate(part.counts(profile, self._share(profile)))
         ]
+
+    def _share(self, profile: Profile) -> float:
+        known = {standing.status for standing in self.about.standings}
+        return profile.settled if known <= {"proved", "refuted"} else 1.0
 
     def attacks(self, profile: Profile | str) -> list[dict[str, Any]]:
         """Return the name of each part, the number of its instances, and what it does.
@@ -214,7 +225,11 @@ class Suite:
         """
         size = as_profile(profile)
         return [
-            {"part": name, "count": sum(part.counts(size)), "description": part.description}
+            {
+                "part": name,
+                "count": sum(part.counts(size, self._share(size))),
+                "description": part.description,
+            }
             for name, part in self.parts.items()
         ]
 

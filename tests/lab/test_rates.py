@@ -9,9 +9,11 @@ from types import SimpleNamespace
 import pytest
 
 from dlnlab import cli
+from dlnlab.claims.claim import CONJECTURE
 from dlnlab.lab import rates, suite
 
 LEMMA = suite.load("lemma1")
+OPEN = replace(LEMMA, about=replace(LEMMA.about, standings=(CONJECTURE,)))
 
 
 class Clock:
@@ -37,7 +39,7 @@ def clock(monkeypatch):
 
 def rated(clock, most=1000, seconds=1.0):
     parts = {"random": suite.Part(clock.attack, most=most)}
-    (found,) = rates.of_suite(replace(LEMMA, parts=parts), "hunt", seconds)
+    (found,) = rates.of_suite(replace(OPEN, parts=parts), "hunt", seconds)
     return found
 
 

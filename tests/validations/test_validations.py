@@ -337,6 +337,17 @@ def test_large_parts_are_split():
     assert whole.counts(Profile("p", 5001, 10_000, 1)) == [10_000]
 
 
+def test_a_hunt_spends_its_time_on_what_is_not_known():
+    """A tenth of the instances of what is proved or refuted for all that it speaks of."""
+    parts = {"random": suite.Part(lambda tally, task: None)}
+    for name, planned in {"lemma1": 10_000, "eq13_any_start": 10_000, "dominance": 100_000}.items():
+        one = dataclasses.replace(suite.load(name), parts=parts)
+        for profile, count in (("hunt", planned), ("dev", 2_400)):
+            assert [attack["count"] for attack in one.attacks(profile)] == [count]
+            tasks = one.tasks(suite.PROFILES[profile], seed=0)
+            assert sum(task["count"] for task in tasks) == count
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
