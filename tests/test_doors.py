@@ -776,11 +776,14 @@ DOORS: dict[str, Door] = {
         **dict.fromkeys(("meanings", "words"), ({}, {"{}"})),
         seeds=(3, WHOLE),
         **dict.fromkeys(("notes", "on_request", "rows", "without_data"), ((), {"()"})),
-        check_data=(None, CALL | {"None"}),
+        **dict.fromkeys(("check_data", "check_settings"), (None, CALL | {"None"})),
         quick_data=(True, FLAG),
         ours=(False, FLAG),
     ),
     "Experiment.needed": door(EXPERIMENT.needed, readings=(None, {"None"}), quick=(False, FLAG)),
+    "Experiment.check_ready": door(
+        EXPERIMENT.check_ready, readings=(["paper"], NAMES | {"()"}), quick=(False, FLAG)
+    ),
     "Experiment.configurations": door(
         EXPERIMENT.configurations,
         reading=("paper", NOTHING),

@@ -113,7 +113,9 @@ def run(args: argparse.Namespace) -> int:
     if args.seeds is not None and args.seeds < 1:
         raise ValueError(f"--seeds must be an integer >= 1, got {args.seeds}")
     for experiment in chosen:
-        _readings(experiment, args)
+        missing = _missing(experiment, args)
+        if missing:
+            raise ValueError(f"{experiment.name} cannot be run: {missing}")
     _check_data(chosen, args)
     _check_outputs(chosen, args)
     with campaign.told_in_one_line(), executors.using(args.executor) as pool:
@@ -142,10 +144,25 @@ def _chosen(args: argparse.Namespace) -> list[Experiment]:
     ready = [e for e in EXPERIMENTS.values() if not e.needed(quick=args.quick)]
     if args.data:
         ready += _served(args)
-    for experiment in EXPERIMENTS.values():
-        if experiment not in ready:
-            print(f"{experiment.name} is left out: --data must be {experiment.needs_data}")
-    return [experiment for experiment in EXPERIMENTS.values() if experiment in ready]
+    left_out = {
+        experiment.name: _missing(experiment, args)
+        if experiment in ready
+        else f"--data must be {experiment.needs_data}"
+        for experiment in EXPERIMENTS.values()
+    }
+    for name, why in left_out.items():
+        if why:
+            print(f"{name} is left out: {why}")
+    return [EXPERIMENTS[name] for name, why in left_out.items() if not why]
+
+
+def _missing(experiment: Experiment, args: argparse.Namespace) -> str:
+    """Return which package the readings asked for miss, and the remedy; empty if none."""
+    try:
+        experiment.check_ready(_readings(experiment, args), quick=args.quick)
+    except ImportError as error:
+        return str(error)
+    return ""
 
 
 def _served(args: argparse.Namespace) -> list[Experiment]:

@@ -6,14 +6,32 @@ scikit-learn's own package, so that nothing has to be fetched or shipped.
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 
 from dlnlab.data.images import Images, ImageSet
 
-__all__ = ["HELD_OUT", "digits"]
+__all__ = ["HELD_OUT", "check_installed", "digits"]
 
 HELD_OUT = 360
 """Images at the end that are held out, a fifth; their owners do not split them."""
+
+
+def check_installed() -> None:
+    """Raise an error unless the digits are at hand.
+
+    Raises
+    ------
+    ImportError
+        If scikit-learn is not installed (extra ``data``).
+    """
+    try:
+        import_module("sklearn.datasets")
+    except ImportError as error:
+        raise ImportError(
+            "the digits are scikit-learn's; install it with pip install 'dlnlab[data]'"
+        ) from error
 
 
 def digits() -> ImageSet:
@@ -30,13 +48,8 @@ def digits() -> ImageSet:
     ImportError
         If scikit-learn is not installed (extra ``data``).
     """
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise ImportError(
-            "the digits are scikit-learn's; install it with pip install 'dlnlab[data]'"
-        ) from error
-    found = load_digits()
+    check_installed()
+    found = import_module("sklearn.datasets").load_digits()
     pixels, labels = found.images.astype(np.uint8), found.target
     parts = (slice(None, -HELD_OUT), slice(-HELD_OUT, None))
     train, test = (Images(pixels[part], labels[part], 16) for part in parts)

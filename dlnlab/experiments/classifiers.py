@@ -20,6 +20,7 @@ import numpy as np
 from dlnlab import campaigns, data, nets
 from dlnlab.experiments import classifier_settings, penultimate
 from dlnlab.experiments.classifier_settings import KINDS
+from dlnlab.experiments.common import check_digits
 from dlnlab.experiments.pair import thinned
 from dlnlab.nets.deep_linear import DeepLinear
 from dlnlab.training.trajectory import Status
@@ -338,6 +339,7 @@ _IMAGES: dict[str, Any] = {
     "measure": measure,
     "needs_data": classifier_settings.NEEDED,
     "check_data": check_data,
+    "check_settings": check_digits,
     "quick_data": False,
 }
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from dlnlab.data.digits import check_installed
 from dlnlab.experiments.experiment import Panel, Yardstick
 from dlnlab.experiments.instance import CODE, PAPER
 
@@ -16,6 +18,7 @@ __all__ = [
     "READINGS",
     "SENSING_CODE",
     "SENSING_PAPER",
+    "check_digits",
     "four_readings",
 ]
 
@@ -79,6 +82,22 @@ READINGS = {
     "figs": "the code's settings, at the size that the plots in the authors' repository fit",
 }
 """What further readings test, of any figure."""
+
+
+def check_digits(configuration: Mapping[str, Any]) -> None:
+    """Raise an error if a configuration needs scikit-learn's digits, and there are none.
+
+    Parameters
+    ----------
+    configuration : mapping
+
+    Raises
+    ------
+    ImportError
+        If scikit-learn is not installed (extra ``data``).
+    """
+    if "digits" in (configuration.get("images"), configuration.get("kind")):
+        check_installed()
 
 
 def four_readings(paper: dict[str, Any], code: dict[str, Any], **mean: Any) -> dict[str, Any]:

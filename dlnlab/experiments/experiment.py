@@ -204,6 +204,9 @@ class Experiment:
         Raises an error unless a path is what `needs_data` says.
     quick_data : bool
         Whether a quick run needs the data, too.
+    check_settings : callable or None
+        Raises an error unless a run with a configuration can begin: `ImportError` where a package
+        is missing.
     runs_of : str
         Name of the experiment that it is another view of: same settings, same runs, which are kept
         with those of that one; its own by default.
@@ -235,6 +238,7 @@ class Experiment:
     check_data: Callable[[str], Any] | None = None
     quick_data: bool = True
     without_data: tuple[str, ...] = ()
+    check_settings: Callable[[Mapping[str, Any]], Any] | None = None
     runs_of: str = ""
 
     def __post_init__(self) -> None:
@@ -243,6 +247,9 @@ class Experiment:
         checks.function("measure", self.measure, "a function of one configuration", 1)
         if self.check_data is not None:
             checks.function("check_data", self.check_data, "a function of one path", 1)
+        if self.check_settings is not None:
+            what = "a function of one configuration"
+            checks.function("check_settings", self.check_settings, what, 1)
 
     @property
     def kept_with(self) -> str:
@@ -281,6 +288,28 @@ class Experiment:
         quick = checks.flag("quick", quick)
         full = bool(names - set(self.without_data)) and (self.quick_data or not quick)
         return self.needs_data if full else ""
+
+    def check_ready(self, readings: Sequence[str], *, quick: bool = False) -> None:
+        """Raise an error unless runs of some readings can begin.
+
+        Parameters
+        ----------
+        readings : sequence of str
+        quick : bool
+            With the settings of a quick run.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no such reading, or `quick` is not True or False.
+        ImportError
+            If a package is missing, such as scikit-learn for its digits.
+        """
+        for name in checks.sequence("readings", readings, "readings"):
+            reading = checks.choice("readings", name, self.settings)
+            (configuration,) = self.configurations(reading, 1, quick=quick)
+            if self.check_settings is not None:
+                self.check_settings(configuration)
 
     def configurations(
         self, reading: str, seeds: int, *, quick: bool = False, data: str = ""

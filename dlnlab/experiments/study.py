@@ -129,6 +129,8 @@ def study(
     ------
     ValueError, TypeError
         If an argument is out of range or a data set is missing.
+    ImportError
+        If a package is missing, such as scikit-learn for its digits.
     RuntimeError
         If a measurement fails.
 
@@ -155,6 +157,7 @@ def study(
     quick, data = checks.flag("quick", quick), checks.text("data", data)
     if experiment.needed(names, quick=quick) and not data:
         raise ValueError(f"`data` must be {experiment.needs_data} for {experiment.name}")
+    experiment.check_ready(names, quick=quick)
     default = 1 if quick else experiment.seeds
     count = default if seeds is None else checks.integer("seeds", seeds, 1, MOST_SEEDS)
     chosen = {

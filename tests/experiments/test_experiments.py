@@ -720,6 +720,19 @@ def test_an_experiment_of_our_own_is_run_and_told_as_ours(run, tmp_path):
     assert "--as must be among every, factorization, completion, sensing, digits for" in err
 
 
+def test_digits_that_are_missing_are_told_before_any_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    for name in ("compression", "lora", "fig1", "table1"):
+        assert cli.main(["reproduce", name, "--quick", "--out", str(tmp_path / "out")]) == 2
+        told = f"{name} cannot be run: the digits are scikit-learn's; install it with pip install"
+        assert told in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(ImportError, match=r"dlnlab\[data\]"):
+        study(EXPERIMENTS["compression"], ["factorization", "digits"], quick=True)
+    EXPERIMENTS["compression"].check_ready(["factorization", "sensing"])
+    EXPERIMENTS["fig21"].check_ready(["minibatch"])  # Fashion-MNIST's images
+
+
 def test_a_yardstick_of_compression_can_fail(monkeypatch):
     from dlnlab.experiments import compressing
 

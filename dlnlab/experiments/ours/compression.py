@@ -8,6 +8,7 @@ from typing import Any
 
 from dlnlab import campaigns
 from dlnlab.experiments import compressing
+from dlnlab.experiments.common import check_digits
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 
 __all__ = [
@@ -131,6 +132,7 @@ EXPERIMENT = Experiment(
     ),
     seeds=5,
     ours=True,
+    check_settings=check_digits,
     words=compressing.SETTINGS,
     apart="an experiment of our own",
     notes=(

@@ -8,6 +8,7 @@ from typing import Any
 from dlnlab import campaigns
 from dlnlab.experiments import adapting
 from dlnlab.experiments.adapting import DLN, LORA, METHODS, TWO
+from dlnlab.experiments.common import check_digits
 from dlnlab.experiments.experiment import Experiment, Panel, Yardstick
 
 __all__ = ["BEFORE", "EARLY", "EXPERIMENT", "PARTS", "measure"]
@@ -117,6 +118,7 @@ EXPERIMENT = Experiment(
     ),
     seeds=5,
     ours=True,
+    check_settings=check_digits,
     words=adapting.SETTINGS,
     apart="an experiment of our own",
     notes=(
