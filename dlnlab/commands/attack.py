@@ -94,18 +94,35 @@ def run(args: argparse.Namespace) -> int:
     chosen = _chosen(args.file)
     instances = INSTANCES[args.profile] if args.instances is None else args.instances
     started = time.monotonic()
-    outcomes = []
-    for conjecture in chosen:
-        outcomes.append(_attack(conjecture, instances, args))
-        print(f"{outcomes[-1]}\n", flush=True)
+    outcomes: list[Outcome] = []
+    try:
+        for conjecture in chosen:
+            outcomes.append(_attack(conjecture, instances, args))
+            print(f"{outcomes[-1]}\n", flush=True)
+    except KeyboardInterrupt as stop:
+        if hasattr(stop, "verdict"):  # of the instances looked at
+            outcomes.append(stop.verdict)
+            print(f"{stop.verdict}\n", flush=True)
+        raise
+    finally:  # what was found stays found, however the attack on another one ends
+        if outcomes:
+            _write(args, outcomes, len(chosen), instances, time.monotonic() - started)
+    return 1 if any(outcome.status == "refuted" for outcome in outcomes) else 0
+
+
+def _write(
+    args: argparse.Namespace, outcomes: list[Outcome], chosen: int, instances: int, seconds: float
+) -> None:
+    """Write the verdicts to the files asked for."""
     parameters = {"file": args.file, "instances": instances, "seed": args.seed}
     parameters |= campaign.parameters(args)
-    seconds = time.monotonic() - started
-    claims.write(args, {"verdicts": [o.to_dict() for o in outcomes]}, parameters, seconds)
+    content: dict[str, Any] = {"verdicts": [outcome.to_dict() for outcome in outcomes]}
+    if len(outcomes) < chosen:
+        content["not_attacked"] = chosen - len(outcomes)
+    claims.write(args, content, parameters, seconds)
     if args.html is not None:
         manifest = report.manifest(args.command_line, parameters, seconds)
         files.write_text(args.html, report.conjectures_html(outcomes, manifest, _figures(outcomes)))
-    return 1 if any(outcome.status == "refuted" for outcome in outcomes) else 0
 
 
 def _attack(conjecture: Conjecture, instances: int, args: argparse.Namespace) -> Outcome:
@@ -118,16 +135,11 @@ def _attack(conjecture: Conjecture, instances: int, args: argparse.Namespace) ->
     RunFailed
         If a task failed; what was computed by then is in the file of ``--resume``.
     KeyboardInterrupt
-        On Ctrl-C; what was found by then is printed.
+        On Ctrl-C, with what was found by then.
     """
     try:
         return conjecture.attack(instances, args.seed, progress=_progress, **campaign.options(args))
     except ConjectureError:
-        raise
-    except KeyboardInterrupt as stop:
-        claims.show_status("")
-        if hasattr(stop, "verdict"):
-            print(f"{stop.verdict}\n", flush=True)
         raise
     except RuntimeError as error:
         raise RunFailed(str(error)) from error

@@ -470,6 +470,18 @@ def test_the_command(tmp_path, capsys):
     assert main(["attack", f"{file}:true", "--instances", "0"]) == 2
 
 
+def test_a_function_that_always_fails_takes_nothing_from_the_others(tmp_path, capsys):
+    file, written = tmp_path / "mine.py", tmp_path / "a.json"
+    file.write_text(FILE, "utf-8")
+    command = ["attack", str(file), "--instances", "20", "--executor", "serial"]
+    assert main([*command, "--json", str(written), "--html", str(tmp_path / "a.html")]) == 2
+    assert "must return a margin" in capsys.readouterr().err
+    told = json.loads(written.read_text("utf-8"))
+    assert [verdict["name"] for verdict in told["verdicts"]] == ["true", "false"]
+    assert told["not_attacked"] == 1
+    assert "not refuted (tested 20)" in (tmp_path / "a.html").read_text("utf-8")
+
+
 def test_the_command_tells_what_was_found_before_ctrl_c(tmp_path, capsys):
     file = tmp_path / "slow.py"
     slow = "\ncalls = []\n" + FILE.replace(
@@ -479,8 +491,10 @@ def test_the_command_tells_what_was_found_before_ctrl_c(tmp_path, capsys):
     )
     file.write_text(slow, "utf-8")
     command = ["attack", f"{file}:true", "--instances", "400", "--executor", "serial"]
-    assert main(command) == 130
+    assert main([*command, "--json", str(tmp_path / "a.json")]) == 130
     assert "not refuted (tested 32)" in capsys.readouterr().out
+    (told,) = json.loads((tmp_path / "a.json").read_text("utf-8"))["verdicts"]
+    assert told["instances"] == 32
 
 
 def test_any_statement_is_shown_as_it_stands(tmp_path):
