@@ -356,7 +356,7 @@ THREE_NETWORKS: dict[str, Any] = _IMAGES | {
     "settings": classifier_settings.TABLE1,
     "meanings": classifier_settings.MEANINGS,
     "quick": classifier_settings.QUICK,
-    "on_request": ("paper", "adam", "begun"),
+    "on_request": ("paper", "adam"),
     "without_data": ("vit-digits",),
 }
 """What Figure 21 and Table 1 share: three networks are trained."""
