@@ -56,9 +56,9 @@ def main(results: Path | None = None) -> None:
             new, again = collected(results / name, name)
             data[name] = joined(data.get(name), new)
             if data[name]["study"]["shown"] in new["study"]["readings"]:  # or it is drawn already
-                draw(again, name)
+                draw(again)
             elif list(new["study"]["readings"]) == [APART.get(name)]:
-                draw(again, f"{name}-{APART[name]}")
+                draw(again, f"-{APART[name]}")
     data = {name: data[name] for name in EXPERIMENTS if name in data}
     DATA.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     PAGE.write_text(page(PAGE.read_text("utf-8"), data), encoding="utf-8")
@@ -90,10 +90,10 @@ def collected(folder: Path, name: str) -> tuple[dict[str, Any], Study]:
     return {"study": report.study_json(again), "manifest": kept | {"readings": each}}, again
 
 
-def draw(results: Study, file: str) -> None:
+def draw(results: Study, suffix: str = "") -> None:
     """Save the figure of an experiment where a page looks for it."""
     FIGURES.mkdir(parents=True, exist_ok=True)
-    results.plot().savefig(FIGURES / f"{file}.png", dpi=DPI)
+    results.plot().savefig(FIGURES / f"{results.experiment.name}{suffix}.png", dpi=DPI)
 
 
 def joined(old: Mapping[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
