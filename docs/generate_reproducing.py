@@ -36,7 +36,7 @@ OF_READINGS = ("command", "finished", "versions", "blas")
 """What is kept for each reading besides, with the seconds that each seed of it took: readings are
 not all run by one command."""
 
-APART = {"fig21": "adam"}
+DRAWN_TOO = {"fig21": "adam"}
 """Readings that are not the closest one and yet have a figure, where they were run alone."""
 
 DPI = 200
@@ -57,8 +57,8 @@ def main(results: Path | None = None) -> None:
             data[name] = joined(data.get(name), new)
             if data[name]["study"]["shown"] in new["study"]["readings"]:  # or it is drawn already
                 draw(again)
-            elif list(new["study"]["readings"]) == [APART.get(name)]:
-                draw(again, f"-{APART[name]}")
+            elif list(new["study"]["readings"]) == [DRAWN_TOO.get(name)]:
+                draw(again, f"-{DRAWN_TOO[name]}")
     data = {name: data[name] for name in EXPERIMENTS if name in data}
     DATA.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     PAGE.write_text(page(PAGE.read_text("utf-8"), data), encoding="utf-8")

@@ -91,7 +91,9 @@ def downhill(problem: Problem, weights: Weights, outs: Sequence[Weights]) -> lis
     -------
     list of lists of callables
     """
-    _, target = problem.entrywise()  # type: ignore[misc]
+    data = problem.entrywise()
+    assert data is not None  # it suits
+    target = data[1]
     times = product
     if weights[0].ndim == 3:
         stacked = target if target.ndim == 3 else target[None]

@@ -64,7 +64,9 @@ def downhill(
     -------
     list of lists of callables
     """
-    _, target = problem.entrywise()  # type: ignore[misc]
+    data = problem.entrywise()
+    assert data is not None  # it suits
+    target = data[1]
     batch, inputs = shapes[0][0], shapes[0][2]
     sides = np.array([inputs, *(shape[1] for shape in shapes)])
     stacked = np.broadcast_to(target, (batch, sides[-1], inputs))

@@ -205,12 +205,13 @@ class Suite:
                 "seed": [seed, number, k],
             }
             for number, (name, part) in enumerate(self.parts.items())
-            for k, count in enumerate(part.counts(profile, self._share(profile)))
+            for k, count in enumerate(self._counts(part, profile))
         ]
 
-    def _share(self, profile: Profile) -> float:
+    def _counts(self, part: Part, profile: Profile) -> list[int]:
+        """Return the sizes of the tasks of a part: smaller where all is known of the claim."""
         known = {standing.status for standing in self.about.standings}
-        return profile.settled if known <= {"proved", "refuted"} else 1.0
+        return part.counts(profile, profile.settled if known <= {"proved", "refuted"} else 1.0)
 
     def attacks(self, profile: Profile | str) -> list[dict[str, Any]]:
         """Return the name of each part, the number of its instances, and what it does.
@@ -227,7 +228,7 @@ class Suite:
         return [
             {
                 "part": name,
-                "count": sum(part.counts(size, self._share(size))),
+                "count": sum(self._counts(part, size)),
                 "description": part.description,
             }
             for name, part in self.parts.items()

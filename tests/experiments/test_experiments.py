@@ -980,4 +980,6 @@ def test_the_page_says_what_the_last_results_hold():
     told = [a == b for a, b in zip(*lines, strict=True)]
     assert told == [True] + [False] * 7  # every finding's numbers are the data's; the first counts
     figures = {figure.stem for figure in generate.FIGURES.glob("*.png")}
-    assert figures == set(data) | {f"{name}-{reading}" for name, reading in generate.APART.items()}
+    assert figures == set(data) | {
+        f"{name}-{reading}" for name, reading in generate.DRAWN_TOO.items()
+    }
