@@ -110,9 +110,10 @@ def main() -> None:
     if asked.attack:
         attack_all("five", "five_conjectures", INSTANCES, 0, asked.only)
     if asked.many:
-        attack_all("many", "true_statements", MANY, 1, asked.only, path=asked.resume)
+        where = {"path": asked.resume, "executor": "processes"}
+        attack_all("many", "true_statements", MANY, 1, asked.only, **where)
     if asked.dominance:
-        count, where = asked.dominance, {"path": asked.resume, **OPEN}
+        count, where = asked.dominance, {"path": asked.resume, "executor": "processes", **OPEN}
         attack_all("dominance", "dominance_hunt", count, 0, asked.only, **where)
     PAGE.write_text(page(PAGE.read_text("utf-8"), stored()), "utf-8")
 
