@@ -134,6 +134,7 @@ QUICK: Settings = {
     "readings": {
         "adam": {"eta": 5e-3},
         "subset": {"eta": 5e-3},
+        "minibatch": {"eta": 1e-3},
         "vit-digits": {"eta": 2e-3, "samples": 512, "num_steps": 60, "record_every": 10},
     },
 }

@@ -13,6 +13,7 @@ long; a statement that is false only there is refuted there.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -64,7 +65,8 @@ LOW = 0.2
 OUTSKIRTS = 3
 """One batch in so many is drawn farther out."""
 
-FAR_SHAPES = ((6, 6), (8, 8), (3, 5), (6, 3), (1, 1), (1, 3))
+FAR_SHAPES = ((6, 6), (7, 7), (8, 8), (3, 5), (2, 7), (6, 3), (8, 2))
+FAR_SHAPES += ((1, 1), (1, 3), (1, 6), (5, 1))
 FAR_DEPTHS = (6, 8)
 FAR_EPS = 0.01
 """The smallest ε of the outskirts, in units of σ_1*^{1/L}."""
@@ -142,8 +144,9 @@ class Ranges:
     def draw(self, seed: int, number: int, count: int, about: str) -> list[Case]:
         """Draw cases of one shape, depth and ε.
 
-        Shapes and depths take turns, and the ε of successive batches are spread evenly, so that a
-        few batches see all corners of the ranges.
+        Shapes take turns, and so do depths: n batches have every shape once if there are n, and
+        n·m every shape at every one of m depths.  The ε of successive batches are spread evenly.
+        So a few batches see all corners of the ranges.
 
         Parameters
         ----------
@@ -160,8 +163,10 @@ class Ranges:
         far, rest = (number + 1) % OUTSKIRTS == 0, number // OUTSKIRTS
         shared = np.random.default_rng([seed, 0, int(far)])
         turn = rest if far else number - rest
-        pairs = list(itertools.product(self._fitting(far), self._depths(far)))
-        shape, depth = pairs[shared.permutation(len(pairs))[turn % len(pairs)]]
+        shapes, depths = shared.permutation(self._fitting(far)), shared.permutation(self._depths(far))
+        shape = tuple(map(int, shapes[turn % len(shapes)]))
+        both = math.lcm(len(shapes), len(depths))  # the turn after which pairs would come again
+        depth = int(depths[(turn + turn // both) % len(depths)])
         rng = np.random.default_rng([seed, 1, number])
         unit = float(f"{FAR_UNIT ** rng.uniform(-1, 1):.2g}") if far and self.eps is None else 1.0
         low, high = (bound * unit ** (1 / depth) for bound in self.limits(depth, far))

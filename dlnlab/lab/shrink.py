@@ -118,11 +118,11 @@ def _lower_rank(case: Case) -> Iterator[Case]:
 
 
 def _shallower(case: Case) -> Iterator[Case]:
-    """Fewer layers, the last ones kept; ε^L stays what it is, or ε does."""
+    """Fewer layers, the outer ones kept, whose shapes differ; ε^L stays what it is, or ε does."""
     for depth in range(2, case.depth):
         start: Any = case.start
         if isinstance(start, tuple):
-            start = start[-depth:]
+            start = (start[0], *start[1 - depth :])
         for eps in (case.eps, float(f"{case.eps ** (case.depth / depth):.3g}")):
             yield replace(case, depth=depth, start=start, eps=eps)
 

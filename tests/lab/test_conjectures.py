@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -136,6 +137,12 @@ CORNERS = {
     "wide, L = 5": lambda c: c.shape[0] < c.shape[1] and c.depth == 5,
     "small σ_r": lambda c: c.spectrum[c.rank - 1] < 0.05,
     "above": lambda c: c.eps**c.depth > c.spectrum[0],
+    "a long row": lambda c: c.shape[0] == 1 and c.shape[1] >= 4,
+    "a long column": lambda c: c.shape[1] == 1 and c.shape[0] >= 4,
+    "many columns": lambda c: c.shape[0] >= 2 and c.shape[1] >= 3 * c.shape[0],
+    "d = 7": lambda c: c.shape == (7, 7),
+    "three close": lambda c: ratio(c, 2) > 0.95,
+    "r̂ = r < d, L >= 5": lambda c: c.r_hat == c.rank < min(c.shape) and c.depth >= 5,
 }
 """Where a statement may be false and nowhere else."""
 
@@ -171,6 +178,8 @@ def test_corners_are_met_by_every_seed():
         ("d >= 4", "start"),
         ("far apart", "start"),
         ("wide, L = 5", "start"),
+        ("wide, L = 5", "flows"),
+        ("a long row", "flows"),
         ("small σ_r", "start"),
         ("above", "start"),
         ("close and negative", "start"),
@@ -427,6 +436,15 @@ def test_errors_that_are_ignored_would_be_seen(monkeypatch):
 
     verdict = start.attack(instances=64, seed=2, shrinks=0)
     assert verdict.instances < 64
+
+
+@pytest.mark.parametrize("about", ["flows", "descent", "recovery"])
+def test_every_simplification_is_a_network_of_the_shape_and_depth_that_it_tells(about):
+    for number in range(40):
+        (case,) = Ranges().draw(4, number, 1, about)
+        for simple in itertools.islice(shrink.simpler(case), 200):
+            assert len(simple.weights()) == simple.depth
+            assert dlnlab.end_to_end(simple.weights()).shape == simple.shape == simple.target.shape
 
 
 def test_shrinking_stays_within_its_budget():
