@@ -74,7 +74,7 @@ class MarginCurve:
 
     @property
     def is_finite(self) -> bool:
-        """Whether any record has a finite margin."""
+        """Whether the margin and its error are finite at every record."""
         return bool(np.all(np.isfinite(self.margin)) and np.all(np.isfinite(self.error)))
 
 
