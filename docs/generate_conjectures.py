@@ -3,7 +3,7 @@
 python docs/generate_conjectures.py             # from the stored answers
 python docs/generate_conjectures.py --attack    # anew: a few minutes
 python docs/generate_conjectures.py --many      # 10,000 instances of each of what is true: an hour
-python docs/generate_conjectures.py --dominance 1000000 --resume hunt.jsonl    # d, L = 3…8: a night
+python docs/generate_conjectures.py --dominance 1000000 --resume hunt.jsonl    # d, L = 3…8: hours
 """
 
 from __future__ import annotations

@@ -37,9 +37,9 @@ examples:
   dlnlab validate                           every claim, about a minute
   dlnlab validate dominance --profile dev   one claim, ten times the instances
   dlnlab validate --html verdicts.html --json verdicts.json
-  dlnlab validate --profile hunt --resume hunt.jsonl     100 000 instances of each claim that is
-                                            open, 10 000 of what is proved or refuted; run
-                                            again to continue after an interruption
+  dlnlab validate --profile hunt --resume hunt.jsonl     100 000 instances of each conjecture,
+                                            10 000 of what is proved, refuted or follows from
+                                            another claim; run again to continue
   dlnlab validate --profile hunt --minutes 120 --resume hunt.jsonl --json hunt.json
                                             as much of that as two hours allow, all claims in
                                             turn, and what was covered; run again to continue

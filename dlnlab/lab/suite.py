@@ -51,8 +51,9 @@ class Profile:
     shrinks : int
         Instances it may look at to simplify the worst one.
     settled : float
-        The share of these numbers that a claim is tried with which is proved or refuted for all
-        that it speaks of: a long attack spends its time where it is not known what it will find.
+        The share of these numbers that a claim is tried with which is nowhere a conjecture: a long
+        attack spends its time where it is not known what it will find.  What is conditional fails
+        only where the claim fails that it follows from, and that one is attacked with all of them.
     """
 
     name: str
@@ -209,9 +210,9 @@ class Suite:
         ]
 
     def _counts(self, part: Part, profile: Profile) -> list[int]:
-        """Return the sizes of the tasks of a part: smaller where all is known of the claim."""
-        known = {standing.status for standing in self.about.standings}
-        return part.counts(profile, profile.settled if known <= {"proved", "refuted"} else 1.0)
+        """Return the sizes of the tasks of a part: smaller where the claim is no conjecture."""
+        is_open = any(standing.status == "conjecture" for standing in self.about.standings)
+        return part.counts(profile, 1.0 if is_open else profile.settled)
 
     def attacks(self, profile: Profile | str) -> list[dict[str, Any]]:
         """Return the name of each part, the number of its instances, and what it does.
