@@ -48,7 +48,7 @@ def spectrum(told: Mapping[str, Any]) -> np.ndarray:
     return np.linalg.eigvalsh(np.stack(rows))
 
 
-def measured(told: Mapping[str, Any]) -> tuple[float, float]:
+def measured(told: Mapping[str, Any]) -> tuple[float, float, int]:
     """Measure how fast fine-tuning converges next to a minimum.
 
     The part "descent" starts next to U⋆, 1e-3 away along the slowest direction and 1e-6 along all
@@ -64,6 +64,10 @@ def measured(told: Mapping[str, Any]) -> tuple[float, float]:
     -------
     rate, eta : float
         The contraction per step, and the step size.
+    columns : int
+        k, of the network that is fine-tuned.  The penalty λ empties the column of a σ_i with
+        8σ_i³/(3√3) < λ, since d/ds [(s² − σ_i²)² + λs] = 4s(s² − σ_i²) + λ is then positive at
+        every norm s; a network in some hundred loses one so.
     """
     U, frame, rng = _factor(told)
     squares = np.array(told["sigma"]) ** 2
@@ -87,11 +91,11 @@ def measured(told: Mapping[str, Any]) -> tuple[float, float]:
     fine = compression.fine_tune(
         problem, start, eta=eta, num_steps=steps, record=("loss",), record_every=max(1, steps // 40)
     )
-    return float(fine.rate), eta
+    return float(fine.rate), eta, start.shape[1]
 
 
 def judge(told: Mapping[str, Any]) -> tuple[float, float, list[Premise]]:
-    """Return minus the deviation from the claim, its error, and the premise r < d.
+    """Return minus the deviation from the claim, its error, and the premises k = r < d.
 
     Parameters
     ----------
@@ -109,7 +113,9 @@ def judge(told: Mapping[str, Any]) -> tuple[float, float, list[Premise]]:
     if told["part"] == "hessian":
         apart = np.max(np.abs(spectrum(told) - pruning.curvatures(squares, d)))
         return -float(apart) / (8 * squares[0]), 100 * d * EPS, premises
-    rate, eta = measured(told)
+    rate, eta, columns = measured(told)
+    kept = "r columns are left"
+    premises.append(Premise("k = r", kept, -float(abs(columns - len(squares)))))
     expected = pruning.contraction(squares, eta, in_range=told["in_range"])
     # next directions, a tenth or a hundredth of the loss at first, have died out to a thousandth
     return -abs(rate - expected) / (1 - expected), 1e-3, premises

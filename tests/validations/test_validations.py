@@ -330,6 +330,21 @@ def test_a_climb_looks_at_no_more_examples_than_asked():
     assert max(seen) > 10**5  # it climbed
 
 
+def test_a_network_that_lost_a_column_to_the_penalty_is_no_counterexample():
+    """8σ_3³/(3√3) = 0.0994 < λ = 0.1: of three columns two are left, and the loss is not fitted."""
+    from validations import fine_tuning_rate
+
+    told = {"part": "pruned", "in_range": True, "shape": [6, 3], "seed": 261809736}
+    told |= {"sigma": [1.0420422370257767, 0.6671762322970483, 0.4012130129636651]}
+    margin, error, premises = fine_tuning_rate.judge(told | {"step": 0.5779277768277536})
+    assert margin + error < -1
+    assert {premise.name: premise.met for premise in premises} == {"r < d": True, "k = r": False}
+    told["sigma"][-1] = 0.45  # 8σ_3³/(3√3) = 0.14
+    margin, error, premises = fine_tuning_rate.judge(told | {"step": 0.5779277768277536})
+    assert margin + error > 0
+    assert all(premise.met for premise in premises)
+
+
 def test_large_parts_are_split():
     part = suite.Part(lambda tally, task: None, share=0.5, most=1000)
     assert part.counts(Profile("p", 5001, 10, 1)) == [834, 833, 833]

@@ -174,7 +174,7 @@ def sketch_rate(witness: Mapping[str, Any]) -> Sketch:
         found, expected = fine_tuning_rate.spectrum(witness), pruning.curvatures(squares, d)
         panel = _beside("The Hessian at a fit", "eigenvalue", Hessian=found, formula=expected)
     else:
-        rate, eta = fine_tuning_rate.measured(witness)
+        rate, eta, _ = fine_tuning_rate.measured(witness)
         left = 1 - pruning.contraction(squares, eta, in_range=witness["in_range"])
         panel = _beside("A step's contraction", "1 − rate", measured=[1 - rate], formula=[left])
     margin, error, _ = fine_tuning_rate.judge(witness)
