@@ -65,8 +65,10 @@ LOW = 0.2
 OUTSKIRTS = 3
 """One batch in so many is drawn farther out."""
 
-FAR_SHAPES = ((6, 6), (7, 7), (8, 8), (3, 5), (2, 7), (6, 3), (8, 2))
-FAR_SHAPES += ((1, 1), (1, 3), (1, 6), (5, 1))
+FAR_SHAPES = (
+    *((6, 6), (7, 7), (8, 8), (3, 5), (2, 7), (6, 3), (8, 2)),
+    *((1, 1), (1, 3), (1, 6), (5, 1)),
+)
 FAR_DEPTHS = (6, 8)
 FAR_EPS = 0.01
 """The smallest ε of the outskirts, in units of σ_1*^{1/L}."""
@@ -163,10 +165,11 @@ class Ranges:
         far, rest = (number + 1) % OUTSKIRTS == 0, number // OUTSKIRTS
         shared = np.random.default_rng([seed, 0, int(far)])
         turn = rest if far else number - rest
-        shapes, depths = shared.permutation(self._fitting(far)), shared.permutation(self._depths(far))
-        shape = tuple(map(int, shapes[turn % len(shapes)]))
+        shapes, depths = self._fitting(far), self._depths(far)
+        order, kinds = shared.permutation(len(shapes)), shared.permutation(len(depths))
         both = math.lcm(len(shapes), len(depths))  # the turn after which pairs would come again
-        depth = int(depths[(turn + turn // both) % len(depths)])
+        shape = shapes[order[turn % len(shapes)]]
+        depth = depths[kinds[(turn + turn // both) % len(depths)]]
         rng = np.random.default_rng([seed, 1, number])
         unit = float(f"{FAR_UNIT ** rng.uniform(-1, 1):.2g}") if far and self.eps is None else 1.0
         low, high = (bound * unit ** (1 / depth) for bound in self.limits(depth, far))
