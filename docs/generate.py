@@ -186,7 +186,7 @@ def hunt() -> Iterator[str]:
         parts = report["coverage"][name]
         done, planned = (sum(part[key] for part in parts) for key in ("done", "planned"))
         found = verdicts[name]
-        margin = f"{found['margin']:.1e} ± {found['error']:.0e}"
+        margin = f"{found['margin']:.1e} ± {found['error']:.1e}"
         row = (f"`{name}`", told(found), margin, f"{found['instances']:,}", f"{done / planned:.0%}")
         yield f"| {' | '.join(row)} |"
 
@@ -195,7 +195,7 @@ def hunted_again(rerun: Mapping[str, Any]) -> str:
     """Say which claims were searched anew, why, with which version, and what was seen before."""
     names = " and ".join(f"`{name}`" for name in rerun["claims"])
     before = ", ".join(
-        f"`{old['claim']}` {old['status']} by {old['margin']:.1e} ± {old['error']:.0e}"
+        f"`{old['claim']}` {old['status']} by {old['margin']:.1e} ± {old['error']:.1e}"
         for old in rerun["before"]
     )
     made = rerun["manifest"]

@@ -1,9 +1,9 @@
 """Attack the five conjectures of docs/conjectures.md, and write their answers into the page.
 
 python docs/generate_conjectures.py             # from the stored answers
-python docs/generate_conjectures.py --attack    # anew: a few minutes
-python docs/generate_conjectures.py --many      # 10,000 instances of each of what is true: an hour
-python docs/generate_conjectures.py --dominance 1000000 --resume hunt.jsonl    # d, L = 3…8: hours
+python docs/generate_conjectures.py --attack    # anew: ten seconds
+python docs/generate_conjectures.py --many      # 10,000 instances of each of what is true: half an hour
+python docs/generate_conjectures.py --dominance 1000000 --resume hunt.jsonl    # hours
 """
 
 from __future__ import annotations
