@@ -2,7 +2,7 @@
 
 python docs/generate_conjectures.py             # from the stored answers
 python docs/generate_conjectures.py --attack    # anew: ten seconds
-python docs/generate_conjectures.py --many      # 10,000 instances of each of what is true: half an hour
+python docs/generate_conjectures.py --many      # 10,000 of each of what is true: half an hour
 python docs/generate_conjectures.py --dominance 1000000 --resume hunt.jsonl    # hours
 """
 
