@@ -98,7 +98,8 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
         if name == SIMPLE:
             values |= simple_models.measured(split, configuration)
             continue
-        scored = run_method(name, split, configuration)
+        state = campaigns.state_file(f"{name}.npz")
+        scored = run_method(name, split, configuration, state)
         unit = "iterations" if name == "alternating minimization" else "steps"
         curves[name] = scored.curve(unit)
         values |= scored_values(name, scored)

@@ -24,6 +24,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from dlnlab.data import movielens
 from dlnlab.data.ratings import Ratings, Split
 from dlnlab.experiments.pair import thinned
 from dlnlab.experiments.recovery import Network
+from dlnlab.files import storage
 from dlnlab.numerics import checks
 from dlnlab.problems import Problem
 from dlnlab.training import descent
@@ -42,6 +44,7 @@ from dlnlab.training.trajectory import Status
 
 __all__ = [
     "FOLDS",
+    "KEPT_EVERY",
     "METHODS",
     "Scored",
     "Settings",
@@ -60,6 +63,9 @@ Settings = Mapping[str, Any]
 METHODS = ("original", "compressed", "Burer-Monteiro", "alternating minimization")
 
 FOLDS = 5
+
+KEPT_EVERY = 10.0
+"""Seconds between writes of the state of a run."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +176,7 @@ def _within(ratings: Ratings, users: np.ndarray, items: np.ndarray) -> Ratings:
     return Ratings(i[kept], j[kept], ratings.values[kept], (users.size, items.size))
 
 
-def run_method(name: str, split: Split, settings: Settings) -> Scored:
+def run_method(name: str, split: Split, settings: Settings, state: Path | None = None) -> Scored:
     """Run one method on the training side and score it on the other.
 
     Parameters
@@ -183,6 +189,8 @@ def run_method(name: str, split: Split, settings: Settings) -> Scored:
         only), "num_steps", "record_every", "seed"; for alternating minimization "ridge" and
         "altmin_iterations"; for descent on two factors "two_factors", their start: "gaussian",
         of scale ε, or "spectral", the surrogate's first r̂ singular vectors.
+    state : Path or None
+        As for `follow`; alternating minimization keeps nothing.
 
     Returns
     -------
@@ -201,7 +209,7 @@ def run_method(name: str, split: Split, settings: Settings) -> Scored:
         return alternating_minimization(problem, split.test, settings)
     network = _network(name, problem, settings)
     steps = {key: settings[key] for key in ("num_steps", "record_every")}
-    return follow(problem, network, split.test, **steps)
+    return follow(problem, network, split.test, **steps, state=state)
 
 
 def _network(name: str, problem: Problem, settings: Settings) -> Network:
@@ -224,7 +232,13 @@ def _network(name: str, problem: Problem, settings: Settings) -> Network:
 
 
 def follow(
-    problem: Problem, network: Network, test: Ratings, *, num_steps: int, record_every: int
+    problem: Problem,
+    network: Network,
+    test: Ratings,
+    *,
+    num_steps: int,
+    record_every: int,
+    state: Path | None = None,
 ) -> Scored:
     """Descend, and score the weights after every `record_every` steps.
 
@@ -238,34 +252,66 @@ def follow(
         The side that is scored on.
     num_steps : int
     record_every : int or sequence of ints
+    state : Path or None
+        The file of this run alone in which it keeps what it has recorded, every `KEPT_EVERY`
+        seconds and when it ends, however it ends, and from which it goes on.
 
     Returns
     -------
     Scored
     """
-    weights, diverged, spent = network.weights, False, 0.0
-    steps, errors = [0], [test.half_mse(weights)]
-    losses = [float(problem.loss(networks.forward(problem, weights)[1]))]
-    while steps[-1] < num_steps and not diverged:
-        count = min(record_every, num_steps - steps[-1])
-        started = time.process_time()
-        run = descent.gradient_descent(
-            problem,
-            weights,
-            eta=network.eta,
-            alpha=network.alpha,
-            num_steps=count,
-            record_every=count,
-            record=("loss",),
-            formulation="full",
-        )
-        spent += time.process_time() - started
-        weights, diverged = run.weights, run.status is Status.DIVERGED
-        steps.append(steps[-1] + count)
-        losses.append(math.nan if diverged else float(np.asarray(run.losses)[-1]))
-        errors.append(math.nan if diverged else _score(test, weights))
-    cost = spent / max(steps[-1], 1)
-    return Scored(np.array(steps), np.array(losses), np.array(errors), diverged, cost)
+    if state is not None and state.exists():
+        weights, spent, rows = _resumed(state, len(network.weights))
+    else:
+        weights, spent = network.weights, 0.0
+        loss = float(problem.loss(networks.forward(problem, weights)[1]))
+        rows = [(0.0, loss, test.half_mse(weights))]
+    kept, diverged = time.monotonic(), math.isnan(rows[-1][1])
+    try:
+        while (done := int(rows[-1][0])) < num_steps and not diverged:
+            count = min(record_every, num_steps - done)
+            started = time.process_time()
+            run = descent.gradient_descent(
+                problem,
+                weights,
+                eta=network.eta,
+                alpha=network.alpha,
+                num_steps=count,
+                record_every=count,
+                record=("loss",),
+                formulation="full",
+            )
+            cost = time.process_time() - started
+            diverged = run.status is Status.DIVERGED
+            loss = math.nan if diverged else float(np.asarray(run.losses)[-1])
+            error = math.nan if diverged else _score(test, run.weights)
+            weights, spent, rows = run.weights, spent + cost, [*rows, (done + count, loss, error)]
+            if state is not None and time.monotonic() - kept > KEPT_EVERY:
+                _keep(state, weights, spent, rows)
+                kept = time.monotonic()
+    finally:
+        if state is not None:
+            _keep(state, weights, spent, rows)
+    steps, losses, errors = np.array(rows).T
+    cost = spent / max(int(steps[-1]), 1)
+    return Scored(steps.astype(int), losses, errors, diverged, cost)
+
+
+def _keep(
+    state: Path, weights: networks.Weights, spent: float, rows: list[tuple[float, float, float]]
+) -> None:
+    """Replace the file of a run by what it has come to."""
+    layers = {f"W{k}": np.asarray(W) for k, W in enumerate(weights)}
+    storage.write_npz(state, {"rows": np.array(rows), "spent": np.array(spent), **layers})
+
+
+def _resumed(
+    state: Path, depth: int
+) -> tuple[networks.Weights, float, list[tuple[float, float, float]]]:
+    """Return the weights, the processor time and the records that `_keep` kept."""
+    found = storage.read_npz(state, f"{str(state)!r} must be the state of a run on ratings")
+    rows = [(float(step), float(loss), float(error)) for step, loss, error in found["rows"]]
+    return tuple(found[f"W{k}"] for k in range(depth)), float(found["spent"]), rows
 
 
 def _score(test: Ratings, weights: networks.Weights) -> float:

@@ -229,6 +229,42 @@ def test_the_fall_is_where_the_closed_form_says(alpha):
     assert found != pytest.approx(prediction.steps_to_escape(eta, eps, 1.2 * alpha), rel=0.03)
 
 
+def test_a_run_goes_on_where_it_was_interrupted(tmp_path, monkeypatch):
+    """The fifth leg never ends; what four recorded is kept, and the rest is as in one piece."""
+    M = dlnlab.random_target((12, 9), 2, rng=0)
+    rows, columns = np.indices(M.shape).reshape(2, -1)
+    ratings = Ratings(rows, columns, M[rows, columns], M.shape)
+    problem = ratings.completion("sum")
+    network = Network(networks.compressed_weights(problem, 3, 3, 0.1), 0.05)
+    options = {"num_steps": 200, "record_every": 20}
+    whole = prediction.follow(problem, network, ratings, **options)
+
+    legs = []
+    right = prediction.descent.gradient_descent
+
+    def interrupted(*args, **more):
+        legs.append(more["num_steps"])
+        if len(legs) == 5:
+            raise KeyboardInterrupt
+        return right(*args, **more)
+
+    monkeypatch.setattr(prediction.descent, "gradient_descent", interrupted)
+    state = tmp_path / "compressed.npz"
+    with pytest.raises(KeyboardInterrupt):
+        prediction.follow(problem, network, ratings, **options, state=state)
+    resumed = prediction.follow(problem, network, ratings, **options, state=state)
+    assert len(legs) == 5 + 6
+    again = prediction.follow(problem, network, ratings, **options, state=state)
+    assert len(legs) == 5 + 6  # it was finished
+    for found in (resumed, again):
+        for name in ("steps", "losses", "half_mse"):
+            assert np.array_equal(getattr(found, name), getattr(whole, name)), name
+        assert not found.diverged
+    state.write_bytes(b"no archive")
+    with pytest.raises(ValueError, match="must be the state of a run on ratings"):
+        prediction.follow(problem, network, ratings, **options, state=state)
+
+
 # ---------------------------------------------------------------------- the command
 
 

@@ -36,7 +36,12 @@ def measure(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """
     split = split_ratings(configuration)
     runs = {
-        f"α = {alpha:g}": run_method("compressed", split, {**configuration, "alpha": alpha})
+        f"α = {alpha:g}": run_method(
+            "compressed",
+            split,
+            {**configuration, "alpha": alpha},
+            campaigns.state_file(f"{alpha:g}.npz"),
+        )
         for alpha in configuration["factors"]
     }
     values: dict[str, float] = {}
