@@ -109,11 +109,11 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.attack:
         attack_all("five", "five_conjectures", INSTANCES, 0, asked.only)
+    long = {"path": asked.resume, "executor": "processes"}
     if asked.many:
-        where = {"path": asked.resume, "executor": "processes"}
-        attack_all("many", "true_statements", MANY, 1, asked.only, **where)
+        attack_all("many", "true_statements", MANY, 1, asked.only, **long)
     if asked.dominance:
-        count, where = asked.dominance, {"path": asked.resume, "executor": "processes", **OPEN}
+        count, where = asked.dominance, long | OPEN
         attack_all("dominance", "dominance_hunt", count, 0, asked.only, **where)
     PAGE.write_text(page(PAGE.read_text("utf-8"), stored()), "utf-8")
 

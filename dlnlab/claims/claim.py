@@ -29,6 +29,7 @@ __all__ = [
     "Setting",
     "Standing",
     "Witness",
+    "contradicts",
     "everywhere",
     "proved",
     "refuted",
@@ -88,6 +89,23 @@ class Contradiction(Protocol):
         """Return two numbers between which the margin lies, both negative."""
 
 
+def contradicts(instance: str, between: tuple[Fraction, Fraction]) -> str:
+    """Return how a contradiction prints itself: the instance, and where its margin lies.
+
+    Parameters
+    ----------
+    instance : str
+        With the mark after it.
+    between : pair of Fraction
+
+    Returns
+    -------
+    str
+    """
+    low, high = (f"{float(number):.4g}" for number in between)
+    return f"{instance} margin in ({low}, {high})".replace("-", "−")
+
+
 @dataclass(frozen=True)
 class Witness:
     """An instance that contradicts a statement, in two dimensions and rational numbers.
@@ -133,12 +151,11 @@ class Witness:
     def __str__(self) -> str:
         first, second = self.targets
         when = f"t = {self.time}" if self.eta is None else f"η = {self.eta}, step {self.time}"
-        low, high = (f"{float(number):.4g}" for number in self.between)
-        return (
+        return contradicts(
             f"M* = diag({first}, {second}), L = {self.depth}, r̂ = {self.r_hat}, ε = {self.eps}, "
-            f"Q the rotation with cosine {self.cosine} and sine {self.sine}, {when}: "
-            f"margin in ({low}, {high})"
-        ).replace("-", "−")
+            f"Q the rotation with cosine {self.cosine} and sine {self.sine}, {when}:",
+            self.between,
+        )
 
 
 def everywhere(setting: Setting) -> bool:

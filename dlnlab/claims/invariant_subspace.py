@@ -15,7 +15,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from dlnlab.claims.claim import Claim, refuted
+from dlnlab.claims.claim import Claim, contradicts, refuted
 from dlnlab.claims.verdict import Premise
 
 __all__ = [
@@ -70,12 +70,12 @@ class Turning:
     between: tuple[Fraction, Fraction]
 
     def __str__(self) -> str:
-        low, high = (f"{float(number):.4g}" for number in self.between)
-        return (
+        return contradicts(
             f"W_1 = (1, 1)ᵀ, W_2 = I, W_3 = {list(map(list, self.penultimate))}, "
             f"W_4 = {list(map(list, self.last))}, x = 1 of class 0, half the squared error, "
-            f"η = {self.eta}, 2 steps, r = 1: margin in ({low}, {high})"
-        ).replace("-", "−")
+            f"η = {self.eta}, 2 steps, r = 1:",
+            self.between,
+        )
 
 
 CLAIM = Claim(

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from dlnlab.claims.claim import Claim, proved, refuted
+from dlnlab.claims.claim import Claim, contradicts, proved, refuted
 
 __all__ = [
     "CONVERGES",
@@ -62,13 +62,12 @@ class Stuck:
     between: tuple[Fraction, Fraction]
 
     def __str__(self) -> str:
-        low, high = (f"{float(number):.4g}" for number in self.between)
         hidden = [(i + 1, j + 1) for i in (0, 1) for j in (0, 1) if not self.seen[i][j]]
-        return (
+        return contradicts(
             f"M = {list(map(list, self.target))} seen but for its entries {hidden}, from "
-            f"{list(map(list, self.start))}, λ = {self.penalty}, α = {self.eta}: "
-            f"margin in ({low}, {high})"
-        ).replace("-", "−")
+            f"{list(map(list, self.start))}, λ = {self.penalty}, α = {self.eta}:",
+            self.between,
+        )
 
 
 DESCENT = Claim(

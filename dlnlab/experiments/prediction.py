@@ -260,13 +260,15 @@ def follow(
     -------
     Scored
     """
+    kept, since = 0, time.monotonic()
     if state is not None and state.exists():
         weights, spent, rows = _resumed(state, len(network.weights))
+        kept = len(rows)
     else:
         weights, spent = network.weights, 0.0
         loss = float(problem.loss(networks.forward(problem, weights)[1]))
         rows = [(0.0, loss, test.half_mse(weights))]
-    kept, diverged = time.monotonic(), math.isnan(rows[-1][1])
+    diverged = math.isnan(rows[-1][1])
     try:
         while (done := int(rows[-1][0])) < num_steps and not diverged:
             count = min(record_every, num_steps - done)
@@ -286,11 +288,11 @@ def follow(
             loss = math.nan if diverged else float(np.asarray(run.losses)[-1])
             error = math.nan if diverged else _score(test, run.weights)
             weights, spent, rows = run.weights, spent + cost, [*rows, (done + count, loss, error)]
-            if state is not None and time.monotonic() - kept > KEPT_EVERY:
+            if state is not None and time.monotonic() - since > KEPT_EVERY:
                 _keep(state, weights, spent, rows)
-                kept = time.monotonic()
+                kept, since = len(rows), time.monotonic()
     finally:
-        if state is not None:
+        if state is not None and len(rows) > kept:
             _keep(state, weights, spent, rows)
     steps, losses, errors = np.array(rows).T
     cost = spent / max(int(steps[-1]), 1)
